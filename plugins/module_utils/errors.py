@@ -1,0 +1,48 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every way this collection fails, each said in one line.
+
+module.py turns a FabricError into fail_json; nothing else catches it.
+"""
+
+from __future__ import annotations
+
+import errno as _errno
+import os
+
+
+class FabricError(Exception):
+    """Something that the user can act on. The message is one complete line."""
+
+
+class InvalidParameter(FabricError):
+    """Bad input, found before anything was changed.
+
+    :param parameter: the option as the user wrote it, with its index: ``entries[3].lladdr``.
+    :param value: what was given.
+    :param remedy: what would have been right.
+    """
+
+    def __init__(self, parameter: str, value: object, remedy: str) -> None:
+        super().__init__(f"{parameter}: {value!r} is refused: {remedy}")
+        self.parameter = parameter
+        self.value = value
+        self.remedy = remedy
+
+
+class KernelError(FabricError):
+    """The kernel refused an operation.
+
+    :param operation: what was tried, as a verb: ``create``, ``set mtu 1450 on``.
+    :param obj: the object as the diff names it: ``link vxlan0``.
+    :param code: errno of the answer.
+    :param detail: the kernel's own sentence (NETLINK_EXT_ACK), if it gave one.
+    :param remedy: what the user can do about it.
+    """
+
+    def __init__(self, operation: str, obj: str, code: int, detail: str = "", remedy: str = "") -> None:
+        name = _errno.errorcode.get(code, str(code))
+        reason = detail or os.strerror(code)
+        super().__init__(f"cannot {operation} {obj}: {reason} ({name})" + (f"; {remedy}" if remedy else ""))
+        self.code = code
