@@ -1,0 +1,85 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The integration tests' fixtures. The functions behind them are in kernel.py, which tests may also import."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from ansible_collections.weft.fabric.tests.integration import kernel
+
+
+def pytest_configure() -> None:
+    if os.geteuid() != 0:
+        raise pytest.UsageError("the integration tests make network namespaces, which needs root: run them with sudo")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _machine() -> None:
+    """The whole process, each of xdist's, has namespaces of its own."""
+    kernel.leave_the_machine()
+
+
+class Result(dict):  # type: ignore[type-arg]
+    """What the module printed, and its exit status."""
+
+    rc: int
+
+
+def _run_module(name: str, /, check: bool = False, diff: bool = True, **args: Any) -> Result:
+    """Run plugins/modules/<name>.py as a process of its own; its parsed result.
+
+    Arguments go through standard input, as ansible-core 2.19 and newer read them when a module is run directly: a
+    list of thousands is longer than a command line may be.
+    """
+    arguments = {"ANSIBLE_MODULE_ARGS": {**args, "_ansible_check_mode": check, "_ansible_diff": diff}}
+    done = subprocess.run(
+        [sys.executable, "-m", f"ansible_collections.weft.fabric.plugins.modules.{name}"],
+        input=json.dumps(arguments),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    assert done.stdout.startswith("\n{") or done.stdout.startswith("{"), f"{done.stdout}\n{done.stderr}"
+    result = Result(json.loads(done.stdout))
+    result.rc = done.returncode
+    assert bool(result.rc) == result.get("failed", False), result
+    return result
+
+
+@pytest.fixture(scope="session")
+def run_module() -> Callable[..., Result]:
+    return _run_module
+
+
+@pytest.fixture
+def ns() -> Iterator[Callable[[], str]]:
+    """Call it for the name of a new namespace; all are removed afterwards."""
+    with contextlib.ExitStack() as stack:
+        yield lambda: stack.enter_context(kernel.new_namespace())
+
+
+@pytest.fixture(scope="session")
+def monitor() -> type[kernel.Monitor]:
+    return kernel.Monitor
+
+
+@pytest.fixture(scope="session")
+def ip_json() -> Callable[..., list[dict[str, Any]]]:
+    return kernel.ip_json
+
+
+@pytest.fixture(scope="session")
+def bridge_json() -> Callable[..., list[dict[str, Any]]]:
+    return kernel.bridge_json

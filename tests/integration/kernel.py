@@ -1,0 +1,342 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the kernel says: its state through iproute2, and its notifications through sockets of our own.
+
+Nothing here uses pyroute2 or the collection's code, so that a test does not ask the accused for its alibi.
+A namespace is named as in ``ip netns``; the empty string is the one the test's process runs in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import dataclasses
+import ipaddress
+import itertools
+import json
+import os
+import pathlib
+import select
+import socket
+import struct
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+CLONE_NEWNS = 0x00020000  # include/uapi/linux/sched.h
+CLONE_NEWNET = 0x40000000
+MS_REC = 0x4000  # include/uapi/linux/mount.h
+MS_PRIVATE = 0x40000
+
+NETLINK_NETFILTER = 12  # include/uapi/linux/netlink.h
+SOL_NETLINK = 270
+NETLINK_ADD_MEMBERSHIP = 1
+SO_RCVBUFFORCE = 33  # include/uapi/asm-generic/socket.h
+NLM_F_REQUEST = 0x01
+NLM_F_DUMP = 0x300
+NLMSG_ERROR = 2
+NLMSG_DONE = 3
+
+RTM_NEWLINK, RTM_GETLINK = 16, 18  # include/uapi/linux/rtnetlink.h
+RTM_NEWADDR, RTM_GETADDR = 20, 22
+RTM_FAMILIES = {
+    16: "LINK", 20: "ADDR", 24: "ROUTE", 28: "NEIGH", 32: "RULE", 36: "QDISC", 40: "TCLASS", 44: "TFILTER",
+    48: "ACTION", 52: "PREFIX", 64: "NEIGHTBL", 68: "NDUSEROPT", 72: "ADDRLABEL", 80: "NETCONF", 84: "MDB",
+    88: "NSID", 92: "STATS", 104: "NEXTHOP", 108: "LINKPROP", 112: "VLAN", 116: "NEXTHOPBUCKET", 120: "TUNNEL",
+}  # fmt: skip
+RTNLGRP_MAX = 36
+IFA_FLAGS = 8  # include/uapi/linux/if_addr.h
+IFA_F_TENTATIVE = 0x40
+NUD_PERMANENT = 0x80  # include/uapi/linux/neighbour.h
+NUD_NOARP = 0x40
+
+NFNLGRP_NFTABLES = 7  # include/uapi/linux/netfilter/nfnetlink.h
+NFT_SUBSYSTEM = 10 << 8
+NFT_MSG_GETGEN = 16  # include/uapi/linux/netfilter/nf_tables.h
+NFT_NAMES = {
+    0: "NEWTABLE", 2: "DELTABLE", 3: "NEWCHAIN", 5: "DELCHAIN", 6: "NEWRULE", 8: "DELRULE", 9: "NEWSET", 11: "DELSET",
+    12: "NEWSETELEM", 14: "DELSETELEM", 15: "NEWGEN", 18: "NEWOBJ", 20: "DELOBJ", 22: "NEWFLOWTABLE",
+    24: "DELFLOWTABLE",
+}  # fmt: skip
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_numbers = itertools.count(1)
+
+
+def _checked(result: int, what: str) -> None:
+    if result != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{what}: {os.strerror(code)}")
+
+
+def mount(source: str, target: str, kind: str | None, flags: int = 0) -> None:
+    """mount(2)."""
+    _checked(
+        _libc.mount(source.encode(), target.encode(), kind.encode() if kind else None, flags, None), f"mount {target}"
+    )
+
+
+def leave_the_machine() -> None:
+    """Move this thread, and all it starts, to network and mount namespaces of its own.
+
+    Whatever a test makes there vanishes with the process, also after SIGKILL. All of /run is fresh: not only
+    /run/netns, also the run-time directories of the daemons that tests start.
+    """
+    _checked(_libc.unshare(CLONE_NEWNET | CLONE_NEWNS), "unshare")
+    mount("none", "/", None, MS_REC | MS_PRIVATE)
+    mount("tmpfs", "/run", "tmpfs")
+    mount("sysfs", "/sys", "sysfs")
+    os.mkdir("/run/netns", 0o755)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
+@contextlib.contextmanager
+def inside(namespace: str) -> Iterator[None]:
+    """The calling thread is in the network namespace for the length of the block."""
+    if not namespace:
+        yield
+        return
+    with open("/proc/thread-self/ns/net", "rb") as home, open(f"/run/netns/{namespace}", "rb") as there:
+        _checked(_libc.setns(there.fileno(), CLONE_NEWNET), f"setns {namespace}")
+        try:
+            yield
+        finally:
+            _checked(_libc.setns(home.fileno(), CLONE_NEWNET), "setns back")
+
+
+def run(*command: str) -> str:
+    """Run a command that must succeed; its standard output."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stderr.strip() or done.stdout.strip()}"
+    return done.stdout
+
+
+def ip(namespace: str, *arguments: str) -> str:
+    """``ip`` in a namespace, as text."""
+    return run("ip", *(["-n", namespace] if namespace else []), *arguments)
+
+
+def bridge(namespace: str, *arguments: str) -> str:
+    """``bridge`` in a namespace, as text."""
+    return run("bridge", *(["-n", namespace] if namespace else []), *arguments)
+
+
+def ip_json(namespace: str, *arguments: str) -> list[dict[str, Any]]:
+    """``ip -json -details`` in a namespace. iproute2 prints empty objects for what it leaves out; they are dropped."""
+    return [row for row in json.loads(ip(namespace, "-json", "-details", *arguments) or "[]") if row]
+
+
+def bridge_json(namespace: str, *arguments: str) -> list[dict[str, Any]]:
+    """``bridge -json -details`` in a namespace."""
+    return [row for row in json.loads(bridge(namespace, "-json", "-details", *arguments) or "[]") if row]
+
+
+def namespaces() -> set[str]:
+    """The names of the namespaces that exist."""
+    return {entry.name for entry in pathlib.Path("/run/netns").iterdir()}
+
+
+@contextlib.contextmanager
+def new_namespace() -> Iterator[str]:
+    """A namespace with a name of its own, loopback up, removed afterwards if the test did not.
+
+    Duplicate address detection and router solicitations are off in it: both make the kernel notify a second
+    or more after the request that they belong to.
+    """
+    name = f"test{next(_numbers)}"
+    run("ip", "netns", "add", name)
+    try:
+        ip(name, "link", "set", "lo", "up")
+        with inside(name):
+            for scope in ("all", "default"):
+                pathlib.Path(f"/proc/sys/net/ipv6/conf/{scope}/accept_dad").write_text("0", encoding="ascii")
+                pathlib.Path(f"/proc/sys/net/ipv6/conf/{scope}/router_solicitations").write_text("0", encoding="ascii")
+        yield name
+    finally:
+        if name in namespaces():
+            run("ip", "netns", "delete", name)
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    """One notification of the kernel.
+
+    ``kind`` is its message type without the prefix (``NEWLINK``, ``DELNEIGH``, ``nft NEWRULE``); ``text`` says what it
+    is about; ``learned`` holds for what passing traffic causes by itself: neighbour and FDB entries that are not
+    permanent, and multicast group memberships.
+    """
+
+    namespace: str
+    kind: str
+    text: str
+    learned: bool = False
+
+    def __str__(self) -> str:
+        return f"[{self.namespace or 'root'}] {self.kind} {self.text}".rstrip()
+
+
+def _attributes(data: bytes) -> dict[int, bytes]:
+    found = {}
+    while len(data) >= 4:
+        length, kind = struct.unpack_from("=HH", data)
+        if length < 4:
+            break
+        found[kind & 0x3FFF] = data[4:length]
+        data = data[(length + 3) & ~3 :]
+    return found
+
+
+def _address(data: bytes | None) -> str:
+    return str(ipaddress.ip_address(data)) if data and len(data) in (4, 16) else ""
+
+
+def _rtnetlink_event(namespace: str, kind: int, body: bytes) -> Event:
+    family = RTM_FAMILIES.get(kind & ~3, str(kind & ~3))
+    name = ("NEW", "DEL", "GET", "SET")[kind & 3] + family
+    if family == "LINK":
+        attributes = _attributes(body[16:])
+        return Event(namespace, name, attributes.get(3, b"").rstrip(b"\0").decode())
+    if family == "ADDR":
+        prefix, index = struct.unpack_from("=xBxxI", body)
+        attributes = _attributes(body[8:])
+        return Event(namespace, name, f"{_address(attributes.get(2) or attributes.get(1))}/{prefix} dev #{index}")
+    if family == "ROUTE":
+        attributes = _attributes(body[12:])
+        destination, gateway = _address(attributes.get(1)) or "default", _address(attributes.get(5))
+        return Event(namespace, name, f"{destination}/{body[1]}" + (f" via {gateway}" if gateway else ""))
+    if family == "NEIGH":
+        address_family, index, state = struct.unpack_from("=BxxxiH", body)
+        attributes = _attributes(body[12:])
+        text = f"{attributes.get(2, b'').hex(':')} dst {_address(attributes.get(1))} dev #{index} state {state:#x}"
+        return Event(namespace, name, ("fdb " if address_family == socket.AF_BRIDGE else "") + text,
+                     learned=not state & (NUD_PERMANENT | NUD_NOARP))  # fmt: skip
+    return Event(namespace, name, "", learned=family == "MDB")
+
+
+class _Listener:
+    """A netlink socket of one protocol in one namespace, in all the groups that are of interest."""
+
+    def __init__(self, namespace: str, protocol: int, groups: range) -> None:
+        self.namespace = namespace
+        self._sequence = 0
+        with inside(namespace):
+            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 256 * 1024 * 1024)
+        self._socket.bind((0, 0))  # before joining: it sets the groups up to 32 as well
+        for group in groups:
+            self._socket.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
+        self._port = self._socket.getsockname()[0]
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def ask(self, kind: int, body: bytes, flags: int = 0) -> tuple[list[bytes], list[tuple[int, bytes]]]:
+        """Send a request; its answers, and all notifications (type, body) that were queued before the last of them.
+
+        The kernel queues both on this socket in the order in which they happen, so that the answer is a fence: a
+        notification of anything that was done before the request is in the second list.
+        """
+        self._sequence += 1
+        self._socket.send(struct.pack("=IHHII", 16 + len(body), kind, NLM_F_REQUEST | flags, self._sequence, 0) + body)
+        answers: list[bytes] = []
+        notifications: list[tuple[int, bytes]] = []
+        while True:
+            assert select.select([self._socket], [], [], 60)[0], "the kernel does not answer"
+            data = self._socket.recv(1 << 20)
+            while data:
+                length, answer, _flags, sequence, port = struct.unpack_from("=IHHII", data)
+                message, data = data[16:length], data[(length + 3) & ~3 :]
+                if (sequence, port) != (self._sequence, self._port):
+                    notifications.append((answer, message))
+                    continue
+                if answer == NLMSG_ERROR and (code := struct.unpack_from("=i", message)[0]):
+                    raise OSError(-code, os.strerror(-code))
+                if answer not in (NLMSG_ERROR, NLMSG_DONE):
+                    answers.append(message)
+                if answer == NLMSG_DONE or not flags & NLM_F_DUMP:
+                    assert not data, "the kernel puts the last answer at the end of a datagram"
+                    return answers, notifications
+
+
+class _RouteListener(_Listener):
+    """Links, addresses, routes, neighbours, FDB, namespaces' numbers: every group of rtnetlink."""
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__(namespace, socket.NETLINK_ROUTE, range(1, RTNLGRP_MAX + 1))
+
+    def events(self) -> list[Event]:
+        """All since the last call."""
+        links, notifications = self.ask(RTM_GETLINK, bytes(16), NLM_F_DUMP)
+        for link in links:
+            # Asking for one link makes the kernel (6.9 and newer) finish a change of its operational state that it
+            # has put off; the notification of it then comes before the answer.
+            index = struct.unpack_from("=i", link, 4)[0]
+            with contextlib.suppress(OSError):
+                notifications += self.ask(RTM_GETLINK, struct.pack("=BxHiII", 0, 0, index, 0, 0))[1]
+        return [_rtnetlink_event(self.namespace, kind, body) for kind, body in notifications]
+
+    def settle(self) -> None:
+        """Wait until no address is tentative: each becomes permanent or fails, with a notification."""
+        while True:
+            addresses, notifications = self.ask(RTM_GETADDR, bytes(8), NLM_F_DUMP)
+            flags = [struct.unpack("=I", _attributes(address[8:])[IFA_FLAGS])[0] for address in addresses]
+            if not any(flag & IFA_F_TENTATIVE for flag in flags):
+                break
+            if not notifications:
+                assert select.select([self._socket], [], [], 60)[0], "an address stays tentative"
+        self.events()
+
+
+class _NftListener(_Listener):
+    """Changes to the nftables ruleset."""
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__(namespace, NETLINK_NETFILTER, range(NFNLGRP_NFTABLES, NFNLGRP_NFTABLES + 1))
+
+    def events(self) -> list[Event]:
+        """All since the last call."""
+        _answers, notifications = self.ask(NFT_SUBSYSTEM | NFT_MSG_GETGEN, bytes(4))
+        return [
+            Event(self.namespace, f"nft {NFT_NAMES.get(kind & 0xFF, kind & 0xFF)}", "") for kind, _ in notifications
+        ]
+
+
+class Monitor:
+    """Every notification of the kernel in the given namespaces between the block's begin and its end.
+
+    ``events`` (filled at the end of the block) are all of them; ``changes`` leaves out those that passing traffic
+    causes by itself. Entering waits until the namespaces have settled. Leaving fences with a request on the same
+    sockets, so that an empty list is proof.
+
+        with Monitor("", "pod1") as monitor:
+            run_module("veth", ...)
+        assert monitor.events == []
+    """
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
+        self.events: list[Event] = []
+
+    def __enter__(self) -> Monitor:
+        with contextlib.ExitStack() as stack:
+            self._listeners: list[_RouteListener | _NftListener] = []
+            for name in self._names:
+                route, nft = _RouteListener(name), _NftListener(name)
+                self._listeners += [route, nft]
+                stack.callback(route.close)
+                stack.callback(nft.close)
+                route.settle()
+            for listener in self._listeners:
+                listener.events()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        with self._stack:
+            self.events = [event for listener in self._listeners for event in listener.events()]
+
+    @property
+    def changes(self) -> list[Event]:
+        """The events that somebody asked for."""
+        return [event for event in self.events if not event.learned]

@@ -1,0 +1,135 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tests' own tools: that they see what happens, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+from ansible_collections.weft.fabric.tests.integration.kernel import (
+    Monitor,
+    bridge,
+    bridge_json,
+    inside,
+    ip,
+    ip_json,
+    namespaces,
+    run,
+)
+
+
+def kinds(monitor: Monitor) -> list[str]:
+    return [event.kind for event in monitor.events]
+
+
+def test_the_process_is_not_on_the_machine() -> None:
+    for kind in ("net", "mnt"):
+        assert os.readlink(f"/proc/{os.getppid()}/ns/{kind}") != os.readlink(f"/proc/self/ns/{kind}")
+    assert os.listdir("/sys/class/net") == [link["ifname"] for link in ip_json("", "link")]
+    assert "UP" in ip_json("", "link", "show", "lo")[0]["flags"]
+
+
+def test_namespaces_come_and_go(ns) -> None:
+    first, second = ns(), ns()
+    assert first != second
+    assert {first, second} <= namespaces()
+    assert "UP" in ip_json(first, "link", "show", "lo")[0]["flags"]
+    run("ip", "netns", "delete", second)
+
+
+def test_quiet_is_no_event(ns) -> None:
+    name = ns()
+    with Monitor("", name) as monitor:
+        ip(name, "address", "show")
+        ip(name, "route", "show", "table", "all")
+        bridge(name, "fdb", "show")
+        run("ip", "netns", "exec", name, "nft", "list", "ruleset")
+    assert monitor.events == []
+
+
+def test_an_address_is_seen_with_its_routes(ns) -> None:
+    name = ns()
+    with Monitor(name) as monitor:
+        ip(name, "address", "add", "192.0.2.1/24", "dev", "lo")
+    assert str(monitor.events[0]) == f"[{name}] NEWADDR 192.0.2.1/24 dev #1"
+    assert "NEWROUTE" in kinds(monitor)
+    with Monitor(name) as monitor:
+        ip(name, "address", "delete", "192.0.2.1/24", "dev", "lo")
+    assert "DELADDR" in kinds(monitor)
+
+
+def test_a_request_is_seen_even_where_it_alters_nothing(ns) -> None:
+    name = ns()
+    ip(name, "address", "add", "192.0.2.1/24", "dev", "lo")
+    with Monitor(name) as monitor:
+        refused = subprocess.run(
+            ["ip", "-n", name, "address", "add", "192.0.2.1/24", "dev", "lo"], capture_output=True, check=False
+        )
+    assert refused.returncode == 2
+    assert monitor.events == []
+    with Monitor(name) as monitor:
+        ip(name, "address", "replace", "192.0.2.1/24", "dev", "lo")
+    assert [str(event) for event in monitor.events] == [f"[{name}] NEWADDR 192.0.2.1/24 dev #1"]
+
+
+def test_links_neighbours_fdb_and_nft_are_seen_where_they_are(ns) -> None:
+    one, other = ns(), ns()
+    with Monitor("", one, other) as monitor:
+        ip(one, "link", "add", "v0", "type", "veth", "peer", "name", "v1", "netns", other)
+    assert {(event.namespace, event.kind) for event in monitor.events} >= {(one, "NEWLINK"), (other, "NEWLINK")}
+    assert not [event for event in monitor.events if event.namespace == ""]
+    ip(one, "link", "add", "br0", "type", "bridge")
+    ip(one, "link", "set", "v0", "master", "br0", "up")
+    with Monitor(one, other) as monitor:
+        bridge(one, "fdb", "add", "02:00:00:00:00:01", "dev", "v0", "master", "static")
+    assert [(event.namespace, event.kind, event.text[:21], event.learned) for event in monitor.events] == [
+        (one, "NEWNEIGH", "fdb 02:00:00:00:00:01", False)
+    ]
+    with Monitor(one, other) as monitor:
+        ip(other, "neigh", "add", "192.0.2.9", "lladdr", "02:00:00:00:00:09", "dev", "v1")
+    assert [(event.namespace, event.kind) for event in monitor.events] == [(other, "NEWNEIGH")]
+    with Monitor(one, other) as monitor:
+        run("ip", "netns", "exec", one, "nft", "add table ip t; add chain ip t c; add rule ip t c accept")
+    assert [(event.namespace, event.kind) for event in monitor.events] == [
+        (one, f"nft {kind}") for kind in ("NEWTABLE", "NEWCHAIN", "NEWRULE", "NEWGEN")
+    ]
+
+
+def test_what_was_under_way_is_not_taken_for_a_change(ns) -> None:
+    """Carrier and duplicate address detection of a pair that has just come up end before the block begins."""
+    one, other = ns(), ns()
+    with inside(one):
+        pathlib.Path("/proc/sys/net/ipv6/conf/default/accept_dad").write_text("1", encoding="ascii")
+        pathlib.Path("/proc/sys/net/ipv6/conf/all/accept_dad").write_text("1", encoding="ascii")
+    ip(one, "link", "add", "v0", "type", "veth", "peer", "name", "v1", "netns", other)
+    ip(other, "link", "set", "v1", "up")
+    ip(one, "link", "set", "v0", "up")
+    ip(one, "address", "add", "2001:db8::1/64", "dev", "v0")
+    assert any(a.get("tentative") for a in ip_json(one, "address", "show", "dev", "v0")[0]["addr_info"])
+    with Monitor(one, other) as monitor:
+        pass
+    assert monitor.changes == []
+    assert not any(a.get("tentative") for a in ip_json(one, "address", "show", "dev", "v0")[0]["addr_info"])
+
+
+def test_json_helpers(ns) -> None:
+    name = ns()
+    assert bridge_json(name, "fdb", "show") == []
+    ip(name, "link", "add", "br0", "type", "bridge")
+    assert ip_json(name, "link", "show", "type", "bridge")[0]["linkinfo"]["info_kind"] == "bridge"
+    assert all(row["ifname"] == "br0" for row in bridge_json(name, "fdb", "show"))
+    with pytest.raises(AssertionError, match="does not exist"):
+        ip_json(name, "link", "show", "none")
+
+
+def test_run_module_returns_what_the_module_printed(run_module) -> None:
+    """A module that is refused by its argument spec exits by fail_json, without a traceback."""
+    result = run_module("netns", state="nonsense", name="x")
+    assert result.rc == 1
+    assert result["failed"]
+    assert "nonsense" in result["msg"]
