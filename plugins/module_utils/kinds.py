@@ -1,0 +1,161 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The kinds of link, and each kind's options: the one table that a new kind is added to.
+
+An option says how a parameter is validated, which attribute carries it, and what the kernel can do about it later.
+Sources: ip-link(8), include/uapi/linux/if_link.h, and the changelink function of each driver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Callable, NamedTuple, Optional
+
+from ansible_collections.weft.fabric.plugins.module_utils import values
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+class Option(NamedTuple):
+    """One option of a kind.
+
+    :param attribute: the netlink attribute: in IFLA_INFO_DATA, or IFLA_LINK itself.
+    :param parse: (where, value) -> the normalised value; raises InvalidParameter.
+    :param encode: normalised value -> what pyroute2 takes.
+    :param decode: what pyroute2 gives -> normalised value.
+    :param six: the attribute that carries an IPv6 address, where there are two.
+    :param fixed: the kernel cannot change it on an existing link.
+    :param link: the value is the name of a link in the same namespace, its index on the wire.
+    :param down: the kernel changes it only while the link is down.
+    :param empty: the kernel changes it only while the link has no ports.
+    :param unsaid: what it is where the kernel does not report it.
+    """
+
+    attribute: str
+    parse: Callable[[str, Any], Any]
+    encode: Callable[[Any], Any] = _same
+    decode: Callable[[Any], Any] = _same
+    six: str = ""
+    fixed: bool = False
+    link: bool = False
+    down: bool = False
+    empty: bool = False
+    unsaid: Any = None
+
+
+def _boolean(attribute: str, **more: Any) -> Option:
+    return Option(attribute, values.boolean, encode=int, decode=bool, **more)
+
+
+def _number(attribute: str, low: int, high: int, unit: str = "", scale: int = 1, **more: Any) -> Option:
+    def parse(where: str, value: Any) -> int:
+        return values.integer(where, value, low, high, unit)
+
+    return Option(
+        attribute, parse, encode=lambda value: value * scale, decode=lambda number: number // scale, **more
+    )
+
+
+def _named(attribute: str, names: Mapping[str, int], **more: Any) -> Option:
+    numbers = {number: name for name, number in names.items()}
+    return Option(
+        attribute,
+        lambda where, value: values.choice(where, value, names),
+        encode=names.__getitem__,
+        decode=lambda number: numbers.get(number, str(number)),
+        **more,
+    )
+
+
+def _remote(where: str, value: Any) -> str:
+    address = values.address(where, value)
+    if values.is_multicast(address):
+        raise values.InvalidParameter(where, value, "a multicast address goes into 'group'")
+    return address
+
+
+def _group(where: str, value: Any) -> str:
+    address = values.address(where, value)
+    if not values.is_multicast(address):
+        raise values.InvalidParameter(where, value, "a unicast address goes into 'remote'; a group is multicast")
+    return address
+
+
+BOND_MODES = {
+    name: number
+    for number, name in enumerate(
+        ("balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb")
+    )
+}
+HASH_POLICIES = {
+    name: number
+    for number, name in enumerate(("layer2", "layer3+4", "layer2+3", "encap2+3", "encap3+4", "vlan+srcmac"))
+}
+VLAN_PROTOCOLS = {"802.1q": 0x8100, "802.1ad": 0x88A8}
+
+KINDS: dict[str, dict[str, Option]] = {
+    "veth": {},
+    "bridge": {
+        # br_netlink.c: the times are in hundredths of a second
+        "stp": _boolean("IFLA_BR_STP_STATE"),
+        "forward_delay": _number("IFLA_BR_FORWARD_DELAY", 0, 30, "seconds", 100),
+        "ageing_time": _number("IFLA_BR_AGEING_TIME", 0, 1_000_000, "seconds", 100),
+        "vlan_filtering": _boolean("IFLA_BR_VLAN_FILTERING", unsaid=False),
+        "mcast_snooping": _boolean("IFLA_BR_MCAST_SNOOPING", unsaid=False),
+    },
+    "bond": {
+        # bond_options.c: BOND_OPTFLAG_IFDOWN and BOND_OPTFLAG_NOSLAVES
+        "mode": _named("IFLA_BOND_MODE", BOND_MODES, down=True, empty=True),
+        "miimon": _number("IFLA_BOND_MIIMON", 0, 2**31 - 1, "milliseconds"),
+        "updelay": _number("IFLA_BOND_UPDELAY", 0, 2**31 - 1, "milliseconds"),
+        "downdelay": _number("IFLA_BOND_DOWNDELAY", 0, 2**31 - 1, "milliseconds"),
+        "xmit_hash_policy": _named("IFLA_BOND_XMIT_HASH_POLICY", HASH_POLICIES),
+        "lacp_rate": _named("IFLA_BOND_AD_LACP_RATE", {"slow": 0, "fast": 1}, down=True),
+        "ad_select": _named("IFLA_BOND_AD_SELECT", {"stable": 0, "bandwidth": 1, "count": 2}, down=True),
+        "min_links": _number("IFLA_BOND_MIN_LINKS", 0, 2**31 - 1),
+        "primary": Option("IFLA_BOND_PRIMARY", values.ifname, link=True),
+    },
+    "vlan": {
+        # vlan_netlink.c: vlan_changelink changes flags and QoS maps only
+        "parent": Option("IFLA_LINK", values.ifname, link=True, fixed=True),
+        "vlan_id": _number("IFLA_VLAN_ID", 1, 4094, fixed=True),
+        "protocol": _named("IFLA_VLAN_PROTOCOL", VLAN_PROTOCOLS, fixed=True),
+    },
+    "vxlan": {
+        # vxlan_core.c: vxlan_nl2conf refuses a changed VNI and port
+        "vni": _number("IFLA_VXLAN_ID", 0, 2**24 - 1, fixed=True),
+        "port": _number("IFLA_VXLAN_PORT", 1, 65535, fixed=True),
+        "local": Option("IFLA_VXLAN_LOCAL", values.address, six="IFLA_VXLAN_LOCAL6"),
+        "dev": Option("IFLA_VXLAN_LINK", values.ifname, link=True),
+        "remote": Option("IFLA_VXLAN_GROUP", _remote, six="IFLA_VXLAN_GROUP6"),
+        "group": Option("IFLA_VXLAN_GROUP", _group, six="IFLA_VXLAN_GROUP6"),
+        "learning": _boolean("IFLA_VXLAN_LEARNING"),
+        "ttl": _number("IFLA_VXLAN_TTL", 0, 255),
+        "tos": _number("IFLA_VXLAN_TOS", 0, 255),
+        "df": _named("IFLA_VXLAN_DF", {"unset": 0, "set": 1, "inherit": 2}),
+    },
+}
+
+# What a link of the kind gets where nothing else is asked for.
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "vlan": {"protocol": "802.1q"},
+    "vxlan": {"port": 4789, "learning": False},
+}
+REQUIRED: dict[str, tuple[str, ...]] = {"vlan": ("parent", "vlan_id"), "vxlan": ("vni",)}
+
+# Which option names the link that another one sits on; it is created first.
+PARENTS: dict[str, str] = {"vlan": "parent", "vxlan": "dev"}
+
+# Kinds that take ports, and so the options 'ports' and 'purge_ports'.
+CONTROLLERS = ("bridge", "bond")
+
+
+def overhead(attributes: Mapping[str, Any]) -> int:
+    """Bytes that a link takes of its parent's MTU: 50 for VXLAN over IPv4, 70 over IPv6 (RFC 7348), else none."""
+    if "vni" not in attributes:
+        return 0
+    endpoint: Optional[str] = attributes.get("local") or attributes.get("remote") or attributes.get("group")
+    return 70 if endpoint and ":" in endpoint else 50

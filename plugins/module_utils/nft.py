@@ -1,0 +1,322 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Masquerading in an nftables table of our own: what is wanted, what is there, and the transaction between.
+
+All but read() and apply() is pure. The kernel is read as libnftables-json(5); nft's text is used only to show
+a person what stands in our table that we never wrote.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from typing import Any, Iterable, Mapping, Optional, Sequence, Union
+
+from ansible.module_utils.common.process import get_bin_path
+
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.model import ifname, network
+
+Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+
+FAMILY = "inet"
+CHAIN = "postrouting"
+
+# As libnftables-json(5) gives the objects of a table, handles left out.
+_CHAIN_PROPERTIES = {"name": CHAIN, "type": "nat", "hook": "postrouting", "prio": 100, "policy": "accept"}
+
+_PROTOCOL = {4: "ip", 6: "ip6"}
+
+# (operator, left side as JSON) of the matches that our rules are made of.
+_SLOTS = {("==", '{"meta": {"key": "oifname"}}'): "oifname"}
+for _protocol in _PROTOCOL.values():
+    for _operator, _field in (("==", "saddr"), ("!=", "daddr")):
+        _left = json.dumps({"payload": {"protocol": _protocol, "field": _field}}, sort_keys=True)
+        _SLOTS[_operator, _left] = f"{_protocol} {_field}"
+
+_UNKNOWN_OBJECT = re.compile("Error: (Could not process rule: )?No such file or directory")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One masquerade rule.
+
+    :param source: packets from here get the address of the interface they leave by ...
+    :param out_interface: ... if they leave by this one (None: any) ...
+    :param exempt: ... and do not go to one of these: collapsed and sorted, so that equal sets compare equal.
+    """
+
+    source: Network
+    out_interface: Optional[str]
+    exempt: tuple[Network, ...]
+
+    def __str__(self) -> str:
+        """The rule in nft's syntax."""
+        protocol = _PROTOCOL[self.source.version]
+        parts = [f"{protocol} saddr {self.source}"]
+        if self.out_interface:
+            parts.append(f'oifname "{self.out_interface}"')
+        if self.exempt:
+            parts.append(f"{protocol} daddr != {{ {', '.join(map(str, self.exempt))} }}")
+        return " ".join([*parts, "masquerade"])
+
+    def as_dict(self) -> dict[str, Any]:
+        """The rule as the module's option ``rules`` has it."""
+        return {
+            "source": str(self.source),
+            "out_interface": self.out_interface,
+            "exempt": [str(destination) for destination in self.exempt],
+        }
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Our table as the kernel has it.
+
+    :param rules: by handle and in order, those of our chain that are rules as we write them.
+    :param foreign: the table holds anything else: another chain, a set, a changed priority, a rule made by hand.
+    """
+
+    rules: Mapping[int, Rule]
+    foreign: bool
+
+
+def table_name(parameter: str, value: str) -> str:
+    """A name for our table, as nft(8) takes identifiers.
+
+    :raises InvalidParameter: nft would not read it back.
+    """
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,31}", value):
+        raise InvalidParameter(
+            parameter, value, "a table's name is a letter and up to 31 letters, digits and underscores, such as 'weft'"
+        )
+    return value
+
+
+def wanted(rules: Sequence[Mapping[str, Any]]) -> tuple[Rule, ...]:
+    """The module's option ``rules``, validated and normalised.
+
+    :raises InvalidParameter: names the entry, what is wrong with it and what would be right.
+    """
+    if not rules:
+        raise InvalidParameter("rules", [], "give at least one rule, or take the table away with state: absent")
+    result: list[Rule] = []
+    seen: dict[tuple[Network, Optional[str]], int] = {}
+    for index, entry in enumerate(rules):
+        rule = _rule(f"rules[{index}]", entry)
+        first = seen.setdefault((rule.source, rule.out_interface), index)
+        if first != index:
+            raise InvalidParameter(
+                f"rules[{index}].source",
+                str(rule.source),
+                f"rules[{first}] has the same source and out_interface; make them one rule with all exempt destinations",
+            )
+        result.append(rule)
+    return tuple(result)
+
+
+def _rule(parameter: str, entry: Mapping[str, Any]) -> Rule:
+    source = network(f"{parameter}.source", entry["source"])
+    out_interface = entry.get("out_interface")
+    if out_interface is not None:
+        ifname(f"{parameter}.out_interface", out_interface)
+        # nft reads a trailing * as a prefix match and has no way to quote a quotation mark.
+        if re.search(r'["*\\]', out_interface):
+            raise InvalidParameter(
+                f"{parameter}.out_interface", out_interface, 'nftables gives *, " and \\ a meaning; rename the interface'
+            )
+    exempt: list[Any] = []
+    for index, value in enumerate(entry.get("exempt") or ()):
+        name = f"{parameter}.exempt[{index}]"
+        destination = network(name, value)
+        if destination.version != source.version:
+            raise InvalidParameter(
+                name,
+                value,
+                f"{parameter}.source is IPv{source.version} and this IPv{destination.version}; "
+                "write one rule for each family",
+            )
+        if destination.prefixlen == 0:
+            raise InvalidParameter(name, value, "everything would be exempt; leave the rule out instead")
+        exempt.append(destination)
+    return Rule(source, out_interface, _collapsed(exempt))
+
+
+def _collapsed(networks: Iterable[Any]) -> tuple[Network, ...]:
+    # The kernel merges overlapping and adjacent elements of an interval set, so the wanted side must as well.
+    return tuple(ipaddress.collapse_addresses(networks))
+
+
+def render(name: str, rules: Iterable[Rule]) -> str:
+    """The whole table in nft's syntax, one line for each rule."""
+    lines = "".join(f"\t\t{rule}\n" for rule in rules)
+    return (
+        f"table {FAMILY} {name} {{\n"
+        f"\tchain {CHAIN} {{\n"
+        "\t\ttype nat hook postrouting priority srcnat; policy accept;\n"
+        f"{lines}"
+        "\t}\n"
+        "}\n"
+    )
+
+
+def parse(name: str, listing: Mapping[str, Any]) -> Observed:
+    """What ``nft -j list table`` printed.
+
+    :param listing: the decoded document, ``{"nftables": [...]}``.
+    """
+    rules: dict[int, Rule] = {}
+    foreign = False
+    chains = 0
+    for item in listing["nftables"]:
+        ((kind, properties),) = item.items()
+        if kind == "metainfo":
+            continue
+        handle = properties.pop("handle", None)
+        rule = None
+        if kind == "rule" and properties.keys() == {"family", "table", "chain", "expr"} and properties["chain"] == CHAIN:
+            rule = _parse_rule(properties["expr"])
+        if rule is not None:
+            rules[handle] = rule
+        elif kind == "chain" and properties == {"family": FAMILY, "table": name, **_CHAIN_PROPERTIES}:
+            chains += 1
+        elif kind != "table" or properties != {"family": FAMILY, "name": name}:
+            foreign = True
+    return Observed(rules, foreign or chains != 1)
+
+
+def _parse_rule(expressions: Sequence[Mapping[str, Any]]) -> Optional[Rule]:
+    """None: not a rule as we write them."""
+    if expressions[-1] != {"masquerade": None}:
+        return None
+    right: dict[str, Any] = {}
+    for expression in expressions[:-1]:
+        match = expression.get("match", {})
+        slot = _SLOTS.get((match.get("op"), json.dumps(match.get("left"), sort_keys=True)))
+        if slot is None or slot in right:
+            return None
+        right[slot] = match["right"]
+    out_interface = right.pop("oifname", None)
+    for protocol in _PROTOCOL.values():
+        if f"{protocol} saddr" in right and right.keys() <= {f"{protocol} saddr", f"{protocol} daddr"}:
+            break
+    else:
+        return None
+    try:
+        source = _parse_networks(right[f"{protocol} saddr"])
+        exempt = _parse_networks(right.get(f"{protocol} daddr", {"set": []}))
+    except ValueError:
+        return None
+    if len(source) != 1 or not isinstance(out_interface, (str, type(None))):
+        return None
+    return Rule(source[0], out_interface, exempt)
+
+
+def _parse_networks(right: Any) -> tuple[Network, ...]:
+    """The right side of a match as networks.
+
+    :raises ValueError: it is something else, such as the name of a set.
+    """
+    networks: list[Network] = []
+    for element in right["set"] if isinstance(right, dict) and "set" in right else [right]:
+        if isinstance(element, str):
+            networks.append(ipaddress.ip_network(element))
+        elif element.keys() == {"prefix"}:
+            networks.append(ipaddress.ip_network("{addr}/{len}".format(**element["prefix"])))
+        elif element.keys() == {"range"}:
+            first, last = map(ipaddress.ip_address, element["range"])
+            networks.extend(ipaddress.summarize_address_range(first, last))  # type: ignore[type-var]
+        else:
+            raise ValueError(element)
+    return _collapsed(networks)
+
+
+def matches(observed: Optional[Observed], rules: Optional[tuple[Rule, ...]]) -> bool:
+    """Whether the kernel has what is wanted; None means no table, on either side."""
+    if observed is None or rules is None:
+        return observed is None and rules is None
+    return not observed.foreign and tuple(observed.rules.values()) == rules
+
+
+def transaction(name: str, rules: Optional[tuple[Rule, ...]]) -> str:
+    """The script that makes it so, whatever is there: nft -f runs it as one netlink batch, all of it or nothing.
+
+    :param rules: None takes the table away.
+    """
+    # "add" first, so that "delete" finds a table also where there was none.
+    script = f"add table {FAMILY} {name}\ndelete table {FAMILY} {name}\n"
+    return script if rules is None else script + render(name, rules)
+
+
+def describe(observed: Observed, text: str) -> str:
+    """Our table as the kernel has it, for the diff: rules of ours as render() writes them, the rest as nft does.
+
+    :param text: what ``nft -s -a list table`` printed.
+    """
+    lines = []
+    for line in text.splitlines():
+        body, _, handle = line.partition(" # handle ")
+        rule = observed.rules.get(int(handle)) if handle and not body.endswith("{") else None
+        lines.append(body if rule is None else f"\t\t{rule}")
+    return "\n".join(lines) + "\n"
+
+
+def read(name: str) -> Optional[Observed]:
+    """Our table in the network namespace of this process; None: there is none."""
+    listing = _nft(["-j", "list", "table", FAMILY, name])
+    return None if listing is None else parse(name, json.loads(listing))
+
+
+def read_text(name: str) -> str:
+    """Our table as nft prints it, counters left out and handles included; empty: there is none."""
+    return _nft(["-s", "-a", "list", "table", FAMILY, name]) or ""
+
+
+def apply(script: str) -> None:
+    """Run one transaction.
+
+    :raises FabricError: the kernel refused it, and so nothing of it was done.
+    """
+    if _nft(["-f", "-"], script) is None:
+        raise FabricError(
+            "this kernel cannot masquerade: it lacks nf_nat or nft_masq; install the distribution's full kernel image"
+        )
+
+
+def _nft(arguments: Sequence[str], script: str = "") -> Optional[str]:
+    """What nft prints; None: the kernel does not know an object that was named."""
+    try:
+        nft = get_bin_path("nft")
+    except ValueError as error:
+        raise FabricError("nft is missing: install the package nftables on this host") from error
+    process = subprocess.run(
+        [nft, *arguments],
+        input=script,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        env={**os.environ, "LC_ALL": "C"},
+        check=False,
+    )
+    if process.returncode == 0:
+        return process.stdout
+    if _UNKNOWN_OBJECT.search(process.stderr):
+        return None
+    raise FabricError(explain(process.stderr))
+
+
+def explain(stderr: str) -> str:
+    """nft's complaint in one line, with what helps."""
+    if "Operation not permitted" in stderr:
+        return "nft may not change this network namespace: run with become: true"
+    if re.search("cache initialization failed|Unable to initialize Netlink socket", stderr):
+        return "this kernel has no nf_tables; install the distribution's full kernel image"
+    if "syntax error" in stderr:
+        # Everything else in our scripts is of our own making, so it is the name that nft stumbles over.
+        return "table: the name is a word of nft's own language; choose another, such as 'weft'"
+    return f"nft failed: {stderr.strip().splitlines()[0] if stderr.strip() else 'no reason given'}"

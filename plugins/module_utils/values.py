@@ -1,0 +1,153 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Values of parameters: each function refuses what is wrong, and returns the form in which values compare equal.
+
+All take ``where``, the parameter as the user wrote it (``entries[3].dst``), first, and raise InvalidParameter.
+inet_pton and inet_ntop, because ten thousand entries go through here: the module ipaddress takes ten times as long.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Collection
+from typing import Any
+
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+
+ZERO_MAC = "00:00:00:00:00:00"
+_MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", re.ASCII).fullmatch
+_DIGITS = re.compile("[0-9]+", re.ASCII).fullmatch
+_NAME = re.compile(r"[^/\s:]+").fullmatch
+_TRUE = ("true", "yes", "on", "1")
+_FALSE = ("false", "no", "off", "0")
+
+
+def integer(where: str, value: Any, low: int, high: int, unit: str = "") -> int:
+    """A whole number from low to high, also given as a string of digits (as templates do)."""
+    number = int(value) if isinstance(value, str) and _DIGITS(value) else value
+    if not isinstance(number, int) or isinstance(number, bool) or not low <= number <= high:
+        raise InvalidParameter(where, value, f"give a whole number from {low} to {high}" + (f" ({unit})" if unit else ""))
+    return number
+
+
+def boolean(where: str, value: Any) -> bool:
+    """True or false, also in YAML's other spellings."""
+    if isinstance(value, bool):
+        return value
+    word = str(value).lower()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise InvalidParameter(where, value, "give true or false")
+
+
+def choice(where: str, value: Any, choices: Collection[str]) -> str:
+    """One of a list of words."""
+    if not isinstance(value, str) or value not in choices:
+        raise InvalidParameter(where, value, "give one of " + ", ".join(choices))
+    return value
+
+
+def text(where: str, value: Any) -> str:
+    """A string that is not empty."""
+    if not isinstance(value, str) or not value:
+        raise InvalidParameter(where, value, "give a name")
+    return value
+
+
+def ifname(where: str, value: Any) -> str:
+    """An interface name (net/core/dev.c: dev_valid_name)."""
+    if not isinstance(value, str) or not _NAME(value) or value in (".", "..") or "%" in value:
+        raise InvalidParameter(
+            where, value, "an interface name holds 1 to 15 characters, and no white space, '/', ':' or '%'"
+        )
+    size = len(value.encode())
+    if size > 15:
+        raise InvalidParameter(where, value, f"an interface name has at most 15 bytes, this one has {size}")
+    return value
+
+
+def netns(where: str, value: Any) -> str:
+    """A namespace's name: a file name below /run/netns (ip-netns(8))."""
+    if not isinstance(value, str) or not re.fullmatch(r"[^/\s]{1,255}", value) or value in (".", ".."):
+        raise InvalidParameter(where, value, "a namespace's name holds no '/' and no white space, and is not empty")
+    return value
+
+
+def mac(where: str, value: Any, zero: bool = False) -> str:
+    """A unicast Ethernet address in lower case with colons.
+
+    :param zero: whether 00:00:00:00:00:00 is allowed (the FDB's entry for all that has none of its own).
+    """
+    address = value.lower() if isinstance(value, str) else ""
+    if not _MAC(address):
+        raise InvalidParameter(where, value, "give a MAC address as six hexadecimal pairs: 02:00:5e:10:00:01")
+    if address[1] in "13579bdf":
+        raise InvalidParameter(
+            where, value, "this is a multicast address (its first byte is odd): give a unicast one, like 02:00:5e:10:00:01"
+        )
+    if address == ZERO_MAC and not zero:
+        raise InvalidParameter(where, value, "all zeros is no interface's address: give a unicast one")
+    return address
+
+
+def family(value: str) -> int:
+    """AF_INET or AF_INET6 of a normalised address or CIDR."""
+    return socket.AF_INET6 if ":" in value else socket.AF_INET
+
+
+def address(where: str, value: Any) -> str:
+    """An IPv4 or IPv6 address without prefix length, in its canonical form (RFC 5952)."""
+    if isinstance(value, str):
+        kind = socket.AF_INET6 if ":" in value else socket.AF_INET
+        try:
+            return socket.inet_ntop(kind, socket.inet_pton(kind, value))
+        except OSError:
+            if "/" in value:
+                remedy = "give the address alone, without a prefix length"
+                raise InvalidParameter(where, value, remedy) from None
+    raise InvalidParameter(where, value, "give an IPv4 or IPv6 address, like 192.168.1.138 or 2001:db8::1")
+
+
+def is_multicast(value: str) -> bool:
+    """Whether a normalised address is a multicast one."""
+    return value.startswith("ff") if ":" in value else 224 <= int(value.split(".", 1)[0]) <= 239
+
+
+def _split(where: str, value: Any, example: str) -> tuple[str, int]:
+    """(canonical address, prefix length) of CIDR notation."""
+    head, slash, tail = value.partition("/") if isinstance(value, str) else ("", "", "")
+    if not slash:
+        raise InvalidParameter(where, value, f"give it with its prefix length: {example}")
+    try:
+        found = address(where, head)
+    except InvalidParameter:
+        raise InvalidParameter(where, value, f"give an IPv4 or IPv6 address in CIDR notation: {example}") from None
+    limit = 128 if ":" in found else 32
+    if not _DIGITS(tail) or int(tail) > limit:
+        raise InvalidParameter(where, value, f"the prefix length is a number from 0 to {limit}")
+    return found, int(tail)
+
+
+def network(where: str, value: Any) -> str:
+    """A subnet in CIDR notation, without host bits."""
+    found, prefix = _split(where, value, "192.168.2.0/24")
+    kind = family(found)
+    packed = socket.inet_pton(kind, found)
+    bits = len(packed) * 8
+    mask = ((1 << prefix) - 1) << (bits - prefix)
+    base = socket.inet_ntop(kind, (int.from_bytes(packed, "big") & mask).to_bytes(len(packed), "big"))
+    if base != found:
+        raise InvalidParameter(where, value, f"it has host bits set: did you mean {base}/{prefix}?")
+    return f"{base}/{prefix}"
+
+
+def interface_address(where: str, value: Any) -> str:
+    """An interface's own address with its prefix length."""
+    found, prefix = _split(where, value, "172.2.0.1/24")
+    if is_multicast(found) or found in ("0.0.0.0", "::", "255.255.255.255"):
+        raise InvalidParameter(where, value, "an interface's own address is a unicast address")
+    return f"{found}/{prefix}"
