@@ -14,13 +14,14 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Iterable, Mapping, Optional, Sequence, Union
+from typing import Any, Union
 
 from ansible.module_utils.common.process import get_bin_path
 
+from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.model import ifname, network
 
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
@@ -33,13 +34,14 @@ _CHAIN_PROPERTIES = {"name": CHAIN, "type": "nat", "hook": "postrouting", "prio"
 _PROTOCOL = {4: "ip", 6: "ip6"}
 
 # (operator, left side as JSON) of the matches that our rules are made of.
-_SLOTS = {("==", '{"meta": {"key": "oifname"}}'): "oifname"}
-for _protocol in _PROTOCOL.values():
-    for _operator, _field in (("==", "saddr"), ("!=", "daddr")):
-        _left = json.dumps({"payload": {"protocol": _protocol, "field": _field}}, sort_keys=True)
-        _SLOTS[_operator, _left] = f"{_protocol} {_field}"
-
-_UNKNOWN_OBJECT = re.compile("Error: (Could not process rule: )?No such file or directory")
+_SLOTS = {
+    ("==", json.dumps({"meta": {"key": "oifname"}})): "oifname",
+    **{
+        (operator, json.dumps({"payload": {"field": field, "protocol": protocol}})): f"{protocol} {field}"
+        for protocol in _PROTOCOL.values()
+        for operator, field in (("==", "saddr"), ("!=", "daddr"))
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Rule:
     """
 
     source: Network
-    out_interface: Optional[str]
+    out_interface: str | None
     exempt: tuple[Network, ...]
 
     def __str__(self) -> str:
@@ -106,7 +108,7 @@ def wanted(rules: Sequence[Mapping[str, Any]]) -> tuple[Rule, ...]:
     if not rules:
         raise InvalidParameter("rules", [], "give at least one rule, or take the table away with state: absent")
     result: list[Rule] = []
-    seen: dict[tuple[Network, Optional[str]], int] = {}
+    seen: dict[tuple[Network, str | None], int] = {}
     for index, entry in enumerate(rules):
         rule = _rule(f"rules[{index}]", entry)
         first = seen.setdefault((rule.source, rule.out_interface), index)
@@ -114,26 +116,25 @@ def wanted(rules: Sequence[Mapping[str, Any]]) -> tuple[Rule, ...]:
             raise InvalidParameter(
                 f"rules[{index}].source",
                 str(rule.source),
-                f"rules[{first}] has the same source and out_interface; make them one rule with all exempt destinations",
+                f"rules[{first}] has the same source and out_interface; make them one rule",
             )
         result.append(rule)
     return tuple(result)
 
 
 def _rule(parameter: str, entry: Mapping[str, Any]) -> Rule:
-    source = network(f"{parameter}.source", entry["source"])
+    source = ipaddress.ip_network(values.network(f"{parameter}.source", entry["source"]))
     out_interface = entry.get("out_interface")
     if out_interface is not None:
-        ifname(f"{parameter}.out_interface", out_interface)
+        values.ifname(f"{parameter}.out_interface", out_interface)
         # nft reads a trailing * as a prefix match and has no way to quote a quotation mark.
         if re.search(r'["*\\]', out_interface):
-            raise InvalidParameter(
-                f"{parameter}.out_interface", out_interface, 'nftables gives *, " and \\ a meaning; rename the interface'
-            )
+            remedy = 'nftables gives *, " and \\ a meaning of their own; rename the interface'
+            raise InvalidParameter(f"{parameter}.out_interface", out_interface, remedy)
     exempt: list[Any] = []
     for index, value in enumerate(entry.get("exempt") or ()):
         name = f"{parameter}.exempt[{index}]"
-        destination = network(name, value)
+        destination = ipaddress.ip_network(values.network(name, value))
         if destination.version != source.version:
             raise InvalidParameter(
                 name,
@@ -178,9 +179,7 @@ def parse(name: str, listing: Mapping[str, Any]) -> Observed:
         if kind == "metainfo":
             continue
         handle = properties.pop("handle", None)
-        rule = None
-        if kind == "rule" and properties.keys() == {"family", "table", "chain", "expr"} and properties["chain"] == CHAIN:
-            rule = _parse_rule(properties["expr"])
+        rule = _parse_rule(properties) if kind == "rule" else None
         if rule is not None:
             rules[handle] = rule
         elif kind == "chain" and properties == {"family": FAMILY, "table": name, **_CHAIN_PROPERTIES}:
@@ -190,8 +189,11 @@ def parse(name: str, listing: Mapping[str, Any]) -> Observed:
     return Observed(rules, foreign or chains != 1)
 
 
-def _parse_rule(expressions: Sequence[Mapping[str, Any]]) -> Optional[Rule]:
+def _parse_rule(properties: Mapping[str, Any]) -> Rule | None:
     """None: not a rule as we write them."""
+    if properties.keys() != {"family", "table", "chain", "expr"} or properties["chain"] != CHAIN:
+        return None
+    expressions = properties["expr"]
     if expressions[-1] != {"masquerade": None}:
         return None
     right: dict[str, Any] = {}
@@ -236,14 +238,18 @@ def _parse_networks(right: Any) -> tuple[Network, ...]:
     return _collapsed(networks)
 
 
-def matches(observed: Optional[Observed], rules: Optional[tuple[Rule, ...]]) -> bool:
-    """Whether the kernel has what is wanted; None means no table, on either side."""
-    if observed is None or rules is None:
-        return observed is None and rules is None
-    return not observed.foreign and tuple(observed.rules.values()) == rules
+def plan(name: str, rules: tuple[Rule, ...] | None, observed: Observed | None) -> str:
+    """The transaction that brings the kernel from what is observed to the wanted rules; empty if nothing is to be done.
+
+    :param rules: None: no table.
+    :param observed: None: there is no table.
+    """
+    if observed is None:
+        return "" if rules is None else transaction(name, rules)
+    return "" if not observed.foreign and tuple(observed.rules.values()) == rules else transaction(name, rules)
 
 
-def transaction(name: str, rules: Optional[tuple[Rule, ...]]) -> str:
+def transaction(name: str, rules: tuple[Rule, ...] | None) -> str:
     """The script that makes it so, whatever is there: nft -f runs it as one netlink batch, all of it or nothing.
 
     :param rules: None takes the table away.
@@ -266,57 +272,84 @@ def describe(observed: Observed, text: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def read(name: str) -> Optional[Observed]:
+def converge(name: str, rules: tuple[Rule, ...] | None, check: bool) -> dict[str, Any]:
+    """Bring our table, in the network namespace of this process, to the wanted rules.
+
+    :param rules: None: no table.
+    :param check: change nothing, and return what would be returned.
+    :returns: what the module masquerade returns.
+    :raises FabricError: nft is missing, or the kernel refused the transaction, of which nothing was done then.
+    """
+    observed = _read(name)
+    script = plan(name, rules, observed)
+    after = "" if rules is None else render(name, rules)
+    before = after
+    if script:
+        before = describe(observed, _list(name, "-s", "-a")) if observed else ""
+    if script and not check:
+        _apply(name, script)
+        observed = _read(name)
+        rules = tuple(observed.rules.values()) if observed else None
+    return {
+        "changed": bool(script),
+        "table": name,
+        "rules": [rule.as_dict() for rule in rules or ()],
+        "diff": {"before": before, "after": after},
+    }
+
+
+def _read(name: str) -> Observed | None:
     """Our table in the network namespace of this process; None: there is none."""
-    listing = _nft(["-j", "list", "table", FAMILY, name])
-    return None if listing is None else parse(name, json.loads(listing))
+    listing = _list(name, "-j")
+    return parse(name, json.loads(listing)) if listing else None
 
 
-def read_text(name: str) -> str:
-    """Our table as nft prints it, counters left out and handles included; empty: there is none."""
-    return _nft(["-s", "-a", "list", "table", FAMILY, name]) or ""
-
-
-def apply(script: str) -> None:
+def _apply(name: str, script: str) -> None:
     """Run one transaction.
 
-    :raises FabricError: the kernel refused it, and so nothing of it was done.
+    :raises FabricError: it was refused, and so nothing of it was done.
     """
-    if _nft(["-f", "-"], script) is None:
-        raise FabricError(
-            "this kernel cannot masquerade: it lacks nf_nat or nft_masq; install the distribution's full kernel image"
-        )
+    process = _nft("-f", "-", script=script)
+    if process.returncode != 0:
+        raise explain(name, process.stderr)
 
 
-def _nft(arguments: Sequence[str], script: str = "") -> Optional[str]:
-    """What nft prints; None: the kernel does not know an object that was named."""
+def _list(name: str, *options: str) -> str:
+    process = _nft(*options, "list", "table", FAMILY, name)
+    if process.returncode != 0:
+        if "No such file or directory" in process.stderr:
+            return ""
+        raise explain(name, process.stderr)
+    return process.stdout
+
+
+def _nft(*arguments: str, script: str = "") -> subprocess.CompletedProcess[str]:
     try:
         nft = get_bin_path("nft")
     except ValueError as error:
         raise FabricError("nft is missing: install the package nftables on this host") from error
-    process = subprocess.run(
+    return subprocess.run(
         [nft, *arguments],
         input=script,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         encoding="utf-8",
+        # Its messages are read.
         env={**os.environ, "LC_ALL": "C"},
         check=False,
     )
-    if process.returncode == 0:
-        return process.stdout
-    if _UNKNOWN_OBJECT.search(process.stderr):
-        return None
-    raise FabricError(explain(process.stderr))
 
 
-def explain(stderr: str) -> str:
-    """nft's complaint in one line, with what helps."""
+def explain(name: str, stderr: str) -> FabricError:
+    """nft's complaint about our table in one line, with what helps."""
     if "Operation not permitted" in stderr:
-        return "nft may not change this network namespace: run with become: true"
+        return FabricError("nft may not read or change this network namespace: run with become: true")
     if re.search("cache initialization failed|Unable to initialize Netlink socket", stderr):
-        return "this kernel has no nf_tables; install the distribution's full kernel image"
+        return FabricError("this kernel has no nf_tables: install the distribution's full kernel image")
+    if re.search("Could not process rule: (No such file or directory|Operation not supported)", stderr):
+        return FabricError(
+            "this kernel cannot masquerade, nft_chain_nat or nft_masq is missing: "
+            "install the distribution's full kernel image"
+        )
     if "syntax error" in stderr:
-        # Everything else in our scripts is of our own making, so it is the name that nft stumbles over.
-        return "table: the name is a word of nft's own language; choose another, such as 'weft'"
-    return f"nft failed: {stderr.strip().splitlines()[0] if stderr.strip() else 'no reason given'}"
+        return InvalidParameter("table", name, "it is a word of nft's own language; choose another, such as 'weft'")
+    return FabricError(f"nft failed on table {FAMILY} {name}: {stderr.strip().partition(chr(10))[0]}")
