@@ -1,0 +1,104 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: overlay_plan
+short_description: Plan a VXLAN overlay from the inventory alone
+version_added: 0.1.0
+author:
+  - The weft.fabric authors (@weft-fabric)
+description:
+  - Turns the inventory's nodes and the overlay's network into every node's addresses, its VTEP MAC, and the entries
+    that the other nodes need to reach it.
+  - A node's values follow from its own name and number, so the order of the nodes does not matter, and adding or
+    removing a node moves nobody. No facts of any host are needed.
+  - Duplicate numbers, underlay addresses or MACs, numbers beyond the network's range, an underlay address inside the
+    overlay, nodes on IPv4 and on IPv6 underlays, and a network with host bits are refused, naming the node, the value
+    and the remedy.
+positional: _input, cidr, vni
+options:
+  _input:
+    description:
+      - The nodes, a mapping of inventory name to C({number, address}), or a list of C({name, number, address}).
+      - C(number) is the node's number, kept for its life. It selects the node's subnet.
+      - C(address) is the node's underlay address. Other keys are ignored.
+    type: raw
+    required: true
+  cidr:
+    description: The overlay's network, IPv4 or IPv6.
+    type: str
+    required: true
+  vni:
+    description: VXLAN network identifier, from V(0) to V(16777215).
+    type: int
+    required: true
+  node_prefix:
+    description: Prefix length of each node's pod subnet. V(24) in IPv4 and V(64) in IPv6 if not given.
+    type: int
+  device:
+    description: Name of the VXLAN device in the peer entries.
+    type: str
+    default: vxlan0
+"""
+
+EXAMPLES = r"""
+- name: Plan the overlay from each node's overlay_node
+  ansible.builtin.set_fact:
+    overlay_plan: "{{ nodes | weft.fabric.overlay_plan('10.244.0.0/16', 10) }}"
+  run_once: true
+  vars:
+    nodes: "{{ dict(groups['nodes'] | zip(groups['nodes'] | map('extract', hostvars, 'overlay_node'))) }}"
+
+- name: Name the pod subnet of this host
+  ansible.builtin.debug:
+    msg: "{{ overlay_plan[inventory_hostname].subnet }}"
+
+- name: List the FDB entries that this host needs, one per peer
+  ansible.builtin.debug:
+    msg: "{{ peers | map(attribute='value.peer.fdb') }}"
+  vars:
+    peers: "{{ overlay_plan | dict2items | rejectattr('key', 'eq', inventory_hostname) }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - By node name, in the order of their numbers, C(number), C(underlay), C(vtep), C(vtep_cidr), C(subnet), C(gateway),
+      C(gateway_cidr), C(mac_address), C(mtu_overhead) in bytes, and C(peer), the entries that every other node needs.
+  type: dict
+  sample:
+    network-2:
+      number: 1
+      underlay: 192.168.2.142
+      vtep: 10.244.1.0
+      vtep_cidr: 10.244.1.0/32
+      subnet: 10.244.1.0/24
+      gateway: 10.244.1.1
+      gateway_cidr: 10.244.1.1/24
+      mac_address: 3a:2c:3f:5d:ff:9d
+      mtu_overhead: 50
+      peer:
+        fdb: {dev: vxlan0, lladdr: "3a:2c:3f:5d:ff:9d", dst: 192.168.2.142}
+        neighbour: {dev: vxlan0, dst: 10.244.1.0, lladdr: "3a:2c:3f:5d:ff:9d"}
+        route: {dev: vxlan0, dst: 10.244.1.0/24, via: 10.244.1.0, onlink: true}
+"""
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import plan
+
+
+def overlay_plan(nodes, cidr, vni, node_prefix=None, device="vxlan0"):
+    try:
+        return plan(nodes, cidr, vni, node_prefix, device)
+    except FabricError as error:
+        raise AnsibleFilterError(f"overlay_plan: {error}") from error
+
+
+class FilterModule:
+    def filters(self):
+        return {"overlay_plan": overlay_plan}

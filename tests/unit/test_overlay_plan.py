@@ -1,0 +1,246 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The overlay's plan: the article's values, refusals, and what adding, removing and reordering nodes may change."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.weft.fabric.plugins.filter.overlay_plan import FilterModule
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import plan, vtep_mac
+
+ARTICLE = {
+    "network-1": {"number": 0, "address": "192.168.1.138"},
+    "network-2": {"number": 1, "address": "192.168.2.142"},
+}
+
+
+def test_the_articles_plan():
+    planned = plan(ARTICLE, "172.2.0.0/16", 10)
+    assert list(planned) == ["network-1", "network-2"]
+    second = planned["network-2"]
+    mac = second.pop("mac_address")
+    assert second == {
+        "number": 1,
+        "underlay": "192.168.2.142",
+        "vtep": "172.2.1.0",
+        "vtep_cidr": "172.2.1.0/32",
+        "subnet": "172.2.1.0/24",
+        "gateway": "172.2.1.1",
+        "gateway_cidr": "172.2.1.1/24",
+        "mtu_overhead": 50,
+        "peer": {
+            "fdb": {"dev": "vxlan0", "lladdr": mac, "dst": "192.168.2.142"},
+            "neighbour": {"dev": "vxlan0", "dst": "172.2.1.0", "lladdr": mac},
+            "route": {"dev": "vxlan0", "dst": "172.2.1.0/24", "via": "172.2.1.0", "onlink": True},
+        },
+    }
+    assert planned["network-1"]["vtep_cidr"] == "172.2.0.0/32"
+
+
+def test_ipv6_over_ipv6():
+    node = plan({"a": {"number": 258, "address": "2001:DB8::1"}}, "fd00:10:244::/48", 10)["a"]
+    assert node["subnet"] == "fd00:10:244:102::/64"
+    assert node["vtep_cidr"] == "fd00:10:244:102::/128"
+    assert node["gateway_cidr"] == "fd00:10:244:102::1/64"
+    assert (node["underlay"], node["mtu_overhead"]) == ("2001:db8::1", 70)
+
+
+def test_ipv6_over_ipv4_costs_what_ipv4_costs():
+    assert plan({"a": {"number": 0, "address": "192.0.2.1"}}, "fd00::/48", 10)["a"]["mtu_overhead"] == 50
+
+
+def test_a_list_of_nodes_is_the_same_as_a_mapping():
+    listed = [{"name": name, **node} for name, node in ARTICLE.items()]
+    assert plan(listed, "172.2.0.0/16", 10) == plan(ARTICLE, "172.2.0.0/16", 10)
+
+
+def test_numbers_may_come_from_templates_as_strings():
+    assert plan({"a": {"number": "7", "address": "192.0.2.1"}}, "10.244.0.0/16", "10")["a"]["number"] == 7
+
+
+def test_the_device_and_the_node_prefix_are_the_callers():
+    node = plan({"a": {"number": 3, "address": "192.0.2.1"}}, "10.0.0.0/24", 10, 28, "vx7")["a"]
+    assert node["subnet"] == "10.0.0.48/28"
+    assert node["peer"]["route"] == {"dev": "vx7", "dst": "10.0.0.48/28", "via": "10.0.0.48", "onlink": True}
+
+
+def test_no_nodes_make_an_empty_plan():
+    assert plan({}, "10.244.0.0/16", 10) == {}
+
+
+def node(number=0, address="192.0.2.1", **other):
+    return {"number": number, "address": address, **other}
+
+
+COLLIDING = {"node-2143666": node(0), "node-7372397": node(1, "192.0.2.2")}
+"""Two names of one MAC under VNI 10, found by a search over fourteen million."""
+
+REFUSED = [
+    # what is wrong, nodes, cidr, vni, node_prefix, what the message names
+    ("host bits", ARTICLE, "172.2.0.1/16", 10, None, ["cidr", "172.2.0.1/16", "172.2.0.0/16"]),
+    ("no prefix length", ARTICLE, "172.2.0.0", 10, None, ["cidr", "172.2.0.0"]),
+    ("not a network", ARTICLE, "overlay/16", 10, None, ["cidr", "overlay/16"]),
+    ("cidr is a number", ARTICLE, 10, 10, None, ["cidr", "10"]),
+    ("multicast overlay", ARTICLE, "224.0.0.0/16", 10, None, ["cidr", "224.0.0.0/16", "unicast"]),
+    ("loopback overlay", ARTICLE, "127.0.0.0/8", 10, None, ["cidr", "127.0.0.0/8"]),
+    ("link-local overlay", ARTICLE, "fe80::/16", 10, None, ["cidr", "fe80::/16"]),
+    ("the whole internet", ARTICLE, "0.0.0.0/0", 10, None, ["cidr", "0.0.0.0/0"]),
+    ("VNI too large", ARTICLE, "10.244.0.0/16", 16777216, None, ["vni", "16777216", "16777215"]),
+    ("VNI negative", ARTICLE, "10.244.0.0/16", -1, None, ["vni", "-1"]),
+    ("VNI not a number", ARTICLE, "10.244.0.0/16", "ten", None, ["vni", "ten"]),
+    ("VNI a boolean", ARTICLE, "10.244.0.0/16", True, None, ["vni", "True"]),
+    ("node prefix wider than the overlay", ARTICLE, "10.244.0.0/16", 10, 15, ["node_prefix", "15", "16 to 30"]),
+    ("node prefix without room", ARTICLE, "10.244.0.0/16", 10, 31, ["node_prefix", "31", "16 to 30"]),
+    ("IPv6 node prefix without room", ARTICLE, "fd00::/48", 10, 127, ["node_prefix", "127", "48 to 126"]),
+    ("overlay longer than a node", ARTICLE, "10.244.0.0/25", 10, None, ["node_prefix", "24", "25 to 30"]),
+    ("exhausted", {"a": node(256)}, "10.244.0.0/16", 10, None, ["nodes[a].number", "256", "room for 256 nodes"]),
+    ("negative number", {"a": node(-1)}, "10.244.0.0/16", 10, None, ["nodes[a].number", "-1"]),
+    ("no number", {"a": {"address": "192.0.2.1"}}, "10.244.0.0/16", 10, None, ["nodes[a].number", "None"]),
+    ("number a boolean", {"a": node(True)}, "10.244.0.0/16", 10, None, ["nodes[a].number", "True"]),
+    ("number a fraction", {"a": node(1.5)}, "10.244.0.0/16", 10, None, ["nodes[a].number", "1.5"]),
+    (
+        "one number twice",
+        {"a": node(4), "b": node(4, "192.0.2.2")},
+        "10.244.0.0/16",
+        10,
+        None,
+        ["nodes[b].number", "4", "a has it too"],
+    ),
+    (
+        "one underlay address twice, written differently",
+        {"a": node(0, "2001:db8::1"), "b": node(1, "2001:0DB8:0::1")},
+        "10.244.0.0/16",
+        10,
+        None,
+        ["nodes[b].address", "2001:db8::1", "a has it too", "own underlay address"],
+    ),
+    ("MAC collision", COLLIDING, "10.244.0.0/16", 10, None, ["node-7372397", "fa:62:c2:4d:9a:35", "rename"]),
+    (
+        "mixed underlay families",
+        {"a": node(0), "b": node(1, "2001:db8::1")},
+        "10.244.0.0/16",
+        10,
+        None,
+        ["nodes[b].address", "2001:db8::1", "192.0.2.1"],
+    ),
+    ("no underlay address", {"a": {"number": 0}}, "10.244.0.0/16", 10, None, ["nodes[a].address", "None"]),
+    ("underlay with prefix", {"a": node(0, "192.0.2.1/24")}, "10.244.0.0/16", 10, None, ["nodes[a].address", "/24"]),
+    ("underlay a number", {"a": node(0, 3221225985)}, "10.244.0.0/16", 10, None, ["nodes[a].address", "3221225985"]),
+    ("underlay multicast", {"a": node(0, "239.1.1.1")}, "10.244.0.0/16", 10, None, ["nodes[a].address", "239.1.1.1"]),
+    ("underlay loopback", {"a": node(0, "::1")}, "10.244.0.0/16", 10, None, ["nodes[a].address", "::1"]),
+    ("underlay link-local", {"a": node(0, "fe80::1")}, "10.244.0.0/16", 10, None, ["nodes[a].address", "fe80::1"]),
+    ("underlay unspecified", {"a": node(0, "0.0.0.0")}, "10.244.0.0/16", 10, None, ["nodes[a].address", "0.0.0.0"]),
+    (
+        "underlay inside the overlay",
+        {"a": node(0, "10.244.9.1")},
+        "10.244.0.0/16",
+        10,
+        None,
+        ["nodes[a].address", "10.244.9.1", "10.244.0.0/16"],
+    ),
+    ("a node that is no mapping", {"a": 7}, "10.244.0.0/16", 10, None, ["nodes[a]", "7"]),
+    ("nodes a string", "network-1", "10.244.0.0/16", 10, None, ["nodes", "network-1"]),
+    ("nodes nothing", None, "10.244.0.0/16", 10, None, ["nodes", "None"]),
+    ("a list without names", [node(0)], "10.244.0.0/16", 10, None, ["nodes[0].name"]),
+    ("a list of names only", ["network-1"], "10.244.0.0/16", 10, None, ["nodes[0].name"]),
+    (
+        "a name twice",
+        [node(0, name="a"), node(1, "192.0.2.2", name="a")],
+        "10.244.0.0/16",
+        10,
+        None,
+        ["nodes", "'a'", "twice"],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "cidr", "vni", "node_prefix", "named"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED]
+)
+def test_refused(nodes, cidr, vni, node_prefix, named):
+    with pytest.raises(InvalidParameter) as refusal:
+        plan(nodes, cidr, vni, node_prefix)
+    message = str(refusal.value)
+    assert "\n" not in message
+    assert [part for part in named if part not in message] == []
+
+
+def test_a_bad_device_name_is_refused():
+    with pytest.raises(InvalidParameter, match="device"):
+        plan(ARTICLE, "10.244.0.0/16", 10, device="a device")
+
+
+def test_the_filter_speaks_in_one_line():
+    overlay_plan = FilterModule().filters()["overlay_plan"]
+    assert overlay_plan(ARTICLE, "172.2.0.0/16", 10) == plan(ARTICLE, "172.2.0.0/16", 10)
+    with pytest.raises(AnsibleFilterError, match=r"overlay_plan: vni: 16777216 is refused"):
+        overlay_plan(ARTICLE, "172.2.0.0/16", 16777216)
+
+
+@given(vni=st.integers(0, 2**24 - 1), name=st.text(min_size=1))
+def test_every_mac_is_locally_administered_and_unicast(vni, name):
+    octets = [int(octet, 16) for octet in vtep_mac(vni, name).split(":")]
+    assert len(octets) == 6
+    assert octets[0] & 0x03 == 0x02
+
+
+def test_the_mac_differs_by_vni_and_by_name():
+    assert len({vtep_mac(10, "a"), vtep_mac(11, "a"), vtep_mac(10, "b")}) == 3
+
+
+FABRICS = st.dictionaries(
+    st.text("abcdefghijklmnopqrstuvwxyz-0123456789", min_size=1, max_size=20), st.integers(0, 255), max_size=12
+).map(lambda numbers: {name: number for number, name in {number: name for name, number in numbers.items()}.items()})
+
+
+def inventory(numbers):
+    return {name: node(number, str(ipaddress.ip_address("198.51.100.0") + number)) for name, number in numbers.items()}
+
+
+@given(numbers=FABRICS, random=st.randoms(use_true_random=False))
+def test_the_order_of_the_nodes_does_not_matter(numbers, random):
+    nodes = list(inventory(numbers).items())
+    expected = plan(dict(nodes), "10.244.0.0/16", 10)
+    random.shuffle(nodes)
+    again = plan(dict(nodes), "10.244.0.0/16", 10)
+    assert again == expected
+    assert list(again) == list(expected)
+
+
+@given(numbers=FABRICS.filter(len), data=st.data())
+def test_removing_or_adding_a_node_moves_nobody(numbers, data):
+    nodes = inventory(numbers)
+    gone = data.draw(st.sampled_from(sorted(nodes)))
+    before = plan(nodes, "10.244.0.0/16", 10)
+    del nodes[gone]
+    after = plan(nodes, "10.244.0.0/16", 10)
+    assert after == {name: entry for name, entry in before.items() if name != gone}
+
+
+@given(numbers=FABRICS)
+def test_subnets_are_disjoint_and_hold_their_own_addresses(numbers):
+    overlay = ipaddress.ip_network("10.244.0.0/16")
+    planned = plan(inventory(numbers), str(overlay), 10).values()
+    subnets = [ipaddress.ip_network(entry["subnet"]) for entry in planned]
+    assert len(set(subnets)) == len(subnets)
+    for entry, subnet in zip(planned, subnets):
+        assert subnet.subnet_of(overlay)
+        assert ipaddress.ip_interface(entry["vtep_cidr"]).ip == subnet.network_address
+        assert ipaddress.ip_interface(entry["gateway_cidr"]).network == subnet
+
+
+def test_a_thousand_nodes_are_planned_at_once():
+    first = ipaddress.ip_address("198.18.0.1")
+    nodes = {f"node-{number}": node(number, str(first + number)) for number in range(1000)}
+    started = time.process_time()
+    assert len(plan(nodes, "10.0.0.0/8", 10)) == 1000
+    assert time.process_time() - started < 1.0
