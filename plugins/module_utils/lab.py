@@ -1,0 +1,283 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab: what its nodes are on this machine, and how they come and go.
+
+A node is three namespaces (network, UTS, mount), held by bind mounts of their nsfs files, so that no process has to
+stay behind for them (namespaces(7))::
+
+    /run/weft/LAB/             a tmpfs, private: a mount namespace cannot be held on a mount that propagates into it
+    /run/weft/LAB/NODE/net
+    /run/weft/LAB/NODE/uts
+    /run/weft/LAB/NODE/mnt     mounted last: a node that has it is complete
+
+The node ``switches`` holds the lab's bridges. Its own /run/netns names every other node's network namespace: what runs
+there can plug cables into them, and the machine's own namespaces stay as they are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
+
+SWITCHES = "switches"
+
+_LABS = "/run/weft"
+_KINDS = ("net", "uts", "mnt")
+_COMMANDS = ("cp", "ip", "mount", "nsenter", "umount", "unshare")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # becomes a host name (at most 64 octets, uname(2)) and a path
+_GRACE = 5.0  # seconds that processes have after SIGTERM, and the kernel has after SIGKILL
+
+# Runs inside the new namespaces. It holds them until the caller has mounted them, or has died: then read ends.
+_SETUP = r"""
+set -e
+echo "$1" > /proc/sys/kernel/hostname
+mount -t sysfs sysfs /sys
+mount -t tmpfs -o mode=0755 tmpfs /run
+mkdir /run/etc
+mount -t tmpfs -o mode=0755 tmpfs /run/etc
+cp -a /etc/. /run/etc
+mount --move /run/etc /etc
+rmdir /run/etc
+echo "$1" > /etc/hostname
+# Without it sudo in the node asks a name server, which the lab does not have.
+printf '127.0.1.1\t%s\n' "$1" >> /etc/hosts
+ip link set lo up
+# A new namespace copies the machine's IPv4 settings: a node starts as a host, also on a machine that forwards.
+echo 0 > /proc/sys/net/ipv4/ip_forward
+# An address is usable at once. No second holder of it can be on a cable that does not exist yet.
+for setting in /proc/sys/net/ipv6/conf/all/accept_dad /proc/sys/net/ipv6/conf/default/accept_dad; do
+    [ ! -e "$setting" ] || echo 0 > "$setting"
+done
+echo ready
+read -r _ || :
+"""
+
+
+def enter(lab: str, node: str) -> list[str]:
+    """The words before a command that is to run in a node (nsenter(1))."""
+    files = _namespace_files(lab, node)
+    return ["nsenter", f"--net={files['net']}", f"--uts={files['uts']}", f"--mount={files['mnt']}"]
+
+
+def exists(lab: str, node: str) -> bool:
+    """Whether the node is there, whole. Needs no privilege.
+
+    A file that holds a namespace is on nsfs, and so on another device than its directory.
+    """
+    try:
+        directory = os.stat(f"{_LABS}/{lab}/{node}").st_dev
+        return all(os.stat(path).st_dev != directory for path in _namespace_files(lab, node).values())
+    except FileNotFoundError:
+        return False
+
+
+def check_name(parameter: str, value: str) -> None:
+    """Refuse what cannot be a host name and a path."""
+    if not _NAME.fullmatch(value):
+        raise InvalidParameter(
+            parameter, value, "a name of at most 64 letters, digits, dots, hyphens and underscores is needed"
+        )
+
+
+def check_privilege() -> None:
+    """The lab is namespaces and mounts: root's business."""
+    if os.geteuid() != 0:
+        raise FabricError(
+            "a lab needs root on this machine: run ansible-playbook as root, or as a user with sudo add --become "
+            "--ask-become-pass"
+        )
+    missing = [command for command in _COMMANDS if shutil.which(command) is None]
+    if missing:
+        raise FabricError(f"a lab needs the commands {', '.join(missing)}: install util-linux, coreutils and iproute2")
+
+
+def nodes(lab: str) -> dict[str, bool]:
+    """What is under the lab's directory: name -> whether that node is complete."""
+    try:
+        names = sorted(os.listdir(f"{_LABS}/{lab}"))
+    except FileNotFoundError:
+        return {}
+    return {name: exists(lab, name) for name in names}
+
+
+def is_there(lab: str) -> bool:
+    """Whether anything of the lab is there, complete or not."""
+    return os.path.isdir(f"{_LABS}/{lab}")
+
+
+def plan(wanted: set[str], found: dict[str, bool]) -> tuple[list[str], list[str]]:
+    """Which nodes to remove, and then which to create, in this order. Pure.
+
+    :param wanted: the names of the lab's nodes, without ``switches``.
+    :param found: as ``nodes()`` returns it.
+    """
+    if not found.get(SWITCHES):
+        # Nodes are named in the /run/netns of the switches that were there when they were made: all or none.
+        return sorted(found), [SWITCHES, *sorted(wanted)]
+    keep = {name for name, complete in found.items() if complete and name in wanted | {SWITCHES}}
+    return sorted(set(found) - keep), sorted(wanted - keep)
+
+
+def create(lab: str, node: str) -> None:
+    """Make one node. The lab's switches must be there, unless it is them."""
+    _prepare(lab)
+    files = _namespace_files(lab, node)
+    os.mkdir(f"{_LABS}/{lab}/{node}", 0o755)
+    for path in files.values():
+        with open(path, "x", encoding="ascii"):
+            pass
+    with _new_namespaces(node) as process:
+        if node != SWITCHES:
+            _run(*enter(lab, SWITCHES), "ip", "netns", "attach", node, str(process))
+        for kind, path in files.items():
+            _run("mount", "--bind", f"/proc/{process}/ns/{kind}", path)
+
+
+def remove(lab: str, node: str) -> None:
+    """Take away one node, with the processes that live in it."""
+    _end_processes(lab, [node])
+    if node != SWITCHES and exists(lab, SWITCHES):
+        listed = _run(*enter(lab, SWITCHES), "ip", "netns", "list").splitlines()
+        if node in (line.split()[0] for line in listed):
+            _run(*enter(lab, SWITCHES), "ip", "netns", "delete", node)
+    _remove_tree(f"{_LABS}/{lab}/{node}")
+
+
+def remove_lab(lab: str) -> None:
+    """Take away everything of a lab, also of one that is half there."""
+    _end_processes(lab, list(nodes(lab)))
+    _remove_tree(f"{_LABS}/{lab}")
+    with contextlib.suppress(OSError):  # not empty: another lab is there
+        os.rmdir(_LABS)
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise FabricError(f"{' '.join(command)} fails: {_one_line(done.stderr) or f'status {done.returncode}'}")
+    return done.stdout
+
+
+def _one_line(text: str) -> str:
+    return "; ".join(text.split("\n")).strip("; ")
+
+
+def _namespace_files(lab: str, node: str) -> dict[str, str]:
+    """The files that hold a node's namespaces, by the kernel's names of their kinds (proc_pid_ns(5))."""
+    return {kind: f"{_LABS}/{lab}/{node}/{kind}" for kind in _KINDS}
+
+
+def _mount_points(directory: str) -> list[str]:
+    """The mounts at and below a directory, in the order in which they were made (proc_pid_mountinfo(5))."""
+    with open("/proc/self/mountinfo", encoding="utf-8") as file:
+        points = [line.split()[4] for line in file]
+    return [point for point in points if point == directory or point.startswith(directory + "/")]
+
+
+def _prepare(lab: str) -> None:
+    directory = f"{_LABS}/{lab}"
+    os.makedirs(directory, 0o755, exist_ok=True)
+    if directory not in _mount_points(directory):
+        _run("mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", directory)
+    _run("mount", "--make-private", directory)
+
+
+@contextlib.contextmanager
+def _new_namespaces(node: str) -> Iterator[int]:
+    """The id of a process in namespaces of its own, set up as a node's; both end with the block."""
+    command = ["unshare", "--net", "--uts", "--mount", "--propagation=private", "sh", "-c", _SETUP, "sh", node]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        if process.stdout.readline() != "ready\n":
+            raise FabricError(f"cannot make lab node {node}: {_one_line(process.stderr.read())}")
+        yield process.pid
+
+
+def _remove_tree(directory: str) -> None:
+    """Unmount what is mounted at and below a directory, and remove it.
+
+    Removing a mount point also detaches it in every other mount namespace (since Linux 3.18), so that none of them
+    keeps a node's namespaces.
+    """
+    for point in reversed(_mount_points(directory)):
+        _run("umount", point)
+        if point != directory:
+            os.unlink(point)
+    if os.path.isdir(directory):
+        shutil.rmtree(directory)
+
+
+def _namespaces_of(process: str) -> set[str]:
+    """A process's namespaces of the kinds that a node has, as ``net:[4026531840]``.
+
+    None for one that has ended, or that a security module hides from root: no lab started that.
+    """
+    try:
+        return {os.readlink(f"/proc/{process}/ns/{kind}") for kind in _KINDS}
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return set()
+
+
+def _processes(namespaces: set[str]) -> dict[int, int]:
+    """The processes in any of the namespaces: id -> pidfd, which the caller closes."""
+    found = {}
+    for process in filter(str.isdecimal, os.listdir("/proc")):
+        if namespaces & _namespaces_of(process):
+            with contextlib.suppress(ProcessLookupError):
+                found[int(process)] = os.pidfd_open(int(process))
+    return found
+
+
+def _end_processes(lab: str, names: list[str]) -> None:
+    """End what lives in the nodes: SIGTERM, and SIGKILL for what stays.
+
+    One of its namespaces is enough: ``ip netns exec`` leaves a node's network and mount namespace, but not its UTS.
+    """
+    held = set()
+    for name in names:
+        for kind, path in _namespace_files(lab, name).items():
+            with contextlib.suppress(FileNotFoundError):
+                held.add(f"{kind}:[{os.stat(path).st_ino}]")
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + _GRACE
+        while processes := _processes(held):
+            try:
+                for pidfd in processes.values():
+                    with contextlib.suppress(ProcessLookupError):
+                        signal.pidfd_send_signal(pidfd, number)
+                if not _all_end(list(processes.values()), deadline):
+                    break
+            finally:
+                for pidfd in processes.values():
+                    os.close(pidfd)
+        else:
+            return
+    raise FabricError(f"processes of lab {lab} do not end: {', '.join(map(str, sorted(processes)))}")
+
+
+def _all_end(pidfds: list[int], deadline: float) -> bool:
+    """Wait for all of the processes to end, until the deadline (time.monotonic)."""
+    poll = select.poll()
+    for pidfd in pidfds:
+        poll.register(pidfd, select.POLLIN)
+    running = set(pidfds)
+    while running:
+        ended = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
+        if not ended:
+            return False
+        for pidfd, _event in ended:
+            poll.unregister(pidfd)
+            running.discard(pidfd)
+    return True

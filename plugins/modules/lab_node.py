@@ -1,0 +1,133 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make the nodes of a lab, or take the lab away."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lab_node
+short_description: Nodes of a lab on this machine
+version_added: 0.1.0
+author:
+  - The weft.fabric authors (@weft-fabric)
+description:
+  - A lab node stands for one machine. It has network, mount and UTS namespaces of its own, and with them its own
+    interfaces, C(/run) (and so named network namespaces), C(/sys), host name, and a writable copy of C(/etc).
+    The rest of the file system is the machine's.
+  - Nodes are reached with the connection plugin P(weft.fabric.node#connection).
+  - Every lab also has a node called C(switches), which belongs to no host. Its network namespace is for the lab's
+    bridges, and its C(/run/netns) names the network namespaces of all other nodes, so that M(weft.fabric.topology)
+    run there can lay cables to them.
+  - Nodes need no process to stay. They are held by mounts below C(/run/weft/LAB).
+requirements:
+  - Linux 5.3 or newer
+  - util-linux, iproute2
+options:
+  lab:
+    description:
+      - The lab's name. Labs of different names do not know of each other.
+    type: str
+    required: true
+  nodes:
+    description:
+      - The names of all nodes of the lab. Nodes that the lab has and that are not listed are taken away.
+      - Required with O(state=present).
+    type: list
+    elements: str
+  state:
+    description:
+      - With V(present) the lab has exactly these nodes.
+      - With V(absent) nothing of the lab is left. Processes that run in its nodes are ended, first with SIGTERM,
+        and after five seconds with SIGKILL.
+    type: str
+    choices: [present, absent]
+    default: present
+attributes:
+  check_mode:
+    support: full
+    description: Nothing is changed in check mode.
+  diff_mode:
+    support: full
+    description: The names of the nodes before and after.
+"""
+
+EXAMPLES = r"""
+- name: Make two nodes
+  weft.fabric.lab_node:
+    lab: example
+    nodes: [network-1, network-2]
+
+- name: Take the whole lab away
+  weft.fabric.lab_node:
+    lab: example
+    state: absent
+"""
+
+RETURN = r"""
+nodes:
+  description: The nodes that the lab now has (in check mode, would have), without C(switches).
+  returned: success
+  type: list
+  elements: str
+  sample: [network-1, network-2]
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.weft.fabric.plugins.module_utils import lab
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.module import run
+
+
+def ensure(module: AnsibleModule) -> dict[str, Any]:
+    """Bring the lab to the state that was asked for."""
+    name, wanted = module.params["lab"], set(module.params["nodes"] or [])
+    lab.check_name("lab", name)
+    for index, node in enumerate(module.params["nodes"] or []):
+        lab.check_name(f"nodes[{index}]", node)
+    if lab.SWITCHES in wanted:
+        raise InvalidParameter("nodes", lab.SWITCHES, "the lab itself has a node of this name, choose another")
+    lab.check_privilege()
+
+    found = lab.nodes(name)
+    before = [node for node, complete in found.items() if complete and node != lab.SWITCHES]
+    if module.params["state"] == "present":
+        after = sorted(wanted)
+        to_remove, to_create = lab.plan(wanted, found)
+        changed = bool(to_remove or to_create)
+        if not module.check_mode:
+            for node in to_remove:
+                lab.remove(name, node)
+            for node in to_create:
+                lab.create(name, node)
+    else:
+        after = []
+        changed = lab.is_there(name)
+        if not module.check_mode:
+            lab.remove_lab(name)
+    return {
+        "changed": changed,
+        "nodes": after,
+        "diff": {"before": {"lab": name, "nodes": before}, "after": {"lab": name, "nodes": after}},
+    }
+
+
+def main() -> None:
+    """Run the module."""
+    run(
+        ensure,
+        argument_spec={
+            "lab": {"type": "str", "required": True},
+            "nodes": {"type": "list", "elements": "str"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        },
+        required_if=[("state", "present", ["nodes"])],
+    )
+
+
+if __name__ == "__main__":
+    main()
