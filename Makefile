@@ -1,0 +1,22 @@
+.PHONY: setup setup-dev demo demo-down test test-fast bench
+
+setup:
+	@tools/setup.sh
+
+setup-dev:
+	@tools/setup.sh dev
+
+demo: setup
+	@tools/lab.sh up
+
+demo-down: setup
+	@tools/lab.sh down
+
+test: setup-dev
+	@.venv/bin/python tools/test.py
+
+test-fast: setup-dev
+	@.venv/bin/python tools/test.py --fast
+
+bench: setup-dev
+	@.venv/bin/python tests/bench/bench.py

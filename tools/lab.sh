@@ -1,0 +1,22 @@
+#!/bin/sh
+# The scenario of inventories/lab.yml on this machine.
+#
+#   tools/lab.sh up      make the lab, stand the overlay up in it, and prove it
+#   tools/lab.sh down    take the lab away
+set -eu
+cd "$(dirname "$0")/.."
+
+become=
+if [ "$(id -u)" != 0 ]; then
+    if ! command -v sudo >/dev/null; then
+        echo "the lab makes network namespaces, which needs root: run this as root, or install sudo" >&2
+        exit 1
+    fi
+    sudo -n true 2>/dev/null || become=--ask-become-pass
+fi
+
+case $1 in
+up) set -- playbooks/lab.yml playbooks/site.yml ;;
+down) set -- --extra-vars lab_state=absent playbooks/lab.yml ;;
+esac
+exec .venv/bin/ansible-playbook --inventory inventories/lab.yml $become "$@"

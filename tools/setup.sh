@@ -1,0 +1,65 @@
+#!/bin/sh
+# Make .venv with pinned versions, in which weft.fabric resolves from this checkout itself.
+#
+#   tools/setup.sh        what running the collection takes
+#   tools/setup.sh dev    and what testing it takes
+set -eu
+cd "$(dirname "$0")/.."
+checkout=$(pwd -P)
+profile=${1:-run}
+PATH=$PATH:/usr/sbin:/sbin
+
+if [ "$profile" = dev ]; then
+    tools/setup.sh
+    commands="git:git ssh:openssh-client sshd:openssh-server sudo:sudo shellcheck:shellcheck"
+    requirements=requirements-dev.txt
+else
+    commands="ip:iproute2 nft:nftables ping:iputils-ping curl:curl nsenter:util-linux"
+    requirements=requirements.txt
+fi
+
+# A python3 that is first in the path may be too old, a shim that leads nowhere, or without the parts venv needs.
+find_python() {
+    for candidate in python3 python3.13 python3.12 python3.11 /usr/bin/python3; do
+        if "$candidate" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            echo "$candidate"
+            return
+        fi
+    done
+}
+
+packages=
+for pair in $commands; do
+    command -v "${pair%%:*}" >/dev/null || packages="$packages ${pair#*:}"
+done
+[ -x .venv/bin/python ] || [ -n "$(find_python)" ] || packages="$packages python3 python3-venv"
+if [ -n "$packages" ]; then
+    install="apt-get install --yes --no-install-recommends$packages"
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        echo "missing on this machine:$packages; install with: sudo $install" >&2
+        exit 1
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    $install >&2 || { apt-get update >&2 && $install >&2; }
+fi
+
+stamp=.venv/setup-$profile
+wanted=$({ echo "$checkout"; cat tools/setup.sh requirements.txt requirements-dev.txt tests/unit/requirements.txt; } | sha256sum)
+if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && .venv/bin/python -c '' 2>/dev/null; then
+    exit 0
+fi
+
+# A virtual environment knows its own path; one that was moved or copied with its checkout still means the old one.
+if ! .venv/bin/python -c '' 2>/dev/null || ! grep -qx "command = .* $checkout/.venv" .venv/pyvenv.cfg; then
+    python=$(find_python)
+    if [ -z "$python" ]; then
+        echo "no Python 3.11 or newer with venv on this machine: install one and put it first in the PATH" >&2
+        exit 1
+    fi
+    "$python" -m venv --clear "$checkout/.venv"
+fi
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement "$requirements"
+collections=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/ansible_collections
+mkdir -p "$collections/weft"
+ln -sfn "$checkout" "$collections/weft/fabric"
+echo "$wanted" >"$stamp"
