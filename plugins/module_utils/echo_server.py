@@ -1,0 +1,118 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Echo servers in network namespaces: which run, starting and stopping them.
+
+A server's command line says all of it, its program and its namespace included. So there is no file to install, no PID
+file to go stale, and a server of an older program, another port or a namespace made anew is told from the wanted one.
+"""
+
+from __future__ import annotations
+
+import errno
+import inspect
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ansible_collections.weft.fabric.plugins.module_utils import echo_program
+from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
+from ansible_collections.weft.fabric.plugins.module_utils.netlink import inside, netns_path, netns_status
+
+MARK = "weft.fabric-echo-server"
+STOP_SECONDS = 5
+
+_OPTIONS = ["-I", "-S", "-c"]
+
+
+class Server(NamedTuple):
+    """A running echo server of this host.
+
+    :param current: it is of this program, and in the namespace that now has the name.
+    """
+
+    pid: int
+    netns: str
+    port: int
+    current: bool
+
+
+def running() -> list[Server]:
+    """The echo servers that were started in this mount namespace, so that hosts of one lab do not see each other's."""
+    return [server for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) for server in _server(pid)]
+
+
+def start(netns: str, port: int) -> int:
+    """Start a server in a namespace. It listens when this returns, and outlives its parent and its session.
+
+    :returns: its process ID.
+    :raises KernelError: the port cannot be had.
+    """
+    with inside(netns), _listener(netns, port) as listener:
+        descriptor = listener.fileno()
+        program = inspect.getsource(echo_program)
+        return subprocess.Popen(
+            [sys.executable, *_OPTIONS, program, str(descriptor), MARK, netns, str(port)],
+            pass_fds=[descriptor],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,
+        ).pid
+
+
+def stop(server: Server) -> None:
+    """End a server, and return when it is gone."""
+    try:
+        descriptor = os.pidfd_open(server.pid)
+    except ProcessLookupError:
+        return
+    try:
+        # The descriptor is the process's own: if it is still a server now, no other one can be hit by the signals.
+        if not any(_server(server.pid)):
+            return
+        signal.pidfd_send_signal(descriptor, signal.SIGTERM)
+        if not select.select([descriptor], [], [], STOP_SECONDS)[0]:
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            select.select([descriptor], [], [], STOP_SECONDS)
+    except ProcessLookupError:
+        return
+    finally:
+        os.close(descriptor)
+
+
+def _listener(netns: str, port: int) -> socket.socket:
+    try:
+        if socket.has_dualstack_ipv6():
+            return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+        return socket.create_server(("", port))
+    except OSError as error:
+        where = f"port {port} of namespace {netns}"
+        remedy = f"see who has it: ip netns exec {netns} ss -ltnp"
+        raise KernelError("listen on", where, error.errno or errno.EIO, remedy=remedy) from error
+
+
+def _server(pid: int) -> Iterator[Server]:
+    """The server that a process is, if it is one."""
+    try:
+        with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
+            words = file.read().split("\0")[1:-1]
+        if len(words) != 8 or words[5] != MARK or not _same(f"/proc/{pid}/ns/mnt", "/proc/self/ns/mnt"):
+            return
+        netns, port = words[6:]
+        current = words[:4] == [*_OPTIONS, inspect.getsource(echo_program)] and (
+            netns_status(netns) == "present" and _same(f"/proc/{pid}/ns/net", netns_path(netns))
+        )
+        yield Server(pid, netns, int(port), current)
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return  # it has ended meanwhile, or is none of ours
+
+
+def _same(one: str, other: str) -> bool:
+    return os.path.samestat(os.stat(one), os.stat(other))

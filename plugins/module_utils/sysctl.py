@@ -1,0 +1,180 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Kernel parameters: live below /proc/sys, and persisted in one file of ours below /etc/sysctl.d.
+
+The file also records each value as it was before, so that taking the settings away restores them. It is therefore
+written before the live values are, and removed after they are restored: whoever is interrupted finds the record again.
+Sources: sysctl.d(5), Documentation/admin-guide/sysctl.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter, KernelError
+
+PROC = "/proc/sys"
+DIRECTORY = "/etc/sysctl.d"
+HEADER = "# Written by weft.fabric.sysctl. The values before are put back when it takes this file away."
+
+_BEFORE = "# before: "
+_NAME = re.compile(r"[a-z0-9_-]+").fullmatch
+_KEY = re.compile(r"[A-Za-z0-9_:@-]+([./][A-Za-z0-9_:@-]+)+").fullmatch
+
+Values = dict[str, str]
+
+
+@dataclass
+class File:
+    """What our file says.
+
+    :param settings: the values that it sets.
+    :param before: the values that were live before it first set them.
+    """
+
+    settings: Values = field(default_factory=dict)
+    before: Values = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """The file's text; empty if it sets nothing."""
+        if not self.settings:
+            return ""
+        before = [f"{_BEFORE}{key} = {value}" for key, value in self.before.items()]
+        settings = [f"{key} = {value}" for key, value in self.settings.items()]
+        return "\n".join([HEADER, *before, *settings, ""])
+
+
+def parse(text: str) -> File:
+    """The contents of a file that was written as str(File)."""
+    found = File()
+    for line in text.splitlines():
+        into, assignment = (found.before, line[len(_BEFORE) :]) if line.startswith(_BEFORE) else (found.settings, line)
+        key, equals, value = assignment.partition("=")
+        if equals and not key.startswith("#"):
+            into[key.strip()] = _normalised(value)
+    return found
+
+
+def wanted(settings: Mapping[str, Any]) -> Values:
+    """The settings as the kernel prints them.
+
+    :raises InvalidParameter: a key that names no kernel parameter, or a value that is none.
+    """
+    found = {}
+    for key, value in settings.items():
+        if not _KEY(key):
+            raise InvalidParameter("settings", key, "give a kernel parameter such as net.ipv4.ip_forward")
+        if not isinstance(value, (int, str)) or not str(value).strip() or "\n" in str(value):
+            raise InvalidParameter(f"settings[{key}]", value, "give a number or a line of text")
+        found[key] = _normalised(str(int(value) if isinstance(value, bool) else value))
+    return found
+
+
+def path_of_file(name: str) -> str:
+    """The path of our file. It sorts behind Debian's 99-sysctl.conf, which would otherwise win.
+
+    :raises InvalidParameter: the name is none for a file.
+    """
+    if not _NAME(name):
+        raise InvalidParameter("name", name, "give lower case letters, digits, '-' and '_' only")
+    return f"{DIRECTORY}/99-weft-{name}.conf"
+
+
+def plan(settings: Values, file: File, live: Mapping[str, str | None]) -> tuple[File, Values]:
+    """What ought to be: the new file, and the live values, in the order to set them in. Pure.
+
+    :param settings: what is wanted; empty takes everything away.
+    :param file: our file as it is.
+    :param live: the live value of each parameter that the settings or the file name; None where there is none.
+    """
+    dropped = {
+        key: before
+        for key, before in file.before.items()
+        # Where somebody else has set another value since, it is not ours to take back.
+        if key not in settings and live[key] == file.settings.get(key)
+    }
+    before = {key: file.before.get(key, live[key]) for key in settings}
+    recorded = {key: value for key, value in before.items() if value is not None}
+    return File(dict(settings), recorded), {**dropped, **settings}
+
+
+def read_live(key: str) -> str | None:
+    """The live value, or None if the kernel has no such parameter (now: those of an interface come and go with it).
+
+    :raises KernelError: it cannot be read.
+    """
+    try:
+        with open(_proc_path(key), encoding="utf-8") as parameter:
+            return _normalised(parameter.read())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise KernelError("read", f"sysctl {key}", error.errno or errno.EIO) from error
+
+
+def write_live(key: str, value: str) -> None:
+    """Set the live value, if it is not that already.
+
+    :raises KernelError: the kernel refuses the value, or its caller.
+    """
+    if read_live(key) in (value, None):
+        return
+    try:
+        with open(_proc_path(key), "w", encoding="utf-8") as parameter:
+            parameter.write(value)
+    except OSError as error:
+        remedy = "check the value, and run with become: true"
+        raise KernelError("set", f"sysctl {key} to {value}", error.errno or errno.EIO, remedy=remedy) from error
+
+
+def read_file(path: str) -> str:
+    """The text of our file; empty if there is none.
+
+    :raises KernelError: it cannot be read.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise KernelError("read", path, error.errno or errno.EIO) from error
+
+
+def write_file(path: str, text: str) -> None:
+    """Replace our file in one step, or remove it if the text is empty.
+
+    :raises KernelError: the file system refuses.
+    """
+    try:
+        if not text:
+            os.unlink(path)
+            return
+        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+        # sysctl reads *.conf only: a half-written temporary file that a crash leaves behind is not read.
+        descriptor, temporary = tempfile.mkstemp(prefix=".weft-", dir=os.path.dirname(path))
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            os.fchmod(file.fileno(), 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise KernelError("write", path, error.errno or errno.EIO, remedy="run with become: true") from error
+
+
+def _proc_path(key: str) -> str:
+    # sysctl.d(5): if the first separator is a slash, dots belong to names (net/ipv4/conf/eth0.100/rp_filter).
+    slash, dot = key.find("/"), key.find(".")
+    if dot != -1 and (slash == -1 or dot < slash):
+        key = key.translate(str.maketrans("./", "/."))
+    return f"{PROC}/{key}"
+
+
+def _normalised(value: str) -> str:
+    return " ".join(value.split())

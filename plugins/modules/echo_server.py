@@ -1,0 +1,125 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: echo_server
+short_description: HTTP echo servers in network namespaces
+version_added: 0.1.0
+description:
+  - Runs a small HTTP server in each of the given network namespaces. It answers C(GET /echo) with the request's headers
+    and the client's address as it sees it, which proves that nothing on the way has translated that address.
+  - The servers listen on IPv4 and IPv6, need nothing but Python's standard library, and go on when Ansible disconnects.
+    They do not outlive a reboot, as the namespaces do not either.
+author:
+  - The weft.fabric authors (@weft-fabric)
+options:
+  namespaces:
+    description:
+      - The network namespaces.
+    type: list
+    elements: str
+    required: true
+  port:
+    description:
+      - The TCP port.
+    type: int
+    default: 8000
+  state:
+    description:
+      - V(present) starts servers where they do not run, and again where they run another program, on another port or
+        in a namespace that has been made anew since.
+      - V(absent) stops them.
+    type: str
+    choices: [present, absent]
+    default: present
+attributes:
+  check_mode:
+    description: Can run in check mode and say what it would change, without changing anything.
+    support: full
+  diff_mode:
+    description: Returns the servers before and after.
+    support: full
+notes:
+  - In check mode a namespace that does not exist yet is no error.
+"""
+
+EXAMPLES = r"""
+- name: Serve /echo in two pods
+  weft.fabric.echo_server:
+    namespaces:
+      - pod1
+      - pod2
+
+- name: Stop the server of one of them
+  weft.fabric.echo_server:
+    namespaces:
+      - pod2
+    state: absent
+"""
+
+RETURN = r"""
+servers:
+  description: The servers that run now in O(namespaces). In check mode those that will go on running.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - netns: pod1
+      port: 8000
+      pid: 4711
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.weft.fabric.plugins.module_utils import echo_server, values
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.module import run
+from ansible_collections.weft.fabric.plugins.module_utils.netlink import netns_status
+
+ARGUMENT_SPEC = {
+    "namespaces": {"type": "list", "elements": "str", "required": True},
+    "port": {"type": "int", "default": 8000},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
+
+
+def body(module: AnsibleModule) -> dict[str, Any]:
+    names = [values.netns(f"namespaces[{index}]", name) for index, name in enumerate(module.params["namespaces"])]
+    port = values.integer("port", module.params["port"], 1, 65535)
+    wanted = dict.fromkeys(names) if module.params["state"] == "present" else {}
+    for name in wanted:
+        if netns_status(name) != "present" and not module.check_mode:
+            raise InvalidParameter("namespaces", name, "there is no such namespace: make it with weft.fabric.netns")
+
+    before = [server for server in echo_server.running() if server.netns in names]
+    usable = [server for server in before if server.current and server.port == port and server.netns in wanted]
+    pids = {server.netns: server.pid for server in usable}
+    stopped = [server for server in before if server.pid not in pids.values()]
+    started = [name for name in wanted if name not in pids]
+    after = {name: f"PID {pids[name]}" if name in pids else "new" for name in wanted}
+    if not module.check_mode:
+        for server in stopped:
+            echo_server.stop(server)
+        pids.update((name, echo_server.start(name, port)) for name in started)
+    return {
+        "changed": bool(stopped or started),
+        "servers": [{"netns": name, "port": port, "pid": pids[name]} for name in wanted if name in pids],
+        "diff": {
+            "before": "".join(f"{server.netns}: port {server.port}, PID {server.pid}\n" for server in before),
+            "after": "".join(f"{name}: port {port}, {process}\n" for name, process in after.items()),
+        },
+    }
+
+
+def main() -> None:
+    run(body, argument_spec=ARGUMENT_SPEC)
+
+
+if __name__ == "__main__":
+    main()

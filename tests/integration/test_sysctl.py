@@ -1,0 +1,169 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""sysctl: live values and the file, what is recorded and what comes back."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from ansible_collections.weft.fabric.tests.integration import kernel
+
+FORWARD = "net.ipv4.ip_forward"
+REDIRECTS = "net.ipv4.conf.all.accept_redirects"
+FILE = pathlib.Path("/etc/sysctl.d/99-weft-router.conf")
+
+
+def live(key):
+    return kernel.run("sysctl", "-n", key).strip()
+
+
+@pytest.fixture(autouse=True)
+def _etc_of_its_own(tmp_path):
+    """What a test writes to /etc/sysctl.d goes with its mount, and the values are as at the start."""
+    (tmp_path / "sysctl.d").mkdir()
+    kernel.run("sysctl", "-q", f"{FORWARD}=0", f"{REDIRECTS}=1")
+    kernel.run("mount", "--bind", str(tmp_path / "sysctl.d"), "/etc/sysctl.d")
+    yield
+    kernel.run("umount", "/etc/sysctl.d")
+    kernel.run("sysctl", "-q", f"{FORWARD}=0", f"{REDIRECTS}=1")
+
+
+def test_missing_arguments(run_module):
+    assert "name" in run_module("sysctl", settings={FORWARD: 1})["msg"]
+    assert "settings" in run_module("sysctl", name="router")["msg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "named"),
+    [
+        ("a/b", {FORWARD: 1}, ["name", "a/b"]),
+        ("router", {"ip_forward": 1}, ["settings", "ip_forward"]),
+        ("router", {"net.ipv4.no_such_thing": 1}, ["settings", "net.ipv4.no_such_thing"]),
+        ("router", {"net/../../../etc/passwd": 1}, ["settings", "passwd"]),
+        ("router", {FORWARD: ""}, [FORWARD]),
+        ("router", {FORWARD: [1]}, [FORWARD, "[1]"]),
+        ("router", {FORWARD: "1\n0"}, [FORWARD]),
+    ],
+)
+def test_refused(run_module, name, settings, named):
+    message = run_module("sysctl", name=name, settings=settings)["msg"]
+    assert [part for part in named if part not in message] == []
+    assert list(FILE.parent.iterdir()) == []
+
+
+def test_a_value_that_the_kernel_refuses_is_named(run_module):
+    message = run_module("sysctl", name="router", settings={FORWARD: "perhaps"})["msg"]
+    assert f"cannot set sysctl {FORWARD} to perhaps" in message
+    assert "EINVAL" in message
+
+
+def test_there_and_back(run_module):
+    check = run_module("sysctl", check=True, name="router", settings={FORWARD: 1})
+    assert check["changed"]
+    assert (live(FORWARD), FILE.exists()) == ("0", False)
+
+    made = run_module("sysctl", name="router", settings={FORWARD: 1})
+    assert made["changed"]
+    assert made["diff"] == check["diff"]
+    assert made["diff"][0] | {"before": f"{FORWARD} = 0\n", "after": f"{FORWARD} = 1\n"} == made["diff"][0]
+    assert live(FORWARD) == "1"
+    assert f"\n{FORWARD} = 1\n" in FILE.read_text()
+    assert FILE.stat().st_mode & 0o777 == 0o644
+
+    written = FILE.stat()
+    again = run_module("sysctl", name="router", settings={FORWARD: "1"})
+    assert not again["changed"]
+    assert FILE.stat().st_mtime_ns == written.st_mtime_ns
+
+    check = run_module("sysctl", check=True, name="router", state="absent")
+    assert (check["changed"], live(FORWARD), FILE.exists()) == (True, "1", True)
+    gone = run_module("sysctl", name="router", state="absent")
+    assert gone["diff"] == check["diff"]
+    assert (gone["changed"], live(FORWARD), FILE.exists()) == (True, "0", False)
+    assert not run_module("sysctl", name="router", state="absent")["changed"]
+
+
+def test_the_file_is_one_that_sysctl_reads(run_module):
+    run_module("sysctl", name="router", settings={FORWARD: 1, "net/ipv4/conf/lo/rp_filter": 2})
+    kernel.run("sysctl", "-q", f"{FORWARD}=0", "net.ipv4.conf.lo.rp_filter=0")
+    kernel.run("sysctl", "-p", str(FILE))
+    assert (live(FORWARD), live("net.ipv4.conf.lo.rp_filter")) == ("1", "2")
+
+
+@pytest.mark.parametrize("drift", ["live", "file", "text"])
+def test_drift_is_repaired_and_alone_in_the_diff(run_module, drift):
+    settings = {FORWARD: 1, "net.ipv4.conf.lo.rp_filter": 2}
+    run_module("sysctl", name="router", settings=settings)
+    before = FILE.read_text()
+    if drift == "live":
+        kernel.run("sysctl", "-q", f"{FORWARD}=0")
+    elif drift == "file":
+        FILE.unlink()
+    else:
+        FILE.write_text(before.replace(f"{FORWARD} = 1", f"{FORWARD} = 0"))
+    values, file = run_module("sysctl", name="router", settings=settings)["diff"]
+    assert values["after"] == (f"{FORWARD} = 1\n" if drift == "live" else "")
+    assert (file["before"] == file["after"]) == (drift == "live")
+    assert (live(FORWARD), live("net.ipv4.conf.lo.rp_filter")) == ("1", "2")
+    assert f"\n{FORWARD} = 1\n" in FILE.read_text()
+    assert not run_module("sysctl", name="router", settings=settings)["changed"]
+
+
+def test_a_value_that_was_there_before_stays(run_module):
+    kernel.run("sysctl", "-q", f"{FORWARD}=1")
+    run_module("sysctl", name="router", settings={FORWARD: 1})
+    run_module("sysctl", name="router", state="absent")
+    assert live(FORWARD) == "1"
+
+
+def test_what_somebody_else_has_set_since_stays(run_module):
+    key = "net.ipv4.conf.lo.rp_filter"
+    kernel.run("sysctl", "-q", f"{key}=0")
+    run_module("sysctl", name="router", settings={key: 2})
+    kernel.run("sysctl", "-q", f"{key}=1")
+    run_module("sysctl", name="router", state="absent")
+    assert live(key) == "1"
+
+
+def test_a_setting_that_is_dropped_gets_its_value_back(run_module):
+    key = "net.ipv4.conf.lo.rp_filter"
+    kernel.run("sysctl", "-q", f"{key}=0")
+    run_module("sysctl", name="router", settings={FORWARD: 1, key: 2})
+    run_module("sysctl", name="router", settings={FORWARD: 1})
+    assert (live(FORWARD), live(key)) == ("1", "0")
+    assert key not in FILE.read_text()
+
+
+@pytest.mark.parametrize("redirects", ["0", "1"])
+def test_what_one_value_does_to_another_is_undone(run_module, redirects):
+    """Switching ip_forward switches accept_redirects the other way (inet_forward_change in net/ipv4/devinet.c)."""
+    kernel.run("sysctl", "-q", f"{REDIRECTS}={redirects}")
+    run_module("sysctl", name="router", settings={FORWARD: 1, REDIRECTS: 0})
+    assert (live(FORWARD), live(REDIRECTS)) == ("1", "0")
+    run_module("sysctl", name="router", state="absent")
+    assert (live(FORWARD), live(REDIRECTS)) == ("0", redirects)
+
+
+def test_interrupted_before_the_live_value_was_set(run_module):
+    """The file comes first; the record in it is not lost to the next run."""
+    run_module("sysctl", name="router", settings={FORWARD: 1})
+    kernel.run("sysctl", "-q", f"{FORWARD}=0")
+    run_module("sysctl", name="router", settings={FORWARD: 1})
+    run_module("sysctl", name="router", state="absent")
+    assert live(FORWARD) == "0"
+
+
+def test_an_interface_to_come(run_module):
+    key = "net.ipv4.conf.vxlan-x.rp_filter"
+    check = run_module("sysctl", check=True, name="router", settings={key: 2})
+    assert (check["changed"], len(check["warnings"])) == (True, 1)
+    assert key in run_module("sysctl", name="router", settings={key: 2})["msg"]
+    kernel.run("ip", "link", "add", "vxlan-x", "type", "vxlan", "id", "7", "dstport", "4789")
+    assert run_module("sysctl", name="router", settings={key: 2})["changed"]
+    assert live(key) == "2"
+    kernel.run("ip", "link", "delete", "vxlan-x")
+    assert run_module("sysctl", name="router", state="absent")["changed"]
+    assert not FILE.exists()
