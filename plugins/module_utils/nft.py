@@ -232,7 +232,7 @@ def _parse_networks(right: Any) -> tuple[Network, ...]:
             networks.append(ipaddress.ip_network("{addr}/{len}".format(**element["prefix"])))
         elif element.keys() == {"range"}:
             first, last = map(ipaddress.ip_address, element["range"])
-            networks.extend(ipaddress.summarize_address_range(first, last))  # type: ignore[type-var]
+            networks.extend(ipaddress.summarize_address_range(first, last))
         else:
             raise ValueError(element)
     return _collapsed(networks)

@@ -1,0 +1,605 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Probing many targets at once: ICMP echo, path MTU, TCP and HTTP, in one process with one event loop.
+
+One raw socket for each family serves all targets; a target's index is the identifier of its echo requests. What is
+sent and what is made of the answers is in icmp.py, pathmtu.py and the pure functions at the beginning; the rest is the
+loop.
+"""
+
+from __future__ import annotations
+
+import errno
+import heapq
+import http.client
+import io
+import itertools
+import json
+import os
+import re
+import resource
+import selectors
+import socket
+import struct
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, cast
+from urllib.parse import urlsplit
+
+from ansible_collections.weft.fabric.plugins.module_utils import icmp, netlink, values
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.pathmtu import Search
+
+INTERVAL = 0.2  # seconds between two echo requests to one target, the least that ping(8) allows every user
+MAX_TARGETS = 65536  # an index is an ICMP identifier
+
+_PAYLOAD = 56  # bytes, as ping(8)
+_COPIES = 3  # of each size of the path MTU search, so that one lost packet is no black hole
+_PATIENCE = 0.2  # seconds that an answer may take beyond four times the longest one seen
+_PADDING = 3000  # bytes: two full segments at an MTU of 1500
+_ANSWER_LIMIT = 1 << 20  # bytes of an HTTP response
+_RESERVED_FILES = 32  # file descriptors that are not ours to use
+_RECEIVE_BUFFER = 8 << 20  # bytes: a reply dropped for want of it would count as loss on the path
+
+_SO_RCVBUFFORCE = 33  # asm-generic/socket.h
+_SO_TIMESTAMPNS = 35
+_SOL_RAW = 255  # linux/socket.h
+_ICMP_FILTER = 1  # linux/icmp.h
+_ICMPV6_FILTER = 1  # linux/icmpv6.h
+_PMTUDISC_PROBE = 3  # linux/in.h: set DF, and ignore what the kernel believes the path MTU to be
+_DISCARD = 9  # a port (RFC 863)
+
+
+class _Options(NamedTuple):
+    """A family's socket options (linux/in.h, linux/in6.h)."""
+
+    level: int
+    protocol: int
+    mtu_discover: int
+    recverr: int
+    recvttl: int
+    ttl: int
+
+
+_OPTIONS: dict[int, _Options] = {
+    socket.AF_INET: _Options(socket.IPPROTO_IP, socket.IPPROTO_ICMP, 10, 11, 12, 2),
+    socket.AF_INET6: _Options(socket.IPPROTO_IPV6, socket.IPPROTO_ICMPV6, 23, 25, 51, 52),
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is asked about one address.
+
+    :param netns: the namespace from which; empty: the one that this process runs in.
+    :param port: TCP port to connect to; None: no such test.
+    :param url: what to GET, with its port; None: no such test.
+    """
+
+    name: str
+    address: str
+    netns: str = ""
+    port: int | None = None
+    url: str | None = None
+
+    @property
+    def family(self) -> int:
+        """AF_INET or AF_INET6."""
+        return values.family(self.address)
+
+
+def targets(entries: Sequence[Mapping[str, Any]]) -> tuple[Target, ...]:
+    """The module's option ``targets``, validated and normalised.
+
+    :raises InvalidParameter: names the entry, what is wrong with it and what would be right.
+    """
+    if not 0 < len(entries) <= MAX_TARGETS:
+        raise InvalidParameter("targets", len(entries), f"give from 1 to {MAX_TARGETS} targets")
+    found: dict[tuple[str, str], Target] = {}
+    for index, entry in enumerate(entries):
+        where = f"targets[{index}]"
+        name = values.text(f"{where}.name", entry["name"])
+        netns = values.netns(f"{where}.netns", entry["netns"]) if entry.get("netns") else ""
+        if (netns, name) in found:
+            raise InvalidParameter(f"{where}.name", name, "another target has this name; each needs its own")
+        address = values.address(f"{where}.address", entry["address"])
+        if values.is_multicast(address) or address in ("0.0.0.0", "::", "255.255.255.255"):
+            raise InvalidParameter(f"{where}.address", address, "give the unicast address of one machine")
+        if re.match("fe[89ab]", address):
+            raise InvalidParameter(f"{where}.address", address, "a link-local address is no one's alone; give another")
+        port = entry.get("port")
+        if port is not None:
+            port = values.integer(f"{where}.port", port, 1, 65535)
+        url = entry.get("url")
+        if url is not None:
+            _split_url(f"{where}.url", url, address)
+        found[netns, name] = Target(name, address, netns, port, url)
+    return tuple(found.values())
+
+
+def _split_url(where: str, url: str, address: str) -> tuple[str, int, str]:
+    """(value of the header Host, port, path with query) of a URL on a target's address."""
+    example = f"http://[{address}]:8000/echo" if ":" in address else f"http://{address}:8000/echo"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise InvalidParameter(where, url, f"this is no URL; give one such as {example}") from None
+    if parts.scheme != "http" or not re.fullmatch("[!-~]+", url):
+        raise InvalidParameter(where, url, f"give an http URL without white space, such as {example}")
+    try:
+        same = values.address(where, host) == address
+    except InvalidParameter:
+        same = False
+    if not same or "@" in parts.netloc or port == 0:
+        raise InvalidParameter(
+            where, url, f"its host is the target's address, as in {example}; another address is another target"
+        )
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return parts.netloc, 80 if port is None else port, path
+
+
+def timeout(where: str, value: float) -> float:
+    """A time to wait, in seconds.
+
+    :raises InvalidParameter: it is out of range.
+    """
+    if not 0.1 <= value <= 60:
+        raise InvalidParameter(where, value, "give from 0.1 to 60 seconds")
+    return value
+
+
+def http_request(host: str, path: str) -> bytes:
+    """A GET that fills more than one segment, since small packets pass where full ones die.
+
+    :param host: value of the header Host.
+    """
+    return (
+        f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nAccept: application/json\r\n"
+        f"User-Agent: weft.fabric.reachability\r\nX-Padding: {'x' * _PADDING}\r\n\r\n"
+    ).encode("ascii")
+
+
+class _Received:
+    """As much of a socket as HTTPResponse needs to read bytes that were received."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def makefile(self, _mode: str) -> io.BytesIO:
+        return io.BytesIO(self._data)
+
+
+def parse_response(data: bytes) -> tuple[int, str | None]:
+    """(status, address of the client that the server's JSON names as ``client``) of a whole HTTP response.
+
+    :raises ValueError: it is no HTTP, or not whole.
+    """
+    response = http.client.HTTPResponse(cast(socket.socket, _Received(data)))
+    try:
+        response.begin()
+        body = response.read()
+    except (http.client.HTTPException, ConnectionError) as error:
+        raise ValueError(str(error)) from error
+    try:
+        document = json.loads(body)
+    except ValueError:
+        document = None
+    client = document.get("client") if isinstance(document, dict) else None
+    return response.status, client if isinstance(client, str) else None
+
+
+@dataclass
+class _Round:
+    """Sizes that are under way in the search for the path MTU."""
+
+    passed: set[int] = field(default_factory=set)
+    over: bool = False
+
+
+class _Request(NamedTuple):
+    """An echo request that is under way."""
+
+    sent: float
+    size: int
+    round: _Round | None
+
+
+@dataclass
+class _State:
+    """All that is known of one target so far."""
+
+    index: int
+    target: Target
+    source: str | None = None
+    sent: int = 0
+    rtts: list[float] = field(default_factory=list)  # seconds
+    ttl: int | None = None
+    requests: dict[int, _Request] = field(default_factory=dict)
+    sequence: int = 0
+    echoed: bool = False
+    search: Search | None = None
+    tcp: str | None = None
+    http: dict[str, Any] | None = None
+    failures: dict[str, str] = field(default_factory=dict)
+
+    def result(self) -> dict[str, Any]:
+        """What the module returns about this target."""
+        rtts = [round(rtt * 1000, 3) for rtt in self.rtts]
+        layers = (layer for layer in ("namespace", "route", "icmp", "tcp", "http") if layer in self.failures)
+        error = next((self.failures[layer] for layer in layers), None)
+        return {
+            "name": self.target.name,
+            "address": self.target.address,
+            "netns": self.target.netns,
+            "source": self.source,
+            "reachable": error is None,
+            "error": error,
+            "sent": self.sent,
+            "received": len(rtts),
+            "loss": round(100 * (1 - len(rtts) / self.sent), 1) if self.sent else 100.0,
+            "rtt": {"min": min(rtts), "avg": round(sum(rtts) / len(rtts), 3), "max": max(rtts)} if rtts else None,
+            "ttl": self.ttl,
+            "pmtu": self.search.mtu if self.search else None,
+            "pmtu_black_hole": self.search.silent if self.search else None,
+            "tcp": self.tcp,
+            "http": self.http,
+        }
+
+
+def _source(target: Target) -> str:
+    """The local address that the kernel chooses for a target.
+
+    :raises OSError: there is no route.
+    """
+    # Connecting a UDP socket asks the routing table and sends nothing.
+    with socket.socket(target.family, socket.SOCK_DGRAM) as unsent:
+        unsent.connect((target.address, _DISCARD))
+        return str(unsent.getsockname()[0])
+
+
+_TCP_WORDS = {0: "open", errno.ECONNREFUSED: "refused", errno.ETIMEDOUT: "timeout"}
+
+
+class _Connection:
+    """One TCP connection: connected, a request sent if there is one, the answer read to its end."""
+
+    def __init__(
+        self, prober: Prober, target: Target, port: int, request: bytes, done: Callable[[int, bytes], None]
+    ) -> None:
+        self._prober = prober
+        self._done = done
+        self._request = request
+        self._unsent = request
+        self._answer = b""
+        with netlink.inside(target.netns):
+            self._socket = socket.socket(target.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        code = self._socket.connect_ex((target.address, port))
+        prober.selector.register(self._socket, selectors.EVENT_WRITE, self._ready)
+        if code not in (0, errno.EINPROGRESS):
+            self._finish(code)
+        else:
+            prober.later(prober.timeout, lambda: self._finish(errno.ETIMEDOUT))
+
+    def _ready(self) -> None:
+        code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code or not self._request:
+            self._finish(code)
+            return
+        try:
+            if self._unsent:
+                self._unsent = self._unsent[self._socket.send(self._unsent) :]
+                if not self._unsent:
+                    self._prober.selector.modify(self._socket, selectors.EVENT_READ, self._ready)
+                return
+            data = self._socket.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._finish(error.errno or errno.EIO)
+            return
+        self._answer += data
+        if not data or len(self._answer) > _ANSWER_LIMIT:
+            self._finish(0)
+
+    def _finish(self, code: int) -> None:
+        if self._socket.fileno() >= 0:
+            self._prober.selector.unregister(self._socket)
+            self._socket.close()
+            self._prober.connection_closed()
+            self._done(code, self._answer)
+
+
+class Prober:
+    """Probes targets, each from its namespace.
+
+    :param count: echo requests to each target.
+    :param pmtu: whether to measure the path MTU.
+    :param timeout: seconds to wait for the last echo reply, and for each TCP and HTTP exchange.
+    """
+
+    def __init__(self, found: Iterable[Target], count: int, pmtu: bool, timeout: float) -> None:
+        self._states = [_State(index, target) for index, target in enumerate(found)]
+        self._count = count
+        self._pmtu = pmtu
+        self.timeout = timeout
+        self.selector = selectors.DefaultSelector()
+        self._raw: dict[tuple[str, int], socket.socket] = {}
+        self._cookie = os.urandom(8)
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._serial = itertools.count()
+        self._unfinished = 0
+        taken = _RESERVED_FILES + 2 * len({state.target.netns for state in self._states})
+        self._connections = max(resource.getrlimit(resource.RLIMIT_NOFILE)[0] - taken, 1)
+        self._queue: deque[Callable[[], object]] = deque()
+
+    def run(self) -> list[dict[str, Any]]:
+        """Probe all of them at once.
+
+        :returns: a result for each target, in their order.
+        :raises FabricError: raw sockets are not allowed.
+        """
+        try:
+            for state in self._states:
+                self._begin(state)
+            while self._unfinished:
+                self._turn()
+        finally:
+            self.selector.close()
+            for raw in self._raw.values():
+                raw.close()
+        return [state.result() for state in self._states]
+
+    def _turn(self) -> None:
+        wait = max(self._timers[0][0] - time.monotonic(), 0) if self._timers else None
+        for key, _events in self.selector.select(wait):
+            key.data()
+        # One timer in each turn: after a burst of requests the replies are waiting, and they come first.
+        if self._timers and self._timers[0][0] <= time.monotonic():
+            heapq.heappop(self._timers)[2]()
+
+    def later(self, seconds: float, action: Callable[[], None]) -> None:
+        """Do something when that time has passed."""
+        heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._serial), action))
+
+    # -- one target ------------------------------------------------------------------------------------
+
+    def _begin(self, state: _State) -> None:
+        target = state.target
+        if target.netns and netlink.netns_status(target.netns) != "present":
+            state.failures["namespace"] = f"namespace {target.netns} does not exist"
+            return
+        with netlink.inside(target.netns):
+            try:
+                state.source = _source(target)
+            except OSError as error:
+                state.failures["route"] = f"no route: {error.strerror}"
+                return
+            if (target.netns, target.family) not in self._raw:
+                self._raw[target.netns, target.family] = self._open(target.family)
+        self._unfinished += 1
+        # Spread over the interval, so that requests to a thousand targets do not wait for each other.
+        start = INTERVAL * state.index / len(self._states)
+        self.later(start, lambda: self._ping(state))
+        if target.port is not None:
+            self._connect(state, target.port, b"", self._connected)
+        if target.url is not None:
+            host, port, path = _split_url("url", target.url, target.address)
+            self._connect(state, port, http_request(host, path), self._answered)
+
+    def _ping(self, state: _State) -> None:
+        state.sent += 1
+        if state.sent < self._count:
+            self.later(INTERVAL, lambda: self._ping(state))
+        else:
+            self.later(self.timeout, lambda: self._echoes_over(state))
+        self._send(state, icmp.IP_HEADER[state.target.family] + icmp.ICMP_HEADER + _PAYLOAD, None)
+
+    def _echoes_over(self, state: _State) -> None:
+        if state.echoed:
+            return
+        state.echoed = True
+        if not state.rtts:
+            state.failures.setdefault("icmp", "icmp: timeout, no echo reply")
+        else:
+            state.failures.pop("icmp", None)
+            if self._pmtu:
+                state.search = Search(icmp.IP_HEADER[state.target.family] + icmp.ICMP_HEADER + _PAYLOAD)
+                self._next_round(state, state.search)
+                return
+        self._unfinished -= 1
+
+    def _next_round(self, state: _State, search: Search) -> None:
+        sizes = search.sizes()
+        if not sizes:
+            self._unfinished -= 1
+            return
+        current = _Round()
+        for size in sizes * _COPIES:
+            self._send(state, size, current)
+            if current.over:
+                return
+        wait = min(self.timeout, _PATIENCE + 4 * max(state.rtts))
+        self.later(wait, lambda: self._round_over(state, current, None))
+
+    def _round_over(self, state: _State, current: _Round, told: int | None) -> None:
+        search = state.search
+        if not current.over and search:
+            current.over = True
+            search.answer(current.passed, told)
+            # Later, because this may be an error that was found while something else is sent.
+            self.later(0, lambda: self._next_round(state, search))
+
+    def _reply(self, state: _State, request: _Request, received: float, ttl: int | None) -> None:
+        if request.round is None:
+            if not state.echoed:
+                state.rtts.append(received - request.sent)
+                state.ttl = ttl
+                self._perhaps_echoes_over(state)
+        elif state.search:
+            request.round.passed.add(request.size)
+            if request.round.passed.issuperset(state.search.sizes()):
+                self._round_over(state, request.round, None)
+
+    def _refused(self, state: _State, request: _Request, error: icmp.Error) -> None:
+        if request.round is not None:
+            if error.too_big:
+                self._round_over(state, request.round, error.info)
+        elif not state.echoed:
+            state.failures["icmp"] = error.words(state.source or "")
+            self._perhaps_echoes_over(state)
+
+    def _perhaps_echoes_over(self, state: _State) -> None:
+        if state.sent == self._count and not state.requests:
+            self._echoes_over(state)
+
+    # -- ICMP ------------------------------------------------------------------------------------------
+
+    def _open(self, family: int) -> socket.socket:
+        options = _OPTIONS[family]
+        try:
+            raw = socket.socket(family, socket.SOCK_RAW | socket.SOCK_NONBLOCK, options.protocol)
+            raw.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
+        except PermissionError as error:
+            raise FabricError(
+                "ICMP echo requests need root (CAP_NET_RAW, CAP_NET_ADMIN): set 'become: true'"
+            ) from error
+        raw.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        for option, value in ((options.mtu_discover, _PMTUDISC_PROBE), (options.recverr, 1), (options.recvttl, 1)):
+            raw.setsockopt(options.level, option, value)
+        # Both filters name what is kept back, one bit for each type: all but echo replies.
+        reply = icmp.REPLY[family]
+        if family == socket.AF_INET:
+            raw.setsockopt(_SOL_RAW, _ICMP_FILTER, struct.pack("=I", ~(1 << reply) & 0xFFFFFFFF))
+        else:
+            words = [0xFFFFFFFF & ~(1 << reply % 32) if word == reply // 32 else 0xFFFFFFFF for word in range(8)]
+            raw.setsockopt(options.protocol, _ICMPV6_FILTER, struct.pack("=8I", *words))
+        self.selector.register(raw, selectors.EVENT_READ, lambda: self._receive(family, raw))
+        return raw
+
+    def _send(self, state: _State, size: int, current: _Round | None) -> None:
+        """Send an echo request of that size, in bytes with the IP header."""
+        family = state.target.family
+        raw = self._raw[state.target.netns, family]
+        state.sequence = (state.sequence + 1) & 0xFFFF
+        length = size - icmp.IP_HEADER[family] - icmp.ICMP_HEADER
+        packet = icmp.encode_request(family, state.index, state.sequence, self._cookie.ljust(length, b"\0"))
+        for pending in (True, False):
+            state.requests[state.sequence] = _Request(time.monotonic(), size, current)
+            try:
+                raw.sendto(packet, (state.target.address, 0))
+                return
+            except OSError as error:
+                # It may be the error of an earlier request that the kernel reports with this one (ip(7), IP_RECVERR).
+                # Once the queue is empty, an error is our own.
+                told = self._receive_errors(family, raw)
+                if error.errno == errno.EMSGSIZE and told is not None:
+                    self._refused(state, state.requests.pop(state.sequence), told)
+                    return
+                if not pending:
+                    del state.requests[state.sequence]
+                    if current is None:
+                        state.failures["icmp"] = f"icmp: this host does not send: {error.strerror}"
+                        self._perhaps_echoes_over(state)
+
+    def _receive(self, family: int, raw: socket.socket) -> None:
+        self._receive_errors(family, raw)
+        while True:
+            try:
+                data, control, _flags, address = raw.recvmsg(65536, 256)
+            except BlockingIOError:
+                return
+            except OSError:
+                # The error of a request; its entry is in the error queue, and was or will be read there.
+                self._receive_errors(family, raw)
+                continue
+            now, clock = time.monotonic(), time.time()
+            echo = icmp.decode_received(family, data)
+            if echo is None or not echo.payload.startswith(self._cookie):
+                continue
+            state, request = self._request(echo, address[0])
+            if state is None or request is None:
+                continue
+            ttl = None
+            for level, kind, value in control:
+                if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS):
+                    # How long the packet waited for us does not belong to its round trip.
+                    seconds, nanoseconds = struct.unpack("@ll", value)
+                    now -= max(clock - seconds - nanoseconds / 1e9, 0)
+                elif (level, kind) == (_OPTIONS[family].level, _OPTIONS[family].ttl):
+                    (ttl,) = struct.unpack("=i", value)
+            self._reply(state, request, now, ttl)
+
+    def _receive_errors(self, family: int, raw: socket.socket) -> icmp.Error | None:
+        """Read the error queue to its end; the error of this host's own in it, if there was one."""
+        own = None
+        while True:
+            try:
+                data, control, _flags, address = raw.recvmsg(2048, 256, socket.MSG_ERRQUEUE)
+            except BlockingIOError:
+                return own
+            for level, kind, value in control:
+                if (level, kind) != (_OPTIONS[family].level, _OPTIONS[family].recverr):
+                    continue
+                error = icmp.decode_error(family, value)
+                echo = icmp.decode(data)
+                if error and error.origin == icmp.ORIGIN_LOCAL:
+                    own = error
+                elif error and echo:
+                    state, request = self._request(echo, address[0])
+                    if state is not None and request is not None:
+                        self._refused(state, request, error)
+
+    def _request(self, echo: icmp.Echo, address: str) -> tuple[_State | None, _Request | None]:
+        """The request that an answer belongs to; it is under way no longer."""
+        if echo.identifier < len(self._states):
+            state = self._states[echo.identifier]
+            if address == state.target.address:
+                return state, state.requests.pop(echo.sequence, None)
+        return None, None
+
+    # -- TCP and HTTP ----------------------------------------------------------------------------------
+
+    def _connect(
+        self, state: _State, port: int, request: bytes, done: Callable[[_State, int, int, bytes], None]
+    ) -> None:
+        self._unfinished += 1
+
+        def finished(code: int, answer: bytes) -> None:
+            self._unfinished -= 1
+            done(state, port, code, answer)
+
+        self._queue.append(lambda: _Connection(self, state.target, port, request, finished))
+        self._start_connections()
+
+    def _start_connections(self) -> None:
+        while self._connections and self._queue:
+            self._connections -= 1
+            self._queue.popleft()()
+
+    def connection_closed(self) -> None:
+        """A file descriptor is free."""
+        self._connections += 1
+        self.later(0, self._start_connections)
+
+    def _connected(self, state: _State, port: int, code: int, _answer: bytes) -> None:
+        state.tcp = _TCP_WORDS.get(code, "unreachable")
+        if code:
+            state.failures["tcp"] = f"tcp: port {port} {_TCP_WORDS.get(code, os.strerror(code))}"
+
+    def _answered(self, state: _State, port: int, code: int, answer: bytes) -> None:
+        state.http = {"status": None, "source": None}
+        if code:
+            state.failures["http"] = f"http: port {port} {_TCP_WORDS.get(code, os.strerror(code))}"
+            return
+        try:
+            status, source = parse_response(answer)
+        except ValueError as error:
+            state.failures["http"] = f"http: port {port} gave no whole answer: {error}"
+            return
+        state.http = {"status": status, "source": source}
+        if status >= 400:
+            state.failures["http"] = f"http: status {status}"
