@@ -7,9 +7,9 @@ A node is three namespaces (network, UTS, mount), held by bind mounts of their n
 stay behind for them (namespaces(7))::
 
     /run/weft/LAB/             a tmpfs, private: a mount namespace cannot be held on a mount that propagates into it
-    /run/weft/LAB/NODE/net
+    /run/weft/LAB/NODE/mnt
     /run/weft/LAB/NODE/uts
-    /run/weft/LAB/NODE/mnt     mounted last: a node that has it is complete
+    /run/weft/LAB/NODE/net     mounted last: a node that has all three is complete
 
 The node ``switches`` holds the lab's bridges. Its own /run/netns names every other node's network namespace: what runs
 there can plug cables into them, and the machine's own namespaces stay as they are.
@@ -32,8 +32,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricEr
 SWITCHES = "switches"
 
 _LABS = "/run/weft"
-_KINDS = ("net", "uts", "mnt")
-_COMMANDS = ("cp", "ip", "mount", "nsenter", "umount", "unshare")
+_KINDS = ("mnt", "uts", "net")
+_COMMANDS = ("cp", "ip", "mount", "nsenter", "taskset", "umount", "unshare")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # becomes a host name (at most 64 octets, uname(2)) and a path
 _GRACE = 5.0  # seconds that processes have after SIGTERM, and the kernel has after SIGKILL
 
@@ -41,12 +41,12 @@ _GRACE = 5.0  # seconds that processes have after SIGTERM, and the kernel has af
 _SETUP = r"""
 set -e
 echo "$1" > /proc/sys/kernel/hostname
-mount -t sysfs sysfs /sys
-mount -t tmpfs -o mode=0755 tmpfs /run
+mount --no-mtab -t sysfs sysfs /sys
+mount --no-mtab -t tmpfs -o mode=0755 tmpfs /run
 mkdir /run/etc
-mount -t tmpfs -o mode=0755 tmpfs /run/etc
+mount --no-mtab -t tmpfs -o mode=0755 tmpfs /run/etc
 cp -a /etc/. /run/etc
-mount --move /run/etc /etc
+mount --no-mtab --move /run/etc /etc
 rmdir /run/etc
 echo "$1" > /etc/hostname
 # Without it sudo in the node asks a name server, which the lab does not have.
@@ -136,11 +136,11 @@ def create(lab: str, node: str) -> None:
     for path in files.values():
         with open(path, "x", encoding="ascii"):
             pass
-    with _new_namespaces(node) as process:
+    with _holdable_namespaces(node, files["mnt"]) as process:
         if node != SWITCHES:
             _run(*enter(lab, SWITCHES), "ip", "netns", "attach", node, str(process))
-        for kind, path in files.items():
-            _run("mount", "--bind", f"/proc/{process}/ns/{kind}", path)
+        for kind in ("uts", "net"):
+            _hold(process, kind, files[kind])
 
 
 def remove(lab: str, node: str) -> None:
@@ -188,14 +188,42 @@ def _prepare(lab: str) -> None:
     directory = f"{_LABS}/{lab}"
     os.makedirs(directory, 0o755, exist_ok=True)
     if directory not in _mount_points(directory):
-        _run("mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", directory)
-    _run("mount", "--make-private", directory)
+        _run("mount", "--no-mtab", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", directory)
+    _run("mount", "--no-mtab", "--make-private", directory)
+
+
+def _hold(process: int, kind: str, path: str) -> None:
+    """Keep a namespace of a process beyond its end."""
+    # Here and elsewhere no-mtab: libmount else leaves its own /run/mount behind.
+    _run("mount", "--no-mtab", "--bind", f"/proc/{process}/ns/{kind}", path)
 
 
 @contextlib.contextmanager
-def _new_namespaces(node: str) -> Iterator[int]:
-    """The id of a process in namespaces of its own, set up as a node's; both end with the block."""
-    command = ["unshare", "--net", "--uts", "--mount", "--propagation=private", "sh", "-c", _SETUP, "sh", node]
+def _holdable_namespaces(node: str, path: str) -> Iterator[int]:
+    """New namespaces as of _new_namespaces(), of which the mount namespace is held already.
+
+    The kernel lets a mount namespace hold only those with a higher id than its own (fs/namespace.c: mnt_ns_loop).
+    Since Linux 6.18 each CPU draws ids from a batch of its own (kernel/nstree.c), so that a newer one may have a lower id.
+    The CPU that the own one was made on never gives a lower id, but which one that was is not known.
+    """
+    cpus = sorted(os.sched_getaffinity(0))
+    for cpu in cpus:
+        with _new_namespaces(node, cpu) as process:
+            try:
+                _hold(process, "mnt", path)
+            except FabricError:
+                if cpu == cpus[-1]:
+                    raise
+                continue
+            yield process
+            return
+
+
+@contextlib.contextmanager
+def _new_namespaces(node: str, cpu: int) -> Iterator[int]:
+    """The id of a process in namespaces of its own, made on a CPU and set up as a node's; both end with the block."""
+    unshare = ["unshare", "--net", "--uts", "--mount", "--propagation=private"]
+    command = ["taskset", "--cpu-list", str(cpu), *unshare, "sh", "-c", _SETUP, "sh", node]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -212,7 +240,7 @@ def _remove_tree(directory: str) -> None:
     keeps a node's namespaces.
     """
     for point in reversed(_mount_points(directory)):
-        _run("umount", point)
+        _run("umount", "--no-mtab", point)
         if point != directory:
             os.unlink(point)
     if os.path.isdir(directory):
