@@ -39,11 +39,16 @@ def _run_module(name: str, /, check: bool = False, diff: bool = True, **args: An
     """Run plugins/modules/<name>.py as a process of its own; its parsed result.
 
     Arguments go through standard input, as ansible-core 2.19 and newer read them when a module is run directly: a
-    list of thousands is longer than a command line may be.
+    list of thousands is longer than a command line may be. WEFT_TEST_PYTHON names the managed host's interpreter
+    where it is not the tests' own.
     """
     arguments = {"ANSIBLE_MODULE_ARGS": {**args, "_ansible_check_mode": check, "_ansible_diff": diff}}
     done = subprocess.run(
-        [sys.executable, "-m", f"ansible_collections.weft.fabric.plugins.modules.{name}"],
+        [
+            os.environ.get("WEFT_TEST_PYTHON", sys.executable),
+            "-m",
+            f"ansible_collections.weft.fabric.plugins.modules.{name}",
+        ],
         input=json.dumps(arguments),
         capture_output=True,
         text=True,
@@ -51,7 +56,7 @@ def _run_module(name: str, /, check: bool = False, diff: bool = True, **args: An
         check=False,
     )
     assert "Traceback" not in done.stderr, done.stderr
-    assert done.stdout.startswith("\n{") or done.stdout.startswith("{"), f"{done.stdout}\n{done.stderr}"
+    assert done.stdout.lstrip().startswith("{"), f"{done.stdout}\n{done.stderr}"
     result = Result(json.loads(done.stdout))
     result.rc = done.returncode
     assert bool(result.rc) == result.get("failed", False), result

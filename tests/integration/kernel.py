@@ -297,9 +297,8 @@ class _NftListener(_Listener):
     def events(self) -> list[Event]:
         """All since the last call."""
         _answers, notifications = self.ask(NFT_SUBSYSTEM | NFT_MSG_GETGEN, bytes(4))
-        return [
-            Event(self.namespace, f"nft {NFT_NAMES.get(kind & 0xFF, kind & 0xFF)}", "") for kind, _ in notifications
-        ]
+        kinds = [kind & 0xFF for kind, _body in notifications]
+        return [Event(self.namespace, f"nft {NFT_NAMES.get(kind, kind)}", "") for kind in kinds]
 
 
 class Monitor:

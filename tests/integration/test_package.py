@@ -1,0 +1,72 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a user of Galaxy gets: the built collection, installed where no checkout is in reach."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import tarfile
+
+import pytest
+
+from ansible_collections.weft.fabric.tests.integration import cli
+
+CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
+
+
+class Installed:
+    """The collection below ``path``, and Ansible's programs that find it there and nowhere else."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self.path = path
+        self.tarball = path / "weft-fabric-0.1.0.tar.gz"
+
+    def run(self, *command: str) -> str:
+        return cli.succeed(
+            self.path,
+            *command,
+            ANSIBLE_COLLECTIONS_PATH=str(self.path),
+            ANSIBLE_COLLECTIONS_SCAN_SYS_PATH="false",
+        )
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory) -> Installed:
+    collection = Installed(tmp_path_factory.mktemp("galaxy"))
+    galaxy = ("ansible-galaxy", "collection")
+    collection.run(*galaxy, "build", str(CHECKOUT), "--output-path", str(collection.path))
+    collection.run(*galaxy, "install", "--offline", "--collections-path", str(collection.path), str(collection.tarball))
+    return collection
+
+
+def test_the_tarball_holds_what_galaxy_wants_and_nothing_else(installed):
+    with tarfile.open(installed.tarball) as tarball:
+        names = {name for name in tarball.getnames() if name}
+    assert {name.split("/")[0] for name in names} - {"docs"} == {
+        "CHANGELOG.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md", "changelogs", "meta", "playbooks",
+        "plugins", "roles",
+    }  # fmt: skip
+    assert {name for name in names if name.startswith("changelogs/")} == {"changelogs/changelog.yaml"}
+    assert not [name for name in names if name.endswith(".pyc") or "/." in name]
+
+
+def test_every_module_is_documented(installed):
+    listed = json.loads(installed.run("ansible-doc", "--list", "--json", "--type", "module", "weft.fabric"))
+    modules = {f"weft.fabric.{path.stem}" for path in (CHECKOUT / "plugins" / "modules").glob("*.py")}
+    assert set(listed) == modules
+
+
+def test_site_runs_without_the_checkout(installed):
+    inventory = installed.path / "lab.yml"
+    inventory.write_bytes((CHECKOUT / "inventories" / "lab.yml").read_bytes())
+    play = ("ansible-playbook", "--inventory", str(inventory))
+    installed.run(*play, "weft.fabric.lab")
+    try:
+        installed.run(*play, "weft.fabric.site")
+        again = installed.run(*play, "weft.fabric.site")
+    finally:
+        installed.run(*play, "--extra-vars", "lab_state=absent", "weft.fabric.lab")
+    recap = again.partition("PLAY RECAP")[2]
+    assert recap.count("changed=0 ") == recap.count("changed=") >= 3

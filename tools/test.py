@@ -1,0 +1,288 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run every test, two jobs at a time, and count the cases.
+
+Each job's output is in build/test/, and on the screen if it fails. With --fast: the jobs that need no root and no
+second environment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import dataclasses
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree
+from collections.abc import Callable
+
+CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = CHECKOUT / "build" / "test"
+BIN = pathlib.Path(sys.executable).parent
+HERE = sys.version_info[:2]
+JOBS_AT_A_TIME = 2
+
+CORE = "ansible-core==2.19.14"  # the newest for Python 3.11
+NEWEST_CORE = "ansible-core==2.21.5"  # for Python 3.12 and newer
+PYROUTE2 = "pyroute2==0.9.7"
+OLDEST_PYROUTE2 = "pyroute2==0.7.2"  # Debian 12's
+
+# How `ip link add` asks the kernel for each kind of link that the collection makes; v0 is one end of a veth pair.
+LINK_KINDS = {
+    "bond": "name t0 type bond",
+    "bridge": "name t0 type bridge",
+    "veth": "name t0 type veth peer name t1",
+    "vlan": "link v0 name t0 type vlan id 2",
+    "vxlan": "name t0 type vxlan id 2 dstport 4789",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Cases:
+    passed: int
+    failed: int
+    skipped: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed" + (f", {self.skipped} skipped" if self.skipped else "")
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """Commands, run one after the other until one fails.
+
+    ``count`` makes cases of the log and of whether all commands succeeded.
+    """
+
+    name: str
+    commands: list[list[str]]
+    count: Callable[[str, bool], Cases]
+    environment: dict[str, str] = dataclasses.field(default_factory=dict)
+    directory: pathlib.Path = CHECKOUT
+
+    def run(self) -> Cases:
+        started = time.monotonic()
+        log = BUILD / f"{file_name(self.name)}.log"
+        environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", **self.environment}
+        with log.open("w", encoding="utf-8") as output:
+            good = all(
+                subprocess.run(
+                    command,
+                    cwd=self.directory,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    check=False,
+                ).returncode
+                == 0
+                for command in self.commands
+            )
+        text = log.read_text(encoding="utf-8", errors="replace")
+        cases = self.count(text, good)
+        report = "" if good else text
+        print(f"{report}{'ok' if good else 'FAILED'}: {self.name} ({time.monotonic() - started:.0f} s)", flush=True)
+        return cases
+
+
+def file_name(name: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", name.lower())
+
+
+def one_case(_log: str, good: bool) -> Cases:
+    return Cases(1, 0) if good else Cases(0, 1)
+
+
+def pytest_job(name: str, python: pathlib.Path, *tests: str, **environment: str) -> Job:
+    report = BUILD / f"{file_name(name)}.xml"
+    command = [str(python), "-m", "pytest", "-q", "-n", "2", f"--junitxml={report}", *tests]
+
+    def count(_log: str, good: bool) -> Cases:
+        if not report.exists():
+            return Cases(0, 1)
+        suite = next(xml.etree.ElementTree.parse(report).iter("testsuite"))
+        total, failures, errors, skipped = (int(suite.get(k, 0)) for k in ("tests", "failures", "errors", "skipped"))
+        failed = failures + errors
+        # pytest can also fail as a whole: nothing was collected, or a worker was lost.
+        return Cases(total - failed - skipped, failed if good else max(failed, 1), skipped)
+
+    return Job(name, [command], count, environment)
+
+
+def other_pythons() -> dict[tuple[int, int], pathlib.Path]:
+    """The interpreters on this machine, apart from the one that runs this, that a managed host may have; by version."""
+    found = {}
+    directories = [pathlib.Path(entry) for entry in os.environ["PATH"].split(":")]
+    # A pyenv shim in the path may lead nowhere; the interpreters are beside it.
+    for shims in [entry for entry in directories if entry.name == "shims"]:
+        directories += sorted(shims.parent.glob("versions/*/bin"))
+    for minor in range(9, 14):
+        for directory in directories:
+            python = directory / f"python3.{minor}"
+            works = (
+                python.exists()
+                and not subprocess.run(
+                    [python, "-c", "import ensurepip, venv"], capture_output=True, check=False
+                ).returncode
+            )
+            if works and (3, minor) != HERE:
+                found[3, minor] = python
+    return found
+
+
+def environment(python: pathlib.Path, name: str, *packages: list[str]) -> pathlib.Path:
+    """Make a virtual environment in build/, in which weft.fabric is this checkout; its Python.
+
+    :param packages: for each call of pip its arguments.
+    """
+    made = BUILD.parent / name / "bin" / "python"
+    link = (
+        "import pathlib, sys, sysconfig\n"
+        "weft = pathlib.Path(sysconfig.get_path('purelib'), 'ansible_collections', 'weft')\n"
+        "weft.mkdir(parents=True, exist_ok=True)\n"
+        "(weft / 'fabric').is_symlink() or (weft / 'fabric').symlink_to(sys.argv[1])\n"
+    )
+    subprocess.run([python, "-m", "venv", made.parent.parent], check=True)
+    for arguments in (["-r", "tests/unit/requirements.txt"], *packages):
+        pip = [made, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, *arguments], cwd=CHECKOUT, check=True)
+    subprocess.run([made, "-c", link, CHECKOUT], check=True)
+    return made
+
+
+def lint_jobs() -> list[Job]:
+    python = sys.executable
+    commands = {
+        "ansible-lint": ["ansible-lint"],
+        "mypy": ["mypy", "plugins/module_utils"],
+        "ruff": ["ruff", "check"],
+        "ruff format": ["ruff", "format", "--check"],
+        "yamllint": ["yamllint", "--strict", "."],
+        "changelog": ["antsibull-changelog", "lint"],
+        "action group": [python, "tools/check_action_group.py"],
+        "role defaults": [python, "tools/check_role_defaults.py"],
+    }
+    return [Job(name, [command], one_case) for name, command in commands.items()]
+
+
+def sanity_job(pythons: dict[tuple[int, int], pathlib.Path]) -> Job:
+    """ansible-test sanity in a copy, because it demands the path ansible_collections/weft/fabric."""
+    home = BUILD.parent / "ansible-test"
+    copy = home / "ansible_collections" / "weft" / "fabric"
+    shutil.rmtree(copy, ignore_errors=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        if (CHECKOUT / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(CHECKOUT / name, copy / name)
+    # ansible-test downloads get-pip.py from a host of its own; each Python that is here brings its own pip.
+    cache = home / ".ansible" / "test" / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    (cache / "get_pip_24_2.py").write_text("import ensurepip\n\nensurepip.bootstrap()\n", encoding="utf-8")
+
+    def count(log: str, good: bool) -> Cases:
+        total = len(re.findall(r'^Running sanity test "', log, re.MULTILINE))
+        fatal = re.search(r"^FATAL: The (\d+) sanity test", log, re.MULTILINE)
+        failed = int(fatal[1]) if fatal else int(not good)
+        return Cases(max(total - failed, 0), failed)
+
+    path = ":".join([str(BIN), os.environ["PATH"], *(str(python.parent) for python in pythons.values())])
+    command = ["ansible-test", "sanity", "--requirements", "--color", "no"]
+    return Job("ansible-test sanity", [command], count, {"HOME": str(home), "PATH": path}, copy)
+
+
+def unit_job() -> Job:
+    return pytest_job(f"unit: Python 3.{HERE[1]}, {CORE}, {PYROUTE2}", pathlib.Path(sys.executable), "tests/unit")
+
+
+def kernel_jobs(pythons: dict[tuple[int, int], pathlib.Path]) -> list[Job]:
+    """The integration tests here and with the oldest pyroute2; the oldest and the newest Python."""
+    here = pathlib.Path(sys.executable)
+    jobs = [pytest_job(f"integration: Python 3.{HERE[1]}, {CORE}, {PYROUTE2}", here, "tests/integration")]
+
+    name = f"unit and integration: Python 3.{HERE[1]}, {CORE}, {OLDEST_PYROUTE2}"
+    variables = {}
+    if older := [version for version in pythons if version < HERE]:
+        version = min(older)
+        # A managed host has no ansible-core, but ansible's modules bring their share of it along.
+        target = environment(
+            pythons[version], "oldest-python", [OLDEST_PYROUTE2], ["--no-deps", "--ignore-requires-python", CORE]
+        )
+        jobs.append(pytest_job(f"unit: Python 3.{version[1]}, {OLDEST_PYROUTE2}", target, "tests/unit"))
+        name += f", modules on Python 3.{version[1]}"
+        variables = {"WEFT_TEST_PYTHON": str(target)}
+    old = environment(here, "oldest-pyroute2", [CORE, OLDEST_PYROUTE2])
+    jobs.append(pytest_job(name, old, "tests/unit", "tests/integration", **variables))
+
+    if newer := [version for version in pythons if version > HERE]:
+        version = max(newer)
+        new = environment(pythons[version], "newest-python", [NEWEST_CORE, PYROUTE2])
+        name = f"unit and package: Python 3.{version[1]}, {NEWEST_CORE}, {PYROUTE2}"
+        jobs.append(pytest_job(name, new, "tests/unit", "tests/integration/test_package.py"))
+    return jobs
+
+
+def molecule_job() -> Job:
+    scenarios = sorted(path.parent.name for path in CHECKOUT.glob("molecule/*/molecule.yml"))
+
+    def count(log: str, good: bool) -> Cases:
+        return Cases(len(scenarios), 0) if good else Cases(0, 1)
+
+    return Job("molecule", [["molecule", "test", "--scenario-name", name] for name in scenarios], count)
+
+
+def missing_link_kinds() -> list[str]:
+    """What this kernel answers, asked in a namespace that ends with the question."""
+    return [
+        kind
+        for kind, arguments in LINK_KINDS.items()
+        if subprocess.run(
+            ["unshare", "--net", "sh", "-c", f"ip link add v0 type veth peer name v1; ip link add {arguments}"],
+            capture_output=True,
+            check=False,
+        ).returncode
+    ]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--fast", action="store_true")
+    fast = parser.parse_args().fast
+    if not fast and os.geteuid() != 0:
+        print("the integration tests make network namespaces, which needs root: sudo make test, or make test-fast")
+        return 1
+    shutil.rmtree(BUILD, ignore_errors=True)
+    BUILD.mkdir(parents=True)
+
+    jobs = [unit_job(), *lint_jobs()]
+    if not fast:
+        pythons = other_pythons()
+        # The longest first.
+        jobs = [*kernel_jobs(pythons), molecule_job(), sanity_job(pythons), *jobs]
+    with concurrent.futures.ThreadPoolExecutor(JOBS_AT_A_TIME) as executor:
+        results = list(executor.map(Job.run, jobs))
+
+    print()
+    for job, cases in zip(jobs, results):
+        print(f"{job.name}: {cases}")
+    if not fast and (missing := missing_link_kinds()):
+        print(f"not run on this kernel, which has no such links: {', '.join(missing)}")
+    total = Cases(*(sum(numbers) for numbers in zip(*map(dataclasses.astuple, results))))
+    print(total)
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
