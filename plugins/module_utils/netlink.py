@@ -303,15 +303,16 @@ class Socket:
                         return
 
     def _messages(self) -> Iterator[tuple[int, int, int, bytes]]:
+        """(type, flags, sequence, whole message) of each message of one answer."""
         data = self._socket.recv(RECEIVE)
         offset = 0
         while offset < len(data):
             length, kind, flags, sequence, _port = _HEADER.unpack_from(data, offset)
-            yield kind, flags, sequence, data[offset + 16 : offset + length]
+            yield kind, flags, sequence, data[offset : offset + length]
             offset += (length + 3) & ~3
 
     def dump(self, kind: int, payload: bytes) -> list[bytes]:
-        """Dump a table: the payloads of all answers.
+        """Dump a table: all answers, each a whole message with its header.
 
         A dump that the kernel says changed under way (NLM_F_DUMP_INTR) is taken again.
 
@@ -341,14 +342,14 @@ class Socket:
                     code, detail = _error(flags, body)
                     raise OSError(code, detail or os.strerror(code))
                 if answer == NLMSG_DONE:
-                    code = -struct.unpack_from("=i", body)[0] if len(body) >= 4 else 0
+                    code = -struct.unpack_from("=i", body, 16)[0] if len(body) >= 20 else 0
                     if code:
                         raise OSError(code, os.strerror(code))
                     return found, interrupted
                 found.append(body)
 
     def get(self, request: Request) -> bytes:
-        """Ask for one object: the payload of the answer.
+        """Ask for one object: the answer, a whole message with its header.
 
         :raises OSError: the kernel has none (its errno), or refused.
         """
@@ -373,10 +374,10 @@ class Socket:
 
 def _error(flags: int, body: bytes) -> tuple[int, str]:
     """(errno, the kernel's sentence) of an NLMSG_ERROR (struct nlmsgerr, NLMSGERR_ATTR_MSG)."""
-    code, length = struct.unpack_from("=iI", body)
+    code, length = struct.unpack_from("=iI", body, 16)
     detail = ""
     if flags & NLM_F_ACK_TLVS:
-        offset = 20 if flags & NLM_F_CAPPED else 4 + ((length + 3) & ~3)
+        offset = 36 if flags & NLM_F_CAPPED else 20 + ((length + 3) & ~3)
         detail = attributes(body, offset).get(NLMSGERR_ATTR_MSG, b"").rstrip(b"\0").decode(errors="replace")
     return -code, detail
 

@@ -1,0 +1,286 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Operations become netlink requests, in order; the kernel's refusals become exceptions that name the object.
+
+What comes one after the other in one namespace and is of one kind (a thousand FDB entries, say) goes out in batches.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from itertools import groupby
+from typing import Any, Optional
+
+from ansible_collections.weft.fabric.plugins.module_utils import facts, neigh
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, KernelError
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS
+from ansible_collections.weft.fabric.plugins.module_utils.model import (
+    ROUTE_PROTOCOL,
+    Address,
+    FdbEntry,
+    Link,
+    Namespace,
+    Neighbour,
+    Route,
+)
+from ansible_collections.weft.fabric.plugins.module_utils.netlink import (
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    NLM_F_REPLACE,
+    Kernel,
+    Request,
+    create_netns,
+    netns_fd,
+    pyroute2_messages,
+    remove_netns,
+)
+from ansible_collections.weft.fabric.plugins.module_utils.plan import Operation
+
+RTM_NEWLINK, RTM_DELLINK = 16, 17
+RTM_NEWADDR, RTM_DELADDR = 20, 21
+RTM_NEWROUTE, RTM_DELROUTE = 24, 25
+RT_SCOPE_UNIVERSE, RT_SCOPE_LINK, RT_SCOPE_NOWHERE = 0, 253, 255
+RTN_UNICAST = 1
+RTNH_F_ONLINK = 4
+
+# The module that a distribution's kernel has the kind in, where it is not called as the kind.
+KERNEL_MODULES = {"bond": "bonding", "vlan": "8021q"}
+
+
+def apply(kernel: Kernel, operations: Sequence[Operation]) -> None:
+    """Carry out operations in order.
+
+    :raises KernelError: the first that the kernel refused; what was before it is done.
+    """
+    worker = _Worker(kernel)
+    for _group, batch in groupby(operations, _batch):
+        worker.run(list(batch))
+
+
+def _batch(operation: Operation) -> tuple[Any, ...]:
+    """Operations with equal keys may share a send. Links and namespaces stand alone: each may need the one before."""
+    kind = type(operation.after or operation.before)
+    if kind in (Link, Namespace):
+        return (id(operation),)
+    return (kind, operation.netns)
+
+
+class _Worker:
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self._indexes: dict[tuple[str, str], int] = {}
+
+    def run(self, batch: list[Operation]) -> None:
+        """One batch: operations of one kind of object in one namespace."""
+        first = batch[0]
+        item = first.after or first.before
+        if isinstance(item, Namespace):
+            self._namespace(first, item)
+            return
+        with ExitStack() as descriptors:
+            try:
+                requests = list(self._requests(batch, descriptors))
+                failures = self.kernel.socket(first.netns).execute(requests)
+            except OSError as error:
+                raise KernelError(
+                    "send requests for", facts.name(first.netns, item), error.errno or errno.EIO, str(error)
+                ) from error
+        if isinstance(item, Link):
+            self._indexes.clear()
+        # Gone already is what a deletion wanted: the kernel lets addresses and routes go with what they depend on.
+        failures = [failure for failure in failures if not _already_gone(batch[failure.index], failure.code)]
+        if failures:
+            raise _refusal(batch[failures[0].index], failures[0].code, failures[0].detail, len(failures))
+
+    def _namespace(self, operation: Operation, item: Namespace) -> None:
+        self.kernel.forget(item.name)
+        self._indexes.clear()
+        if operation.verb == "create":
+            create_netns(item.name)
+        else:
+            remove_netns(item.name)
+
+    def _index(self, netns: str, name: str) -> int:
+        key = (netns, name)
+        if key not in self._indexes:
+            link = neigh.read_device(self.kernel.socket(netns), name)
+            if link is None:
+                raise FabricError(f"{facts.name(netns, Link(name))} has disappeared: run again")
+            self._indexes[key] = link.index
+        return self._indexes[key]
+
+    def _requests(self, batch: list[Operation], descriptors: ExitStack) -> Iterator[Request]:
+        for operation in batch:
+            item = operation.after or operation.before
+            delete = operation.verb == "delete"
+            if isinstance(item, FdbEntry):
+                index = self._index(operation.netns, item.dev)
+                yield neigh.delete_fdb(index, item) if delete else neigh.set_fdb(index, item)
+            elif isinstance(item, Neighbour):
+                index = self._index(operation.netns, item.dev)
+                yield neigh.delete_neighbour(index, item) if delete else neigh.set_neighbour(index, item)
+            elif isinstance(item, Address):
+                yield self._address(operation.netns, item, delete)
+            elif isinstance(item, Route):
+                yield self._route(operation.netns, item, delete)
+            else:
+                yield self._link(operation, descriptors)
+
+    def _address(self, netns: str, address: Address, delete: bool) -> Request:
+        _ifinfmsg, ifaddrmsg, _rtmsg = pyroute2_messages()
+        head, _slash, prefix = address.address.partition("/")
+        message = ifaddrmsg()
+        message["family"] = socket.AF_INET6 if ":" in head else socket.AF_INET
+        message["prefixlen"] = int(prefix)
+        message["index"] = self._index(netns, address.dev)
+        message["attrs"] = [("IFA_LOCAL", head), ("IFA_ADDRESS", head)]
+        if delete:
+            return Request(RTM_DELADDR, 0, _encode(message))
+        return Request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, _encode(message))
+
+    def _route(self, netns: str, route: Route, delete: bool) -> Request:
+        _ifinfmsg, _ifaddrmsg, rtmsg = pyroute2_messages()
+        base, _slash, prefix = route.dst.partition("/")
+        message = rtmsg()
+        message["family"] = socket.AF_INET6 if ":" in base else socket.AF_INET
+        message["dst_len"] = int(prefix)
+        message["table"] = route.table if route.table < 256 else 0  # RT_TABLE_UNSPEC: RTA_TABLE has it
+        message["type"] = 0 if delete else RTN_UNICAST
+        message["proto"] = 0 if delete else ROUTE_PROTOCOL
+        message["flags"] = RTNH_F_ONLINK if route.onlink and not delete else 0
+        if delete:
+            message["scope"] = RT_SCOPE_NOWHERE  # any
+        else:
+            message["scope"] = RT_SCOPE_UNIVERSE if route.via or ":" in base else RT_SCOPE_LINK
+        attributes: list[tuple[str, Any]] = [("RTA_TABLE", route.table)]
+        if int(prefix):
+            attributes.append(("RTA_DST", base))
+        if route.via:
+            attributes.append(("RTA_GATEWAY", route.via))
+        if route.dev:
+            attributes.append(("RTA_OIF", self._index(netns, route.dev)))
+        if route.src and not delete:
+            attributes.append(("RTA_PREFSRC", route.src))
+        if route.metric:
+            attributes.append(("RTA_PRIORITY", route.metric))
+        if route.mtu and not delete:
+            attributes.append(("RTA_METRICS", {"attrs": [("RTAX_MTU", route.mtu)]}))
+        message["attrs"] = attributes
+        return Request(
+            RTM_DELROUTE if delete else RTM_NEWROUTE, 0 if delete else NLM_F_CREATE | NLM_F_REPLACE, _encode(message)
+        )
+
+    # -- links -------------------------------------------------------------------------------------
+
+    def _link(self, operation: Operation, descriptors: ExitStack) -> Request:
+        netns, link = operation.netns, operation.after or operation.before
+        if operation.verb == "delete":
+            return Request(RTM_DELLINK, 0, self._message(netns, link.name, {}, ""))
+        if operation.verb == "move":
+            return self._move(operation, descriptors)
+        if operation.verb == "create":
+            peer = self._peer(operation, descriptors)
+            payload = self._message(netns, link.name, link.attributes, link.kind, peer)
+            return Request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, payload)
+        return Request(RTM_NEWLINK, 0, self._message(netns, link.name, link.attributes, link.kind))
+
+    def _peer(self, operation: Operation, descriptors: ExitStack) -> Optional[Any]:
+        """A veth's other end, made in its own namespace by the same request: a pair is there or it is not."""
+        peer, place = operation.peer, operation.after.peer
+        if peer is None or place is None:
+            return None
+        ifinfmsg, _ifaddrmsg, _rtmsg = pyroute2_messages()
+        attributes = [("IFLA_IFNAME", peer.name), *self._common(peer.attributes)]
+        if place[0] != operation.netns:
+            attributes.append(("IFLA_NET_NS_FD", descriptors.enter_context(netns_fd(place[0]))))
+        message = ifinfmsg()
+        message["attrs"] = attributes
+        return message
+
+    def _move(self, operation: Operation, descriptors: ExitStack) -> Request:
+        peer = operation.peer
+        place = peer.peer[0] if peer is not None and peer.peer else operation.netns
+        ifinfmsg, _ifaddrmsg, _rtmsg = pyroute2_messages()
+        message = ifinfmsg()
+        message["index"] = self._index(operation.netns, operation.before.name)
+        message["attrs"] = [("IFLA_IFNAME", operation.after.name)]
+        if place != operation.netns:
+            message["attrs"].append(("IFLA_NET_NS_FD", descriptors.enter_context(netns_fd(place))))
+        message["change"] = neigh.IFF_UP  # a link that is up cannot be renamed
+        return Request(RTM_NEWLINK, 0, _encode(message))
+
+    @staticmethod
+    def _common(attributes: dict[str, Any]) -> list[tuple[str, Any]]:
+        names = (("mtu", "IFLA_MTU"), ("mac_address", "IFLA_ADDRESS"))
+        return [(attribute, attributes[name]) for name, attribute in names if attributes.get(name) is not None]
+
+    def _message(
+        self, netns: str, name: str, attributes: dict[str, Any], kind: str, peer: Optional[Any] = None
+    ) -> bytes:
+        ifinfmsg, _ifaddrmsg, _rtmsg = pyroute2_messages()
+        message = ifinfmsg()
+        outer = [("IFLA_IFNAME", name), *self._common(attributes)]
+        data: list[tuple[str, Any]] = []
+        for key, option in KINDS.get(kind, {}).items():
+            value = attributes.get(key)
+            if value is None:
+                continue
+            number = self._index(netns, value) if option.link else option.encode(value)
+            six = option.six and isinstance(value, str) and ":" in value
+            target = outer if option.attribute == "IFLA_LINK" else data
+            target.append((option.six if six else option.attribute, number))
+        if peer is not None:
+            data.append(("VETH_INFO_PEER", peer))
+        if data or (kind and peer is not None):
+            outer.append(_info(kind, data))
+        elif kind and not {"admin_state", "controller"} & set(attributes):
+            outer.append(("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", kind)]}))
+        if "controller" in attributes:
+            controller = attributes["controller"]
+            outer.append(("IFLA_MASTER", self._index(netns, controller) if controller else 0))
+        if "admin_state" in attributes:
+            message["flags"] = neigh.IFF_UP if attributes["admin_state"] == "up" else 0
+            message["change"] = neigh.IFF_UP
+        message["attrs"] = outer
+        return _encode(message)
+
+
+def _info(kind: str, data: list[tuple[str, Any]]) -> tuple[str, Any]:
+    return ("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", kind), ("IFLA_INFO_DATA", {"attrs": data})]})
+
+
+def _encode(message: Any) -> bytes:
+    """The body of a pyroute2 message, without the netlink header."""
+    message.encode()
+    return bytes(message.data)[16:]
+
+
+def _already_gone(operation: Operation, code: int) -> bool:
+    return operation.verb == "delete" and code in (errno.ENOENT, errno.ESRCH, errno.EADDRNOTAVAIL, errno.ENODEV)
+
+
+def _refusal(operation: Operation, code: int, detail: str, count: int) -> KernelError:
+    item = operation.after or operation.before
+    more = f"{count - 1} more like it; " if count > 1 else ""
+    return KernelError(
+        operation.verb, facts.name(operation.netns, item), code, detail, more + _remedy(operation, item, code)
+    )
+
+
+def _remedy(operation: Operation, item: Any, code: int) -> str:
+    if code == errno.EPERM:
+        return "set 'become: true'"
+    if isinstance(item, Link) and operation.verb == "create" and code in (errno.EOPNOTSUPP, errno.ENODEV):
+        module = KERNEL_MODULES.get(item.kind, item.kind)
+        return f"this kernel has no {item.kind} support: load the module {module}, or run a kernel that has it"
+    if isinstance(item, Route) and code in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+        return f"the gateway {item.via} is not reachable: add a route to it, or 'onlink: true'"
+    if code == errno.ENETDOWN:
+        return "an interface that it needs is down: set its admin_state to up"
+    if code == errno.EEXIST:
+        return "something else made it meanwhile: run again"
+    return ""

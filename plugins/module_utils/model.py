@@ -1,0 +1,566 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The objects of kernel networking, wanted and observed alike, and the document that a user writes of them.
+
+Pure. Values are normalised when they come in (values.py), so that two objects that mean the same compare equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Optional
+
+from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import CONTROLLERS, DEFAULTS, KINDS, PARENTS, REQUIRED
+
+# rtnetlink's mark of who installed a route (rtm_protocol). Ours is one that nobody has registered in iproute2's
+# rt_protos, so that purging never touches a route of a routing daemon, of DHCP or of an administrator.
+ROUTE_PROTOCOL = 119
+TABLES = {"default": 253, "main": 254, "local": 255}
+MAIN = TABLES["main"]
+IP6_METRIC = 1024  # IP6_RT_PRIO_USER: what the kernel makes of no metric
+
+IPV4_MTU = 68  # RFC 791
+IPV6_MTU = 1280  # RFC 8200, section 5
+
+
+class Namespace(NamedTuple):
+    """A named network namespace."""
+
+    name: str
+
+
+@dataclass
+class Link:
+    """A network interface.
+
+    :ivar kind: empty for one that this collection does not make (a NIC, or "whatever is there").
+    :ivar attributes: wanted: what was asked for; observed: all that is known. By parameter name, normalised.
+    :ivar peer: (namespace, name) of a veth's other end.
+    :ivar recreate: whether it may be deleted and made again where the kernel cannot change it.
+    :ivar where: how the user's document names it, for messages.
+    :ivar index: observed: the kernel's ifindex.
+    :ivar below: observed: the ifindex of what it sits on, or of a veth's other end (IFLA_LINK).
+    :ivar nsid: observed: the id of the namespace that ``below`` is in, where that is another one (IFLA_LINK_NETNSID).
+    """
+
+    name: str
+    kind: str = ""
+    attributes: dict[str, Any] = field(default_factory=dict)
+    peer: Optional[tuple[str, str]] = None
+    recreate: bool = False
+    where: str = ""
+    index: int = 0
+    below: int = 0
+    nsid: Optional[int] = None
+
+
+class Address(NamedTuple):
+    """An interface's own address, in CIDR notation."""
+
+    dev: str
+    address: str
+
+
+class Route(NamedTuple):
+    """A unicast route. None: not asked for. The kernel's key is (dst, table, metric)."""
+
+    dst: str
+    table: int
+    metric: int
+    via: Optional[str] = None
+    dev: Optional[str] = None
+    src: Optional[str] = None
+    onlink: Optional[bool] = None
+    mtu: Optional[int] = None
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """What the kernel tells two routes apart by."""
+        return self[:3]
+
+    def met_by(self, other: Route) -> bool:
+        """Whether an observed route has all that was asked of this one."""
+        return all(wanted is None or wanted == found for wanted, found in zip(self, other))
+
+    def over(self, other: Route) -> Route:
+        """This route, with what was not asked for taken from an observed one."""
+        if self.via != other.via and self.dev is None:
+            other = other._replace(dev=None)  # the kernel finds the new gateway's interface
+        return Route(*(found if wanted is None else wanted for wanted, found in zip(self, other)))
+
+
+class Neighbour(NamedTuple):
+    """A permanent neighbour entry: which MAC address an IP address has on a device (ARP, NDP)."""
+
+    dev: str
+    dst: str
+    lladdr: str
+
+
+class FdbEntry(NamedTuple):
+    """A permanent entry of a VXLAN's own forwarding database: which VTEP a MAC address is behind.
+
+    port and vni are None where they are the device's own.
+    """
+
+    dev: str
+    lladdr: str
+    dst: str
+    port: Optional[int] = None
+    vni: Optional[int] = None
+
+
+@dataclass(frozen=True)
+class AddressState:
+    """What the kernel says of an address besides the address itself.
+
+    :ivar foreign: it came by DHCP, by a router's advertisement, or by itself (link-local).
+    :ivar secondary: it goes when its subnet's first address goes (net/ipv4/devinet.c).
+    :ivar failed: another host has it (IPv6 duplicate address detection), so it is not in use.
+    """
+
+    foreign: bool = False
+    secondary: bool = False
+    failed: bool = False
+
+
+@dataclass
+class Observed:
+    """What is there in one namespace.
+
+    :ivar status: ``present``, ``absent`` or ``broken`` (netlink.netns_status).
+    :ivar routes: with the number of the protocol that installed each.
+    """
+
+    status: str = "present"
+    links: dict[str, Link] = field(default_factory=dict)
+    addresses: dict[Address, AddressState] = field(default_factory=dict)
+    routes: dict[tuple[str, int, int], tuple[Route, int]] = field(default_factory=dict)
+    neighbours: dict[tuple[str, str], Neighbour] = field(default_factory=dict)
+    fdb: dict[FdbEntry, None] = field(default_factory=dict)
+
+
+@dataclass
+class Desired:
+    """What is wanted in one namespace.
+
+    :ivar create: whether the namespace is made where it is missing.
+    :ivar claimed: links that a bridge or a bond lists as its ports.
+    :ivar purge_routes: devices on which a route of ours that is not listed goes; None in it: on every device.
+    """
+
+    create: bool = False
+    links: dict[str, Link] = field(default_factory=dict)
+    claimed: set[str] = field(default_factory=set)
+    addresses: dict[Address, str] = field(default_factory=dict)
+    routes: dict[tuple[str, int, int], Route] = field(default_factory=dict)
+    neighbours: dict[tuple[str, str], Neighbour] = field(default_factory=dict)
+    fdb: dict[FdbEntry, None] = field(default_factory=dict)
+    purge_addresses: set[str] = field(default_factory=set)
+    purge_ports: set[str] = field(default_factory=set)
+    purge_routes: set[Optional[str]] = field(default_factory=set)
+    purge_neighbours: set[str] = field(default_factory=set)
+    purge_fdb: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Document:
+    """What is wanted of one host.
+
+    :ivar absent: the document lists what has to be gone.
+    """
+
+    absent: bool = False
+    namespaces: dict[str, Desired] = field(default_factory=dict)
+
+    def at(self, netns: str) -> Desired:
+        """What is wanted in a namespace; a namespace that was not mentioned yet is not made where missing."""
+        return self.namespaces.setdefault(netns, Desired())
+
+
+# -- links -----------------------------------------------------------------------------------------
+
+_LINK = ("name", "kind", "admin_state", "mtu", "mac_address", "controller", "addresses", "purge_addresses", "recreate")
+_PEER = ("name", "netns", "admin_state", "mtu", "mac_address", "controller", "addresses")
+
+
+def given(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that were given, without those that Ansible fills with None."""
+    return {name: value for name, value in parameters.items() if value is not None}
+
+
+def mapping(where: str, value: Any) -> dict[str, Any]:
+    """A dictionary with string keys."""
+    if not isinstance(value, Mapping):
+        raise InvalidParameter(where, value, "give a dictionary")
+    return {str(name): item for name, item in value.items()}
+
+
+def items(where: str, value: Any) -> list[Any]:
+    """A list, or nothing."""
+    if value is None:
+        return []
+    if not isinstance(value, (list, tuple)):
+        raise InvalidParameter(where, value, "give a list")
+    return list(value)
+
+
+def _known(where: str, item: Mapping[str, Any], known: Iterable[str], what: str) -> None:
+    for name, value in item.items():
+        if name not in known:
+            raise InvalidParameter(f"{where}{name}", value, f"{what} takes only {', '.join(known)}")
+
+
+def add_link(document: Document, netns: str, item: Mapping[str, Any], where: str = "") -> None:
+    """Add a link, its ports, its addresses and a veth's other end to a document.
+
+    :param item: the link's parameters by name; None counts as not given.
+    :param where: prefix of parameter names in messages: ``namespaces.pod1.links[0].``.
+    :raises InvalidParameter: for the first that is wrong.
+    """
+    item = given(item)
+    if "master" in item:
+        item["controller"] = item.pop("master")
+    kind = item.get("kind", "")
+    if kind:
+        values.choice(f"{where}kind", kind, KINDS)
+    options = KINDS.get(kind, {})
+    ports = ("ports", "purge_ports") if kind in CONTROLLERS else ()
+    peer = ("peer",) if kind == "veth" else ()
+    _known(where, item, (*_LINK, *options, *ports, *peer), f"a link of kind {kind}" if kind else "a link without kind")
+    link = _link(netns, item, kind, where)
+    if not document.absent:
+        for name in REQUIRED.get(kind, ()):
+            if name not in link.attributes:
+                raise InvalidParameter(f"{where}{name}", None, f"a {kind} needs it")
+    merge(document, netns, link)
+    desired = document.at(netns)
+    _addresses(desired, link, item, where)
+    if values.boolean(f"{where}purge_addresses", item.get("purge_addresses", False)):
+        desired.purge_addresses.add(link.name)
+    for index, port in enumerate(items(f"{where}ports", item.get("ports"))):
+        name = values.ifname(f"{where}ports[{index}]", port)
+        if name == link.name:
+            raise InvalidParameter(f"{where}ports[{index}]", port, f"a {kind} cannot be a port of itself")
+        if not document.absent:
+            merge(document, netns, Link(name, "", {"controller": link.name}, where=f"{where}ports[{index}]: "))
+            desired.claimed.add(name)
+    if values.boolean(f"{where}purge_ports", item.get("purge_ports", False)):
+        desired.purge_ports.add(link.name)
+    if "peer" in item:
+        _add_peer(document, netns, link, mapping(f"{where}peer", item["peer"]), where)
+
+
+def _link(netns: str, item: Mapping[str, Any], kind: str, where: str) -> Link:
+    link = Link(values.ifname(f"{where}name", item.get("name")), kind, where=where)
+    wanted = {**DEFAULTS.get(kind, {}), **item}
+    if kind:
+        wanted.setdefault("admin_state", "up")
+    for name, option in KINDS.get(kind, {}).items():
+        if name in wanted:
+            link.attributes[name] = option.parse(f"{where}{name}", wanted[name])
+    if "admin_state" in wanted:
+        link.attributes["admin_state"] = values.choice(f"{where}admin_state", wanted["admin_state"], ("up", "down"))
+    if "mtu" in wanted:
+        link.attributes["mtu"] = values.integer(f"{where}mtu", wanted["mtu"], IPV4_MTU, 65535, "bytes")
+    if "mac_address" in wanted:
+        link.attributes["mac_address"] = values.mac(f"{where}mac_address", wanted["mac_address"])
+    if "controller" in wanted:
+        controller = wanted["controller"]
+        # An empty controller takes the link out of the one it is in.
+        link.attributes["controller"] = controller and values.ifname(f"{where}controller", controller)
+    link.recreate = values.boolean(f"{where}recreate", wanted.get("recreate", False))
+    _check_link(link, where)
+    return link
+
+
+def _check_link(link: Link, where: str) -> None:
+    """What one link's parameters have to say to each other."""
+    wanted = link.attributes
+    if wanted.get("controller") == link.name:
+        raise InvalidParameter(f"{where}controller", link.name, "a link cannot be a port of itself")
+    parent = PARENTS.get(link.kind, "")
+    if parent and wanted.get(parent) == link.name:
+        raise InvalidParameter(f"{where}{parent}", link.name, f"a {link.kind} cannot sit on itself")
+    if link.kind == "vxlan":
+        _check_vxlan(wanted, where)
+    if link.kind == "bond":
+        _check_bond(wanted, where)
+
+
+def _check_vxlan(wanted: Mapping[str, Any], where: str) -> None:
+    if "remote" in wanted and "group" in wanted:
+        raise InvalidParameter(f"{where}group", wanted["group"], "a VXLAN has a 'remote' or a 'group', not both")
+    if "group" in wanted and "dev" not in wanted:
+        raise InvalidParameter(f"{where}group", wanted["group"], "a multicast group needs 'dev', the interface it is on")
+    for name in ("remote", "group"):
+        if name in wanted and "local" in wanted and values.family(wanted[name]) != values.family(wanted["local"]):
+            raise InvalidParameter(
+                f"{where}{name}", wanted[name], f"it is of another address family than local {wanted['local']}"
+            )
+
+
+def _check_bond(wanted: Mapping[str, Any], where: str) -> None:
+    for name in ("updelay", "downdelay"):
+        if wanted.get(name):
+            miimon = wanted.get("miimon")
+            if not miimon or wanted[name] % miimon:
+                # bond_main.c rounds it down to a multiple, so it would never be what was asked for
+                raise InvalidParameter(f"{where}{name}", wanted[name], "give miimon too, and a multiple of it")
+    mode = wanted.get("mode")
+    for name, modes in (
+        ("primary", ("active-backup", "balance-tlb", "balance-alb")),
+        ("lacp_rate", ("802.3ad",)),
+        ("ad_select", ("802.3ad",)),
+    ):
+        if name in wanted and mode not in (None, *modes):
+            raise InvalidParameter(f"{where}{name}", wanted[name], f"mode {mode} has none: it is for {', '.join(modes)}")
+
+
+def _addresses(desired: Desired, link: Link, item: Mapping[str, Any], where: str) -> None:
+    for index, value in enumerate(items(f"{where}addresses", item.get("addresses"))):
+        here = f"{where}addresses[{index}]"
+        address = values.interface_address(here, value)
+        mtu = link.attributes.get("mtu")
+        if ":" in address and mtu is not None and mtu < IPV6_MTU:
+            raise InvalidParameter(f"{where}mtu", mtu, f"IPv6 ({address}) needs at least {IPV6_MTU} bytes")
+        add_address(desired, Address(link.name, address), here)
+
+
+def _add_peer(document: Document, netns: str, link: Link, item: Mapping[str, Any], where: str) -> None:
+    item = given(item)
+    if "master" in item:
+        item["controller"] = item.pop("master")
+    if "namespace" in item:
+        item["netns"] = item.pop("namespace")
+    here = f"{where}peer."
+    _known(here, item, _PEER, "a veth's peer")
+    other = item.get("netns", netns)
+    if other:
+        values.netns(f"{here}netns", other)
+    peer = _link(other, {key: value for key, value in item.items() if key != "netns"}, "veth", here)
+    if (other, peer.name) == (netns, link.name):
+        raise InvalidParameter(f"{here}name", peer.name, "the two ends of a veth in one namespace have different names")
+    peer.recreate = link.recreate
+    peer.peer, link.peer = (netns, link.name), (other, peer.name)
+    merge(document, other, peer)
+    _addresses(document.at(other), peer, item, here)
+    if "purge_addresses" in item or link.name in document.at(netns).purge_addresses:
+        document.at(other).purge_addresses.add(peer.name)
+
+
+def merge(document: Document, netns: str, link: Link) -> None:
+    """Add a link to a document, or to what the document already says of it.
+
+    :raises InvalidParameter: the two contradict each other.
+    """
+    links = document.at(netns).links
+    known = links.setdefault(link.name, link)
+    if known is link:
+        return
+    place = f" in namespace {netns}" if netns else ""
+    if known.kind and link.kind and known.kind != link.kind:
+        raise InvalidParameter(f"{link.where}kind", link.kind, f"{link.name}{place} is listed as a {known.kind} too")
+    if known.peer and link.peer and known.peer != link.peer:
+        raise InvalidParameter(
+            f"{link.where}name", link.name, f"it is listed twice{place}, with different peers: name each veth once"
+        )
+    for name, value in link.attributes.items():
+        if known.attributes.get(name, value) != value:
+            remedy = f"{link.name}{place} is listed twice, with {name} {known.attributes[name]} too: keep one"
+            raise InvalidParameter(f"{link.where}{name}", value, remedy)
+    known.kind = known.kind or link.kind
+    known.peer = known.peer or link.peer
+    known.recreate = known.recreate or link.recreate
+    known.attributes.update(link.attributes)
+
+
+# -- addresses, routes, entries --------------------------------------------------------------------
+
+
+def add_address(desired: Desired, address: Address, where: str) -> None:
+    """Add an address.
+
+    :raises InvalidParameter: the document lists it twice.
+    """
+    if address in desired.addresses:
+        raise InvalidParameter(where, address.address, f"it is listed twice on {address.dev}: keep one")
+    desired.addresses[address] = where
+
+
+_ROUTE = ("dst", "via", "dev", "src", "metric", "table", "onlink", "mtu")
+
+
+def add_route(desired: Desired, item: Mapping[str, Any], where: str, absent: bool = False) -> None:
+    """Add a route, from its parameters.
+
+    :raises InvalidParameter: for the first that is wrong, and for a second route with the same key.
+    """
+    item = given(item)
+    _known(where, item, _ROUTE, "a route")
+    via = values.address(f"{where}via", item["via"]) if "via" in item else None
+    src = values.address(f"{where}src", item["src"]) if "src" in item else None
+    dst = _destination(f"{where}dst", item.get("dst"), via or src)
+    for name, value in (("via", via), ("src", src)):
+        if value and values.family(value) != values.family(dst):
+            raise InvalidParameter(f"{where}{name}", value, f"it is of another address family than dst {dst}")
+    dev = values.ifname(f"{where}dev", item["dev"]) if "dev" in item else None
+    onlink = values.boolean(f"{where}onlink", item["onlink"]) if "onlink" in item else None
+    if not absent and not via and not dev:
+        raise InvalidParameter(f"{where}via", None, "a route needs 'via', 'dev' or both")
+    if onlink and not (via and dev):
+        raise InvalidParameter(f"{where}onlink", True, "it needs both 'via' and 'dev'")
+    six = ":" in dst
+    table = item.get("table", MAIN)
+    metric = values.integer(f"{where}metric", item["metric"], 0, 2**32 - 1) if "metric" in item else 0
+    lowest = IPV6_MTU if six else IPV4_MTU
+    mtu = values.integer(f"{where}mtu", item["mtu"], lowest, 65535, "bytes") if "mtu" in item else None
+    route = Route(
+        dst=dst,
+        table=TABLES[table] if table in TABLES else values.integer(f"{where}table", table, 1, 2**32 - 1),
+        metric=metric or (IP6_METRIC if six else 0),
+        via=via,
+        dev=dev,
+        src=src,
+        onlink=onlink,
+        mtu=mtu,
+    )
+    if route.key in desired.routes:
+        remedy = "another route of the list has the same destination, table and metric: keep one, or give metrics"
+        raise InvalidParameter(f"{where}dst", dst, remedy)
+    desired.routes[route.key] = route
+
+
+def _destination(where: str, value: Any, hint: Optional[str]) -> str:
+    if value == "default":
+        if hint is None:
+            raise InvalidParameter(where, value, "without 'via' its address family is unknown: give 0.0.0.0/0 or ::/0")
+        return "::/0" if ":" in hint else "0.0.0.0/0"
+    if isinstance(value, str) and "/" not in value:
+        host = values.address(where, value)
+        return f"{host}/{128 if ':' in host else 32}"
+    return values.network(where, value)
+
+
+_NEIGHBOUR = ("dev", "dst", "lladdr")
+_FDB = ("dev", "lladdr", "dst", "port", "vni")
+
+
+def add_neighbour(desired: Desired, item: Mapping[str, Any], where: str) -> None:
+    """Add a neighbour entry, from its parameters.
+
+    :raises InvalidParameter: for the first that is wrong, and for a second MAC address of one IP address.
+    """
+    _known(where, item, _NEIGHBOUR, "a neighbour entry")
+    dev, dst = values.ifname(f"{where}dev", item.get("dev")), values.address(f"{where}dst", item.get("dst"))
+    entry = Neighbour(dev, dst, values.mac(f"{where}lladdr", item.get("lladdr")))
+    if values.is_multicast(dst):
+        raise InvalidParameter(f"{where}dst", dst, "a neighbour has a unicast address")
+    known = desired.neighbours.setdefault((dev, dst), entry)
+    if known is not entry:
+        remedy = f"{dst} is listed twice on {dev}, with lladdr {known.lladdr} too: an address has one MAC, keep one"
+        raise InvalidParameter(f"{where}lladdr", entry.lladdr, remedy)
+
+
+def add_fdb(desired: Desired, item: Mapping[str, Any], where: str, seen: dict[tuple[str, str], str]) -> None:
+    """Add an FDB entry, from its parameters.
+
+    :param seen: (device, MAC) -> destination of the entries added before; the caller keeps it.
+    :raises InvalidParameter: for the first that is wrong, and for a second destination of a MAC that can have but one.
+    """
+    _known(where, item, _FDB, "an FDB entry")
+    dev = values.ifname(f"{where}dev", item.get("dev"))
+    lladdr = values.mac(f"{where}lladdr", item.get("lladdr"), zero=True)
+    dst = values.address(f"{where}dst", item.get("dst"))
+    port, vni = item.get("port"), item.get("vni")
+    if port is not None:
+        port = values.integer(f"{where}port", port, 1, 65535)
+    if vni is not None:
+        vni = values.integer(f"{where}vni", vni, 0, 2**24 - 1)
+    entry = FdbEntry(dev, lladdr, dst, port, vni)
+    if entry in desired.fdb:
+        raise InvalidParameter(f"{where}lladdr", lladdr, f"the entry to {dst} is listed twice: keep one")
+    if lladdr != values.ZERO_MAC:
+        known = seen.setdefault((dev, lladdr), dst)
+        if known is not dst:
+            remedy = (
+                f"{lladdr} is listed twice on {dev}, behind {known} and {dst}: a MAC address is behind one VTEP "
+                "(cloned machines share MAC addresses)"
+            )
+            raise InvalidParameter(f"{where}lladdr", lladdr, remedy)
+    desired.fdb[entry] = None
+
+
+# -- the whole document ----------------------------------------------------------------------------
+
+_SECTIONS = ("links", "addresses", "routes", "neighbours", "fdb")
+
+
+def parse(namespaces: Any, absent: bool = False, purge: bool = False) -> Document:
+    """A document from topology's parameter ``namespaces``.
+
+    :param absent: the document lists what has to be gone.
+    :param purge: make the lists authoritative: for routes of ours and neighbour and FDB entries on the devices that the
+        document names, and for addresses on the links that it makes and gives addresses to.
+    :raises InvalidParameter: for the first that is wrong.
+    """
+    document = Document(absent)
+    found = mapping("namespaces", namespaces)
+    for netns, content in found.items():
+        if netns:
+            values.netns("namespaces", netns)
+        document.at(netns).create = bool(netns)
+        _known(f"namespaces.{netns}.", mapping(f"namespaces.{netns}", content or {}), _SECTIONS, "a namespace")
+    for netns, content in found.items():
+        _parse_namespace(document, netns, content or {}, purge)
+    for netns, desired in document.namespaces.items():
+        _check_controllers(netns, desired)
+    return document
+
+
+def _parse_namespace(document: Document, netns: str, content: Mapping[str, Any], purge: bool) -> None:
+    prefix = f"namespaces.{netns}." if netns else 'namespaces."".'
+
+    def entries(section: str) -> Iterable[tuple[str, dict[str, Any]]]:
+        for index, item in enumerate(items(f"{prefix}{section}", content.get(section))):
+            where = f"{prefix}{section}[{index}]"
+            yield f"{where}.", mapping(where, item)
+
+    desired = document.at(netns)
+    for where, item in entries("links"):
+        add_link(document, netns, item, where)
+        if purge and item.get("kind") and item.get("addresses") is not None:
+            desired.purge_addresses.add(item["name"])
+    for where, item in entries("addresses"):
+        _known(where, item, ("dev", "address"), "an address")
+        dev = values.ifname(f"{where}dev", item.get("dev"))
+        address = values.interface_address(f"{where}address", item.get("address"))
+        add_address(desired, Address(dev, address), f"{where}address")
+    for where, item in entries("routes"):
+        add_route(desired, item, where, document.absent)
+    for where, item in entries("neighbours"):
+        add_neighbour(desired, item, where)
+    seen: dict[tuple[str, str], str] = {}
+    for where, item in entries("fdb"):
+        add_fdb(desired, item, where, seen)
+    if purge:
+        vxlans = {link.name for link in desired.links.values() if link.kind == "vxlan"}
+        desired.purge_neighbours |= vxlans | {entry.dev for entry in desired.neighbours.values()}
+        desired.purge_fdb |= vxlans | {entry.dev for entry in desired.fdb}
+        desired.purge_routes |= set(desired.links) | {route.dev for route in desired.routes.values() if route.dev}
+
+
+def _check_controllers(netns: str, desired: Desired) -> None:
+    """No bridge in a bridge, no link under itself (net/bridge/br_if.c, net/core/dev.c)."""
+    for link in desired.links.values():
+        controller = desired.links.get(link.attributes.get("controller") or "")
+        if controller and controller.kind and controller.kind not in CONTROLLERS:
+            remedy = f"{controller.name} is a {controller.kind}: only {' and '.join(CONTROLLERS)} take ports"
+            raise InvalidParameter(f"{link.where}controller", controller.name, remedy)
+        if controller and controller.kind == link.kind == "bridge":
+            remedy = f"a bridge cannot be a port of bridge {controller.name}: join them with a veth pair"
+            raise InvalidParameter(f"{link.where}controller", link.name, remedy)

@@ -1,0 +1,178 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The hot path: neighbour and FDB entries packed and unpacked with struct.
+
+A fabric of N nodes has N times N-1 of them, and encoding is where the time goes: pyroute2 takes some fifty times as
+long for each. Sources: rtnetlink(7), include/uapi/linux/neighbour.h, vxlan_fdb_parse in vxlan_core.c.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from typing import Any, Optional
+
+from ansible_collections.weft.fabric.plugins.module_utils.model import FdbEntry, Link, Neighbour
+from ansible_collections.weft.fabric.plugins.module_utils.netlink import (
+    NLM_F_APPEND,
+    NLM_F_CREATE,
+    NLM_F_REPLACE,
+    Request,
+    Socket,
+    attributes,
+)
+from ansible_collections.weft.fabric.plugins.module_utils.values import ZERO_MAC
+
+RTM_GETLINK = 18
+RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
+AF_BRIDGE = 7
+NUD_PERMANENT = 0x80
+NTF_SELF, NTF_MASTER, NTF_PROXY, NTF_EXT_LEARNED = 0x02, 0x04, 0x08, 0x10
+NTF_FOREIGN = NTF_MASTER | NTF_PROXY | NTF_EXT_LEARNED
+NDA_DST, NDA_LLADDR, NDA_PORT, NDA_VNI, NDA_IFINDEX = 1, 2, 6, 7, 8
+IFLA_IFNAME, IFLA_LINKINFO, IFLA_EXT_MASK = 3, 18, 29
+IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
+IFLA_VXLAN_ID, IFLA_VXLAN_GROUP, IFLA_VXLAN_PORT, IFLA_VXLAN_GROUP6 = 1, 2, 15, 16
+RTEXT_FILTER_SKIP_STATS = 8
+IFF_UP = 1
+
+_NDMSG = struct.Struct("=BxxxiHBB")  # struct ndmsg: family, ifindex, state, flags, type
+# struct ndmsg, then NDA_LLADDR (6 bytes, padded to 8) and NDA_DST of 4 or of 16 bytes
+_ENTRY4 = struct.Struct("=BxxxiHBBHH6sxxHH4s")
+_ENTRY6 = struct.Struct("=BxxxiHBBHH6sxxHH16s")
+_WORD = struct.Struct("=HHI")  # an attribute that holds a u32
+
+
+def _pack(family: int, index: int, flags: int, lladdr: str, dst: str) -> bytes:
+    hardware = bytes.fromhex(lladdr.replace(":", ""))
+    if ":" in dst:
+        address, layout, size = socket.inet_pton(socket.AF_INET6, dst), _ENTRY6, 20
+    else:
+        address, layout, size = socket.inet_pton(socket.AF_INET, dst), _ENTRY4, 8
+    return layout.pack(family, index, NUD_PERMANENT, flags, 0, 10, NDA_LLADDR, hardware, size, NDA_DST, address)
+
+
+def neighbour_payload(index: int, entry: Neighbour) -> bytes:
+    """The body of RTM_NEWNEIGH or RTM_DELNEIGH for a permanent neighbour.
+
+    :param index: the device's ifindex.
+    """
+    return _pack(socket.AF_INET6 if ":" in entry.dst else socket.AF_INET, index, 0, entry.lladdr, entry.dst)
+
+
+def fdb_payload(index: int, entry: FdbEntry) -> bytes:
+    """The body of RTM_NEWNEIGH or RTM_DELNEIGH for an entry of a VXLAN's own FDB (``bridge fdb ... self``).
+
+    :param index: the device's ifindex.
+    """
+    payload = _pack(AF_BRIDGE, index, NTF_SELF, entry.lladdr, entry.dst)
+    if entry.port is not None:
+        payload += struct.pack("=HH", 6, NDA_PORT) + struct.pack("!Hxx", entry.port)
+    if entry.vni is not None:
+        payload += _WORD.pack(8, NDA_VNI, entry.vni)
+    return payload
+
+
+def set_neighbour(index: int, entry: Neighbour) -> Request:
+    """Add a neighbour, or replace what the kernel learned or was told of its address."""
+    return Request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, neighbour_payload(index, entry))
+
+
+def delete_neighbour(index: int, entry: Neighbour) -> Request:
+    """Delete a neighbour."""
+    return Request(RTM_DELNEIGH, 0, neighbour_payload(index, entry))
+
+
+def set_fdb(index: int, entry: FdbEntry) -> Request:
+    """Add an FDB entry, or replace a MAC's learned or outdated one.
+
+    The zero MAC has as many destinations as there are VTEPs to flood to: one more is appended (vxlan_fdb_update).
+    """
+    mode = NLM_F_APPEND if entry.lladdr == ZERO_MAC else NLM_F_REPLACE
+    return Request(RTM_NEWNEIGH, NLM_F_CREATE | mode, fdb_payload(index, entry))
+
+
+def delete_fdb(index: int, entry: FdbEntry) -> Request:
+    """Delete one destination of a MAC."""
+    return Request(RTM_DELNEIGH, 0, fdb_payload(index, entry))
+
+
+def decode(message: bytes) -> tuple[int, int, int, int, dict[int, bytes]]:
+    """(family, ifindex, state, flags, attributes) of an RTM_NEWNEIGH with its netlink header."""
+    family, index, state, flags, _type = _NDMSG.unpack_from(message, 16)
+    return family, index, state, flags, attributes(message, 28)
+
+
+def _mac(data: bytes) -> str:
+    return data.hex(":")
+
+
+def _address(data: bytes) -> str:
+    return socket.inet_ntop(socket.AF_INET if len(data) == 4 else socket.AF_INET6, data)
+
+
+def read_neighbours(kernel: Socket, dev: str, index: int) -> dict[tuple[str, str], Neighbour]:
+    """The permanent neighbours on a device, IPv4 and IPv6, by (device, address)."""
+    payload = _NDMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + _WORD.pack(8, NDA_IFINDEX, index)
+    found = {}
+    for message in kernel.dump(RTM_GETNEIGH, payload):
+        _family, at, state, flags, attribute = decode(message)
+        if at == index and state & NUD_PERMANENT and not flags & NTF_FOREIGN and NDA_LLADDR in attribute:
+            entry = Neighbour(dev, _address(attribute[NDA_DST]), _mac(attribute[NDA_LLADDR]))
+            found[dev, entry.dst] = entry
+    return found
+
+
+def read_fdb(kernel: Socket, link: Link) -> dict[FdbEntry, None]:
+    """The permanent entries of a VXLAN's own FDB.
+
+    Left out, because they are not ours to touch: what was learned, what a control plane installed (NTF_EXT_LEARNED),
+    the bridge's rows (``master``), and the default destination that the device's own ``remote`` or ``group`` is.
+    """
+    own = (ZERO_MAC, link.attributes.get("remote") or link.attributes.get("group"), None, None)
+    found: dict[FdbEntry, None] = {}
+    for message in kernel.dump(RTM_GETNEIGH, _NDMSG.pack(AF_BRIDGE, link.index, 0, 0, 0)):
+        _family, at, state, flags, attribute = decode(message)
+        if at != link.index or not state & NUD_PERMANENT or flags & NTF_FOREIGN or NDA_DST not in attribute:
+            continue
+        port, vni = attribute.get(NDA_PORT), attribute.get(NDA_VNI)
+        entry = FdbEntry(
+            link.name,
+            _mac(attribute[NDA_LLADDR]),
+            _address(attribute[NDA_DST]),
+            int.from_bytes(port, "big") if port else None,
+            struct.unpack("=I", vni)[0] if vni else None,
+        )
+        if entry[1:] != own:
+            found[entry] = None
+    return found
+
+
+def read_device(kernel: Socket, name: str) -> Optional[Link]:
+    """What entries need to know of their device: its index, kind, whether it is up, and a VXLAN's VNI, port and remote.
+
+    One request, and nothing of pyroute2. None: there is no such device.
+    """
+    label = name.encode() + b"\0"
+    body = bytes(16) + struct.pack("=HH", 4 + len(label), IFLA_IFNAME) + label + bytes(-len(label) % 4)
+    try:
+        message = kernel.get(Request(RTM_GETLINK, 0, body + _WORD.pack(8, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)))
+    except OSError as error:
+        if error.errno in (errno.ENODEV, errno.EINVAL):  # EINVAL: a name that no device can have
+            return None
+        raise
+    index, flags = struct.unpack_from("=iI", message, 20)
+    info = attributes(attributes(message, 32).get(IFLA_LINKINFO, b""), 0)
+    known: dict[str, Any] = {"admin_state": "up" if flags & IFF_UP else "down"}
+    kind = info.get(IFLA_INFO_KIND, b"").rstrip(b"\0").decode()
+    if kind == "vxlan":
+        data = attributes(info[IFLA_INFO_DATA], 0)
+        known["vni"] = struct.unpack("=I", data[IFLA_VXLAN_ID])[0]
+        known["port"] = struct.unpack("!H", data[IFLA_VXLAN_PORT])[0]
+        remote = data.get(IFLA_VXLAN_GROUP) or data.get(IFLA_VXLAN_GROUP6)
+        if remote:
+            known["remote"] = _address(remote)
+    return Link(name, kind, known, index=index)
+

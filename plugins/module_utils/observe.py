@@ -1,0 +1,262 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The kernel's state as model objects: only the namespaces, tables and devices that a question is about."""
+
+from __future__ import annotations
+
+import errno
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from ansible_collections.weft.fabric.plugins.module_utils import neigh, values
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS
+from ansible_collections.weft.fabric.plugins.module_utils.model import (
+    MAIN,
+    Address,
+    AddressState,
+    Document,
+    Link,
+    Observed,
+    Route,
+)
+from ansible_collections.weft.fabric.plugins.module_utils.netlink import (
+    Kernel,
+    Request,
+    Socket,
+    attributes,
+    netns_fd,
+    netns_status,
+    pyroute2_messages,
+)
+
+RTM_GETADDR, RTM_GETROUTE, RTM_GETNSID = 22, 26, 90
+NETNSA_NSID, NETNSA_FD = 1, 3
+IFA_F_SECONDARY, IFA_F_DADFAILED, IFA_F_PERMANENT = 0x01, 0x08, 0x80
+RTN_UNICAST = 1
+RTM_F_CLONED = 0x200
+RTNH_F_ONLINK = 4
+RTA_TABLE = 15
+
+
+@dataclass
+class Scope:
+    """What to read in one namespace.
+
+    :ivar links: read all links, with all they have.
+    :ivar devices: names of devices to look up where links are not read.
+    :ivar tables: routing tables to read.
+    :ivar neighbours: devices; None in it: every device.
+    :ivar fdb: devices; None in it: every VXLAN.
+    :ivar others: namespaces in which a veth's other end may be.
+    """
+
+    links: bool = False
+    devices: set[str] = field(default_factory=set)
+    addresses: bool = False
+    tables: set[int] = field(default_factory=set)
+    neighbours: set[Optional[str]] = field(default_factory=set)
+    fdb: set[Optional[str]] = field(default_factory=set)
+    others: set[str] = field(default_factory=set)
+
+
+EVERYTHING = Scope(links=True, addresses=True, tables={MAIN}, neighbours={None}, fdb={None})
+
+
+def scope_of(document: Document) -> dict[str, Scope]:
+    """What has to be read to plan a document."""
+    scopes = {}
+    for netns, desired in document.namespaces.items():
+        scope = scopes[netns] = Scope()
+        scope.links = bool(desired.links or desired.create)
+        scope.addresses = bool(desired.addresses or desired.purge_addresses)
+        scope.neighbours = {entry.dev for entry in desired.neighbours.values()} | desired.purge_neighbours
+        scope.fdb = {entry.dev for entry in desired.fdb} | desired.purge_fdb
+        scope.tables = {route.table for route in desired.routes.values()} | ({MAIN} if desired.purge_routes else set())
+        scope.devices = {
+            *(entry.dev for entry in desired.neighbours.values()),
+            *(entry.dev for entry in desired.fdb),
+            *(address.dev for address in desired.addresses),
+            *(route.dev for route in desired.routes.values() if route.dev),
+            *desired.purge_addresses,
+            *desired.purge_neighbours,
+            *desired.purge_fdb,
+        }
+        scope.others = {link.peer[0] for link in desired.links.values() if link.peer} - {netns}
+    return scopes
+
+
+def observe(kernel: Kernel, scopes: Mapping[str, Scope]) -> dict[str, Observed]:
+    """Read what scopes name, by namespace.
+
+    :raises FabricError: a namespace cannot be entered, or pyroute2 is missing.
+    """
+    observed = {}
+    for netns, scope in scopes.items():
+        status = netns_status(netns)
+        observed[netns] = _read(kernel.socket(netns), scope) if status == "present" else Observed(status)
+    for netns, scope in scopes.items():
+        if observed[netns].status == "present":
+            _join_ends(kernel, netns, scope.others, observed)
+    return observed
+
+
+def _read(kernel: Socket, scope: Scope) -> Observed:
+    found = Observed()
+    if scope.links:
+        found.links = read_links(kernel)
+    else:
+        devices = {name: neigh.read_device(kernel, name) for name in sorted(scope.devices)}
+        found.links = {name: link for name, link in devices.items() if link}
+    names = {link.index: name for name, link in found.links.items()}
+    if scope.addresses:
+        found.addresses = _read_addresses(kernel, names)
+    for table in sorted(scope.tables):
+        found.routes.update(_read_routes(kernel, names, table))
+    for link in found.links.values():
+        if None in scope.neighbours or link.name in scope.neighbours:
+            found.neighbours.update(neigh.read_neighbours(kernel, link.name, link.index))
+        if link.kind == "vxlan" and (None in scope.fdb or link.name in scope.fdb):
+            found.fdb.update(neigh.read_fdb(kernel, link))
+    return found
+
+
+def read_links(kernel: Socket) -> dict[str, Link]:
+    """All links of a namespace, by name, with everything that a parameter can ask for."""
+    ifinfmsg, _ifaddrmsg, _rtmsg = pyroute2_messages()
+    skip_statistics = struct.pack("=HHI", 8, neigh.IFLA_EXT_MASK, neigh.RTEXT_FILTER_SKIP_STATS)
+    raw = {}
+    for data in kernel.dump(neigh.RTM_GETLINK, bytes(16) + skip_statistics):
+        message = ifinfmsg(data)
+        message.decode()
+        raw[message["index"]] = message
+    names = {index: message.get_attr("IFLA_IFNAME") for index, message in raw.items()}
+    return {names[index]: _link(message, names) for index, message in raw.items()}
+
+
+def _link(message: Any, names: Mapping[int, str]) -> Link:
+    kind = message.get_nested("IFLA_LINKINFO", "IFLA_INFO_KIND") or ""
+    known: dict[str, Any] = {
+        "admin_state": "up" if message["flags"] & neigh.IFF_UP else "down",
+        "mtu": message.get_attr("IFLA_MTU"),
+        "mac_address": message.get_attr("IFLA_ADDRESS"),
+        "controller": names.get(message.get_attr("IFLA_MASTER") or 0, ""),
+    }
+    nsid = message.get_attr("IFLA_LINK_NETNSID")
+    below = message.get_attr("IFLA_LINK")
+    link = Link(names[message["index"]], kind, known, index=message["index"], below=below or 0, nsid=nsid)
+    data = message.get_nested("IFLA_LINKINFO", "IFLA_INFO_DATA")
+    for name, option in KINDS.get(kind, {}).items():
+        if option.attribute == "IFLA_LINK":
+            value = below if below in names and nsid is None else None
+        else:
+            value = data.get_attr(option.attribute) if data is not None else None
+            if value is None and option.six and data is not None:
+                value = data.get_attr(option.six)
+        if option.link:
+            value = names.get(value)
+        if value is None:
+            known[name] = option.unsaid
+        else:
+            known[name] = option.decode(value)
+    if kind == "vxlan":
+        # one attribute for both: a group is a remote that is multicast
+        other = "remote" if known["remote"] and values.is_multicast(known["remote"]) else "group"
+        known[other] = None
+    return link
+
+
+def _join_ends(kernel: Kernel, netns: str, others: Iterable[str], observed: dict[str, Observed]) -> None:
+    """Find the other ends of veths: in this namespace, or in one of the others that were read.
+
+    An ifindex alone does not tell, since two namespaces have the same ones: the kernel's id of the namespace does.
+    """
+    links = observed[netns].links.values()
+    ends = [link for link in links if link.kind == "veth"]
+    ids: dict[Optional[int], str] = {None: netns}
+    if any(link.nsid is not None for link in ends):
+        for other in others:
+            if other in observed and observed[other].status == "present":
+                nsid = _read_nsid(kernel.socket(netns), other)
+                if nsid is not None:
+                    ids[nsid] = other
+    indexes = {place: {link.index: link.name for link in observed[place].links.values()} for place in ids.values()}
+    for link in ends:
+        place = ids.get(link.nsid)
+        if place is not None and link.below in indexes[place]:
+            link.peer = (place, indexes[place][link.below])
+
+
+def _read_nsid(kernel: Socket, other: str) -> Optional[int]:
+    """The id that a namespace has for another one (ip-netns(8), RTM_GETNSID); None: it has none."""
+    with netns_fd(other) as fd:
+        message = kernel.get(Request(RTM_GETNSID, 0, bytes(4) + struct.pack("=HHI", 8, NETNSA_FD, fd)))
+    nsid = struct.unpack("=i", attributes(message, 20)[NETNSA_NSID])[0]
+    return nsid if nsid >= 0 else None
+
+
+def _address_key(message: Any, names: Mapping[int, str]) -> Optional[Address]:
+    dev = names.get(message["index"])
+    local = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
+    if dev is None or local is None:
+        return None
+    return Address(dev, f"{local}/{message['prefixlen']}")
+
+
+def _read_addresses(kernel: Socket, names: Mapping[int, str]) -> dict[Address, AddressState]:
+    _ifinfmsg, ifaddrmsg, _rtmsg = pyroute2_messages()
+    found = {}
+    for data in kernel.dump(RTM_GETADDR, bytes(8)):
+        message = ifaddrmsg(data)
+        message.decode()
+        key = _address_key(message, names)
+        if key is None:
+            continue
+        flags = message.get_attr("IFA_FLAGS") or message["flags"]
+        found[key] = AddressState(
+            foreign=not flags & IFA_F_PERMANENT or key.address.startswith("fe80:"),
+            secondary=bool(flags & IFA_F_SECONDARY),
+            failed=bool(flags & IFA_F_DADFAILED),
+        )
+    return found
+
+
+def _read_routes(
+    kernel: Socket, names: Mapping[int, str], table: int
+) -> dict[tuple[str, int, int], tuple[Route, int]]:
+    _ifinfmsg, _ifaddrmsg, rtmsg = pyroute2_messages()
+    found = {}
+    try:
+        messages = kernel.dump(RTM_GETROUTE, bytes(12) + struct.pack("=HHI", 8, RTA_TABLE, table))
+    except OSError as error:
+        if error.errno == errno.ENOENT:  # nobody has put a route into this table yet
+            return {}
+        raise
+    for data in messages:
+        message = rtmsg(data)
+        message.decode()
+        if message["flags"] & RTM_F_CLONED:
+            continue
+        route = _route(message, names, table)
+        found.setdefault(route.key, (route, message["proto"]))
+    return found
+
+
+def _route(message: Any, names: Mapping[int, str], table: int) -> Route:
+    base = message.get_attr("RTA_DST") or ("::" if message["family"] == 10 else "0.0.0.0")
+    oif = message.get_attr("RTA_OIF")
+    metrics = message.get_attr("RTA_METRICS")
+    unicast = message["type"] == RTN_UNICAST
+    return Route(
+        dst=f"{base}/{message['dst_len']}",
+        table=table,
+        metric=message.get_attr("RTA_PRIORITY") or 0,
+        via=message.get_attr("RTA_GATEWAY"),
+        # A blackhole has no interface, whatever the kernel reports for it (IPv6: lo).
+        dev=names.get(oif, f"index {oif}") if unicast and oif else None,
+        src=message.get_attr("RTA_PREFSRC"),
+        onlink=bool(message["flags"] & RTNH_F_ONLINK),
+        mtu=metrics.get_attr("RTAX_MTU") if metrics is not None else None,
+    )

@@ -1,0 +1,635 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what is wanted and what is there to an ordered list of operations. Pure: nothing here talks to the kernel.
+
+Every rule of order is in this file. What is made: namespaces, links (what others sit on first), their attributes, ports
+before up, up, addresses, FDB entries and neighbours, routes. What goes, goes the other way round, and after what
+replaces it, so that traffic never lacks both.
+"""
+
+from __future__ import annotations
+
+import copy
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Optional
+
+from ansible_collections.weft.fabric.plugins.module_utils import facts, values
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import CONTROLLERS, KINDS, PARENTS, overhead
+from ansible_collections.weft.fabric.plugins.module_utils.model import (
+    ROUTE_PROTOCOL,
+    Address,
+    AddressState,
+    Desired,
+    Document,
+    FdbEntry,
+    Link,
+    Namespace,
+    Neighbour,
+    Observed,
+    Route,
+)
+
+
+class Operation(NamedTuple):
+    """One thing to ask of the kernel.
+
+    :ivar verb: ``create``, ``set``, ``move`` or ``delete``.
+    :ivar before: the object as it is, or None. Of a link that is set: the attributes that change.
+    :ivar after: the object as it will be, or None.
+    :ivar peer: the other end of a veth that is created; of one that is moved, the end in its new place.
+    :ivar shown: whether the reader of a diff needs to know: a port that leaves its bond for the time of a change does
+        not belong there.
+    """
+
+    verb: str
+    netns: str
+    before: Any = None
+    after: Any = None
+    peer: Optional[Link] = None
+    shown: bool = True
+
+
+@dataclass
+class Plan:
+    """What will be done.
+
+    :ivar view: the state afterwards, as far as it can be known before.
+    """
+
+    operations: list[Operation] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    view: dict[str, Observed] = field(default_factory=dict)
+
+    @property
+    def disturbs(self) -> bool:
+        """Whether the kernel may change more than was asked for: a link or an address takes others along."""
+        return any(isinstance(item.after or item.before, (Namespace, Link, Address)) for item in self.operations)
+
+    def diff(self) -> dict[str, str]:
+        """Ansible's diff: each fact that changes is a line, before and after."""
+        before: list[str] = []
+        after: list[str] = []
+        for operation in self.operations:
+            if operation.shown:
+                then, now = _facts(operation)
+                before += then
+                after += now
+        return {"before": "".join(f"{line}\n" for line in before), "after": "".join(f"{line}\n" for line in after)}
+
+
+def _facts(operation: Operation) -> tuple[list[str], list[str]]:
+    verb, netns, before, after, peer, _shown = operation
+    if verb == "move" and peer and peer.peer:
+        return [facts.new_link(netns, before)], [facts.new_link(peer.peer[0], after)]
+    if verb == "create" and isinstance(after, Link):
+        created = [facts.new_link(netns, after)]
+        if peer and after.peer:
+            created += facts.lines(after.peer[0], peer)
+        return [], created
+    if verb == "delete" and isinstance(before, Link):
+        return [facts.new_link(netns, before)], []
+    return facts.lines(netns, before), facts.lines(netns, after)
+
+
+def plan(document: Document, observed: Mapping[str, Observed], check: bool = False) -> Plan:
+    """Plan the way from what is there to what is wanted.
+
+    :param check: nothing will be done. What does not exist is then a warning, because a task before this one may be
+        about to make it.
+    :raises FabricError: there is no way, or it would need what was not allowed.
+    """
+    planner = _Planner(document, observed, check)
+    if document.absent:
+        planner.remove()
+    else:
+        planner.build()
+    return planner.plan
+
+
+def _fresh() -> Observed:
+    """A namespace that was just made."""
+    loopback = {"admin_state": "down", "mtu": 65536, "mac_address": values.ZERO_MAC, "controller": ""}
+    return Observed(links={"lo": Link("lo", "", loopback)})
+
+
+class _Planner:
+    def __init__(self, document: Document, observed: Mapping[str, Observed], check: bool) -> None:
+        self.document = document
+        self.observed = observed
+        self.check = check
+        self.view = {
+            netns: Observed(
+                state.status,
+                dict(state.links),
+                dict(state.addresses),
+                dict(state.routes),
+                dict(state.neighbours),
+                dict(state.fdb),
+            )
+            for netns, state in observed.items()
+        }
+        self.plan = Plan(view=self.view)
+
+    # -- what every phase uses ---------------------------------------------------------------------
+
+    def _do(self, verb: str, netns: str, before: Any = None, after: Any = None, **more: Any) -> None:
+        self.plan.operations.append(Operation(verb, netns, before, after, **more))
+
+    def _missing(self, message: str) -> None:
+        if not self.check:
+            raise FabricError(message)
+        self.plan.warnings.append(f"{message} (check mode: taken as if it did)")
+
+    def _place(self, netns: str) -> str:
+        return f" in namespace {netns}" if netns else ""
+
+    def _require(self, netns: str, name: str, where: str) -> Link:
+        """The link of that name; one that is missing is an error, or in check mode an assumption."""
+        links = self.view[netns].links
+        if name not in links:
+            self._missing(f"{where}: link {name} does not exist{self._place(netns)}: create it first")
+            links[name] = Link(name)
+        return links[name]
+
+    def _set(self, netns: str, name: str, attributes: Mapping[str, Any], shown: Optional[bool] = None) -> None:
+        """Set attributes of a link, and say so in the diff unless it only puts back what was there."""
+        link = self.view[netns].links[name]
+        original = self.observed[netns].links.get(name)
+        known = original.attributes if original is not None and original.index == link.index else None
+        if shown is None:
+            shown = known is None or any(known.get(key) != value for key, value in attributes.items())
+        then = None
+        if known is not None:
+            then = Link(name, link.kind, {key: link.attributes.get(key) for key in attributes})
+        self._do("set", netns, then, Link(name, link.kind, dict(attributes)), shown=shown)
+        changed = copy.copy(link)
+        changed.attributes = {**link.attributes, **attributes}
+        self.view[netns].links[name] = changed
+
+    def _forget(self, netns: str, name: str) -> None:
+        """A link goes, and with it what the kernel lets go with it."""
+        view = self.view[netns]
+        link = view.links.pop(name, None)
+        if link is None:
+            return
+        view.addresses = {item: state for item, state in view.addresses.items() if item.dev != name}
+        view.routes = {key: item for key, item in view.routes.items() if item[0].dev != name}
+        view.neighbours = {key: item for key, item in view.neighbours.items() if item.dev != name}
+        view.fdb = {item: None for item in view.fdb if item.dev != name}
+        for other in list(view.links.values()):
+            if other.attributes.get("controller") == name:
+                released = copy.copy(other)
+                released.attributes = {**other.attributes, "controller": ""}
+                view.links[other.name] = released
+            parent = PARENTS.get(other.kind)
+            if parent and other.attributes.get(parent) == name:
+                self._forget(netns, other.name)
+        if link.peer and link.peer[0] in self.view:
+            self._forget(*link.peer)
+
+    def _ordered(self) -> list[tuple[str, Link]]:
+        """All wanted links, each after those it refers to."""
+        ordered: list[tuple[str, Link]] = []
+        for netns, desired in self.document.namespaces.items():
+            done: dict[str, bool] = {}
+
+            def visit(link: Link, netns: str = netns, desired: Desired = desired, done: dict[str, bool] = done) -> None:
+                if link.name in done:
+                    if not done[link.name]:
+                        raise InvalidParameter(f"{link.where}name", link.name, "it sits on itself, by way of others")
+                    return
+                done[link.name] = False
+                for name, option in KINDS.get(link.kind, {}).items():
+                    below = desired.links.get(link.attributes.get(name, "")) if option.link else None
+                    if below:
+                        visit(below)
+                done[link.name] = True
+                ordered.append((netns, link))
+
+            for link in desired.links.values():
+                visit(link)
+        return ordered
+
+    # -- present -----------------------------------------------------------------------------------
+
+    def build(self) -> None:
+        """Plan what makes the host as the document says."""
+        for netns, desired in self.document.namespaces.items():
+            self._namespace(netns, desired)
+        ordered = self._ordered()
+        for netns, link in ordered:
+            self._settle(netns, link)
+        for netns, link in ordered:
+            if link.name not in self.view[netns].links:
+                self._create(netns, link)
+            self._change(netns, link)
+        for netns, desired in self.document.namespaces.items():
+            self._release(netns, desired)
+        for netns, link in ordered:
+            self._raise(netns, link)
+        for netns, desired in self.document.namespaces.items():
+            self._add_addresses(netns, desired)
+            stale_fdb = self._set_fdb(netns, desired)
+            stale_neighbours = self._set_neighbours(netns, desired)
+            self._set_routes(netns, desired)
+            for item in (*self._stale_routes(netns, desired), *stale_neighbours, *stale_fdb):
+                self._delete(netns, item)
+            self._purge_addresses(netns, desired)
+
+    def _namespace(self, netns: str, desired: Desired) -> None:
+        status = self.view[netns].status
+        if status != "present":
+            if desired.create:
+                if status == "broken":
+                    self._do("delete", "", Namespace(netns), shown=False)
+                self._do("create", "", None, Namespace(netns))
+            else:
+                self._missing(f"namespace {netns} does not exist: create it with weft.fabric.netns")
+            self.view[netns] = _fresh()
+        if desired.create and "admin_state" not in getattr(desired.links.get("lo"), "attributes", {}):
+            if self.view[netns].links["lo"].attributes["admin_state"] != "up":
+                self._set(netns, "lo", {"admin_state": "up"})
+
+    def _settle(self, netns: str, link: Link) -> None:
+        """Clear the way for a link: what the kernel cannot change has to go, or is refused."""
+        current = self.view[netns].links.get(link.name)
+        if current is None:
+            return
+        label = f"link {link.name}{self._place(netns)}"
+        if link.kind and current.kind != link.kind:
+            reason = f"it is a {current.kind or 'NIC or another kind of link'}, not a {link.kind}"
+            if not current.kind:
+                raise FabricError(f"{label}: {reason}: choose another name")
+        elif link.peer and current.peer != link.peer:
+            if self._move_peer(netns, link, current):
+                return
+            reason = f"its other end is not {link.peer[1]}{self._place(link.peer[0]) or ' here'}"
+        else:
+            different = [
+                name
+                for name, option in KINDS.get(link.kind, {}).items()
+                if option.fixed
+                and name in link.attributes
+                and current.attributes.get(name, link.attributes[name]) != link.attributes[name]
+            ]
+            if not different:
+                return
+            reason = "; ".join(
+                f"{name} is {current.attributes[name]}, not {link.attributes[name]}" for name in different
+            )
+        if not link.recreate:
+            raise FabricError(
+                f"{label}: {reason}; the kernel cannot change that: 'recreate: true' deletes it and makes it again"
+            )
+        self._do("delete", netns, current)
+        self._forget(netns, link.name)
+
+    def _move_peer(self, netns: str, link: Link, current: Link) -> bool:
+        """Move or rename a veth's other end to where it is wanted, if it is known and nobody else wants it."""
+        if not link.peer or not current.peer:
+            return False
+        there, name = current.peer
+        place, wanted = link.peer
+        taken = wanted in self.view[place].links
+        claimed = there in self.document.namespaces and name in self.document.namespaces[there].links
+        if taken or claimed:
+            return False
+        end = self.view[there].links[name]
+        moved = Link(wanted, "veth", {**end.attributes, "admin_state": "down", "controller": ""}, (netns, link.name))
+        away = copy.copy(current)
+        away.peer = None  # so that only the end that moves is forgotten
+        self.view[netns].links[link.name] = away
+        end = copy.copy(end)
+        end.peer = None
+        self.view[there].links[name] = end
+        self._forget(there, name)
+        self._do(
+            "move",
+            there,
+            Link(name, "veth", {}, (netns, link.name)),
+            Link(wanted, "veth", {}, (netns, link.name)),
+            peer=Link(link.name, "veth", {}, link.peer),
+        )
+        self.view[place].links[wanted] = moved
+        joined = copy.copy(current)
+        joined.peer = link.peer
+        self.view[netns].links[link.name] = joined
+        return True
+
+    def _create(self, netns: str, link: Link) -> None:
+        if not link.kind:
+            self._require(netns, link.name, f"{link.where}name")
+            return
+        if link.kind == "veth" and not link.peer:
+            raise InvalidParameter(f"{link.where}peer", None, f"veth {link.name} does not exist yet: name its other end")
+        for name, option in KINDS[link.kind].items():
+            if option.link and name in link.attributes:
+                self._require(netns, link.attributes[name], f"{link.where}{name}")
+        self._check_unique(netns, link)
+        self._check_mtu(netns, link, link.attributes)
+        made = self._created(link)
+        peer = None
+        if link.peer:
+            place, name = link.peer
+            peer = self._created(self.document.namespaces[place].links[name])
+            self.view[place].links[name] = self._blank(peer)
+        self._do("create", netns, None, made, peer=peer)
+        self.view[netns].links[link.name] = self._blank(made)
+
+    def _created(self, link: Link) -> Link:
+        """The link as it is asked for when it is made; what needs other links comes later."""
+        later = ("admin_state", "controller")
+        attributes = {name: value for name, value in link.attributes.items() if name not in later}
+        return Link(link.name, link.kind, attributes, link.peer, where=link.where)
+
+    def _blank(self, link: Link) -> Link:
+        attributes = {"admin_state": "down", "controller": "", **link.attributes}
+        return Link(link.name, link.kind, attributes, link.peer, index=-1)
+
+    def _check_unique(self, netns: str, link: Link) -> None:
+        """Two VXLANs of one VNI on one port are refused by the kernel (vxlan_core.c: vxlan_config_validate)."""
+        if link.kind != "vxlan":
+            return
+        wanted = link.attributes
+        for other in self.view[netns].links.values():
+            same = all(other.attributes.get(name) == wanted[name] for name in ("vni", "port"))
+            if other.kind == "vxlan" and same and overhead(other.attributes) == overhead(wanted):
+                remedy = f"{other.name}{self._place(netns)} has this VNI on port {wanted['port']} already: choose another"
+                raise InvalidParameter(f"{link.where}vni", wanted["vni"], remedy)
+
+    def _check_mtu(self, netns: str, link: Link, attributes: Mapping[str, Any]) -> None:
+        """A link on another one has no larger MTU than that leaves it."""
+        mtu, parent = link.attributes.get("mtu"), PARENTS.get(link.kind)
+        below = self.view[netns].links.get(attributes.get(parent) or "") if parent else None
+        limit = below.attributes.get("mtu") if below else None
+        if below is None or mtu is None or limit is None:
+            return
+        takes = overhead(attributes)
+        if mtu > limit - takes:
+            why = f"{below.name} has {limit}" + (f", and VXLAN takes {takes} of it" if takes else "")
+            raise InvalidParameter(f"{link.where}mtu", mtu, f"{why}: at most {limit - takes}")
+
+    def _change(self, netns: str, link: Link) -> None:
+        """Change in place what differs."""
+        current = self.view[netns].links[link.name]
+        options = KINDS.get(link.kind, {})
+        wanted = {
+            name: value
+            for name, value in link.attributes.items()
+            if name not in ("admin_state", "controller") and current.attributes.get(name) != value
+        }
+        for name in wanted:
+            if name in options and options[name].link:
+                self._require(netns, wanted[name], f"{link.where}{name}")
+        self._check_mtu(netns, link, {**current.attributes, **link.attributes})
+        if not wanted:
+            return
+        needs = [options[name] for name in wanted if name in options]
+        if any(option.down for option in needs) and current.attributes["admin_state"] == "up":
+            self._set(netns, link.name, {"admin_state": "down"}, shown=False)
+        ports = [port for port in self.view[netns].links.values() if port.attributes.get("controller") == link.name]
+        if any(option.empty for option in needs) and ports:
+            for port in ports:
+                self._set(netns, port.name, {"controller": ""}, shown=False)
+            self._set(netns, link.name, wanted)
+            for port in ports:
+                self._enslave(netns, port.name, link.name)
+        else:
+            self._set(netns, link.name, wanted)
+
+    def _release(self, netns: str, desired: Desired) -> None:
+        """Take out the ports that an authoritative list does not name."""
+        for controller in desired.purge_ports:
+            for port in list(self.view[netns].links.values()):
+                if port.attributes.get("controller") == controller:
+                    wanted = desired.links.get(port.name)
+                    if wanted is None or wanted.attributes.get("controller") != controller:
+                        self._set(netns, port.name, {"controller": ""})
+
+    def _raise(self, netns: str, link: Link) -> None:
+        """Give a link its controller, then bring it up (or down)."""
+        attributes = self.view[netns].links[link.name].attributes
+        controller = link.attributes.get("controller")
+        if controller is not None and controller != attributes.get("controller"):
+            if controller:
+                self._enslave(netns, link.name, controller, link)
+            else:
+                self._set(netns, link.name, {"controller": ""})
+        attributes = self.view[netns].links[link.name].attributes
+        state = link.attributes.get("admin_state")
+        if state is None:
+            state = self.observed[netns].links.get(link.name, link).attributes.get("admin_state")
+        if state is not None and state != attributes.get("admin_state"):
+            self._set(netns, link.name, {"admin_state": state})
+
+    def _enslave(self, netns: str, port: str, controller: str, link: Optional[Link] = None) -> None:
+        where = f"{link.where}controller" if link else "controller"
+        target = self._require(netns, controller, where)
+        if target.kind not in CONTROLLERS and target.index:
+            remedy = f"it is a {target.kind or 'NIC'}: only {' and '.join(CONTROLLERS)} take ports"
+            raise InvalidParameter(where, controller, remedy)
+        current = self.view[netns].links[port]
+        held = current.attributes.get("controller")
+        if link and held and port in self.document.namespaces[netns].claimed:
+            remedy = f"{port} is a port of {held}: take it out there first (controller: '')"
+            raise InvalidParameter(where, port, remedy)
+        if current.kind == target.kind == "bridge":
+            remedy = f"a bridge cannot be a port of bridge {controller}: join them with a veth pair"
+            raise InvalidParameter(where, port, remedy)
+        if target.kind == "bond" and current.attributes.get("admin_state") == "up":
+            self._set(netns, port, {"admin_state": "down"}, shown=False)  # bond_main.c: bond_enslave
+            self._set(netns, port, {"controller": controller})
+            self._set(netns, port, {"admin_state": "up"}, shown=False)
+        else:
+            self._set(netns, port, {"controller": controller})
+
+    # -- addresses, entries, routes ----------------------------------------------------------------
+
+    def _delete(self, netns: str, item: Any) -> None:
+        self._do("delete", netns, item)
+        view = self.view[netns]
+        if isinstance(item, Address):
+            del view.addresses[item]
+        elif isinstance(item, Route):
+            del view.routes[item.key]
+        elif isinstance(item, Neighbour):
+            del view.neighbours[item.dev, item.dst]
+        else:
+            del view.fdb[item]
+
+    def _add_addresses(self, netns: str, desired: Desired) -> None:
+        view = self.view[netns]
+        for address, where in desired.addresses.items():
+            self._require(netns, address.dev, where)
+            known = view.addresses.get(address)
+            if known is not None:
+                if known.failed:
+                    self.plan.warnings.append(
+                        f"{facts.name(netns, address)} is not in use: another host answered for it "
+                        "(duplicate address detection)"
+                    )
+                continue
+            for other in [item for item in view.addresses if self._supplants(address, item)]:
+                self._delete(netns, other)
+            self._do("create", netns, None, address)
+            view.addresses[address] = AddressState()
+
+    @staticmethod
+    def _supplants(address: Address, other: Address) -> bool:
+        """IPv6 knows an address once per interface, whatever its prefix length (net/ipv6/addrconf.c)."""
+        head = address.address.partition("/")[0]
+        return ":" in head and other.dev == address.dev and other.address.partition("/")[0] == head
+
+    def _purge_addresses(self, netns: str, desired: Desired) -> None:
+        view = self.view[netns]
+        for address, state in list(view.addresses.items()):
+            if address.dev not in desired.purge_addresses or address in desired.addresses or state.foreign:
+                continue
+            self._delete(netns, address)
+            if not state.secondary and ":" not in address.address:
+                # Its subnet's other addresses are secondary to it and go with it, unless promote_secondaries is set.
+                for kept in view.addresses:
+                    if kept.dev == address.dev and _subnet(kept) == _subnet(address):
+                        self._do("create", netns, None, kept, shown=False)
+
+    def _set_fdb(self, netns: str, desired: Desired) -> list[FdbEntry]:
+        """Set what is missing; the entries of authoritative lists that are stale are returned."""
+        view = self.view[netns]
+        if not desired.fdb and not desired.purge_fdb:
+            return []
+        devices = {entry.dev for entry in desired.fdb} | desired.purge_fdb
+        links = {name: self._require(netns, name, "fdb: dev") for name in sorted(devices)}
+        for link in links.values():
+            if link.kind != "vxlan" and link.index:
+                remedy = f"it is a {link.kind or 'NIC'}: only a VXLAN has entries with a destination"
+                raise InvalidParameter("fdb: dev", link.name, remedy)
+        wanted = {_of_device(entry, links[entry.dev]): None for entry in desired.fdb}
+        missing = [entry for entry in wanted if entry not in view.fdb]
+        behind: dict[tuple[str, str, Optional[int]], FdbEntry] = {}
+        if missing:
+            behind = {(item.dev, item.lladdr, item.vni): item for item in view.fdb if item.lladdr != values.ZERO_MAC}
+        for entry in missing:
+            before = behind.get((entry.dev, entry.lladdr, entry.vni))
+            if before is not None:
+                del view.fdb[before]
+            self._do("set", netns, before, entry)
+            view.fdb[entry] = None
+        return [entry for entry in view.fdb if entry.dev in desired.purge_fdb and entry not in wanted]
+
+    def _set_neighbours(self, netns: str, desired: Desired) -> list[Neighbour]:
+        """Set what is missing; the entries of authoritative lists that are stale are returned."""
+        view = self.view[netns]
+        for name in sorted({entry.dev for entry in desired.neighbours.values()} | desired.purge_neighbours):
+            self._require(netns, name, "neighbours: dev")
+        for key, entry in desired.neighbours.items():
+            before = view.neighbours.get(key)
+            if before != entry:
+                self._do("set", netns, before, entry)
+                view.neighbours[key] = entry
+        return [
+            entry
+            for key, entry in view.neighbours.items()
+            if entry.dev in desired.purge_neighbours and key not in desired.neighbours
+        ]
+
+    def _set_routes(self, netns: str, desired: Desired) -> None:
+        """Set routes, those first that the gateways of others are reached by."""
+        view = self.view[netns]
+
+        def reach(route: Route) -> tuple[bool, int]:
+            return bool(route.via and not route.onlink), -int(route.dst.rpartition("/")[2])
+
+        for route in sorted(desired.routes.values(), key=reach):
+            if route.dev:
+                self._require(netns, route.dev, f"route {route.dst}: dev")
+            known = view.routes.get(route.key)
+            if known is not None and route.met_by(known[0]):
+                continue
+            wanted = route.over(known[0]) if known else route
+            self._do("set", netns, known[0] if known else None, wanted)
+            view.routes[route.key] = (wanted, ROUTE_PROTOCOL)
+
+    def _stale_routes(self, netns: str, desired: Desired) -> list[Route]:
+        everywhere = None in desired.purge_routes
+        return [
+            route
+            for key, (route, protocol) in self.view[netns].routes.items()
+            if protocol == ROUTE_PROTOCOL
+            and key not in desired.routes
+            and (everywhere or route.dev in desired.purge_routes)
+        ]
+
+    # -- absent ------------------------------------------------------------------------------------
+
+    def remove(self) -> None:
+        """Plan what takes away all that the document lists."""
+        present = [item for item in self.document.namespaces.items() if self.view[item[0]].status == "present"]
+        for netns, desired in present:
+            for item in self._listed(netns, desired):
+                self._delete(netns, item)
+        for netns, link in reversed(self._ordered()):
+            current = self.view[netns].links.get(link.name) if self.view[netns].status == "present" else None
+            if current is None or not link.kind:
+                continue
+            if current.kind != link.kind:
+                found = f"a {current.kind}" if current.kind else "a NIC or another kind of link"
+                raise FabricError(f"link {link.name}{self._place(netns)} is {found}, not a {link.kind}: it is not deleted")
+            self._do("delete", netns, current)
+            self._forget(netns, link.name)
+        for netns, desired in self.document.namespaces.items():
+            if desired.create and self.view[netns].status != "absent":
+                self._remove_namespace(netns)
+
+    def _listed(self, netns: str, desired: Desired) -> Iterable[Any]:
+        """What of the listed is there, routes first."""
+        view = self.view[netns]
+        found: list[Any] = []
+        for key, route in desired.routes.items():
+            known = view.routes.get(key)
+            if known and route._replace(onlink=None, mtu=None).met_by(known[0]):
+                found.append(known[0])
+        found += [view.neighbours[key] for key in desired.neighbours if key in view.neighbours]
+        for entry in desired.fdb:
+            link = view.links.get(entry.dev)
+            if link and _of_device(entry, link) in view.fdb:
+                found.append(_of_device(entry, link))
+        found += [address for address in desired.addresses if address in view.addresses]
+        return found
+
+    def _remove_namespace(self, netns: str) -> None:
+        """A namespace goes; of what is in it, what is tied to another namespace goes first.
+
+        The kernel takes a namespace apart some time after it is gone by name. A veth's other end would still be there
+        when the next task makes one of the same name.
+        """
+        for link in list(self.view[netns].links.values()):
+            tied = link.nsid is not None or (link.peer is not None and link.peer[0] != netns)
+            if link.kind and tied and link.name in self.view[netns].links:
+                self._do("delete", netns, link)
+                self._forget(netns, link.name)
+        self._do("delete", "", Namespace(netns))
+        self.view[netns] = Observed("absent")
+
+
+def _subnet(address: Address) -> tuple[int, int]:
+    """(network, prefix length) of an IPv4 address; (-1, 0) of an IPv6 one, which is in nobody's subnet here."""
+    head, _slash, tail = address.address.partition("/")
+    if ":" in head:
+        return -1, 0
+    prefix = int(tail)
+    return int.from_bytes(socket.inet_pton(socket.AF_INET, head), "big") >> (32 - prefix), prefix
+
+
+def _of_device(entry: FdbEntry, link: Link) -> FdbEntry:
+    """An entry as the kernel will report it: without a port and a VNI that are the device's own."""
+    if entry.port is None and entry.vni is None:
+        return entry
+    known = link.attributes
+    return entry._replace(
+        port=None if entry.port == known.get("port") else entry.port,
+        vni=None if entry.vni == known.get("vni") else entry.vni,
+    )

@@ -1,0 +1,60 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engine: observe, plan, apply, and look again where the kernel may have changed more than it was asked to."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ansible_collections.weft.fabric.plugins.module_utils.apply import apply
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+from ansible_collections.weft.fabric.plugins.module_utils.model import Document, Observed
+from ansible_collections.weft.fabric.plugins.module_utils.netlink import Kernel, require_admin
+from ansible_collections.weft.fabric.plugins.module_utils.observe import observe, scope_of
+from ansible_collections.weft.fabric.plugins.module_utils.plan import plan
+
+ROUNDS = 4
+
+
+class Outcome(NamedTuple):
+    """What a run did, or in check mode would do.
+
+    :ivar diff: Ansible's diff.
+    :ivar state: what is there now (in check mode: what would be), by namespace.
+    """
+
+    changed: bool
+    diff: dict[str, str]
+    warnings: list[str]
+    state: dict[str, Observed]
+
+
+def reconcile(document: Document, check: bool = False) -> Outcome:
+    """Make the host as a document says.
+
+    A link that changes takes others along: its addresses, its neighbours, routes by way of it. So after such a change
+    the kernel is observed again and what it lost is put back, until there is nothing left to do.
+
+    :param check: change nothing, and tell what would be changed.
+    :raises FabricError: nothing was changed if planning failed; a KernelError names what the kernel refused.
+    """
+    scopes = scope_of(document)
+    with Kernel() as kernel:
+        first = todo = plan(document, observe(kernel, scopes), check)
+        changed = bool(first.operations)
+        if changed and not check:
+            require_admin()
+            for _round in range(ROUNDS):
+                apply(kernel, todo.operations)
+                if not todo.disturbs:
+                    break
+                todo = plan(document, observe(kernel, scopes))
+                if not todo.operations:
+                    break
+            else:
+                left = todo.diff()["after"].splitlines() or todo.diff()["before"].splitlines()
+                raise FabricError(
+                    f"the kernel accepted this and did not keep it: {'; '.join(left[:3])}: does something else manage it?"
+                )
+        return Outcome(changed, first.diff(), first.warnings, todo.view)
