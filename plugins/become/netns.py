@@ -14,8 +14,8 @@ author:
 description:
   - Runs a task's module in a named network namespace of the host, over whatever connection the host has. Modules that
     know nothing of namespaces, such as M(ansible.builtin.uri), so run in a pod.
-  - Becomes root with C(sudo), unless it is root already, and from there uses C(ip netns exec), which also gives the module
-    the namespace's own C(/sys) and the files of C(/etc/netns/NAME).
+  - Becomes root with C(sudo), unless it is root already, and from there uses C(ip netns exec), which also gives the
+    module the namespace's own C(/sys) and the files of C(/etc/netns/NAME).
 notes:
   - With O(become_user) other than root, C(sudo) is needed on the host also where the remote user is root.
   - Ansible does not call a become plugin at all where O(become_user), being another than root, is also the remote user.

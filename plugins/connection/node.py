@@ -61,7 +61,7 @@ all:
 import os
 import shlex
 import subprocess
-from typing import IO, Any
+from typing import IO
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleFileNotFound
 from ansible.plugins.connection.local import Connection as LocalConnection

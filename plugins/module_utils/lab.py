@@ -203,8 +203,8 @@ def _holdable_namespaces(node: str, path: str) -> Iterator[int]:
     """New namespaces as of _new_namespaces(), of which the mount namespace is held already.
 
     The kernel lets a mount namespace hold only those with a higher id than its own (fs/namespace.c: mnt_ns_loop).
-    Since Linux 6.18 each CPU draws ids from a batch of its own (kernel/nstree.c), so that a newer one may have a lower id.
-    The CPU that the own one was made on never gives a lower id, but which one that was is not known.
+    Since Linux 6.18 each CPU draws ids from a batch of its own (kernel/nstree.c), so that a newer one may have a lower
+    id. The CPU that the own one was made on never gives a lower id, but which one that was is not known.
     """
     cpus = sorted(os.sched_getaffinity(0))
     for cpu in cpus:

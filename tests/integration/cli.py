@@ -24,9 +24,7 @@ def environment(home: pathlib.Path) -> dict[str, str]:
     }
 
 
-def run(
-    home: pathlib.Path, *command: str, before: Sequence[str] = (), **more: str
-) -> subprocess.CompletedProcess[str]:
+def run(home: pathlib.Path, *command: str, before: Sequence[str] = (), **more: str) -> subprocess.CompletedProcess[str]:
     """Run a command of the interpreter's own environment: ``run(tmp_path, "ansible-playbook", ...)``.
 
     :param before: words before the command, such as nsenter's.

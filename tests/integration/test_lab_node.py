@@ -164,12 +164,14 @@ def test_absent_ends_what_lives_in_the_node(make: Any) -> None:
     in_node("network-1", "ip", "netns", "add", "pod1")
     in_pod = "exec ip netns exec pod1 sh -c 'echo; exec sleep 600'"
     deaf = "trap '' TERM; echo; sleep 600; sleep 600"
-    with living_in("network-1", in_pod) as first, living_in("network-1", deaf) as second:
-        with living_in("router", "echo; exec sleep 600") as third:
-            make("router")
-            assert has_ended(first) and has_ended(second) and not has_ended(third)
-            make(state="absent")
-            assert has_ended(third)
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(living_in("network-1", in_pod))
+        second = stack.enter_context(living_in("network-1", deaf))
+        third = stack.enter_context(living_in("router", "echo; exec sleep 600"))
+        make("router")
+        assert has_ended(first) and has_ended(second) and not has_ended(third)
+        make(state="absent")
+        assert has_ended(third)
 
 
 def interrupted(step: int, **params: Any) -> bool:
