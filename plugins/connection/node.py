@@ -89,6 +89,10 @@ class Connection(LocalConnection):
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
         """Run a shell command in the node."""
         self._connect()
+        if self.become:
+            # In the node this is root, whom nobody asks: no prompt to wait for, and no terminal to prompt on, for which
+            # the sudo that enters the node would have to be authenticated again.
+            self.become.set_option("become_pass", None)
         # exec, so that sudo's parent is the process that _authenticate() has authenticated.
         return super().exec_command("exec " + shlex.join(self._inside(cmd)), in_data=in_data, sudoable=sudoable)
 
@@ -108,7 +112,7 @@ class Connection(LocalConnection):
         self._connect()
         done = subprocess.run(self._inside(command), stderr=subprocess.PIPE, check=False, **streams)
         if done.returncode != 0:
-            raise AnsibleError(f"cannot {what} ({self.get_option('node')}): {done.stderr.decode().strip()}")
+            raise AnsibleError(f"cannot {what} ({self.get_option('node')}): {lab.one_line(done.stderr.decode())}")
 
     def _inside(self, command: str) -> list[str]:
         """The words that run a shell command in the node."""
@@ -128,7 +132,7 @@ class Connection(LocalConnection):
         else:
             if done.returncode == 0:
                 return
-            reason = "; ".join(done.stderr.split("\n")).strip("; ")
+            reason = lab.one_line(done.stderr)
         raise AnsibleConnectionFailure(
             "lab nodes need root on this machine: run ansible-playbook as root, or as a user with sudo add --become "
             f"--ask-become-pass ({reason})"

@@ -81,6 +81,11 @@ def exists(lab: str, node: str) -> bool:
         return False
 
 
+def one_line(output: str) -> str:
+    """What a command wrote, as a part of a message."""
+    return "; ".join(line.strip() for line in output.splitlines() if line.strip())
+
+
 def check_name(parameter: str, value: str) -> None:
     """Refuse what cannot be a host name and a path."""
     if not _NAME.fullmatch(value):
@@ -164,12 +169,8 @@ def remove_lab(lab: str) -> None:
 def _run(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise FabricError(f"{' '.join(command)} fails: {_one_line(done.stderr) or f'status {done.returncode}'}")
+        raise FabricError(f"{' '.join(command)} fails: {one_line(done.stderr) or f'status {done.returncode}'}")
     return done.stdout
-
-
-def _one_line(text: str) -> str:
-    return "; ".join(text.split("\n")).strip("; ")
 
 
 def _namespace_files(lab: str, node: str) -> dict[str, str]:
@@ -229,7 +230,7 @@ def _new_namespaces(node: str, cpu: int) -> Iterator[int]:
     ) as process:
         assert process.stdout is not None and process.stderr is not None
         if process.stdout.readline() != "ready\n":
-            raise FabricError(f"cannot make lab node {node}: {_one_line(process.stderr.read())}")
+            raise FabricError(f"cannot make lab node {node}: {one_line(process.stderr.read())}")
         yield process.pid
 
 
