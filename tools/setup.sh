@@ -12,10 +12,10 @@ PATH=$PATH:/usr/sbin:/sbin
 if [ "$profile" = dev ]; then
     tools/setup.sh
     commands="git:git ssh:openssh-client sshd:openssh-server sudo:sudo shellcheck:shellcheck"
-    requirements=requirements-dev.txt
+    requirements="requirements-dev.txt"
 else
     commands="ip:iproute2 nft:nftables ping:iputils-ping curl:curl nsenter:util-linux"
-    requirements=requirements.txt
+    requirements="requirements.txt"
 fi
 
 # A python3 that is first in the path may be too old, a shim that leads nowhere, or without the parts venv needs.

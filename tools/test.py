@@ -18,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import xml.etree.ElementTree
 from collections.abc import Callable
@@ -86,8 +87,11 @@ class Job:
             )
         text = log.read_text(encoding="utf-8", errors="replace")
         cases = self.count(text, good)
-        report = "" if good else text
-        print(f"{report}{'ok' if good else 'FAILED'}: {self.name} ({time.monotonic() - started:.0f} s)", flush=True)
+        failed = not good or cases.failed
+        print(
+            f"{text if failed else ''}{'FAILED' if failed else 'ok'}: {self.name} ({time.monotonic() - started:.0f} s)",
+            flush=True,
+        )
         return cases
 
 
@@ -160,7 +164,7 @@ def lint_jobs() -> list[Job]:
     python = sys.executable
     commands = {
         "ansible-lint": ["ansible-lint"],
-        "mypy": ["mypy", "plugins/module_utils"],
+        "mypy": ["mypy"],
         "ruff": ["ruff", "check"],
         "ruff format": ["ruff", "format", "--check"],
         "yamllint": ["yamllint", "--strict", "."],
@@ -171,11 +175,13 @@ def lint_jobs() -> list[Job]:
     return [Job(name, [command], one_case) for name, command in commands.items()]
 
 
-def sanity_job(pythons: dict[tuple[int, int], pathlib.Path]) -> Job:
-    """ansible-test sanity in a copy, because it demands the path ansible_collections/weft/fabric."""
+def sanity_job(pythons: dict[tuple[int, int], pathlib.Path], outside: pathlib.Path) -> Job:
+    """ansible-test sanity in a copy, because it demands the path ansible_collections/weft/fabric.
+
+    :param outside: where to copy to; not in the checkout, in which git ignores what is in build/.
+    """
     home = BUILD.parent / "ansible-test"
-    copy = home / "ansible_collections" / "weft" / "fabric"
-    shutil.rmtree(copy, ignore_errors=True)
+    copy = outside / "ansible_collections" / "weft" / "fabric"
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=CHECKOUT,
@@ -195,12 +201,14 @@ def sanity_job(pythons: dict[tuple[int, int], pathlib.Path]) -> Job:
     def count(log: str, good: bool) -> Cases:
         total = len(re.findall(r'^Running sanity test "', log, re.MULTILINE))
         fatal = re.search(r"^FATAL: The (\d+) sanity test", log, re.MULTILINE)
-        failed = int(fatal[1]) if fatal else int(not good)
+        failed = int(fatal[1]) if fatal else int(not good or total == 0)
         return Cases(max(total - failed, 0), failed)
 
-    path = ":".join([str(BIN), os.environ["PATH"], *(str(python.parent) for python in pythons.values())])
+    # It takes any python3.N in the path at its word, a shim too.
+    path = [entry for entry in os.environ["PATH"].split(":") if not entry.endswith("/shims")]
+    path = [str(BIN), *(str(python.parent) for python in pythons.values()), *path]
     command = ["ansible-test", "sanity", "--requirements", "--color", "no"]
-    return Job("ansible-test sanity", [command], count, {"HOME": str(home), "PATH": path}, copy)
+    return Job("ansible-test sanity", [command], count, {"HOME": str(home), "PATH": ":".join(path)}, copy)
 
 
 def unit_job() -> Job:
@@ -267,11 +275,11 @@ def main() -> int:
     BUILD.mkdir(parents=True)
 
     jobs = [unit_job(), *lint_jobs()]
-    if not fast:
-        pythons = other_pythons()
-        # The longest first.
-        jobs = [*kernel_jobs(pythons), molecule_job(), sanity_job(pythons), *jobs]
-    with concurrent.futures.ThreadPoolExecutor(JOBS_AT_A_TIME) as executor:
+    with tempfile.TemporaryDirectory() as outside, concurrent.futures.ThreadPoolExecutor(JOBS_AT_A_TIME) as executor:
+        if not fast:
+            pythons = other_pythons()
+            # The longest first.
+            jobs = [*kernel_jobs(pythons), molecule_job(), sanity_job(pythons, pathlib.Path(outside)), *jobs]
         results = list(executor.map(Job.run, jobs))
 
     print()
