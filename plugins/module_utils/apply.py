@@ -13,7 +13,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import groupby
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import facts, neigh
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, KernelError
@@ -92,9 +92,9 @@ class _Worker:
         if isinstance(item, Link):
             self._indexes.clear()
         # Gone already is what a deletion wanted: the kernel lets addresses and routes go with what they depend on.
-        failures = [failure for failure in failures if not _already_gone(batch[failure.index], failure.code)]
+        failures = [failure for failure in failures if not _already_gone(batch[failure.position], failure.code)]
         if failures:
-            raise _refusal(batch[failures[0].index], failures[0].code, failures[0].detail, len(failures))
+            raise _refusal(batch[failures[0].position], failures[0].code, failures[0].detail, len(failures))
 
     def _namespace(self, operation: Operation, item: Namespace) -> None:
         self.kernel.forget(item.name)
@@ -188,7 +188,7 @@ class _Worker:
             return Request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, payload)
         return Request(RTM_NEWLINK, 0, self._message(netns, link.name, link.attributes, link.kind))
 
-    def _peer(self, operation: Operation, descriptors: ExitStack) -> Optional[Any]:
+    def _peer(self, operation: Operation, descriptors: ExitStack) -> Any | None:
         """A veth's other end, made in its own namespace by the same request: a pair is there or it is not."""
         peer, place = operation.peer, operation.after.peer
         if peer is None or place is None:
@@ -218,9 +218,7 @@ class _Worker:
         names = (("mtu", "IFLA_MTU"), ("mac_address", "IFLA_ADDRESS"))
         return [(attribute, attributes[name]) for name, attribute in names if attributes.get(name) is not None]
 
-    def _message(
-        self, netns: str, name: str, attributes: dict[str, Any], kind: str, peer: Optional[Any] = None
-    ) -> bytes:
+    def _message(self, netns: str, name: str, attributes: dict[str, Any], kind: str, peer: Any | None = None) -> bytes:
         ifinfmsg, _ifaddrmsg, _rtmsg = pyroute2_messages()
         message = ifinfmsg()
         outer = [("IFLA_IFNAME", name), *self._common(attributes)]

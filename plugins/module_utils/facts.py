@@ -13,6 +13,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model import (
     MAIN,
     ROUTE_PROTOCOL,
     Address,
+    Desired,
     FdbEntry,
     Link,
     Namespace,
@@ -116,7 +117,7 @@ def _fdb(entry: FdbEntry) -> str:
 # -- as data ---------------------------------------------------------------------------------------
 
 
-def link_data(netns: str, link: Link) -> dict[str, Any]:
+def link_data(link: Link) -> dict[str, Any]:
     """A link as an item of topology's ``links``."""
     data: dict[str, Any] = {"name": link.name}
     if link.kind in KINDS:
@@ -144,9 +145,8 @@ def document(observed: Observed) -> dict[str, Any]:
 
     Left out is what the kernel, a daemon or DHCP put there by itself: it would be wrong to declare it.
     """
-    links = [link for link in observed.links.values() if link.name != "lo"]
     return {
-        "links": [link_data("", link) for link in links],
+        "links": [link_data(link) for link in observed.links.values() if link.name != "lo"],
         "addresses": [
             entry_data(address)
             for address, state in observed.addresses.items()
@@ -159,4 +159,21 @@ def document(observed: Observed) -> dict[str, Any]:
         ],
         "neighbours": [entry_data(entry) for entry in observed.neighbours.values()],
         "fdb": [entry_data(entry) for entry in observed.fdb],
+    }
+
+
+def wanted(desired: Desired, observed: Observed) -> dict[str, Any]:
+    """Of what was observed in one namespace, what a document asked for."""
+    links = [link_data(observed.links[name]) for name in desired.links if name in observed.links]
+    for link in links:
+        link["addresses"] = [address.address for address in observed.addresses if address.dev == link["name"]]
+    devices = {entry.dev for entry in desired.fdb} | desired.purge_fdb
+    return {
+        "links": links,
+        "addresses": [entry_data(address) for address in desired.addresses if address in observed.addresses],
+        "routes": [entry_data(observed.routes[key][0]) for key in desired.routes if key in observed.routes],
+        "neighbours": [
+            entry_data(observed.neighbours[key]) for key in desired.neighbours if key in observed.neighbours
+        ],
+        "fdb": [entry_data(entry) for entry in observed.fdb if entry.dev in devices],
     }

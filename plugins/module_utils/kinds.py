@@ -10,9 +10,10 @@ Sources: ip-link(8), include/uapi/linux/if_link.h, and the changelink function o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 
 
 def _same(value: Any) -> Any:
@@ -54,9 +55,7 @@ def _number(attribute: str, low: int, high: int, unit: str = "", scale: int = 1,
     def parse(where: str, value: Any) -> int:
         return values.integer(where, value, low, high, unit)
 
-    return Option(
-        attribute, parse, encode=lambda value: value * scale, decode=lambda number: number // scale, **more
-    )
+    return Option(attribute, parse, encode=lambda value: value * scale, decode=lambda number: number // scale, **more)
 
 
 def _named(attribute: str, names: Mapping[str, int], **more: Any) -> Option:
@@ -73,14 +72,14 @@ def _named(attribute: str, names: Mapping[str, int], **more: Any) -> Option:
 def _remote(where: str, value: Any) -> str:
     address = values.address(where, value)
     if values.is_multicast(address):
-        raise values.InvalidParameter(where, value, "a multicast address goes into 'group'")
+        raise InvalidParameter(where, value, "a multicast address goes into 'group'")
     return address
 
 
 def _group(where: str, value: Any) -> str:
     address = values.address(where, value)
     if not values.is_multicast(address):
-        raise values.InvalidParameter(where, value, "a unicast address goes into 'remote'; a group is multicast")
+        raise InvalidParameter(where, value, "a unicast address goes into 'remote'; a group is multicast")
     return address
 
 
@@ -157,5 +156,5 @@ def overhead(attributes: Mapping[str, Any]) -> int:
     """Bytes that a link takes of its parent's MTU: 50 for VXLAN over IPv4, 70 over IPv6 (RFC 7348), else none."""
     if "vni" not in attributes:
         return 0
-    endpoint: Optional[str] = attributes.get("local") or attributes.get("remote") or attributes.get("group")
+    endpoint: str | None = attributes.get("local") or attributes.get("remote") or attributes.get("group")
     return 70 if endpoint and ":" in endpoint else 50

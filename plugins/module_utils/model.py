@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
@@ -50,12 +50,12 @@ class Link:
     name: str
     kind: str = ""
     attributes: dict[str, Any] = field(default_factory=dict)
-    peer: Optional[tuple[str, str]] = None
+    peer: tuple[str, str] | None = None
     recreate: bool = False
     where: str = ""
     index: int = 0
     below: int = 0
-    nsid: Optional[int] = None
+    nsid: int | None = None
 
 
 class Address(NamedTuple):
@@ -71,11 +71,11 @@ class Route(NamedTuple):
     dst: str
     table: int
     metric: int
-    via: Optional[str] = None
-    dev: Optional[str] = None
-    src: Optional[str] = None
-    onlink: Optional[bool] = None
-    mtu: Optional[int] = None
+    via: str | None = None
+    dev: str | None = None
+    src: str | None = None
+    onlink: bool | None = None
+    mtu: int | None = None
 
     @property
     def key(self) -> tuple[str, int, int]:
@@ -90,7 +90,7 @@ class Route(NamedTuple):
         """This route, with what was not asked for taken from an observed one."""
         if self.via != other.via and self.dev is None:
             other = other._replace(dev=None)  # the kernel finds the new gateway's interface
-        return Route(*(found if wanted is None else wanted for wanted, found in zip(self, other)))
+        return Route._make(found if wanted is None else wanted for wanted, found in zip(self, other))
 
 
 class Neighbour(NamedTuple):
@@ -110,8 +110,8 @@ class FdbEntry(NamedTuple):
     dev: str
     lladdr: str
     dst: str
-    port: Optional[int] = None
-    vni: Optional[int] = None
+    port: int | None = None
+    vni: int | None = None
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class Desired:
     fdb: dict[FdbEntry, None] = field(default_factory=dict)
     purge_addresses: set[str] = field(default_factory=set)
     purge_ports: set[str] = field(default_factory=set)
-    purge_routes: set[Optional[str]] = field(default_factory=set)
+    purge_routes: set[str | None] = field(default_factory=set)
     purge_neighbours: set[str] = field(default_factory=set)
     purge_fdb: set[str] = field(default_factory=set)
 
@@ -296,7 +296,9 @@ def _check_vxlan(wanted: Mapping[str, Any], where: str) -> None:
     if "remote" in wanted and "group" in wanted:
         raise InvalidParameter(f"{where}group", wanted["group"], "a VXLAN has a 'remote' or a 'group', not both")
     if "group" in wanted and "dev" not in wanted:
-        raise InvalidParameter(f"{where}group", wanted["group"], "a multicast group needs 'dev', the interface it is on")
+        raise InvalidParameter(
+            f"{where}group", wanted["group"], "a multicast group needs 'dev', the interface it is on"
+        )
     for name in ("remote", "group"):
         if name in wanted and "local" in wanted and values.family(wanted[name]) != values.family(wanted["local"]):
             raise InvalidParameter(
@@ -318,7 +320,9 @@ def _check_bond(wanted: Mapping[str, Any], where: str) -> None:
         ("ad_select", ("802.3ad",)),
     ):
         if name in wanted and mode not in (None, *modes):
-            raise InvalidParameter(f"{where}{name}", wanted[name], f"mode {mode} has none: it is for {', '.join(modes)}")
+            raise InvalidParameter(
+                f"{where}{name}", wanted[name], f"mode {mode} has none: it is for {', '.join(modes)}"
+            )
 
 
 def _addresses(desired: Desired, link: Link, item: Mapping[str, Any], where: str) -> None:
@@ -435,7 +439,7 @@ def add_route(desired: Desired, item: Mapping[str, Any], where: str, absent: boo
     desired.routes[route.key] = route
 
 
-def _destination(where: str, value: Any, hint: Optional[str]) -> str:
+def _destination(where: str, value: Any, hint: str | None) -> str:
     if value == "default":
         if hint is None:
             raise InvalidParameter(where, value, "without 'via' its address family is unknown: give 0.0.0.0/0 or ::/0")

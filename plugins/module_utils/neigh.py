@@ -12,7 +12,7 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.model import FdbEntry, Link, Neighbour
 from ansible_collections.weft.fabric.plugins.module_utils.netlink import (
@@ -150,7 +150,7 @@ def read_fdb(kernel: Socket, link: Link) -> dict[FdbEntry, None]:
     return found
 
 
-def read_device(kernel: Socket, name: str) -> Optional[Link]:
+def read_device(kernel: Socket, name: str) -> Link | None:
     """What entries need to know of their device: its index, kind, whether it is up, and a VXLAN's VNI, port and remote.
 
     One request, and nothing of pyroute2. None: there is no such device.
@@ -175,4 +175,3 @@ def read_device(kernel: Socket, name: str) -> Optional[Link]:
         if remote:
             known["remote"] = _address(remote)
     return Link(name, kind, known, index=index)
-

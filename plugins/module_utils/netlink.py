@@ -70,7 +70,7 @@ class Request(NamedTuple):
 class Failure(NamedTuple):
     """The kernel's refusal of one request of a batch; ``detail`` is its own sentence, or empty."""
 
-    index: int
+    position: int
     code: int
     detail: str
 

@@ -9,7 +9,7 @@ import errno
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import neigh, values
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS
@@ -57,12 +57,17 @@ class Scope:
     devices: set[str] = field(default_factory=set)
     addresses: bool = False
     tables: set[int] = field(default_factory=set)
-    neighbours: set[Optional[str]] = field(default_factory=set)
-    fdb: set[Optional[str]] = field(default_factory=set)
+    neighbours: set[str | None] = field(default_factory=set)
+    fdb: set[str | None] = field(default_factory=set)
     others: set[str] = field(default_factory=set)
 
 
-EVERYTHING = Scope(links=True, addresses=True, tables={MAIN}, neighbours={None}, fdb={None})
+def everything(others: Iterable[str] = ()) -> Scope:
+    """All that a document can hold of one namespace.
+
+    :param others: namespaces in which a veth's other end may be.
+    """
+    return Scope(links=True, addresses=True, tables={MAIN}, neighbours={None}, fdb={None}, others=set(others))
 
 
 def scope_of(document: Document) -> dict[str, Scope]:
@@ -72,8 +77,8 @@ def scope_of(document: Document) -> dict[str, Scope]:
         scope = scopes[netns] = Scope()
         scope.links = bool(desired.links or desired.create)
         scope.addresses = bool(desired.addresses or desired.purge_addresses)
-        scope.neighbours = {entry.dev for entry in desired.neighbours.values()} | desired.purge_neighbours
-        scope.fdb = {entry.dev for entry in desired.fdb} | desired.purge_fdb
+        scope.neighbours = {*(entry.dev for entry in desired.neighbours.values()), *desired.purge_neighbours}
+        scope.fdb = {*(entry.dev for entry in desired.fdb), *desired.purge_fdb}
         scope.tables = {route.table for route in desired.routes.values()} | ({MAIN} if desired.purge_routes else set())
         scope.devices = {
             *(entry.dev for entry in desired.neighbours.values()),
@@ -156,7 +161,7 @@ def _link(message: Any, names: Mapping[int, str]) -> Link:
             if value is None and option.six and data is not None:
                 value = data.get_attr(option.six)
         if option.link:
-            value = names.get(value)
+            value = names.get(value or 0)
         if value is None:
             known[name] = option.unsaid
         else:
@@ -175,7 +180,7 @@ def _join_ends(kernel: Kernel, netns: str, others: Iterable[str], observed: dict
     """
     links = observed[netns].links.values()
     ends = [link for link in links if link.kind == "veth"]
-    ids: dict[Optional[int], str] = {None: netns}
+    ids: dict[int | None, str] = {None: netns}
     if any(link.nsid is not None for link in ends):
         for other in others:
             if other in observed and observed[other].status == "present":
@@ -189,7 +194,7 @@ def _join_ends(kernel: Kernel, netns: str, others: Iterable[str], observed: dict
             link.peer = (place, indexes[place][link.below])
 
 
-def _read_nsid(kernel: Socket, other: str) -> Optional[int]:
+def _read_nsid(kernel: Socket, other: str) -> int | None:
     """The id that a namespace has for another one (ip-netns(8), RTM_GETNSID); None: it has none."""
     with netns_fd(other) as fd:
         message = kernel.get(Request(RTM_GETNSID, 0, bytes(4) + struct.pack("=HHI", 8, NETNSA_FD, fd)))
@@ -197,7 +202,7 @@ def _read_nsid(kernel: Socket, other: str) -> Optional[int]:
     return nsid if nsid >= 0 else None
 
 
-def _address_key(message: Any, names: Mapping[int, str]) -> Optional[Address]:
+def _address_key(message: Any, names: Mapping[int, str]) -> Address | None:
     dev = names.get(message["index"])
     local = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
     if dev is None or local is None:
@@ -223,11 +228,9 @@ def _read_addresses(kernel: Socket, names: Mapping[int, str]) -> dict[Address, A
     return found
 
 
-def _read_routes(
-    kernel: Socket, names: Mapping[int, str], table: int
-) -> dict[tuple[str, int, int], tuple[Route, int]]:
+def _read_routes(kernel: Socket, names: Mapping[int, str], table: int) -> dict[tuple[str, int, int], tuple[Route, int]]:
     _ifinfmsg, _ifaddrmsg, rtmsg = pyroute2_messages()
-    found = {}
+    found: dict[tuple[str, int, int], tuple[Route, int]] = {}
     try:
         messages = kernel.dump(RTM_GETROUTE, bytes(12) + struct.pack("=HHI", 8, RTA_TABLE, table))
     except OSError as error:

@@ -14,7 +14,7 @@ import copy
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import facts, values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
@@ -49,7 +49,7 @@ class Operation(NamedTuple):
     netns: str
     before: Any = None
     after: Any = None
-    peer: Optional[Link] = None
+    peer: Link | None = None
     shown: bool = True
 
 
@@ -155,7 +155,7 @@ class _Planner:
             links[name] = Link(name)
         return links[name]
 
-    def _set(self, netns: str, name: str, attributes: Mapping[str, Any], shown: Optional[bool] = None) -> None:
+    def _set(self, netns: str, name: str, attributes: Mapping[str, Any], shown: bool | None = None) -> None:
         """Set attributes of a link, and say so in the diff unless it only puts back what was there."""
         link = self.view[netns].links[name]
         original = self.observed[netns].links.get(name)
@@ -250,9 +250,9 @@ class _Planner:
             else:
                 self._missing(f"namespace {netns} does not exist: create it with weft.fabric.netns")
             self.view[netns] = _fresh()
-        if desired.create and "admin_state" not in getattr(desired.links.get("lo"), "attributes", {}):
-            if self.view[netns].links["lo"].attributes["admin_state"] != "up":
-                self._set(netns, "lo", {"admin_state": "up"})
+        asked = "lo" in desired.links and "admin_state" in desired.links["lo"].attributes
+        if desired.create and not asked and self.view[netns].links["lo"].attributes["admin_state"] != "up":
+            self._set(netns, "lo", {"admin_state": "up"})
 
     def _settle(self, netns: str, link: Link) -> None:
         """Clear the way for a link: what the kernel cannot change has to go, or is refused."""
@@ -325,7 +325,9 @@ class _Planner:
             self._require(netns, link.name, f"{link.where}name")
             return
         if link.kind == "veth" and not link.peer:
-            raise InvalidParameter(f"{link.where}peer", None, f"veth {link.name} does not exist yet: name its other end")
+            raise InvalidParameter(
+                f"{link.where}peer", None, f"veth {link.name} does not exist yet: name its other end"
+            )
         for name, option in KINDS[link.kind].items():
             if option.link and name in link.attributes:
                 self._require(netns, link.attributes[name], f"{link.where}{name}")
@@ -358,7 +360,9 @@ class _Planner:
         for other in self.view[netns].links.values():
             same = all(other.attributes.get(name) == wanted[name] for name in ("vni", "port"))
             if other.kind == "vxlan" and same and overhead(other.attributes) == overhead(wanted):
-                remedy = f"{other.name}{self._place(netns)} has this VNI on port {wanted['port']} already: choose another"
+                remedy = (
+                    f"{other.name}{self._place(netns)} has this VNI on port {wanted['port']} already: choose another"
+                )
                 raise InvalidParameter(f"{link.where}vni", wanted["vni"], remedy)
 
     def _check_mtu(self, netns: str, link: Link, attributes: Mapping[str, Any]) -> None:
@@ -426,7 +430,7 @@ class _Planner:
         if state is not None and state != attributes.get("admin_state"):
             self._set(netns, link.name, {"admin_state": state})
 
-    def _enslave(self, netns: str, port: str, controller: str, link: Optional[Link] = None) -> None:
+    def _enslave(self, netns: str, port: str, controller: str, link: Link | None = None) -> None:
         where = f"{link.where}controller" if link else "controller"
         target = self._require(netns, controller, where)
         if target.kind not in CONTROLLERS and target.index:
@@ -509,7 +513,7 @@ class _Planner:
                 raise InvalidParameter("fdb: dev", link.name, remedy)
         wanted = {_of_device(entry, links[entry.dev]): None for entry in desired.fdb}
         missing = [entry for entry in wanted if entry not in view.fdb]
-        behind: dict[tuple[str, str, Optional[int]], FdbEntry] = {}
+        behind: dict[tuple[str, str, int | None], FdbEntry] = {}
         if missing:
             behind = {(item.dev, item.lladdr, item.vni): item for item in view.fdb if item.lladdr != values.ZERO_MAC}
         for entry in missing:
@@ -577,7 +581,9 @@ class _Planner:
                 continue
             if current.kind != link.kind:
                 found = f"a {current.kind}" if current.kind else "a NIC or another kind of link"
-                raise FabricError(f"link {link.name}{self._place(netns)} is {found}, not a {link.kind}: it is not deleted")
+                raise FabricError(
+                    f"link {link.name}{self._place(netns)} is {found}, not a {link.kind}: it is not deleted"
+                )
             self._do("delete", netns, current)
             self._forget(netns, link.name)
         for netns, desired in self.document.namespaces.items():

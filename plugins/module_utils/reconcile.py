@@ -54,7 +54,6 @@ def reconcile(document: Document, check: bool = False) -> Outcome:
                     break
             else:
                 left = todo.diff()["after"].splitlines() or todo.diff()["before"].splitlines()
-                raise FabricError(
-                    f"the kernel accepted this and did not keep it: {'; '.join(left[:3])}: does something else manage it?"
-                )
+                told = "; ".join(left[:3])
+                raise FabricError(f"the kernel took this and did not keep it: {told}: does something else manage it?")
         return Outcome(changed, first.diff(), first.warnings, todo.view)

@@ -28,7 +28,9 @@ def integer(where: str, value: Any, low: int, high: int, unit: str = "") -> int:
     """A whole number from low to high, also given as a string of digits (as templates do)."""
     number = int(value) if isinstance(value, str) and _DIGITS(value) else value
     if not isinstance(number, int) or isinstance(number, bool) or not low <= number <= high:
-        raise InvalidParameter(where, value, f"give a whole number from {low} to {high}" + (f" ({unit})" if unit else ""))
+        raise InvalidParameter(
+            where, value, f"give a whole number from {low} to {high}" + (f" ({unit})" if unit else "")
+        )
     return number
 
 
@@ -87,7 +89,9 @@ def mac(where: str, value: Any, zero: bool = False) -> str:
         raise InvalidParameter(where, value, "give a MAC address as six hexadecimal pairs: 02:00:5e:10:00:01")
     if address[1] in "13579bdf":
         raise InvalidParameter(
-            where, value, "this is a multicast address (its first byte is odd): give a unicast one, like 02:00:5e:10:00:01"
+            where,
+            value,
+            "this is a multicast address (its first byte is odd): give a unicast one, like 02:00:5e:10:00:01",
         )
     if address == ZERO_MAC and not zero:
         raise InvalidParameter(where, value, "all zeros is no interface's address: give a unicast one")

@@ -1,0 +1,44 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """What every module can say of itself in the same words."""
+
+    DOCUMENTATION = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+    description: Can run in check mode and return what would change, without changing anything.
+  diff_mode:
+    support: full
+    description: Returns what changed, or in check mode would change. Both are the same.
+  platform:
+    support: full
+    platforms: linux
+    description: The operating systems that the module runs on.
+"""
+
+    ENGINE = r"""
+options: {}
+requirements:
+  - Python 3.9 or newer on the host
+  - pyroute2 0.7.2 or newer on the host (C(python3-pyroute2) on Debian, Ubuntu and Fedora)
+  - CAP_NET_ADMIN and CAP_SYS_ADMIN (root) on the host
+notes:
+  - In check mode, an interface or a namespace that is missing is a warning and not an error, because a task before this
+    one may be about to make it.
+"""
+
+    ACTION_GROUP = r"""
+options: {}
+attributes:
+  action_group:
+    support: full
+    membership: weft.fabric.fabric
+    description: Use C(group/weft.fabric.fabric) in C(module_defaults) to set defaults for this module.
+"""

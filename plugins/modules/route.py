@@ -1,0 +1,138 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: route
+short_description: Manage routes
+version_added: 0.1.0
+description:
+  - Adds, changes in place and removes IPv4 and IPv6 unicast routes.
+  - The kernel tells routes apart by destination, table and metric; what else was not asked for is left as it is.
+  - Routes are installed with protocol number 119, so that C(ip route show proto 119) lists those of this collection.
+author:
+  - The weft.fabric authors (@weft-fabric)
+extends_documentation_fragment:
+  - weft.fabric.attributes
+  - weft.fabric.attributes.engine
+  - weft.fabric.attributes.action_group
+  - weft.fabric.link.state
+  - weft.fabric.link.netns
+options:
+  routes:
+    description: The routes.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      dst:
+        description: Destination in CIDR notation, an address, or V(default).
+        type: str
+        required: true
+      via:
+        description: Address of the gateway. Required without O(routes[].dev).
+        type: str
+      dev:
+        description: Name of the interface. Required without O(routes[].via).
+        type: str
+      src:
+        description: Own address that packets are sent from, unless their sender chose one.
+        type: str
+      metric:
+        description: The smaller, the better. Without it that of IPv4 is 0, and that of IPv6 is 1024.
+        type: int
+      table:
+        description: Routing table, by number or as V(main), V(default) or V(local). V(main) by default.
+        type: str
+      onlink:
+        description: Whether the gateway is taken as reachable on O(routes[].dev), though no address says so.
+        type: bool
+      mtu:
+        description: Path MTU in bytes.
+        type: int
+  purge:
+    description:
+      - Whether the list is authoritative, so that other routes of this collection in the namespace go, in
+        O(routes[].table)
+        and V(main).
+      - That includes routes that other tasks and roles made by means of this collection. Those of anybody else stay.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Reach the other subnet by way of the router
+  weft.fabric.route:
+    routes:
+      - dst: 192.168.2.0/24
+        via: 192.168.1.213
+        dev: enp1s0
+        src: 192.168.1.138
+
+- name: Reach another node's pods through the overlay
+  weft.fabric.route:
+    routes:
+      - dst: 172.2.1.0/24
+        via: 172.2.1.0
+        dev: vxlan0
+        onlink: true
+
+- name: Remove it
+  weft.fabric.route:
+    routes:
+      - dst: 172.2.1.0/24
+    state: absent
+"""
+
+RETURN = r"""
+routes:
+  description: Those of the listed routes that the kernel now has.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{dst: 192.168.2.0/24, via: 192.168.1.213, dev: enp1s0, src: 192.168.1.138}]
+"""
+
+from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS, PURGE, STATE
+from ansible_collections.weft.fabric.plugins.module_utils.model import add_route
+from ansible_collections.weft.fabric.plugins.module_utils.module import entries_body, run
+
+SPEC = {
+    **STATE,
+    **NETNS,
+    **PURGE,
+    "routes": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "dst": {"type": "str", "required": True},
+            "via": {"type": "str"},
+            "dev": {"type": "str"},
+            "src": {"type": "str"},
+            "metric": {"type": "int"},
+            "table": {"type": "str"},
+            "onlink": {"type": "bool"},
+            "mtu": {"type": "int"},
+        },
+    },
+}
+
+
+def add(module, document, netns):
+    desired = document.at(netns)
+    for index, item in enumerate(module.params["routes"]):
+        add_route(desired, item, f"routes[{index}].", document.absent)
+    if module.params["purge"]:
+        desired.purge_routes.add(None)
+
+
+def main():
+    run(entries_body("routes", add, "routes"), argument_spec=SPEC)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: topology_info
+short_description: Read a host's container networking as a document
+version_added: 0.1.0
+description:
+  - Returns what is there as the document that M(weft.fabric.topology) takes: given back to it, nothing changes.
+  - Left out is what was not configured: loopback, link-local addresses, and what came by DHCP, router advertisements,
+    routing daemons, and the kernel itself.
+author:
+  - The weft.fabric authors (@weft-fabric)
+extends_documentation_fragment:
+  - weft.fabric.attributes
+  - weft.fabric.attributes.engine
+  - weft.fabric.attributes.action_group
+options:
+  namespaces:
+    description:
+      - Names of the network namespaces to read. An empty name is the namespace that the module runs in.
+      - That one and all named ones by default.
+    type: list
+    elements: str
+"""
+
+EXAMPLES = r"""
+- name: Read everything
+  weft.fabric.topology_info:
+  register: fabric
+
+- name: Read one pod
+  weft.fabric.topology_info:
+    namespaces: [pod1]
+"""
+
+RETURN = r"""
+namespaces:
+  description: What is in each namespace, as O(weft.fabric.topology#module:namespaces).
+  type: dict
+  returned: success
+  sample:
+    pod1:
+      links: [{name: vceth0, kind: veth, admin_state: up, mtu: 1450, mac_address: "06:dc:4a:f1:b8:93"}]
+      addresses: [{dev: vceth0, address: 172.2.0.2/24}]
+      routes: [{dst: 0.0.0.0/0, via: 172.2.0.1, dev: vceth0}]
+      neighbours: []
+      fdb: []
+"""
+
+from ansible_collections.weft.fabric.plugins.module_utils import facts, values
+from ansible_collections.weft.fabric.plugins.module_utils.module import run
+from ansible_collections.weft.fabric.plugins.module_utils.netlink import Kernel, netns_fd, netns_names
+from ansible_collections.weft.fabric.plugins.module_utils.observe import everything, observe
+
+SPEC = {"namespaces": {"type": "list", "elements": "str"}}
+
+
+def body(module):
+    names = module.params["namespaces"]
+    if names is None:
+        names = ["", *netns_names()]
+    for index, name in enumerate(names):
+        if name:
+            with netns_fd(values.netns(f"namespaces[{index}]", name)):
+                pass
+    scopes = {name: everything(others=set(names) - {name}) for name in names}
+    with Kernel() as kernel:
+        observed = observe(kernel, scopes)
+    return {"changed": False, "namespaces": {name: facts.document(state) for name, state in observed.items()}}
+
+
+def main():
+    run(body, argument_spec=SPEC)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: veth
+short_description: Manage pairs of virtual Ethernet interfaces
+version_added: 0.1.0
+description:
+  - Makes both ends of a veth pair in one request to the kernel, each in its namespace, so that a pair is there or it
+    is not.
+  - O(netns) is where the end called O(name) is; the other end is in O(peer.netns).
+  - An end that is in another namespace or has another name than asked for is moved and renamed, which takes its
+    addresses along to nowhere; they are put back.
+  - Deleting one end deletes the other.
+author:
+  - The weft.fabric authors (@weft-fabric)
+extends_documentation_fragment:
+  - weft.fabric.attributes
+  - weft.fabric.attributes.engine
+  - weft.fabric.attributes.action_group
+  - weft.fabric.link
+  - weft.fabric.link.state
+  - weft.fabric.link.netns
+options:
+  peer:
+    description: The other end. Required where the pair does not exist yet.
+    type: dict
+    suboptions:
+      name:
+        description: Its name.
+        type: str
+        required: true
+      netns:
+        description:
+          - Name of the namespace that it is in; the same as O(netns) by default.
+          - An empty string is the namespace that the module runs in.
+        type: str
+        aliases: [namespace]
+      mtu:
+        description: Its MTU in bytes.
+        type: int
+      mac_address:
+        description: Its unicast MAC address.
+        type: str
+      controller:
+        description: The bridge or bond that it is a port of; an empty string takes it out of the one it is in.
+        type: str
+        aliases: [master]
+      addresses:
+        description: Its addresses in CIDR notation. O(purge_addresses) is about both ends.
+        type: list
+        elements: str
+      admin_state:
+        description: Whether it is up.
+        type: str
+        choices: [up, down]
+        default: up
+"""
+
+EXAMPLES = r"""
+- name: Connect two namespaces
+  weft.fabric.veth:
+    name: veth1
+    netns: ns1
+    addresses: [192.168.1.101/24]
+    peer:
+      name: veth2
+      netns: ns2
+      addresses: [192.168.1.102/24]
+
+- name: Connect a pod to the host's bridge
+  weft.fabric.veth:
+    name: veth0
+    controller: br0
+    peer:
+      name: vceth0
+      netns: pod1
+      mtu: 1450
+      addresses: [172.2.0.2/24]
+
+- name: Cut two namespaces off from each other
+  weft.fabric.veth:
+    name: veth1
+    netns: ns1
+    state: absent
+"""
+
+RETURN = r"""
+link:
+  description: The interface as the kernel now has it; none if it is gone.
+  type: dict
+  returned: success
+  sample: {name: veth0, kind: veth, admin_state: up, mtu: 1500, mac_address: "3e:7a:94:05:fc:05", controller: br0,
+           peer: {name: vceth0, netns: pod1}, addresses: []}
+"""
+
+from ansible_collections.weft.fabric.plugins.module_utils.argspec import LINK, NETNS, PORT
+from ansible_collections.weft.fabric.plugins.module_utils.module import link_body, run
+
+SPEC = {
+    **LINK,
+    "peer": {
+        "type": "dict",
+        "options": {**PORT, "name": {"type": "str", "required": True}, "netns": NETNS["netns"]},
+    },
+}
+
+
+def main():
+    run(link_body("veth"), argument_spec=SPEC)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vlan
+short_description: Manage VLAN interfaces
+version_added: 0.1.0
+description:
+  - Makes an interface for one VLAN of another interface.
+  - The kernel cannot change O(parent), O(vlan_id) and O(protocol) of an existing one: that needs O(recreate).
+  - The kernel needs the driver C(8021q).
+author:
+  - The weft.fabric authors (@weft-fabric)
+extends_documentation_fragment:
+  - weft.fabric.attributes
+  - weft.fabric.attributes.engine
+  - weft.fabric.attributes.action_group
+  - weft.fabric.link
+  - weft.fabric.link.state
+  - weft.fabric.link.netns
+options:
+  parent:
+    description: The interface that carries the tagged packets. Required with O(state=present).
+    type: str
+  vlan_id:
+    description: The VLAN, from 1 to 4094. Required with O(state=present).
+    type: int
+  protocol:
+    description: The tag, of a customer's VLAN or of a provider's (QinQ).
+    type: str
+    choices: [802.1q, 802.1ad]
+    default: 802.1q
+"""
+
+EXAMPLES = r"""
+- name: Give VLAN 2 of a NIC an interface and an address
+  weft.fabric.vlan:
+    name: enp1s0.2
+    parent: enp1s0
+    vlan_id: 2
+    addresses: [10.0.2.1/24]
+
+- name: Delete it
+  weft.fabric.vlan:
+    name: enp1s0.2
+    state: absent
+"""
+
+RETURN = r"""
+link:
+  description: The interface as the kernel now has it; none if it is gone.
+  type: dict
+  returned: success
+  sample: {name: enp1s0.2, kind: vlan, admin_state: up, mtu: 1500, mac_address: "52:54:00:9e:19:22", parent: enp1s0,
+           vlan_id: 2, protocol: 802.1q, addresses: [10.0.2.1/24]}
+"""
+
+from ansible_collections.weft.fabric.plugins.module_utils.argspec import LINK
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import VLAN_PROTOCOLS
+from ansible_collections.weft.fabric.plugins.module_utils.module import link_body, run
+
+SPEC = {
+    **LINK,
+    "parent": {"type": "str"},
+    "vlan_id": {"type": "int"},
+    "protocol": {"type": "str", "choices": list(VLAN_PROTOCOLS), "default": "802.1q"},
+}
+
+
+def main():
+    run(link_body("vlan"), argument_spec=SPEC, required_if=[("state", "present", ["parent", "vlan_id"])])
+
+
+if __name__ == "__main__":
+    main()

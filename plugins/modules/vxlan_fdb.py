@@ -1,0 +1,120 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vxlan_fdb
+short_description: Manage the forwarding entries of a VXLAN
+version_added: 0.1.0
+description:
+  - Says behind which VTEP a MAC address is, for any number of MAC addresses at once.
+  - A learned entry that is in the way is replaced.
+  - Entries that were learned, that a routing daemon installed, that are the bridge's, and the device's own C(remote)
+    stay, whatever the list says.
+author:
+  - The weft.fabric authors (@weft-fabric)
+extends_documentation_fragment:
+  - weft.fabric.attributes
+  - weft.fabric.attributes.engine
+  - weft.fabric.attributes.action_group
+  - weft.fabric.link.state
+  - weft.fabric.link.netns
+  - weft.fabric.link.purge
+options:
+  dev:
+    description: Name of the VXLAN interface.
+    type: str
+    required: true
+  entries:
+    description: The entries.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      lladdr:
+        description:
+          - MAC address of the other VTEP.
+          - V(00:00:00:00:00:00) is for all that has no entry of its own; it takes one entry for each VTEP to flood to.
+        type: str
+        required: true
+      dst:
+        description: Underlay address of the VTEP that it is behind.
+        type: str
+        required: true
+      port:
+        description: UDP port of that VTEP, where it is not that of O(dev).
+        type: int
+      vni:
+        description: VNI to send with, where it is not that of O(dev).
+        type: int
+"""
+
+EXAMPLES = r"""
+- name: Say where the other nodes' VTEPs are
+  weft.fabric.vxlan_fdb:
+    dev: vxlan0
+    purge: true
+    entries:
+      - lladdr: ea:39:22:52:ca:06
+        dst: 192.168.2.142
+
+- name: Flood what has no entry to two VTEPs
+  weft.fabric.vxlan_fdb:
+    dev: vxlan0
+    entries:
+      - {lladdr: "00:00:00:00:00:00", dst: 192.168.2.142}
+      - {lladdr: "00:00:00:00:00:00", dst: 192.168.3.17}
+"""
+
+RETURN = r"""
+entries:
+  description: The entries as the kernel now has them.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{dev: vxlan0, lladdr: "ea:39:22:52:ca:06", dst: 192.168.2.142}]
+"""
+
+from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS, PURGE, STATE
+from ansible_collections.weft.fabric.plugins.module_utils.model import add_fdb
+from ansible_collections.weft.fabric.plugins.module_utils.module import entries_body, run
+
+SPEC = {
+    **STATE,
+    **NETNS,
+    **PURGE,
+    "dev": {"type": "str", "required": True},
+    "entries": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "lladdr": {"type": "str", "required": True},
+            "dst": {"type": "str", "required": True},
+            "port": {"type": "int"},
+            "vni": {"type": "int"},
+        },
+    },
+}
+
+
+def add(module, document, netns):
+    dev = values.ifname("dev", module.params["dev"])
+    desired = document.at(netns)
+    seen = {}
+    for index, item in enumerate(module.params["entries"]):
+        add_fdb(desired, {**item, "dev": dev}, f"entries[{index}].", seen)
+    if module.params["purge"]:
+        desired.purge_fdb.add(dev)
+
+
+def main():
+    run(entries_body("entries", add, "fdb"), argument_spec=SPEC)
+
+
+if __name__ == "__main__":
+    main()

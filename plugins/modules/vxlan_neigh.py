@@ -1,0 +1,102 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vxlan_neigh
+short_description: Manage the permanent neighbours on a VXLAN
+version_added: 0.1.0
+description:
+  - Says which MAC address another VTEP's overlay address has, for any number of them at once, so that nobody needs to
+    ask (ARP, NDP).
+  - A learned entry that is in the way is replaced, and made permanent.
+  - Entries that are not permanent, and those that a routing daemon installed, stay, whatever the list says.
+author:
+  - The weft.fabric authors (@weft-fabric)
+extends_documentation_fragment:
+  - weft.fabric.attributes
+  - weft.fabric.attributes.engine
+  - weft.fabric.attributes.action_group
+  - weft.fabric.link.state
+  - weft.fabric.link.netns
+  - weft.fabric.link.purge
+options:
+  dev:
+    description: Name of the VXLAN interface.
+    type: str
+    required: true
+  entries:
+    description: The entries.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      dst:
+        description: IPv4 or IPv6 address.
+        type: str
+        required: true
+      lladdr:
+        description: Its MAC address.
+        type: str
+        required: true
+"""
+
+EXAMPLES = r"""
+- name: Say which MAC addresses the other nodes' VTEPs have
+  weft.fabric.vxlan_neigh:
+    dev: vxlan0
+    purge: true
+    entries:
+      - dst: 172.2.1.0
+        lladdr: ea:39:22:52:ca:06
+"""
+
+RETURN = r"""
+entries:
+  description: The entries as the kernel now has them.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{dev: vxlan0, dst: 172.2.1.0, lladdr: "ea:39:22:52:ca:06"}]
+"""
+
+from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS, PURGE, STATE
+from ansible_collections.weft.fabric.plugins.module_utils.model import add_neighbour
+from ansible_collections.weft.fabric.plugins.module_utils.module import entries_body, run
+
+SPEC = {
+    **STATE,
+    **NETNS,
+    **PURGE,
+    "dev": {"type": "str", "required": True},
+    "entries": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "dst": {"type": "str", "required": True},
+            "lladdr": {"type": "str", "required": True},
+        },
+    },
+}
+
+
+def add(module, document, netns):
+    dev = values.ifname("dev", module.params["dev"])
+    desired = document.at(netns)
+    for index, item in enumerate(module.params["entries"]):
+        add_neighbour(desired, {**item, "dev": dev}, f"entries[{index}].")
+    if module.params["purge"]:
+        desired.purge_neighbours.add(dev)
+
+
+def main():
+    run(entries_body("entries", add, "neighbours"), argument_spec=SPEC)
+
+
+if __name__ == "__main__":
+    main()
