@@ -1,0 +1,92 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: pods_plan
+short_description: Turn a host's pods into topologies
+version_added: 0.1.0
+author:
+  - The weft.fabric authors (@weft-fabric)
+description:
+  - Turns the pods of a host into the topology that is to be there (a bridge with the gateway's address, and a veth pair
+    and a default route for each pod), and the one that is to go.
+  - Two pods with one name, address or interface, an address outside of the node's subnet, and bad names are refused,
+    naming the pod, the value and the remedy.
+positional: _input, bridge
+options:
+  _input:
+    description:
+      - The pods. Each has C(name), which is its namespace, and C(address), and may have C(interface), the pod's end of
+        its veth pair (C(eth0)), C(host_interface), the host's end (derived from the name), and C(state).
+    type: list
+    elements: dict
+    required: true
+  bridge:
+    description: Name of the bridge.
+    type: str
+    required: true
+  node:
+    description: The host's entry in the result of P(weft.fabric.overlay_plan#filter). Needed with O(state=present).
+    type: dict
+  mtu:
+    description: The overlay's MTU in bytes. Needed with O(state=present).
+    type: int
+  state:
+    description: With V(absent) all pods and the bridge are to go.
+    type: str
+    choices: [present, absent]
+    default: present
+"""
+
+EXAMPLES = r"""
+- name: Show the topology of a pod
+  ansible.builtin.debug:
+    msg: "{{ ([{'name': 'pod1', 'address': '172.2.0.2'}] | weft.fabric.pods_plan('br0', node, 1450)).present }}"
+  vars:
+    nodes: {network-1: {number: 0, address: 192.168.1.138}}
+    node: "{{ (nodes | weft.fabric.overlay_plan('172.2.0.0/16', 10))['network-1'] }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - C(present) and C(absent) are what O(weft.fabric.topology#module:namespaces) takes. C(running) and C(gone) are the
+      names of the pods in them.
+  type: dict
+  sample:
+    present:
+      "":
+        links:
+          - {name: br0, kind: bridge, mtu: 1450, addresses: [172.2.0.1/24]}
+          - name: veth0
+            kind: veth
+            controller: br0
+            mtu: 1450
+            peer: {name: vceth0, netns: pod1, mtu: 1450, addresses: [172.2.0.2/24]}
+      pod1:
+        routes:
+          - {dst: default, via: 172.2.0.1, dev: vceth0, src: 172.2.0.2}
+    absent: {"": {links: []}}
+    running: [pod1]
+    gone: []
+"""
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+from ansible_collections.weft.fabric.plugins.plugin_utils import pods
+
+
+def pods_plan(given, bridge, node=None, mtu=None, state="present"):
+    try:
+        return pods.removal(given, bridge) if state == "absent" else pods.plan(given, bridge, node, mtu)
+    except FabricError as error:
+        raise AnsibleFilterError(f"pods_plan: {error}") from error
+
+
+class FilterModule:
+    def filters(self):
+        return {"pods_plan": pods_plan}

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: verify_report
+short_description: Turn probes into a table, and name the layers that fail
+version_added: 0.1.0
+author:
+  - The weft.fabric authors (@weft-fabric)
+description:
+  - Turns the results of M(weft.fabric.reachability) for the targets of P(weft.fabric.verify_targets#filter), from all
+    hosts, into one table, and says of each pair that fails which layer does. That is C(underlay), C(link), C(FDB),
+    C(neighbour), C(route), C(forwarding), C(MTU), C(HTTP) or C(NAT).
+positional: _input, plan, pods
+options:
+  _input:
+    description: By host, the RV(weft.fabric.reachability#module:results) of its probes.
+    type: dict
+    required: true
+  plan:
+    description: The result of P(weft.fabric.overlay_plan#filter).
+    type: dict
+    required: true
+  pods:
+    description: Each node's list of pods, by the node's name, as P(weft.fabric.verify_targets#filter) was given it.
+    type: dict
+    required: true
+  mtus:
+    description: By host, the overlay's MTU in bytes. A host that is missing is not held to any.
+    type: dict
+    default: {}
+  states:
+    description: By host, the C(namespaces) that M(weft.fabric.topology_info) returned. A host may be missing.
+    type: dict
+    default: {}
+"""
+
+EXAMPLES = r"""
+- name: Show the proof
+  ansible.builtin.debug:
+    msg: "{{ (results | weft.fabric.verify_report(overlay_plan, {})).lines }}"
+  vars:
+    results: "{{ dict(hosts | zip(hosts | map('extract', hostvars, ['probes', 'results']))) }}"
+    hosts: "{{ ansible_play_hosts }}"
+"""
+
+RETURN = r"""
+_value:
+  description: C(lines) of the table, and C(failures), each a line that names the pair, the layer and the cause.
+  type: dict
+  sample:
+    lines:
+      - "from            to                         rtt ms  ttl  pmtu  http  source seen  result"
+      - "network-1/pod1  network-2/pod2 172.2.1.2    0.131   62  1450   200  172.2.0.2    ok"
+      - "1 of 1 pairs hold, 0 fail"
+    failures: []
+"""
+
+from ansible_collections.weft.fabric.plugins.plugin_utils import proof
+
+
+def verify_report(results, plan, pods, mtus=None, states=None):
+    return proof.report(results, plan, pods, mtus or {}, states or {})
+
+
+class FilterModule:
+    def filters(self):
+        return {"verify_report": verify_report}

@@ -1,0 +1,72 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: verify_targets
+short_description: List what a node probes to prove the overlay
+version_added: 0.1.0
+author:
+  - The weft.fabric authors (@weft-fabric)
+description:
+  - Lists what a node probes, from itself and from each of its pods. That is every pod and every VTEP of the plan, and
+    from the node itself also the other nodes' underlay addresses.
+positional: _input, host, pods, port
+options:
+  _input:
+    description: The result of P(weft.fabric.overlay_plan#filter).
+    type: dict
+    required: true
+  host:
+    description: The node that probes.
+    type: str
+    required: true
+  pods:
+    description: Each node's list of pods, by the node's name. Pods have C(name) and C(address), and may have C(state).
+    type: dict
+    required: true
+  port:
+    description: TCP port of the pods' echo servers.
+    type: int
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Probe a node's VTEP from another node
+  weft.fabric.reachability:
+    targets: "{{ plan | weft.fabric.verify_targets('network-1', {}, 8000) }}"
+  vars:
+    plan: "{{ nodes | weft.fabric.overlay_plan('172.2.0.0/16', 10) }}"
+    nodes:
+      network-1: {number: 0, address: 192.168.1.138}
+      network-2: {number: 1, address: 192.168.2.142}
+"""
+
+RETURN = r"""
+_value:
+  description: What O(weft.fabric.reachability#module:targets) takes.
+  type: list
+  elements: dict
+  sample:
+    - {name: network-2 VTEP, address: 172.2.1.0}
+    - {name: network-2/pod2, address: 172.2.1.2, url: "http://172.2.1.2:8000/echo", netns: pod1}
+"""
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+from ansible_collections.weft.fabric.plugins.plugin_utils import proof
+
+
+def verify_targets(plan, host, pods, port):
+    try:
+        return proof.probes(host, plan, pods, port)
+    except FabricError as error:
+        raise AnsibleFilterError(f"verify_targets: {error}") from error
+
+
+class FilterModule:
+    def filters(self):
+        return {"verify_targets": verify_targets}

@@ -1,0 +1,271 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The proof that a fabric works: what is probed, the table of the results, and which layer fails. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ansible_collections.weft.fabric.plugins.module_utils import values
+
+Plan = Mapping[str, Mapping[str, Any]]
+Pods = Mapping[str, Sequence[Mapping[str, Any]]]
+
+COLUMNS = ("from", "to", "rtt ms", "ttl", "pmtu", "http", "source seen", "result")
+_RIGHT = ("rtt ms", "ttl", "pmtu", "http")
+
+
+class Target(NamedTuple):
+    """One thing to reach.
+
+    :ivar netns: the pod from which it is probed; empty: the host itself.
+    :ivar host: the node that it is on.
+    :ivar pod: the pod that it is; empty for a VTEP and an underlay address.
+    :ivar kind: ``underlay``, ``VTEP`` or ``pod``.
+    """
+
+    netns: str
+    host: str
+    pod: str
+    kind: str
+    address: str
+
+    @property
+    def name(self) -> str:
+        """As the table and weft.fabric.reachability call it."""
+        return f"{self.host}/{self.pod}" if self.pod else f"{self.host} {self.kind}"
+
+
+def targets(host: str, plan: Plan, pods: Pods) -> list[Target]:
+    """What a host proves: from itself and from each of its pods to every pod and VTEP; from itself to every underlay.
+
+    :param host: a node of the plan.
+    :param plan: the overlay's plan, by node.
+    :param pods: each node's pods.
+    :raises InvalidParameter: a pod has no name, or no address.
+    """
+    found = [Target("", peer, "", "underlay", plan[peer]["underlay"]) for peer in plan if peer != host]
+    running = {peer: _running(peer, pods.get(peer, ())) for peer in plan}
+    for netns in ("", *running[host]):
+        found += [Target(netns, peer, "", "VTEP", plan[peer]["vtep"]) for peer in plan if netns or peer != host]
+        found += [
+            Target(netns, peer, name, "pod", address)
+            for peer in plan
+            for name, address in running[peer].items()
+            if (peer, name) != (host, netns)
+        ]
+    return found
+
+
+def probes(host: str, plan: Plan, pods: Pods, port: int) -> list[dict[str, Any]]:
+    """The targets as weft.fabric.reachability takes them.
+
+    :param port: TCP port of the pods' echo servers.
+    """
+    return [
+        {
+            "name": target.name,
+            "address": target.address,
+            **({"netns": target.netns} if target.netns else {}),
+            **({"url": _url(target.address, port)} if target.pod else {}),
+        }
+        for target in targets(host, plan, pods)
+    ]
+
+
+def report(
+    results: Mapping[str, Sequence[Mapping[str, Any]]],
+    plan: Plan,
+    pods: Pods,
+    mtus: Mapping[str, int],
+    states: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """The proof as a table, and what failed in it.
+
+    :param results: by host, what weft.fabric.reachability returned for its probes().
+    :param mtus: by host, the overlay's MTU on it in bytes.
+    :param states: by host, ``namespaces`` as weft.fabric.topology_info returned them; a host may be missing.
+    :returns: ``lines`` of the table, and ``failures``, each a line that names the pair, the layer and the cause.
+    """
+    evidence = Evidence(results, plan, pods, mtus, states)
+    rows = [COLUMNS]
+    failures = []
+    for host, target, result in evidence.pairs:
+        layer, cause = evidence.judge(host, target, result)
+        rows.append(_row(host, target, result, layer))
+        if layer:
+            failures.append(f"{_source(host, target)} -> {target.name} {target.address}: {layer}: {cause}")
+    probed = len(rows) - 1
+    summary = f"{probed - len(failures)} of {probed} pairs hold, {len(failures)} fail"
+    return {"lines": [*_table(rows), summary], "failures": failures}
+
+
+class Evidence:
+    """Everything that was measured, and what it says about one pair.
+
+    The parameters are those of report().
+    """
+
+    def __init__(
+        self,
+        results: Mapping[str, Sequence[Mapping[str, Any]]],
+        plan: Plan,
+        pods: Pods,
+        mtus: Mapping[str, int],
+        states: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        self.pairs = [
+            (host, target, result)
+            for host, measured in results.items()
+            for target, result in zip(targets(host, plan, pods), measured)
+        ]
+        self._plan = plan
+        self._pods = pods
+        self._mtus = mtus
+        self._states = states
+        self._deaf = {
+            (host, target.host): result["error"]
+            for host, target, result in self.pairs
+            if target.kind == "underlay" and not result["received"]
+        }
+
+    def judge(self, host: str, target: Target, result: Mapping[str, Any]) -> tuple[str, str]:
+        """The layer that fails between a host and a target, and why; both empty if none does."""
+        if not result["received"]:
+            return next(self._causes(host, target, result))
+        mtu = min((self._mtus[node] for node in (host, target.host) if node in self._mtus), default=0)
+        if target.kind != "underlay" and result["pmtu"] is not None and result["pmtu"] < mtu:
+            return "MTU", f"packets beyond {result['pmtu']} bytes do not arrive, the overlay's MTU is {mtu}"
+        if not result["reachable"]:
+            return "HTTP", result["error"]
+        seen = result["http"] and result["http"]["source"]
+        if seen and seen != result["source"]:
+            return "NAT", f"sent from {result['source']}, but the server saw {seen}"
+        return "", ""
+
+    def _causes(self, host: str, target: Target, result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """What can keep echo replies away, lowest layer first; the last one is what remains."""
+        if target.kind == "underlay":
+            yield "underlay", result["error"]
+        for near, far in ((host, target.host), (target.host, host)):
+            if (near, far) in self._deaf:
+                yield (
+                    "underlay",
+                    f"{near} does not reach {far} at {self._plan[far]['underlay']}: {self._deaf[near, far]}",
+                )
+        if host != target.host:
+            yield from self._tunnel(host, target.host)
+            yield from self._tunnel(target.host, host)
+        for node, pod in ((host, target.netns), (target.host, target.pod)):
+            if pod:
+                yield from self._pod(node, pod)
+        yield (
+            "forwarding",
+            (
+                f"{result['error']}; links, entries and routes are as planned: look at ip_forward, rp_filter and the "
+                f"firewall's FORWARD policy on {' and '.join(dict.fromkeys((host, target.host)))}"
+            ),
+        )
+
+    def _tunnel(self, near: str, far: str) -> Iterator[tuple[str, str]]:
+        """What one end lacks to send to the other."""
+        state = self._states.get(near, {}).get("")
+        if state is None:
+            return
+        peer = self._plan[far]["peer"]
+        device = peer["fdb"]["dev"]
+        link = _find(state, "links", name=device)
+        if not link or link["admin_state"] != "up":
+            yield "link", f"{near} has no {device} that is up"
+        if link and link["mac_address"] != self._plan[near]["mac_address"]:
+            yield "link", f"{device} of {near} has MAC {link['mac_address']}, not {self._plan[near]['mac_address']}"
+        for section, layer, entry in (
+            ("fdb", "FDB", peer["fdb"]),
+            ("neighbours", "neighbour", peer["neighbour"]),
+            ("routes", "route", peer["route"]),
+        ):
+            if not _find(state, section, **{key: value for key, value in entry.items() if key != "onlink"}):
+                wanted = " ".join(f"{key} {value}" for key, value in entry.items() if key != "onlink")
+                yield layer, f"{near} lacks the {layer} entry to {far} ({wanted})"
+
+    def _pod(self, node: str, name: str) -> Iterator[tuple[str, str]]:
+        """What a pod lacks to be reached."""
+        if node not in self._states:
+            return
+        state = self._states[node].get(name)
+        if state is None:
+            yield "link", f"{node} has no namespace {name}"
+            return
+        address = _running(node, self._pods[node])[name]
+        if not _holds(state, address):
+            yield "link", f"{node}/{name} has no interface with {address} that is up"
+        gateway = self._plan[node]["gateway"]
+        if not _holds(self._states[node][""], gateway):
+            yield "link", f"{node} has no bridge with {gateway} that is up"
+        if not _find(state, "routes", dst=_default(gateway), via=gateway):
+            yield "route", f"{node}/{name} lacks the default route via {gateway}"
+
+
+def _running(host: str, pods: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The addresses of a host's pods, by name."""
+    return {
+        values.text(f"{host}: pods_pods[{index}].name", pod.get("name")): values.address(
+            f"{host}: pods_pods[{index}].address", pod.get("address")
+        )
+        for index, pod in enumerate(pods)
+        if pod.get("state", "present") == "present"
+    }
+
+
+def _url(address: str, port: int) -> str:
+    return f"http://[{address}]:{port}/echo" if ":" in address else f"http://{address}:{port}/echo"
+
+
+def _source(host: str, target: Target) -> str:
+    return f"{host}/{target.netns}" if target.netns else host
+
+
+def _default(gateway: str) -> str:
+    return "::/0" if ":" in gateway else "0.0.0.0/0"
+
+
+def _holds(state: Mapping[str, Any], address: str) -> bool:
+    """Whether an interface of a namespace has this address and is up."""
+    return any(
+        _find(state, "links", name=entry["dev"], admin_state="up")
+        for entry in state.get("addresses", ())
+        if ipaddress.ip_interface(entry["address"]).ip == ipaddress.ip_address(address)
+    )
+
+
+def _find(state: Mapping[str, Any], section: str, **wanted: Any) -> Mapping[str, Any] | None:
+    """The first entry of a section of one namespace that has these values."""
+    return next((entry for entry in state.get(section, ()) if wanted.items() <= dict(entry).items()), None)
+
+
+def _row(host: str, target: Target, result: Mapping[str, Any], layer: str) -> tuple[str, ...]:
+    http = result["http"] or {}
+    loss = f", {result['loss']:g} % lost" if result["loss"] and result["received"] else ""
+    cells = (
+        _source(host, target),
+        f"{target.name} {target.address}",
+        f"{result['rtt']['avg']:.3f}" if result["rtt"] else None,
+        result["ttl"],
+        result["pmtu"],
+        http.get("status"),
+        http.get("source"),
+        (f"FAILED: {layer}" if layer else "ok") + loss,
+    )
+    return tuple("-" if cell is None else str(cell) for cell in cells)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    aligned = [
+        [cell.rjust(width) if name in _RIGHT else cell.ljust(width) for name, cell, width in zip(COLUMNS, row, widths)]
+        for row in rows
+    ]
+    return ["  ".join(row).rstrip() for row in aligned]

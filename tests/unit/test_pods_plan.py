@@ -1,0 +1,138 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host's pods: the article's topology, day-two removal, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.weft.fabric.plugins.filter.pods_plan import FilterModule
+from ansible_collections.weft.fabric.plugins.module_utils import model
+from ansible_collections.weft.fabric.plugins.plugin_utils import overlay, pods
+
+NODE = overlay.plan({"network-1": {"number": 0, "address": "192.168.1.138"}}, "172.2.0.0/16", 10)["network-1"]
+POD = {"name": "pod1", "address": "172.2.0.2", "interface": "vceth0", "host_interface": "veth0"}
+
+pods_plan = FilterModule().filters()["pods_plan"]
+
+
+def test_the_articles_pod():
+    assert pods_plan([POD], "br0", NODE, 1450) == {
+        "present": {
+            "": {
+                "links": [
+                    {"name": "br0", "kind": "bridge", "mtu": 1450, "addresses": ["172.2.0.1/24"]},
+                    {
+                        "name": "veth0",
+                        "kind": "veth",
+                        "controller": "br0",
+                        "mtu": 1450,
+                        "peer": {"name": "vceth0", "netns": "pod1", "mtu": 1450, "addresses": ["172.2.0.2/24"]},
+                    },
+                ]
+            },
+            "pod1": {"routes": [{"dst": "default", "via": "172.2.0.1", "dev": "vceth0", "src": "172.2.0.2"}]},
+        },
+        "absent": {"": {"links": []}},
+        "running": ["pod1"],
+        "gone": [],
+    }
+
+
+def test_a_pod_that_goes_leaves_the_others():
+    plan = pods_plan([POD, {"name": "pod2", "state": "absent"}], "br0", NODE, 1450)
+    assert plan["present"] == pods_plan([POD], "br0", NODE, 1450)["present"]
+    host_interface = pods.default_host_interface("pod2")
+    assert plan["absent"] == {"": {"links": [{"name": host_interface, "kind": "veth"}]}, "pod2": {}}
+    assert (plan["running"], plan["gone"]) == (["pod1"], ["pod2"])
+
+
+def test_all_that_was_made_is_taken_away():
+    plan = pods_plan([POD], "br0", state="absent")
+    links = [{"name": "veth0", "kind": "veth"}, {"name": "br0", "kind": "bridge"}]
+    assert plan == {"present": {}, "absent": {"": {"links": links}, "pod1": {}}, "running": [], "gone": ["pod1"]}
+
+
+def test_ipv6():
+    node = overlay.plan({"a": {"number": 1, "address": "2001:db8::1"}}, "fd00:10:244::/48", 10)["a"]
+    plan = pods_plan([{"name": "pod1", "address": "fd00:10:244:1::2"}], "br0", node, 1430)
+    veth = plan["present"][""]["links"][1]
+    assert veth["peer"] == {"name": "eth0", "netns": "pod1", "mtu": 1430, "addresses": ["fd00:10:244:1::2/64"]}
+    assert plan["present"]["pod1"]["routes"][0]["via"] == "fd00:10:244:1::1"
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_the_engine_takes_both_documents(state):
+    plan = pods_plan(
+        [POD, {"name": "pod2", "address": "172.2.0.3"}, {"name": "pod3", "state": "absent"}], "br0", NODE, 1450
+    )
+    document = model.parse(plan[state], absent=state == "absent")
+    assert {name for name in document.namespaces if name} == set(plan["running" if state == "present" else "gone"])
+
+
+@given(name=st.text("abcdefghijklmnopqrstuvwxyz0123456789-.", min_size=1, max_size=63))
+def test_a_derived_interface_name_fits(name):
+    assert len(pods.default_host_interface(name).encode()) <= 15
+
+
+REFUSED = [
+    ("no list", {"name": "pod1"}, ["pods_pods", "list"]),
+    ("no dictionary", ["pod1"], ["pods_pods[0]", "pod1"]),
+    ("no name", [{"address": "172.2.0.2"}], ["pods_pods[0].name", "None"]),
+    ("a slash in the name", [{"name": "a/b"}], ["pods_pods[0].name", "a/b"]),
+    ("an unknown key", [{"name": "a", "adress": "172.2.0.2"}], ["pods_pods[0].adress", "172.2.0.2"]),
+    ("no address", [{"name": "a"}], ["pods_pods[0].address", "None"]),
+    ("no address but text", [{"name": "a", "address": "two"}], ["pods_pods[0].address", "two"]),
+    ("prefix length", [{"name": "a", "address": "172.2.0.2/24"}], ["pods_pods[0].address", "172.2.0.2/24"]),
+    (
+        "outside the subnet",
+        [{"name": "a", "address": "172.2.1.2"}],
+        ["pods_pods[0].address", "172.2.1.2", "172.2.0.0/24"],
+    ),
+    ("other family", [{"name": "a", "address": "fd00::2"}], ["pods_pods[0].address", "fd00::2", "172.2.0.0/24"]),
+    ("the VTEP's", [{"name": "a", "address": "172.2.0.0"}], ["pods_pods[0].address", "172.2.0.0", "the VTEP"]),
+    ("the bridge's", [{"name": "a", "address": "172.2.0.1"}], ["pods_pods[0].address", "172.2.0.1", "the bridge"]),
+    ("broadcast", [{"name": "a", "address": "172.2.0.255"}], ["pods_pods[0].address", "172.2.0.255", "broadcast"]),
+    ("interface too long", [{**POD, "interface": "a" * 16}], ["pods_pods[0].interface", "15"]),
+    ("white space", [{**POD, "host_interface": "ve th"}], ["pods_pods[0].host_interface", "ve th"]),
+    ("the bridge's name", [{**POD, "host_interface": "br0"}], ["pods_pods[0].host_interface", "br0", "pods_bridge"]),
+    ("a state", [{**POD, "state": "gone"}], ["pods_pods[0].state", "gone", "present, absent"]),
+    (
+        "one address twice",
+        [POD, {"name": "pod2", "address": "172.2.0.2"}],
+        ["pods_pods[1].address", "172.2.0.2", "pods_pods[0] has this address"],
+    ),
+    (
+        "one name twice",
+        [POD, {"name": "pod1", "address": "172.2.0.3"}],
+        ["pods_pods[1].name", "pod1", "pods_pods[0] has it too"],
+    ),
+    (
+        "one interface twice",
+        [POD, {"name": "pod2", "address": "172.2.0.3", "host_interface": "veth0"}],
+        ["pods_pods[1].host_interface", "veth0", "pods_pods[0] has it too"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "named"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
+def test_refused(given, named):
+    with pytest.raises(AnsibleFilterError) as refusal:
+        pods_plan(given, "br0", NODE, 1450)
+    assert [part for part in named if part not in refusal.value.message] == []
+
+
+def test_an_exhausted_subnet_says_how_many_it_holds():
+    node = overlay.plan({"a": {"number": 0, "address": "192.0.2.1"}}, "10.0.0.0/24", 10, 30)["a"]
+    pods_plan([{"name": "a", "address": "10.0.0.2"}], "br0", node, 1450)
+    with pytest.raises(AnsibleFilterError, match=r"10\.0\.0\.0/30, from 10\.0\.0\.2 on, which has room for 1 of them"):
+        pods_plan([{"name": "a", "address": "10.0.0.2"}, {"name": "b", "address": "10.0.0.4"}], "br0", node, 1450)
+
+
+def test_a_bad_bridge_name_is_refused():
+    with pytest.raises(AnsibleFilterError, match="pods_bridge"):
+        pods_plan([], "br 0", NODE, 1450)

@@ -1,0 +1,305 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The proof: what is probed, how it is shown, and which layer a failure is put down to."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.weft.fabric.plugins.filter import verify_report, verify_targets
+from ansible_collections.weft.fabric.plugins.plugin_utils import overlay, proof
+
+NODES = {
+    "network-1": {"number": 0, "address": "192.168.1.138"},
+    "network-2": {"number": 1, "address": "192.168.2.142"},
+}
+PLAN = overlay.plan(NODES, "172.2.0.0/16", 10)
+PODS = {
+    "network-1": [{"name": "pod1", "address": "172.2.0.2"}],
+    "network-2": [{"name": "pod2", "address": "172.2.1.2"}],
+}
+MTUS = {"network-1": 1450, "network-2": 1450}
+MACS = {name: node["mac_address"] for name, node in PLAN.items()}
+
+report = verify_report.FilterModule().filters()["verify_report"]
+targets = verify_targets.FilterModule().filters()["verify_targets"]
+
+
+def result(target, source="172.2.0.2", **other):
+    """What weft.fabric.reachability returns for a target that answers."""
+    return {
+        "name": target["name"],
+        "address": target["address"],
+        "netns": target.get("netns", ""),
+        "source": source,
+        "reachable": True,
+        "error": None,
+        "loss": 0.0,
+        "sent": 3,
+        "received": 3,
+        "rtt": {"min": 0.1, "avg": 0.1234, "max": 0.2},
+        "ttl": 62,
+        "pmtu": 1450,
+        "pmtu_black_hole": False,
+        "tcp": None,
+        "http": {"status": 200, "source": source} if "url" in target else None,
+        **other,
+    }
+
+
+DEAF = {
+    "reachable": False,
+    "error": "icmp: no reply",
+    "received": 0,
+    "loss": 100.0,
+    "rtt": None,
+    "ttl": None,
+    "pmtu": None,
+    "http": None,
+}
+
+
+def results():
+    return {host: [result(target) for target in targets(PLAN, host, PODS, 8000)] for host in PLAN}
+
+
+def fail(measured, host, to, netns="", **other):
+    """Make one probe fail; DEAF if nothing else is said."""
+    (index,) = [i for i, probe in enumerate(measured[host]) if (probe["name"], probe["netns"]) == (to, netns)]
+    measured[host][index] |= other or DEAF
+
+
+def state_of(host, peer):
+    """A host as it ought to be, as weft.fabric.topology_info returns it."""
+    pod, node, other = PODS[host][0], PLAN[host], PLAN[peer]["peer"]
+    return {
+        "": {
+            "links": [
+                {"name": "vxlan0", "kind": "vxlan", "admin_state": "up", "mac_address": MACS[host]},
+                {"name": "br0", "kind": "bridge", "admin_state": "up"},
+            ],
+            "addresses": [
+                {"dev": "vxlan0", "address": node["vtep_cidr"]},
+                {"dev": "br0", "address": node["gateway_cidr"]},
+            ],
+            "fdb": [other["fdb"]],
+            "neighbours": [other["neighbour"]],
+            "routes": [other["route"]],
+        },
+        pod["name"]: {
+            "links": [{"name": "eth0", "kind": "veth", "admin_state": "up"}],
+            "addresses": [{"dev": "eth0", "address": f"{pod['address']}/24"}],
+            "routes": [{"dst": "0.0.0.0/0", "via": node["gateway"], "dev": "eth0"}],
+        },
+    }
+
+
+STATES = {"network-1": state_of("network-1", "network-2"), "network-2": state_of("network-2", "network-1")}
+
+
+def test_what_a_node_probes():
+    url = "http://172.2.{}.2:8000/echo"
+    assert targets(PLAN, "network-1", PODS, 8000) == [
+        {"name": "network-2 underlay", "address": "192.168.2.142"},
+        {"name": "network-2 VTEP", "address": "172.2.1.0"},
+        {"name": "network-1/pod1", "address": "172.2.0.2", "url": url.format(0)},
+        {"name": "network-2/pod2", "address": "172.2.1.2", "url": url.format(1)},
+        {"name": "network-1 VTEP", "address": "172.2.0.0", "netns": "pod1"},
+        {"name": "network-2 VTEP", "address": "172.2.1.0", "netns": "pod1"},
+        {"name": "network-2/pod2", "address": "172.2.1.2", "netns": "pod1", "url": url.format(1)},
+    ]
+
+
+def test_a_pod_that_is_absent_is_neither_probed_nor_probes():
+    gone = {**PODS, "network-1": [{"name": "pod1", "state": "absent"}]}
+    assert [probe["name"] for probe in targets(PLAN, "network-1", gone, 8000)] == [
+        "network-2 underlay",
+        "network-2 VTEP",
+        "network-2/pod2",
+    ]
+
+
+def test_an_ipv6_pods_url():
+    plan = overlay.plan({"a": {"number": 0, "address": "192.0.2.1"}}, "fd00::/48", 10)
+    probes = targets(plan, "a", {"a": [{"name": "p", "address": "fd00::2"}]}, 80)
+    assert probes[0]["url"] == "http://[fd00::2]:80/echo"
+
+
+def test_a_pod_without_an_address_is_named():
+    with pytest.raises(AnsibleFilterError, match=r"network-2: pods_pods\[0\]\.address: None is refused"):
+        targets(PLAN, "network-1", {**PODS, "network-2": [{"name": "pod2"}]}, 8000)
+
+
+def test_the_table_of_a_fabric_that_works():
+    shown = report(results(), PLAN, PODS, MTUS)
+    assert shown["failures"] == []
+    assert shown["lines"][0].split("  ")[0] == "from"
+    assert shown["lines"][7] == (
+        "network-1/pod1  network-2/pod2 172.2.1.2           0.123   62  1450   200  172.2.0.2    ok"
+    )
+    assert shown["lines"][-1] == "14 of 14 pairs hold, 0 fail"
+    assert len({line.index("ok") for line in shown["lines"][1:-1]}) == 1, "the columns are aligned"
+
+
+def test_one_host_alone():
+    shown = report({"network-1": results()["network-1"]}, PLAN, PODS, {"network-1": 1450})
+    assert shown["lines"][-1] == "7 of 7 pairs hold, 0 fail"
+
+
+def only_failure(measured, states=STATES, mtus=MTUS):
+    shown = report(measured, PLAN, PODS, mtus, states)
+    assert len(shown["failures"]) == 1, shown["failures"]
+    (line,) = [line for line in shown["lines"] if "FAILED" in line]
+    layer = line.split("FAILED: ")[1].split(",")[0]
+    pair, told, cause = shown["failures"][0].split(": ", 2)
+    assert told == layer
+    return pair, layer, cause
+
+
+def test_a_lost_packet_is_shown_and_does_not_fail():
+    measured = results()
+    fail(measured, "network-1", "network-2/pod2", loss=33.3, received=2)
+    shown = report(measured, PLAN, PODS, MTUS)
+    assert shown["failures"] == []
+    assert any(line.endswith("ok, 33.3 % lost") for line in shown["lines"])
+
+
+def test_http():
+    measured = results()
+    fail(measured, "network-1", "network-2/pod2", "pod1", reachable=False, error="http: connection refused", http=None)
+    assert only_failure(measured) == (
+        "network-1/pod1 -> network-2/pod2 172.2.1.2",
+        "HTTP",
+        "http: connection refused",
+    )
+
+
+def test_nat():
+    measured = results()
+    fail(measured, "network-1", "network-2/pod2", "pod1", http={"status": 200, "source": "192.168.1.138"})
+    _pair, layer, cause = only_failure(measured)
+    assert (layer, cause) == ("NAT", "sent from 172.2.0.2, but the server saw 192.168.1.138")
+
+
+def test_mtu():
+    measured = results()
+    fail(measured, "network-1", "network-2/pod2", pmtu=1400)
+    assert only_failure(measured)[1:] == ("MTU", "packets beyond 1400 bytes do not arrive, the overlay's MTU is 1450")
+    assert report(measured, PLAN, PODS, {"network-2": 1400})["failures"] == [], "the smaller of the two ends counts"
+
+
+def test_underlay():
+    measured = results()
+    fail(measured, "network-1", "network-2 underlay")
+    assert only_failure(measured) == ("network-1 -> network-2 underlay 192.168.2.142", "underlay", "icmp: no reply")
+
+
+@pytest.mark.parametrize("host", ["network-1", "network-2"])
+def test_a_dead_underlay_is_behind_what_runs_over_it(host):
+    measured = results()
+    fail(measured, host, f"network-{3 - int(host[-1])} underlay")
+    fail(measured, "network-1", "network-2/pod2", "pod1")
+    layers = [line.split(": ")[1] for line in report(measured, PLAN, PODS, MTUS, STATES)["failures"]]
+    assert layers == ["underlay", "underlay"]
+
+
+BROKEN = [
+    ("no FDB entry", "network-1", "", "fdb", [], "FDB", ["network-1", MACS["network-2"], "192.168.2.142"]),
+    (
+        "an FDB entry to another host",
+        "network-1",
+        "",
+        "fdb",
+        [{"dev": "vxlan0", "lladdr": MACS["network-2"], "dst": "192.168.2.9"}],
+        "FDB",
+        ["network-1 lacks", "192.168.2.142"],
+    ),
+    ("no FDB entry on the way back", "network-2", "", "fdb", [], "FDB", ["network-2 lacks", MACS["network-1"]]),
+    ("no neighbour", "network-1", "", "neighbours", [], "neighbour", ["network-1 lacks", "172.2.1.0"]),
+    (
+        "a neighbour's old MAC",
+        "network-1",
+        "",
+        "neighbours",
+        [{"dev": "vxlan0", "dst": "172.2.1.0", "lladdr": "02:00:00:00:00:01"}],
+        "neighbour",
+        [MACS["network-2"]],
+    ),
+    ("no route", "network-1", "", "routes", [], "route", ["network-1 lacks", "172.2.1.0/24"]),
+    ("no device", "network-1", "", "links", [], "link", ["network-1", "vxlan0"]),
+    (
+        "a device that is down",
+        "network-1",
+        "",
+        "links",
+        [{"name": "vxlan0", "admin_state": "down", "mac_address": MACS["network-1"]}],
+        "link",
+        ["network-1", "vxlan0", "up"],
+    ),
+    (
+        "another MAC, as udev gives",
+        "network-2",
+        "",
+        "links",
+        [{"name": "vxlan0", "admin_state": "up", "mac_address": "02:00:00:00:00:01"}],
+        "link",
+        ["02:00:00:00:00:01", MACS["network-2"]],
+    ),
+    ("no default route in the pod", "network-1", "pod1", "routes", [], "route", ["network-1/pod1", "172.2.0.1"]),
+    ("no default route in the other pod", "network-2", "pod2", "routes", [], "route", ["network-2/pod2", "172.2.1.1"]),
+    ("no interface in the pod", "network-1", "pod1", "links", [], "link", ["network-1/pod1", "172.2.0.2"]),
+    ("no address in the pod", "network-2", "pod2", "addresses", [], "link", ["network-2/pod2", "172.2.1.2"]),
+    (
+        "no bridge",
+        "network-1",
+        "",
+        "addresses",
+        [{"dev": "vxlan0", "address": "172.2.0.0/32"}],
+        "link",
+        ["network-1", "bridge", "172.2.0.1"],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("host", "netns", "section", "entries", "layer", "named"),
+    [case[1:] for case in BROKEN],
+    ids=[case[0] for case in BROKEN],
+)
+def test_the_layer_that_fails(host, netns, section, entries, layer, named):
+    measured, states = results(), copy.deepcopy(STATES)
+    fail(measured, "network-1", "network-2/pod2", "pod1")
+    states[host][netns][section] = entries
+    pair, told, cause = only_failure(measured, states)
+    assert pair == "network-1/pod1 -> network-2/pod2 172.2.1.2"
+    assert told == layer
+    assert [part for part in named if part not in cause] == []
+
+
+def test_a_namespace_that_is_gone():
+    measured, states = results(), copy.deepcopy(STATES)
+    fail(measured, "network-1", "network-2/pod2", "pod1")
+    del states["network-2"]["pod2"]
+    assert only_failure(measured, states)[1:] == ("link", "network-2 has no namespace pod2")
+
+
+@pytest.mark.parametrize("states", [STATES, {}, {"network-1": STATES["network-1"]}])
+def test_what_remains_is_forwarding(states):
+    measured = results()
+    fail(measured, "network-1", "network-2/pod2", "pod1")
+    _pair, layer, cause = only_failure(measured, states)
+    assert layer == "forwarding"
+    assert "ip_forward" in cause
+    assert "network-1 and network-2" in cause
+
+
+def test_two_pods_of_one_host_need_no_tunnel():
+    pods = {"network-1": [{"name": "a", "address": "172.2.0.2"}, {"name": "b", "address": "172.2.0.3"}]}
+    measured = {"network-1": [result(target) for target in targets(PLAN, "network-1", pods, 8000)]}
+    fail(measured, "network-1", "network-1/b", "a")
+    failures = proof.report(measured, PLAN, pods, MTUS, {"network-1": {"": {}, "a": {}, "b": {}}})["failures"]
+    assert [line.split(": ")[1] for line in failures] == ["link"]
