@@ -39,8 +39,9 @@ if [ -n "$packages" ]; then
         echo "missing on this machine:$packages; install with: sudo $install" >&2
         exit 1
     fi
+    echo "installing$packages" >&2
     export DEBIAN_FRONTEND=noninteractive
-    $install >&2 || { apt-get update >&2 && $install >&2; }
+    $install >/dev/null || { apt-get update >/dev/null && $install >/dev/null; }
 fi
 
 stamp=.venv/setup-$profile
