@@ -49,6 +49,7 @@ RTNH_F_ONLINK = 4
 
 # The module that a distribution's kernel has the kind in, where it is not called as the kind.
 KERNEL_MODULES = {"bond": "bonding", "vlan": "8021q"}
+UNKNOWN_KIND = "Unknown device type"  # net/core/rtnetlink.c
 
 
 def apply(kernel: Kernel, operations: Sequence[Operation]) -> None:
@@ -265,16 +266,19 @@ def _refusal(operation: Operation, code: int, detail: str, count: int) -> Kernel
     item = operation.after or operation.before
     more = f"{count - 1} more like it; " if count > 1 else ""
     return KernelError(
-        operation.verb, facts.name(operation.netns, item), code, detail, more + _remedy(operation, item, code)
+        operation.verb, facts.name(operation.netns, item), code, detail, more + _remedy(operation, item, code, detail)
     )
 
 
-def _remedy(operation: Operation, item: Any, code: int) -> str:
+def _remedy(operation: Operation, item: Any, code: int, detail: str) -> str:
     if code == errno.EPERM:
         return "set 'become: true'"
-    if isinstance(item, Link) and operation.verb == "create" and code in (errno.EOPNOTSUPP, errno.ENODEV):
+    if isinstance(item, Link) and operation.verb == "create" and detail.startswith(UNKNOWN_KIND):
         module = KERNEL_MODULES.get(item.kind, item.kind)
         return f"this kernel has no {item.kind} support: load the module {module}, or run a kernel that has it"
+    if isinstance(item, Link) and code == errno.EOPNOTSUPP:
+        options = ", ".join(name for name in item.attributes if name in KINDS.get(item.kind, {}))
+        return f"this kernel has a {item.kind} without all of: {options}" if options else ""
     if isinstance(item, Route) and code in (errno.ENETUNREACH, errno.EHOSTUNREACH):
         return f"the gateway {item.via} is not reachable: add a route to it, or 'onlink: true'"
     if code == errno.ENETDOWN:

@@ -42,7 +42,8 @@ class KernelError(FabricError):
     """
 
     def __init__(self, operation: str, obj: str, code: int, detail: str = "", remedy: str = "") -> None:
-        name = _errno.errorcode.get(code, str(code))
+        # Linux has one number for both, and its tools and man pages say EOPNOTSUPP.
+        name = "EOPNOTSUPP" if code == _errno.EOPNOTSUPP else _errno.errorcode.get(code, str(code))
         reason = detail or os.strerror(code)
         super().__init__(f"cannot {operation} {obj}: {reason} ({name})" + (f"; {remedy}" if remedy else ""))
         self.code = code

@@ -166,7 +166,8 @@ def wanted(desired: Desired, observed: Observed) -> dict[str, Any]:
     """Of what was observed in one namespace, what a document asked for."""
     links = [link_data(observed.links[name]) for name in desired.links if name in observed.links]
     for link in links:
-        link["addresses"] = [address.address for address in observed.addresses if address.dev == link["name"]]
+        if link["name"] in desired.purge_addresses or any(item.dev == link["name"] for item in desired.addresses):
+            link["addresses"] = [address.address for address in observed.addresses if address.dev == link["name"]]
     devices = {entry.dev for entry in desired.fdb} | desired.purge_fdb
     return {
         "links": links,

@@ -70,15 +70,8 @@ def enter(lab: str, node: str) -> list[str]:
 
 
 def exists(lab: str, node: str) -> bool:
-    """Whether the node is there, whole. Needs no privilege.
-
-    A file that holds a namespace is on nsfs, and so on another device than its directory.
-    """
-    try:
-        directory = os.stat(f"{_LABS}/{lab}/{node}").st_dev
-        return all(os.stat(path).st_dev != directory for path in _namespace_files(lab, node).values())
-    except FileNotFoundError:
-        return False
+    """Whether the node is there, whole. Needs no privilege."""
+    return all(map(_is_mounted, _namespace_files(lab, node).values()))
 
 
 def one_line(output: str) -> str:
@@ -178,17 +171,21 @@ def _namespace_files(lab: str, node: str) -> dict[str, str]:
     return {kind: f"{_LABS}/{lab}/{node}/{kind}" for kind in _KINDS}
 
 
-def _mount_points(directory: str) -> list[str]:
-    """The mounts at and below a directory, in the order in which they were made (proc_pid_mountinfo(5))."""
-    with open("/proc/self/mountinfo", encoding="utf-8") as file:
-        points = [line.split()[4] for line in file]
-    return [point for point in points if point == directory or point.startswith(directory + "/")]
+def _is_mounted(path: str) -> bool:
+    """Whether a file system of its own is mounted on a path, which it is not if the path does not exist.
+
+    Asked of the path and not of mountinfo, which also lists mounts that others hide, under the same paths.
+    """
+    try:
+        return os.stat(path).st_dev != os.stat(os.path.dirname(path)).st_dev
+    except FileNotFoundError:
+        return False
 
 
 def _prepare(lab: str) -> None:
     directory = f"{_LABS}/{lab}"
     os.makedirs(directory, 0o755, exist_ok=True)
-    if directory not in _mount_points(directory):
+    if not _is_mounted(directory):
         _run("mount", "--no-mtab", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", directory)
     _run("mount", "--no-mtab", "--make-private", directory)
 
@@ -240,10 +237,13 @@ def _remove_tree(directory: str) -> None:
     Removing a mount point also detaches it in every other mount namespace (since Linux 3.18), so that none of them
     keeps a node's namespaces.
     """
-    for point in reversed(_mount_points(directory)):
-        _run("umount", "--no-mtab", point)
-        if point != directory:
-            os.unlink(point)
+    for parent, _directories, names in os.walk(directory, topdown=False):
+        for path in [f"{parent}/{name}" for name in names]:
+            while _is_mounted(path):
+                _run("umount", "--no-mtab", path)
+            os.unlink(path)
+    while _is_mounted(directory):
+        _run("umount", "--no-mtab", directory)
     if os.path.isdir(directory):
         shutil.rmtree(directory)
 

@@ -247,7 +247,7 @@ def add_link(document: Document, netns: str, item: Mapping[str, Any], where: str
         if name == link.name:
             raise InvalidParameter(f"{where}ports[{index}]", port, f"a {kind} cannot be a port of itself")
         if not document.absent:
-            merge(document, netns, Link(name, "", {"controller": link.name}, where=f"{where}ports[{index}]: "))
+            merge(document, netns, Link(name, "", {"controller": link.name}, where=f"{where}ports[{index}]."))
             desired.claimed.add(name)
     if values.boolean(f"{where}purge_ports", item.get("purge_ports", False)):
         desired.purge_ports.add(link.name)

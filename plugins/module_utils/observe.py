@@ -28,6 +28,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.netlink import (
     Socket,
     attributes,
     netns_fd,
+    netns_names,
     netns_status,
     pyroute2_messages,
 )
@@ -51,6 +52,7 @@ class Scope:
     :ivar neighbours: devices; None in it: every device.
     :ivar fdb: devices; None in it: every VXLAN.
     :ivar others: namespaces in which a veth's other end may be.
+    :ivar veths: veths whose other end is looked for everywhere, if it is in none of those.
     """
 
     links: bool = False
@@ -60,6 +62,7 @@ class Scope:
     neighbours: set[str | None] = field(default_factory=set)
     fdb: set[str | None] = field(default_factory=set)
     others: set[str] = field(default_factory=set)
+    veths: set[str] = field(default_factory=set)
 
 
 def everything(others: Iterable[str] = ()) -> Scope:
@@ -90,6 +93,7 @@ def scope_of(document: Document) -> dict[str, Scope]:
             *desired.purge_fdb,
         }
         scope.others = {link.peer[0] for link in desired.links.values() if link.peer} - {netns}
+        scope.veths = {link.name for link in desired.links.values() if link.peer}
     return scopes
 
 
@@ -105,7 +109,21 @@ def observe(kernel: Kernel, scopes: Mapping[str, Scope]) -> dict[str, Observed]:
     for netns, scope in scopes.items():
         if observed[netns].status == "present":
             _join_ends(kernel, netns, scope.others, observed)
+    for netns, scope in scopes.items():
+        links = observed[netns].links
+        if any(name in links and links[name].nsid is not None and not links[name].peer for name in scope.veths):
+            _look_everywhere(kernel, netns, observed)
     return observed
+
+
+def _look_everywhere(kernel: Kernel, netns: str, observed: dict[str, Observed]) -> None:
+    """Find ends that are not where they are wanted, so that they can be moved."""
+    elsewhere = {"", *netns_names()} - set(observed)
+    for other in elsewhere:
+        observed[other] = Observed(links=read_links(kernel.socket(other)))
+    _join_ends(kernel, netns, elsewhere, observed)
+    for other in elsewhere:
+        _join_ends(kernel, other, [netns], observed)
 
 
 def _read(kernel: Socket, scope: Scope) -> Observed:
