@@ -39,9 +39,9 @@ options:
     description:
       - Whether the lists are authoritative, so that what they do not list goes. This is confined to the interfaces
         that the document names.
-      - Of routes, those go that this collection made (protocol number 119). Of neighbours and FDB entries,
-        the permanent ones on VXLANs and on the devices of the lists. Of addresses, those on links that have a C(kind) and a list
-        C(addresses).
+      - Of routes, those go that this collection made (protocol number 119).
+      - Of neighbours and FDB entries, the permanent ones go, on VXLANs and on the devices of the lists.
+      - Of addresses, those on links that have a C(kind) and a list C(addresses).
       - Links and namespaces stay.
     type: bool
     default: false
