@@ -194,10 +194,10 @@ def given(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def mapping(where: str, value: Any) -> dict[str, Any]:
-    """A dictionary with string keys."""
-    if not isinstance(value, Mapping):
+    """A dictionary."""
+    if not isinstance(value, dict):
         raise InvalidParameter(where, value, "give a dictionary")
-    return {str(name): item for name, item in value.items()}
+    return value
 
 
 def items(where: str, value: Any) -> list[Any]:
@@ -450,8 +450,8 @@ def _destination(where: str, value: Any, hint: str | None) -> str:
     return values.network(where, value)
 
 
-_NEIGHBOUR = ("dev", "dst", "lladdr")
-_FDB = ("dev", "lladdr", "dst", "port", "vni")
+_NEIGHBOUR = dict.fromkeys(("dev", "dst", "lladdr"))
+_FDB = dict.fromkeys(("dev", "lladdr", "dst", "port", "vni"))
 
 
 def add_neighbour(desired: Desired, item: Mapping[str, Any], where: str) -> None:
@@ -459,7 +459,8 @@ def add_neighbour(desired: Desired, item: Mapping[str, Any], where: str) -> None
 
     :raises InvalidParameter: for the first that is wrong, and for a second MAC address of one IP address.
     """
-    _known(where, item, _NEIGHBOUR, "a neighbour entry")
+    if not item.keys() <= _NEIGHBOUR.keys():
+        _known(where, item, _NEIGHBOUR, "a neighbour entry")
     dev, dst = values.ifname(f"{where}dev", item.get("dev")), values.address(f"{where}dst", item.get("dst"))
     entry = Neighbour(dev, dst, values.mac(f"{where}lladdr", item.get("lladdr")))
     if values.is_multicast(dst):
@@ -476,7 +477,8 @@ def add_fdb(desired: Desired, item: Mapping[str, Any], where: str, seen: dict[tu
     :param seen: (device, MAC) -> destination of the entries added before; the caller keeps it.
     :raises InvalidParameter: for the first that is wrong, and for a second destination of a MAC that can have but one.
     """
-    _known(where, item, _FDB, "an FDB entry")
+    if not item.keys() <= _FDB.keys():
+        _known(where, item, _FDB, "an FDB entry")
     dev = values.ifname(f"{where}dev", item.get("dev"))
     lladdr = values.mac(f"{where}lladdr", item.get("lladdr"), zero=True)
     dst = values.address(f"{where}dst", item.get("dst"))

@@ -12,12 +12,14 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 
 ZERO_MAC = "00:00:00:00:00:00"
 _MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", re.ASCII).fullmatch
+_UNICAST = re.compile("[0-9a-f][02468ace](?::[0-9a-f]{2}){5}", re.ASCII).fullmatch
 _DIGITS = re.compile("[0-9]+", re.ASCII).fullmatch
 _NAME = re.compile(r"[^/\s:]+").fullmatch
 _TRUE = ("true", "yes", "on", "1")
@@ -62,14 +64,21 @@ def text(where: str, value: Any) -> str:
 
 def ifname(where: str, value: Any) -> str:
     """An interface name (net/core/dev.c: dev_valid_name)."""
-    if not isinstance(value, str) or not _NAME(value) or value in (".", "..") or "%" in value:
-        raise InvalidParameter(
-            where, value, "an interface name holds 1 to 15 characters, and no white space, '/', ':' or '%'"
-        )
-    size = len(value.encode())
-    if size > 15:
-        raise InvalidParameter(where, value, f"an interface name has at most 15 bytes, this one has {size}")
+    wrong = _ifname_wrong(value) if isinstance(value, str) else _IFNAME
+    if wrong:
+        raise InvalidParameter(where, value, wrong)
     return value
+
+
+_IFNAME = "an interface name holds 1 to 15 characters, and no white space, '/', ':' or '%'"
+
+
+@lru_cache  # ten thousand entries are on a handful of devices
+def _ifname_wrong(value: str) -> str:
+    if not _NAME(value) or value in (".", "..") or "%" in value:
+        return _IFNAME
+    size = len(value.encode())
+    return f"an interface name has at most 15 bytes, this one has {size}" if size > 15 else ""
 
 
 def netns(where: str, value: Any) -> str:
@@ -85,6 +94,8 @@ def mac(where: str, value: Any, zero: bool = False) -> str:
     :param zero: whether 00:00:00:00:00:00 is allowed (the FDB's entry for all that has none of its own).
     """
     address = value.lower() if isinstance(value, str) else ""
+    if _UNICAST(address) and (zero or address != ZERO_MAC):
+        return address
     if not _MAC(address):
         raise InvalidParameter(where, value, "give a MAC address as six hexadecimal pairs: 02:00:5e:10:00:01")
     if address[1] in "13579bdf":
@@ -93,9 +104,7 @@ def mac(where: str, value: Any, zero: bool = False) -> str:
             value,
             "this is a multicast address (its first byte is odd): give a unicast one, like 02:00:5e:10:00:01",
         )
-    if address == ZERO_MAC and not zero:
-        raise InvalidParameter(where, value, "all zeros is no interface's address: give a unicast one")
-    return address
+    raise InvalidParameter(where, value, "all zeros is no interface's address: give a unicast one")
 
 
 def family(value: str) -> int:
