@@ -93,7 +93,7 @@ def mac(where: str, value: Any, zero: bool = False) -> str:
 
     :param zero: whether 00:00:00:00:00:00 is allowed (the FDB's entry for all that has none of its own).
     """
-    address = value.lower() if isinstance(value, str) else ""
+    address: str = value.lower() if isinstance(value, str) else ""
     if _UNICAST(address) and (zero or address != ZERO_MAC):
         return address
     if not _MAC(address):
