@@ -186,7 +186,7 @@ def parse_response(data: bytes) -> tuple[int, str | None]:
         raise ValueError(str(error)) from error
     try:
         document = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     client = document.get("client") if isinstance(document, dict) else None
     return response.status, client if isinstance(client, str) else None
