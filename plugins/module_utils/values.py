@@ -55,6 +55,13 @@ def choice(where: str, value: Any, choices: Collection[str]) -> str:
     return value
 
 
+def text(where: str, value: Any) -> str:
+    """A string that is not empty."""
+    if not isinstance(value, str) or not value:
+        raise InvalidParameter(where, value, "give a name")
+    return value
+
+
 def ifname(where: str, value: Any) -> str:
     """An interface name (net/core/dev.c: dev_valid_name)."""
     wrong = _ifname_wrong(value) if isinstance(value, str) else _IFNAME
