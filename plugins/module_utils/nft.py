@@ -272,30 +272,40 @@ def describe(observed: Observed, text: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def converge(name: str, rules: tuple[Rule, ...] | None, check: bool) -> dict[str, Any]:
-    """Bring our table, in the network namespace of this process, to the wanted rules.
+def predict(name: str, rules: tuple[Rule, ...] | None, observed: Observed | None, text: str = "") -> dict[str, Any]:
+    """What the module masquerade returns, if the plan is carried out.
 
-    :param rules: None: no table.
-    :param check: change nothing, and return what would be returned.
-    :returns: what the module masquerade returns.
-    :raises FabricError: nft is missing, or the kernel refused the transaction, of which nothing was done then.
+    :param rules: None: no table is wanted.
+    :param observed: None: there is no table.
+    :param text: what ``nft -s -a list table`` printed; needed only if something is to be done.
     """
-    observed = _read(name)
-    script = plan(name, rules, observed)
     after = "" if rules is None else render(name, rules)
-    before = after
-    if script:
-        before = describe(observed, _list(name, "-s", "-a")) if observed else ""
-    if script and not check:
-        _apply(name, script)
-        observed = _read(name)
-        rules = tuple(observed.rules.values()) if observed else None
+    changed = bool(plan(name, rules, observed))
+    before = after if not changed else describe(observed, text) if observed else ""
     return {
-        "changed": bool(script),
+        "changed": changed,
         "table": name,
         "rules": [rule.as_dict() for rule in rules or ()],
         "diff": {"before": before, "after": after},
     }
+
+
+def converge(name: str, rules: tuple[Rule, ...] | None, check: bool) -> dict[str, Any]:
+    """Bring our table, in the network namespace of this process, to the wanted rules.
+
+    :param rules: None: no table is wanted.
+    :param check: change nothing.
+    :returns: what the module masquerade returns, its rules read from the kernel.
+    :raises FabricError: nft is missing, or the kernel refused the transaction, of which nothing was done then.
+    """
+    observed = _read(name)
+    script = plan(name, rules, observed)
+    result = predict(name, rules, observed, _list(name, "-s", "-a") if script and observed else "")
+    if script and not check:
+        _apply(name, script)
+        observed = _read(name)
+        result["rules"] = [rule.as_dict() for rule in observed.rules.values()] if observed else []
+    return result
 
 
 def _read(name: str) -> Observed | None:

@@ -17,8 +17,17 @@ description:
   - Connections that exist keep the translation they have, as the kernel holds it in its connection tracking.
 author:
   - The weft.fabric authors (@weft-fabric)
+extends_documentation_fragment:
+  - weft.fabric.attributes
+  - weft.fabric.attributes.action_group
+  - weft.fabric.link.netns
 requirements:
-  - nft (Debian package C(nftables)) on the host
+  - Python 3.9 or newer on the host
+  - nft (package C(nftables)) on the host
+  - CAP_NET_ADMIN (root) on the host
+notes:
+  - In check mode, a namespace that is missing is a warning and not an error, because a task before this one may be
+    about to make it.
 options:
   state:
     description:
@@ -54,17 +63,10 @@ options:
     description: Name of the table. Two uses on one host, such as a router's and its pods', take two tables.
     type: str
     default: weft
-  netns:
-    description: Network namespace on the host in which the table stands. The one the module runs in by default.
-    type: str
-    aliases: [namespace]
 attributes:
-  check_mode:
-    description: Can run in check mode and say what it would change, without changing anything.
-    support: full
   diff_mode:
-    description: Returns the table before and after, one line for each rule, in the syntax of nft.
     support: full
+    description: Returns the table before and after, one line for each rule, in the syntax of nft.
 """
 
 EXAMPLES = r"""
@@ -118,11 +120,13 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.weft.fabric.plugins.module_utils import nft, values
+from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS, STATE
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
-from ansible_collections.weft.fabric.plugins.module_utils.netlink import inside
+from ansible_collections.weft.fabric.plugins.module_utils.netlink import inside, netns_status
 
 ARGUMENT_SPEC = {
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    **STATE,
+    **NETNS,
     "rules": {
         "type": "list",
         "elements": "dict",
@@ -133,7 +137,6 @@ ARGUMENT_SPEC = {
         },
     },
     "table": {"type": "str", "default": "weft"},
-    "netns": {"type": "str", "aliases": ["namespace"]},
 }
 
 
@@ -142,6 +145,9 @@ def masquerade(module: AnsibleModule) -> dict[str, Any]:
     name = nft.table_name("table", params["table"])
     rules = nft.wanted(params["rules"]) if params["state"] == "present" else None
     netns = values.netns("netns", params["netns"]) if params["netns"] else ""
+    if module.check_mode and netns_status(netns) == "absent":
+        module.warn(f"namespace {netns} does not exist yet")
+        return nft.predict(name, rules, None)
     with inside(netns):
         return nft.converge(name, rules, module.check_mode)
 

@@ -26,6 +26,12 @@ description:
     C({"header":{"Host":"172.2.1.2:8000"},"body":"Echo response","client":"172.2.0.2"}).
 author:
   - The weft.fabric authors (@weft-fabric)
+extends_documentation_fragment:
+  - weft.fabric.attributes
+  - weft.fabric.attributes.action_group
+requirements:
+  - Python 3.9 or newer on the host
+  - CAP_NET_RAW and CAP_NET_ADMIN (root) on the host, CAP_SYS_ADMIN for O(netns)
 options:
   targets:
     description: What is probed.
@@ -78,11 +84,11 @@ options:
     default: 4
 attributes:
   check_mode:
-    description: Probes in check mode as well, since it changes nothing.
     support: full
+    description: Probes in check mode as well, since it changes nothing.
   diff_mode:
-    description: There is nothing to show, since it changes nothing.
     support: none
+    description: There is nothing to show, since it changes nothing.
 """
 
 EXAMPLES = r"""
@@ -217,6 +223,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.weft.fabric.plugins.module_utils import probe, values
+from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils.netlink import inside
 
@@ -230,10 +237,10 @@ ARGUMENT_SPEC = {
             "address": {"type": "str", "required": True},
             "port": {"type": "int"},
             "url": {"type": "str"},
-            "netns": {"type": "str", "aliases": ["namespace"]},
+            **NETNS,
         },
     },
-    "netns": {"type": "str", "aliases": ["namespace"]},
+    **NETNS,
     "count": {"type": "int", "default": 3},
     "pmtu": {"type": "bool", "default": True},
     "timeout": {"type": "float", "default": 4},

@@ -216,6 +216,13 @@ def test_drift_is_repaired_and_named(masquerade, ns, case) -> None:
     assert_settled(masquerade, name, rules=RULES)
 
 
+def test_check_mode_before_the_namespace_is_made(run_module, ns) -> None:
+    result = run_module("masquerade", check=True, netns="soon", rules=RULES)
+    assert "namespace soon does not exist yet" in json.dumps(result["warnings"])
+    real = run_module("masquerade", netns=ns(), rules=RULES)
+    assert [result[key] for key in RETURNED] == [real[key] for key in RETURNED]
+
+
 def test_missing_arguments(run_module) -> None:
     result = run_module("masquerade")
     assert result["msg"] == "state is present but all of the following are missing: rules"

@@ -103,6 +103,19 @@ def test_what_is_returned_may_be_given_again(entries: list[dict[str, Any]]) -> N
     assert nft.wanted([rule.as_dict() for rule in rules]) == rules
 
 
+@given(RULES, RULES)
+def test_what_is_predicted(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> None:
+    there, wanted = nft.wanted(first), nft.wanted(second)
+    text = nft.render("weft", there)
+    result = nft.predict("weft", wanted, nft.parse("weft", listing(there)), text)
+    assert result == {
+        "changed": there != wanted,
+        "table": "weft",
+        "rules": [rule.as_dict() for rule in wanted],
+        "diff": {"before": text, "after": nft.render("weft", wanted)},
+    }
+
+
 @given(RULES, st.randoms())
 def test_exempt_destinations_are_a_set(entries: list[dict[str, Any]], random: Any) -> None:
     shuffled = copy.deepcopy(entries)
