@@ -37,9 +37,23 @@ _COMMANDS = ("cp", "ip", "mount", "nsenter", "taskset", "umount", "unshare")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # becomes a host name (at most 64 octets, uname(2)) and a path
 _GRACE = 5.0  # seconds that processes have after SIGTERM, and the kernel has after SIGKILL
 
+# Whoever enters a mount namespace is at its root, also from a chroot, and what is to follow has to happen there.
+_GO_TO_ROOT = 'exec nsenter --mount=/proc/self/ns/mnt sh -c "$1" sh "$2" 3< /'
+
 # Runs inside the new namespaces. It holds them until the caller has mounted them, or has died: then read ends.
 _SETUP = r"""
 set -e
+cd /proc/self/fd/3
+root=$(pwd -P)
+exec 3<&-
+if [ "$root" != / ]; then
+    # The caller's root, that of a chroot, becomes the node's.
+    mount --no-mtab --rbind "$root" "$root"
+    cd "$root"
+    pivot_root . .
+    umount --no-mtab --lazy .
+fi
+cd /
 echo "$1" > /proc/sys/kernel/hostname
 mount --no-mtab -t sysfs sysfs /sys
 mount --no-mtab -t tmpfs -o mode=0755 tmpfs /run
@@ -221,7 +235,7 @@ def _holdable_namespaces(node: str, path: str) -> Iterator[int]:
 def _new_namespaces(node: str, cpu: int) -> Iterator[int]:
     """The id of a process in namespaces of its own, made on a CPU and set up as a node's; both end with the block."""
     unshare = ["unshare", "--net", "--uts", "--mount", "--propagation=private"]
-    command = ["taskset", "--cpu-list", str(cpu), *unshare, "sh", "-c", _SETUP, "sh", node]
+    command = ["taskset", "--cpu-list", str(cpu), *unshare, "sh", "-c", _GO_TO_ROOT, "sh", _SETUP, node]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

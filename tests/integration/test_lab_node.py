@@ -137,6 +137,29 @@ def test_nothing_of_an_absent_node_is_kept_by_another_mount_namespace(make: Any)
     assert f"net:[{gone}]" not in seen and str(LAB) not in seen
 
 
+def test_in_a_chroot_the_node_is_the_chroots(tmp_path: pathlib.Path) -> None:
+    """Entering a mount namespace leads to its root, which outside of the chroot is the machine's."""
+    script = f"""
+set -e
+mount --rbind / {tmp_path}
+mount -t tmpfs tmpfs {tmp_path}/run
+cp -a /etc {tmp_path}/run/etc
+mount --bind {tmp_path}/run/etc {tmp_path}/etc
+touch {tmp_path}/etc/only-in-the-chroot
+chroot {tmp_path} {sys.executable} -m ansible_collections.weft.fabric.plugins.modules.lab_node > /dev/null
+chroot {tmp_path} {" ".join(lab.enter("testlab", "network-1"))} sh -c '
+    cat /etc/hostname; ls /etc/only-in-the-chroot; touch /etc/weft-test; pwd; ls -A /run'
+[ ! -e {tmp_path}/etc/weft-test ]
+chroot {tmp_path} {" ".join(lab.enter("testlab", "switches"))} ip netns list
+"""
+    args = json.dumps({"ANSIBLE_MODULE_ARGS": {"lab": "testlab", "nodes": ["network-1"]}})
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", script], input=args, capture_output=True, text=True,
+                          check=False)  # fmt: skip
+    assert done.returncode == 0, done
+    assert done.stdout.split() == ["network-1", "/etc/only-in-the-chroot", "/", "network-1"]
+    assert not pathlib.Path("/etc/weft-test").exists()
+
+
 def test_absent_on_nothing(make: Any) -> None:
     assert make(state="absent")["changed"] is False
 
