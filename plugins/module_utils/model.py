@@ -66,7 +66,11 @@ class Address(NamedTuple):
 
 
 class Route(NamedTuple):
-    """A unicast route. None: not asked for. The kernel's key is (dst, table, metric)."""
+    """A unicast route. The kernel's key is (dst, table, metric).
+
+    None is "not asked for", but where packets go is one thing: a route with dev alone has no gateway, and one with via alone
+    has the interface that the kernel finds for it.
+    """
 
     dst: str
     table: int
@@ -82,14 +86,18 @@ class Route(NamedTuple):
         """What the kernel tells two routes apart by."""
         return self[:3]
 
-    def met_by(self, other: Route) -> bool:
-        """Whether an observed route has all that was asked of this one."""
+    def named(self, other: Route) -> bool:
+        """Whether an observed route has all that is given of this one: what a deletion means."""
         return all(wanted is None or wanted == found for wanted, found in zip(self, other))
 
+    def met_by(self, other: Route) -> bool:
+        """Whether an observed route goes where this one should, with all that was asked of it."""
+        return self.via == other.via and self.named(other)
+
     def over(self, other: Route) -> Route:
-        """This route, with what was not asked for taken from an observed one."""
-        if self.via != other.via and self.dev is None:
-            other = other._replace(dev=None)  # the kernel finds the new gateway's interface
+        """This route, with what was not asked for taken from an observed one that it replaces."""
+        if self.via != other.via:
+            other = other._replace(via=None, dev=None, onlink=None)
         return Route._make(found if wanted is None else wanted for wanted, found in zip(self, other))
 
 
@@ -257,23 +265,20 @@ def add_link(document: Document, netns: str, item: Mapping[str, Any], where: str
 
 def _link(netns: str, item: Mapping[str, Any], kind: str, where: str) -> Link:
     link = Link(values.ifname(f"{where}name", item.get("name")), kind, where=where)
-    wanted = {**DEFAULTS.get(kind, {}), **item}
-    if kind:
-        wanted.setdefault("admin_state", "up")
     for name, option in KINDS.get(kind, {}).items():
-        if name in wanted:
-            link.attributes[name] = option.parse(f"{where}{name}", wanted[name])
-    if "admin_state" in wanted:
-        link.attributes["admin_state"] = values.choice(f"{where}admin_state", wanted["admin_state"], ("up", "down"))
-    if "mtu" in wanted:
-        link.attributes["mtu"] = values.integer(f"{where}mtu", wanted["mtu"], IPV4_MTU, 65535, "bytes")
-    if "mac_address" in wanted:
-        link.attributes["mac_address"] = values.mac(f"{where}mac_address", wanted["mac_address"])
-    if "controller" in wanted:
-        controller = wanted["controller"]
+        if name in item:
+            link.attributes[name] = option.parse(f"{where}{name}", item[name])
+    if "admin_state" in item:
+        link.attributes["admin_state"] = values.choice(f"{where}admin_state", item["admin_state"], ("up", "down"))
+    if "mtu" in item:
+        link.attributes["mtu"] = values.integer(f"{where}mtu", item["mtu"], IPV4_MTU, 65535, "bytes")
+    if "mac_address" in item:
+        link.attributes["mac_address"] = values.mac(f"{where}mac_address", item["mac_address"])
+    if "controller" in item:
+        controller = item["controller"]
         # An empty controller takes the link out of the one it is in.
         link.attributes["controller"] = controller and values.ifname(f"{where}controller", controller)
-    link.recreate = values.boolean(f"{where}recreate", wanted.get("recreate", False))
+    link.recreate = values.boolean(f"{where}recreate", item.get("recreate", False))
     _check_link(link, where)
     return link
 
@@ -381,6 +386,14 @@ def merge(document: Document, netns: str, link: Link) -> None:
     known.peer = known.peer or link.peer
     known.recreate = known.recreate or link.recreate
     known.attributes.update(link.attributes)
+
+
+def complete(document: Document) -> None:
+    """Give links what nobody asked for but everybody means: only now, since a veth's end may be listed twice."""
+    for desired in document.namespaces.values():
+        for link in desired.links.values():
+            if link.kind:
+                link.attributes = {**DEFAULTS.get(link.kind, {}), "admin_state": "up", **link.attributes}
 
 
 # -- addresses, routes, entries --------------------------------------------------------------------
@@ -523,8 +536,9 @@ def parse(namespaces: Any, absent: bool = False, purge: bool = False) -> Documen
         _known(f"namespaces.{netns}.", mapping(f"namespaces.{netns}", content or {}), _SECTIONS, "a namespace")
     for netns, content in found.items():
         _parse_namespace(document, netns, content or {}, purge)
-    for netns, desired in document.namespaces.items():
-        _check_controllers(netns, desired)
+    complete(document)
+    for desired in document.namespaces.values():
+        _check_controllers(desired)
     return document
 
 
@@ -560,7 +574,7 @@ def _parse_namespace(document: Document, netns: str, content: Mapping[str, Any],
         desired.purge_routes |= set(desired.links) | {route.dev for route in desired.routes.values() if route.dev}
 
 
-def _check_controllers(netns: str, desired: Desired) -> None:
+def _check_controllers(desired: Desired) -> None:
     """No bridge in a bridge, no link under itself (net/bridge/br_if.c, net/core/dev.c)."""
     for link in desired.links.values():
         controller = desired.links.get(link.attributes.get("controller") or "")

@@ -11,7 +11,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.weft.fabric.plugins.module_utils import facts, values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
-from ansible_collections.weft.fabric.plugins.module_utils.model import Document, add_link
+from ansible_collections.weft.fabric.plugins.module_utils.model import Document, add_link, complete
 from ansible_collections.weft.fabric.plugins.module_utils.reconcile import Outcome, reconcile
 
 
@@ -55,6 +55,7 @@ def link_body(kind: str) -> Callable[[AnsibleModule], dict[str, Any]]:
         if document.absent:
             item = {"name": item["name"]}
         add_link(document, netns, {**item, "kind": kind})
+        complete(document)
         outcome, result = apply_document(module, document)
         found = facts.wanted(document.at(netns), outcome.state[netns])["links"]
         return {**result, "link": next((link for link in found if link["name"] == item["name"]), None)}

@@ -14,6 +14,7 @@ import socket
 import struct
 from typing import Any
 
+from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
 from ansible_collections.weft.fabric.plugins.module_utils.model import FdbEntry, Link, Neighbour
 from ansible_collections.weft.fabric.plugins.module_utils.netlink import (
     NLM_F_APPEND,
@@ -150,6 +151,15 @@ def read_fdb(kernel: Socket, link: Link) -> dict[FdbEntry, None]:
     return found
 
 
+def read_names(kernel: Socket) -> dict[int, str]:
+    """The names of all interfaces, by index."""
+    names = {}
+    for message in kernel.dump(RTM_GETLINK, bytes(16) + _WORD.pack(8, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)):
+        index = struct.unpack_from("=i", message, 20)[0]
+        names[index] = attributes(message, 32)[IFLA_IFNAME].rstrip(b"\0").decode()
+    return names
+
+
 def read_device(kernel: Socket, name: str) -> Link | None:
     """What entries need to know of their device: its index, kind, whether it is up, and a VXLAN's VNI, port and remote.
 
@@ -159,8 +169,8 @@ def read_device(kernel: Socket, name: str) -> Link | None:
     body = bytes(16) + struct.pack("=HH", 4 + len(label), IFLA_IFNAME) + label + bytes(-len(label) % 4)
     try:
         message = kernel.get(Request(RTM_GETLINK, 0, body + _WORD.pack(8, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)))
-    except OSError as error:
-        if error.errno in (errno.ENODEV, errno.EINVAL):  # EINVAL: a name that no device can have
+    except KernelError as error:
+        if error.code in (errno.ENODEV, errno.EINVAL):  # EINVAL: a name that no device can have
             return None
         raise
     index, flags = struct.unpack_from("=iI", message, 20)

@@ -48,6 +48,9 @@ NETLINK_CAP_ACK = 10
 NETLINK_EXT_ACK = 11
 NETLINK_GET_STRICT_CHK = 12
 
+# What a request reads (RTM_GET...), for messages.
+TABLES = {18: "links", 22: "addresses", 26: "routes", 30: "neighbours", 90: "a namespace's id"}
+
 BATCH = 200  # 600 acknowledged requests in one send overflow the default receive buffer (212,992 bytes)
 DUMP_TRIES = 5
 RECEIVE = 65536  # the kernel fills at most 32 KiB of a dump at a time
@@ -318,7 +321,7 @@ class Socket:
 
         :param kind: the RTM_GET... to send.
         :param payload: its body; strict checking is on, so the kernel filters by what the body names.
-        :raises OSError: the kernel refused the dump.
+        :raises KernelError: the kernel refused the dump.
         :raises FabricError: the table never stood still.
         """
         for _attempt in range(DUMP_TRIES):
@@ -340,18 +343,18 @@ class Socket:
                 interrupted = interrupted or bool(flags & NLM_F_DUMP_INTR)
                 if answer == NLMSG_ERROR:
                     code, detail = _error(flags, body)
-                    raise OSError(code, detail or os.strerror(code))
+                    raise KernelError("read", TABLES.get(kind, "a table"), code, detail)
                 if answer == NLMSG_DONE:
                     code = -struct.unpack_from("=i", body, 16)[0] if len(body) >= 20 else 0
                     if code:
-                        raise OSError(code, os.strerror(code))
+                        raise KernelError("read", TABLES.get(kind, "a table"), code)
                     return found, interrupted
                 found.append(body)
 
     def get(self, request: Request) -> bytes:
         """Ask for one object: the answer, a whole message with its header.
 
-        :raises OSError: the kernel has none (its errno), or refused.
+        :raises KernelError: the kernel has none, or refused.
         """
         self._sequence += 1
         kind, flags, payload = request
@@ -368,7 +371,7 @@ class Socket:
                     continue
                 code, detail = _error(answer_flags, body)
                 if code:
-                    raise OSError(code, detail or os.strerror(code))
+                    raise KernelError("read", TABLES.get(kind, "an object"), code, detail)
                 return answer
 
 

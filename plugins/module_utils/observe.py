@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import neigh, values
+from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS
 from ansible_collections.weft.fabric.plugins.module_utils.model import (
     MAIN,
@@ -134,6 +135,8 @@ def _read(kernel: Socket, scope: Scope) -> Observed:
         devices = {name: neigh.read_device(kernel, name) for name in sorted(scope.devices)}
         found.links = {name: link for name, link in devices.items() if link}
     names = {link.index: name for name, link in found.links.items()}
+    if scope.tables and not scope.links:
+        names = neigh.read_names(kernel)
     if scope.addresses:
         found.addresses = _read_addresses(kernel, names)
     for table in sorted(scope.tables):
@@ -251,8 +254,8 @@ def _read_routes(kernel: Socket, names: Mapping[int, str], table: int) -> dict[t
     found: dict[tuple[str, int, int], tuple[Route, int]] = {}
     try:
         messages = kernel.dump(RTM_GETROUTE, bytes(12) + struct.pack("=HHI", 8, RTA_TABLE, table))
-    except OSError as error:
-        if error.errno == errno.ENOENT:  # nobody has put a route into this table yet
+    except KernelError as error:
+        if error.code == errno.ENOENT:  # nobody has put a route into this table yet
             return {}
         raise
     for data in messages:

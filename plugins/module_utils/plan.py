@@ -596,7 +596,7 @@ class _Planner:
         found: list[Any] = []
         for key, route in desired.routes.items():
             known = view.routes.get(key)
-            if known and route._replace(onlink=None, mtu=None).met_by(known[0]):
+            if known and route._replace(onlink=None, mtu=None).named(known[0]):
                 found.append(known[0])
         found += [view.neighbours[key] for key in desired.neighbours if key in view.neighbours]
         for entry in desired.fdb:
