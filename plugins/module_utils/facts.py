@@ -145,8 +145,11 @@ def document(observed: Observed) -> dict[str, Any]:
 
     Left out is what the kernel, a daemon or DHCP put there by itself: it would be wrong to declare it.
     """
+    links = [link_data(link) for link in observed.links.values() if link.name != "lo"]
+    if observed.links["lo"].attributes["admin_state"] != "up":
+        links.append({"name": "lo", "admin_state": "down"})  # topology brings it up unless it is told not to
     return {
-        "links": [link_data(link) for link in observed.links.values() if link.name != "lo"],
+        "links": links,
         "addresses": [
             entry_data(address)
             for address, state in observed.addresses.items()

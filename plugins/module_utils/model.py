@@ -68,8 +68,8 @@ class Address(NamedTuple):
 class Route(NamedTuple):
     """A unicast route. The kernel's key is (dst, table, metric).
 
-    None is "not asked for", but where packets go is one thing: a route with dev alone has no gateway, and one with via alone
-    has the interface that the kernel finds for it.
+    None is "not asked for", but where packets go is one thing: a route with dev alone has no gateway, and one with via
+    alone has the interface that the kernel finds for it.
     """
 
     dst: str
