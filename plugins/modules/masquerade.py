@@ -104,15 +104,24 @@ table:
 rules:
   description:
     - The rules as the kernel has them now, in check mode as it would have them.
-    - The destinations in RV(rules[].exempt) are merged where they overlap or adjoin, and sorted.
+    - They may be given as O(rules) again.
   returned: success
   type: list
   elements: dict
-  sample:
-    - source: 10.244.1.0/24
-      out_interface: null
-      exempt:
-        - 10.244.0.0/16
+  contains:
+    source:
+      description: The network whose packets are masqueraded.
+      type: str
+      sample: 10.244.1.0/24
+    out_interface:
+      description: The interface by which they leave, null if it does not matter.
+      type: str
+      sample: eth0
+    exempt:
+      description: The exempt destinations, sorted, and merged where they overlap or adjoin.
+      type: list
+      elements: str
+      sample: [10.244.0.0/16]
 """
 
 from typing import Any
