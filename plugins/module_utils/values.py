@@ -20,8 +20,10 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidP
 ZERO_MAC = "00:00:00:00:00:00"
 _MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", re.ASCII).fullmatch
 _UNICAST = re.compile("[0-9a-f][02468ace](?::[0-9a-f]{2}){5}", re.ASCII).fullmatch
-_DIGITS = re.compile("[0-9]+", re.ASCII).fullmatch
-_NAME = re.compile(r"[^/\s:]+").fullmatch
+_DIGITS = re.compile("[0-9]{1,10}", re.ASCII).fullmatch
+# Without what cannot be handed to the kernel: NUL, and half characters (JSON can hold "\\ud800").
+_NAME = re.compile(r"[^/\s\0\ud800-\udfff]+").fullmatch
+_NOBODY = ("0.0.0.0", "::", "255.255.255.255")
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 
@@ -75,16 +77,20 @@ _IFNAME = "an interface name holds 1 to 15 characters, and no white space, '/', 
 
 @lru_cache  # ten thousand entries are on a handful of devices
 def _ifname_wrong(value: str) -> str:
-    if not _NAME(value) or value in (".", "..") or "%" in value:
+    if not _NAME(value) or value in (".", "..") or ":" in value or "%" in value:
         return _IFNAME
-    size = len(value.encode())
-    return f"an interface name has at most 15 bytes, this one has {size}" if size > 15 else ""
+    octets = value.encode()
+    if b"\xa0" in octets:
+        return "the kernel takes a byte of this letter for white space (0xa0): choose another name"
+    return f"an interface name has at most 15 bytes, this one has {len(octets)}" if len(octets) > 15 else ""
 
 
 def netns(where: str, value: Any) -> str:
     """A namespace's name: a file name below /run/netns (ip-netns(8))."""
-    if not isinstance(value, str) or not re.fullmatch(r"[^/\s]{1,255}", value) or value in (".", ".."):
-        raise InvalidParameter(where, value, "a namespace's name holds no '/' and no white space, and is not empty")
+    good = isinstance(value, str) and _NAME(value) and value not in (".", "..") and len(value.encode()) <= 255
+    if not good:
+        remedy = "a namespace's name holds no '/' and no white space, and has 1 to 255 bytes"
+        raise InvalidParameter(where, value, remedy)
     return value
 
 
@@ -118,7 +124,7 @@ def address(where: str, value: Any) -> str:
         kind = socket.AF_INET6 if ":" in value else socket.AF_INET
         try:
             return socket.inet_ntop(kind, socket.inet_pton(kind, value))
-        except OSError:
+        except (OSError, ValueError):  # ValueError: it holds NUL, or half a character
             if "/" in value:
                 remedy = "give the address alone, without a prefix length"
                 raise InvalidParameter(where, value, remedy) from None
@@ -128,6 +134,14 @@ def address(where: str, value: Any) -> str:
 def is_multicast(value: str) -> bool:
     """Whether a normalised address is a multicast one."""
     return value.startswith("ff") if ":" in value else 224 <= int(value.split(".", 1)[0]) <= 239
+
+
+def unicast(where: str, value: Any) -> str:
+    """The address of one host, in its canonical form."""
+    found = address(where, value)
+    if is_multicast(found) or found in _NOBODY:
+        raise InvalidParameter(where, value, "give the address of one host: not multicast, not broadcast, not all zeros")
+    return found
 
 
 def _split(where: str, value: Any, example: str) -> tuple[str, int]:
@@ -161,6 +175,6 @@ def network(where: str, value: Any) -> str:
 def interface_address(where: str, value: Any) -> str:
     """An interface's own address with its prefix length."""
     found, prefix = _split(where, value, "172.2.0.1/24")
-    if is_multicast(found) or found in ("0.0.0.0", "::", "255.255.255.255"):
+    if is_multicast(found) or found in _NOBODY:
         raise InvalidParameter(where, value, "an interface's own address is a unicast address")
     return f"{found}/{prefix}"
