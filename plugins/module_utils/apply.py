@@ -185,7 +185,7 @@ class _Worker:
             return self._move(operation, descriptors)
         if operation.verb == "create":
             peer = self._peer(operation, descriptors)
-            payload = self._message(netns, link.name, link.attributes, link.kind, peer)
+            payload = self._message(netns, link.name, link.attributes, link.kind, peer, create=True)
             return Request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, payload)
         return Request(RTM_NEWLINK, 0, self._message(netns, link.name, link.attributes, link.kind))
 
@@ -219,7 +219,15 @@ class _Worker:
         names = (("mtu", "IFLA_MTU"), ("mac_address", "IFLA_ADDRESS"))
         return [(attribute, attributes[name]) for name, attribute in names if attributes.get(name) is not None]
 
-    def _message(self, netns: str, name: str, attributes: dict[str, Any], kind: str, peer: Any | None = None) -> bytes:
+    def _message(
+        self,
+        netns: str,
+        name: str,
+        attributes: dict[str, Any],
+        kind: str,
+        peer: Any | None = None,
+        create: bool = False,
+    ) -> bytes:
         ifinfmsg, _ifaddrmsg, _rtmsg = pyroute2_messages()
         message = ifinfmsg()
         outer = [("IFLA_IFNAME", name), *self._common(attributes)]
@@ -234,10 +242,8 @@ class _Worker:
             target.append((option.six if six else option.attribute, number))
         if peer is not None:
             data.append(("VETH_INFO_PEER", peer))
-        if data or (kind and peer is not None):
+        if data or create:  # a VXLAN refuses to be told its kind without any of its options (vxlan_validate)
             outer.append(_info(kind, data))
-        elif kind and not {"admin_state", "controller"} & set(attributes):
-            outer.append(("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", kind)]}))
         if "controller" in attributes:
             controller = attributes["controller"]
             outer.append(("IFLA_MASTER", self._index(netns, controller) if controller else 0))

@@ -140,7 +140,9 @@ def unicast(where: str, value: Any) -> str:
     """The address of one host, in its canonical form."""
     found = address(where, value)
     if is_multicast(found) or found in _NOBODY:
-        raise InvalidParameter(where, value, "give the address of one host: not multicast, not broadcast, not all zeros")
+        raise InvalidParameter(
+            where, value, "give the address of one host: not multicast, not broadcast, not all zeros"
+        )
     return found
 
 
