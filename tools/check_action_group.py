@@ -26,8 +26,11 @@ def main() -> int:
 
     ansible_doc = pathlib.Path(sys.executable).with_name("ansible-doc")
     names = [f"weft.fabric.{name}" for name in sorted(modules)]
-    printed = subprocess.run([ansible_doc, "--json", *names], capture_output=True, text=True, check=True).stdout
-    for name, documented in json.loads(printed).items():
+    printed = subprocess.run([ansible_doc, "--json", *names], capture_output=True, text=True, check=False)
+    if printed.returncode:
+        print(printed.stderr)
+        return 1
+    for name, documented in json.loads(printed.stdout).items():
         attributes = documented["doc"].get("attributes", {})
         if GROUP not in attributes.get("action_group", {}).get("membership", []):
             complaints.append(f"{name}: its documentation does not name {GROUP} in attributes.action_group.membership")
