@@ -70,10 +70,9 @@ def _named(attribute: str, names: Mapping[str, int], **more: Any) -> Option:
 
 
 def _remote(where: str, value: Any) -> str:
-    address = values.address(where, value)
-    if values.is_multicast(address):
+    if values.is_multicast(values.address(where, value)):
         raise InvalidParameter(where, value, "a multicast address goes into 'group'")
-    return address
+    return values.unicast(where, value)
 
 
 def _group(where: str, value: Any) -> str:
@@ -127,7 +126,7 @@ KINDS: dict[str, dict[str, Option]] = {
         # vxlan_core.c: vxlan_nl2conf refuses a changed VNI and port
         "vni": _number("IFLA_VXLAN_ID", 0, 2**24 - 1, fixed=True),
         "port": _number("IFLA_VXLAN_PORT", 1, 65535, fixed=True),
-        "local": Option("IFLA_VXLAN_LOCAL", values.address, six="IFLA_VXLAN_LOCAL6"),
+        "local": Option("IFLA_VXLAN_LOCAL", values.unicast, six="IFLA_VXLAN_LOCAL6"),
         "dev": Option("IFLA_VXLAN_LINK", values.ifname, link=True),
         "remote": Option("IFLA_VXLAN_GROUP", _remote, six="IFLA_VXLAN_GROUP6"),
         "group": Option("IFLA_VXLAN_GROUP", _group, six="IFLA_VXLAN_GROUP6"),

@@ -64,6 +64,11 @@ class Address(NamedTuple):
     dev: str
     address: str
 
+    def supplants(self, other: Address) -> bool:
+        """IPv6 knows an address once per interface, whatever its prefix length (net/ipv6/addrconf.c)."""
+        head = self.address.partition("/")[0]
+        return ":" in head and other.dev == self.dev and other.address.partition("/")[0] == head
+
 
 class Route(NamedTuple):
     """A unicast route. The kernel's key is (dst, table, metric).
@@ -180,9 +185,11 @@ class Document:
     """What is wanted of one host.
 
     :ivar absent: the document lists what has to be gone.
+    :ivar purge: its lists are authoritative.
     """
 
     absent: bool = False
+    purge: bool = False
     namespaces: dict[str, Desired] = field(default_factory=dict)
 
     def at(self, netns: str) -> Desired:
@@ -234,7 +241,7 @@ def add_link(document: Document, netns: str, item: Mapping[str, Any], where: str
     if "master" in item:
         item["controller"] = item.pop("master")
     kind = item.get("kind", "")
-    if kind:
+    if kind != "":
         values.choice(f"{where}kind", kind, KINDS)
     options = KINDS.get(kind, {})
     ports = ("ports", "purge_ports") if kind in CONTROLLERS else ()
@@ -247,9 +254,10 @@ def add_link(document: Document, netns: str, item: Mapping[str, Any], where: str
                 raise InvalidParameter(f"{where}{name}", None, f"a {kind} needs it")
     merge(document, netns, link)
     desired = document.at(netns)
-    _addresses(desired, link, item, where)
-    if values.boolean(f"{where}purge_addresses", item.get("purge_addresses", False)):
+    listed = document.purge and kind and "addresses" in item
+    if values.boolean(f"{where}purge_addresses", item.get("purge_addresses", bool(listed))):
         desired.purge_addresses.add(link.name)
+    _addresses(desired, link, item, where)
     for index, port in enumerate(items(f"{where}ports", item.get("ports"))):
         name = values.ifname(f"{where}ports[{index}]", port)
         if name == link.name:
@@ -277,7 +285,7 @@ def _link(netns: str, item: Mapping[str, Any], kind: str, where: str) -> Link:
     if "controller" in item:
         controller = item["controller"]
         # An empty controller takes the link out of the one it is in.
-        link.attributes["controller"] = controller and values.ifname(f"{where}controller", controller)
+        link.attributes["controller"] = "" if controller == "" else values.ifname(f"{where}controller", controller)
     link.recreate = values.boolean(f"{where}recreate", item.get("recreate", False))
     _check_link(link, where)
     return link
@@ -358,7 +366,7 @@ def _add_peer(document: Document, netns: str, link: Link, item: Mapping[str, Any
     peer.peer, link.peer = (netns, link.name), (other, peer.name)
     merge(document, other, peer)
     _addresses(document.at(other), peer, item, here)
-    if "purge_addresses" in item or link.name in document.at(netns).purge_addresses:
+    if link.name in document.at(netns).purge_addresses or (document.purge and "addresses" in item):
         document.at(other).purge_addresses.add(peer.name)
 
 
@@ -406,6 +414,10 @@ def add_address(desired: Desired, address: Address, where: str) -> None:
     """
     if address in desired.addresses:
         raise InvalidParameter(where, address.address, f"it is listed twice on {address.dev}: keep one")
+    twin = next((item for item in desired.addresses if address.supplants(item)), None)
+    if twin:
+        remedy = f"{address.dev} has it as {twin.address} in the list too, and IPv6 knows it once: keep one"
+        raise InvalidParameter(where, address.address, remedy)
     desired.addresses[address] = where
 
 
@@ -419,8 +431,8 @@ def add_route(desired: Desired, item: Mapping[str, Any], where: str, absent: boo
     """
     item = given(item)
     _known(where, item, _ROUTE, "a route")
-    via = values.address(f"{where}via", item["via"]) if "via" in item else None
-    src = values.address(f"{where}src", item["src"]) if "src" in item else None
+    via = values.unicast(f"{where}via", item["via"]) if "via" in item else None
+    src = values.unicast(f"{where}src", item["src"]) if "src" in item else None
     dst = _destination(f"{where}dst", item.get("dst"), via or src)
     for name, value in (("via", via), ("src", src)):
         if value and values.family(value) != values.family(dst):
@@ -433,12 +445,13 @@ def add_route(desired: Desired, item: Mapping[str, Any], where: str, absent: boo
         raise InvalidParameter(f"{where}onlink", True, "it needs both 'via' and 'dev'")
     six = ":" in dst
     table = item.get("table", MAIN)
+    named = TABLES.get(table) if isinstance(table, str) else None
     metric = values.integer(f"{where}metric", item["metric"], 0, 2**32 - 1) if "metric" in item else 0
     lowest = IPV6_MTU if six else IPV4_MTU
     mtu = values.integer(f"{where}mtu", item["mtu"], lowest, 65535, "bytes") if "mtu" in item else None
     route = Route(
         dst=dst,
-        table=TABLES[table] if table in TABLES else values.integer(f"{where}table", table, 1, 2**32 - 1),
+        table=named or values.integer(f"{where}table", table, 1, 2**32 - 1),
         metric=metric or (IP6_METRIC if six else 0),
         via=via,
         dev=dev,
@@ -474,10 +487,8 @@ def add_neighbour(desired: Desired, item: Mapping[str, Any], where: str) -> None
     """
     if not item.keys() <= _NEIGHBOUR.keys():
         _known(where, item, _NEIGHBOUR, "a neighbour entry")
-    dev, dst = values.ifname(f"{where}dev", item.get("dev")), values.address(f"{where}dst", item.get("dst"))
+    dev, dst = values.ifname(f"{where}dev", item.get("dev")), values.unicast(f"{where}dst", item.get("dst"))
     entry = Neighbour(dev, dst, values.mac(f"{where}lladdr", item.get("lladdr")))
-    if values.is_multicast(dst):
-        raise InvalidParameter(f"{where}dst", dst, "a neighbour has a unicast address")
     known = desired.neighbours.setdefault((dev, dst), entry)
     if known is not entry:
         remedy = f"{dst} is listed twice on {dev}, with lladdr {known.lladdr} too: an address has one MAC, keep one"
@@ -494,7 +505,7 @@ def add_fdb(desired: Desired, item: Mapping[str, Any], where: str, seen: dict[tu
         _known(where, item, _FDB, "an FDB entry")
     dev = values.ifname(f"{where}dev", item.get("dev"))
     lladdr = values.mac(f"{where}lladdr", item.get("lladdr"), zero=True)
-    dst = values.address(f"{where}dst", item.get("dst"))
+    dst = values.unicast(f"{where}dst", item.get("dst"))
     port, vni = item.get("port"), item.get("vni")
     if port is not None:
         port = values.integer(f"{where}port", port, 1, 65535)
@@ -527,7 +538,7 @@ def parse(namespaces: Any, absent: bool = False, purge: bool = False) -> Documen
         document names, and for addresses on the links that it makes and gives addresses to.
     :raises InvalidParameter: for the first that is wrong.
     """
-    document = Document(absent)
+    document = Document(absent, purge)
     found = mapping("namespaces", namespaces)
     for netns, content in found.items():
         if netns:
@@ -535,14 +546,14 @@ def parse(namespaces: Any, absent: bool = False, purge: bool = False) -> Documen
         document.at(netns).create = bool(netns)
         _known(f"namespaces.{netns}.", mapping(f"namespaces.{netns}", content or {}), _SECTIONS, "a namespace")
     for netns, content in found.items():
-        _parse_namespace(document, netns, content or {}, purge)
+        _parse_namespace(document, netns, content or {})
     complete(document)
     for desired in document.namespaces.values():
         _check_controllers(desired)
     return document
 
 
-def _parse_namespace(document: Document, netns: str, content: Mapping[str, Any], purge: bool) -> None:
+def _parse_namespace(document: Document, netns: str, content: Mapping[str, Any]) -> None:
     prefix = f"namespaces.{netns}." if netns else 'namespaces."".'
 
     def entries(section: str) -> Iterable[tuple[str, dict[str, Any]]]:
@@ -553,8 +564,6 @@ def _parse_namespace(document: Document, netns: str, content: Mapping[str, Any],
     desired = document.at(netns)
     for where, item in entries("links"):
         add_link(document, netns, item, where)
-        if purge and item.get("kind") and item.get("addresses") is not None:
-            desired.purge_addresses.add(item["name"])
     for where, item in entries("addresses"):
         _known(where, item, ("dev", "address"), "an address")
         dev = values.ifname(f"{where}dev", item.get("dev"))
@@ -567,7 +576,7 @@ def _parse_namespace(document: Document, netns: str, content: Mapping[str, Any],
     seen: dict[tuple[str, str], str] = {}
     for where, item in entries("fdb"):
         add_fdb(desired, item, where, seen)
-    if purge:
+    if document.purge:
         vxlans = {link.name for link in desired.links.values() if link.kind == "vxlan"}
         desired.purge_neighbours |= vxlans | {entry.dev for entry in desired.neighbours.values()}
         desired.purge_fdb |= vxlans | {entry.dev for entry in desired.fdb}

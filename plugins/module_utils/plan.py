@@ -477,16 +477,10 @@ class _Planner:
                         "(duplicate address detection)"
                     )
                 continue
-            for other in [item for item in view.addresses if self._supplants(address, item)]:
+            for other in [item for item in view.addresses if address.supplants(item)]:
                 self._delete(netns, other)
             self._do("create", netns, None, address)
             view.addresses[address] = AddressState()
-
-    @staticmethod
-    def _supplants(address: Address, other: Address) -> bool:
-        """IPv6 knows an address once per interface, whatever its prefix length (net/ipv6/addrconf.c)."""
-        head = address.address.partition("/")[0]
-        return ":" in head and other.dev == address.dev and other.address.partition("/")[0] == head
 
     def _purge_addresses(self, netns: str, desired: Desired) -> None:
         view = self.view[netns]

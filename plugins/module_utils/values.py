@@ -87,11 +87,9 @@ def _ifname_wrong(value: str) -> str:
 
 def netns(where: str, value: Any) -> str:
     """A namespace's name: a file name below /run/netns (ip-netns(8))."""
-    good = isinstance(value, str) and _NAME(value) and value not in (".", "..") and len(value.encode()) <= 255
-    if not good:
-        remedy = "a namespace's name holds no '/' and no white space, and has 1 to 255 bytes"
-        raise InvalidParameter(where, value, remedy)
-    return value
+    if isinstance(value, str) and _NAME(value) and value not in (".", "..") and len(value.encode()) <= 255:
+        return value
+    raise InvalidParameter(where, value, "a namespace's name holds no '/' and no white space, and has 1 to 255 bytes")
 
 
 def mac(where: str, value: Any, zero: bool = False) -> str:
