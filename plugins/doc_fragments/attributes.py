@@ -39,6 +39,6 @@ options: {}
 attributes:
   action_group:
     support: full
-    membership: weft.fabric.fabric
+    membership: [weft.fabric.fabric]
     description: Use C(group/weft.fabric.fabric) in C(module_defaults) to set defaults for this module.
 """
