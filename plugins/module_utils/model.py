@@ -131,7 +131,7 @@ class FdbEntry(NamedTuple):
 class AddressState:
     """What the kernel says of an address besides the address itself.
 
-    :ivar foreign: it came by DHCP, by a router's advertisement, or by itself (link-local).
+    :ivar foreign: it came by DHCP, by a router's advertisement, or by itself (link-local, loopback).
     :ivar secondary: it goes when its subnet's first address goes (net/ipv4/devinet.c).
     :ivar failed: another host has it (IPv6 duplicate address detection), so it is not in use.
     """
@@ -299,6 +299,9 @@ def _check_link(link: Link, where: str) -> None:
     parent = PARENTS.get(link.kind, "")
     if parent and wanted.get(parent) == link.name:
         raise InvalidParameter(f"{where}{parent}", link.name, f"a {link.kind} cannot sit on itself")
+    if link.kind == "bridge" and wanted.get("stp") and wanted.get("forward_delay", 2) < 2:
+        # br_stp.c: br_set_forward_delay
+        raise InvalidParameter(f"{where}forward_delay", wanted["forward_delay"], "with stp, give 2 to 30 seconds")
     if link.kind == "vxlan":
         _check_vxlan(wanted, where)
     if link.kind == "bond":

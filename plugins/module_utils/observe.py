@@ -37,6 +37,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.netlink import (
 RTM_GETADDR, RTM_GETROUTE, RTM_GETNSID = 22, 26, 90
 NETNSA_NSID, NETNSA_FD = 1, 3
 IFA_F_SECONDARY, IFA_F_DADFAILED, IFA_F_PERMANENT = 0x01, 0x08, 0x80
+LOOPBACK = (Address("lo", "127.0.0.1/8"), Address("lo", "::1/128"))
 RTN_UNICAST = 1
 RTM_F_CLONED = 0x200
 RTNH_F_ONLINK = 4
@@ -52,7 +53,7 @@ class Scope:
     :ivar tables: routing tables to read.
     :ivar neighbours: devices; None in it: every device.
     :ivar fdb: devices; None in it: every VXLAN.
-    :ivar others: namespaces in which a veth's other end may be.
+    :ivar others: namespaces in which a veth's other end may be, the likely ones first.
     :ivar veths: veths whose other end is looked for everywhere, if it is in none of those.
     """
 
@@ -62,7 +63,7 @@ class Scope:
     tables: set[int] = field(default_factory=set)
     neighbours: set[str | None] = field(default_factory=set)
     fdb: set[str | None] = field(default_factory=set)
-    others: set[str] = field(default_factory=set)
+    others: list[str] = field(default_factory=list)
     veths: set[str] = field(default_factory=set)
 
 
@@ -71,7 +72,7 @@ def everything(others: Iterable[str] = ()) -> Scope:
 
     :param others: namespaces in which a veth's other end may be.
     """
-    return Scope(links=True, addresses=True, tables={MAIN}, neighbours={None}, fdb={None}, others=set(others))
+    return Scope(links=True, addresses=True, tables={MAIN}, neighbours={None}, fdb={None}, others=list(others))
 
 
 def scope_of(document: Document) -> dict[str, Scope]:
@@ -93,7 +94,8 @@ def scope_of(document: Document) -> dict[str, Scope]:
             *desired.purge_neighbours,
             *desired.purge_fdb,
         }
-        scope.others = {link.peer[0] for link in desired.links.values() if link.peer} - {netns}
+        likely = [link.peer[0] for link in desired.links.values() if link.peer]
+        scope.others = [place for place in dict.fromkeys((*likely, *document.namespaces)) if place != netns]
         scope.veths = {link.name for link in desired.links.values() if link.peer}
     return scopes
 
@@ -202,12 +204,13 @@ def _join_ends(kernel: Kernel, netns: str, others: Iterable[str], observed: dict
     links = observed[netns].links.values()
     ends = [link for link in links if link.kind == "veth"]
     ids: dict[int | None, str] = {None: netns}
-    if any(link.nsid is not None for link in ends):
-        for other in others:
-            if other in observed and observed[other].status == "present":
-                nsid = _read_nsid(kernel.socket(netns), other)
-                if nsid is not None:
-                    ids[nsid] = other
+    missing = {link.nsid for link in ends} - {None}
+    for other in others:
+        if missing and other in observed and observed[other].status == "present":
+            nsid = _read_nsid(kernel.socket(netns), other)
+            if nsid in missing:
+                ids[nsid] = other
+                missing.remove(nsid)
     indexes = {place: {link.index: link.name for link in observed[place].links.values()} for place in ids.values()}
     for link in ends:
         place = ids.get(link.nsid)
@@ -242,7 +245,7 @@ def _read_addresses(kernel: Socket, names: Mapping[int, str]) -> dict[Address, A
             continue
         flags = message.get_attr("IFA_FLAGS") or message["flags"]
         found[key] = AddressState(
-            foreign=not flags & IFA_F_PERMANENT or key.address.startswith("fe80:"),
+            foreign=not flags & IFA_F_PERMANENT or key.address.startswith("fe80:") or key in LOOPBACK,
             secondary=bool(flags & IFA_F_SECONDARY),
             failed=bool(flags & IFA_F_DADFAILED),
         )

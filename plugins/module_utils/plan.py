@@ -298,6 +298,8 @@ class _Planner:
         claimed = there in self.document.namespaces and name in self.document.namespaces[there].links
         if taken or claimed:
             return False
+        if there == place and self.view[there].links[name].attributes.get("admin_state") == "up":
+            self._set(there, name, {"admin_state": "down"}, shown=False)  # before Linux 6.2, only such a one is renamed
         end = self.view[there].links[name]
         moved = Link(wanted, "veth", {**end.attributes, "admin_state": "down", "controller": ""}, (netns, link.name))
         away = copy.copy(current)
@@ -389,6 +391,8 @@ class _Planner:
         for name in wanted:
             if name in options and options[name].link:
                 self._require(netns, wanted[name], f"{link.where}{name}")
+            if name == PARENTS.get(link.kind) and self._sits_on(netns, wanted[name], link.name):
+                raise InvalidParameter(f"{link.where}{name}", wanted[name], f"it sits on {link.name} itself")
         self._check_mtu(netns, link, {**current.attributes, **link.attributes})
         if not wanted:
             return
@@ -430,6 +434,17 @@ class _Planner:
         if state is not None and state != attributes.get("admin_state"):
             self._set(netns, link.name, {"admin_state": state})
 
+    def _sits_on(self, netns: str, name: str, other: str) -> bool:
+        """Whether a link is another one, or sits on it: by its parent, or as a controller by its ports."""
+        links = self.view[netns].links
+        if name == other or name not in links:
+            return name == other
+        link = links[name]
+        below = [link.attributes.get(PARENTS[link.kind])] if link.kind in PARENTS else []
+        if link.kind in CONTROLLERS:
+            below += [port.name for port in links.values() if port.attributes.get("controller") == name]
+        return any(self._sits_on(netns, item, other) for item in below if item)
+
     def _enslave(self, netns: str, port: str, controller: str, link: Link | None = None) -> None:
         where = f"{link.where}controller" if link else "controller"
         target = self._require(netns, controller, where)
@@ -444,6 +459,8 @@ class _Planner:
         if current.kind == target.kind == "bridge":
             remedy = f"a bridge cannot be a port of bridge {controller}: join them with a veth pair"
             raise InvalidParameter(where, port, remedy)
+        if self._sits_on(netns, port, controller):
+            raise InvalidParameter(where, controller, f"{port} sits on it, so it cannot be a port of it")
         if target.kind == "bond" and current.attributes.get("admin_state") == "up":
             self._set(netns, port, {"admin_state": "down"}, shown=False)  # bond_main.c: bond_enslave
             self._set(netns, port, {"controller": controller})
@@ -484,15 +501,22 @@ class _Planner:
 
     def _purge_addresses(self, netns: str, desired: Desired) -> None:
         view = self.view[netns]
-        for address, state in list(view.addresses.items()):
-            if address.dev not in desired.purge_addresses or address in desired.addresses or state.foreign:
-                continue
+        stale = {
+            address: state
+            for address, state in view.addresses.items()
+            if address.dev in desired.purge_addresses and address not in desired.addresses and not state.foreign
+        }
+        for address in stale:
             self._delete(netns, address)
-            if not state.secondary and ":" not in address.address:
-                # Its subnet's other addresses are secondary to it and go with it, unless promote_secondaries is set.
-                for kept in view.addresses:
-                    if kept.dev == address.dev and _subnet(kept) == _subnet(address):
-                        self._do("create", netns, None, kept, shown=False)
+        # A subnet's other addresses are secondary to its first one and go with it, unless promote_secondaries is set.
+        lost = {
+            (address.dev, _subnet(address))
+            for address, state in stale.items()
+            if not state.secondary and ":" not in address.address
+        }
+        for kept, state in view.addresses.items():
+            if (kept.dev, _subnet(kept)) in lost and not state.foreign:
+                self._do("create", netns, None, kept, shown=False)
 
     def _set_fdb(self, netns: str, desired: Desired) -> list[FdbEntry]:
         """Set what is missing; the entries of authoritative lists that are stale are returned."""
@@ -505,13 +529,15 @@ class _Planner:
             if link.kind != "vxlan" and link.index:
                 remedy = f"it is a {link.kind or 'NIC'}: only a VXLAN has entries with a destination"
                 raise InvalidParameter("fdb: dev", link.name, remedy)
-        wanted = {_of_device(entry, links[entry.dev]): None for entry in desired.fdb}
+        wanted = {
+            _of_device(entry, links[entry.dev]): None for entry in desired.fdb if not _flooded(entry, links[entry.dev])
+        }
         missing = [entry for entry in wanted if entry not in view.fdb]
-        behind: dict[tuple[str, str, int | None], FdbEntry] = {}
+        behind: dict[tuple[str, str], FdbEntry] = {}
         if missing:
-            behind = {(item.dev, item.lladdr, item.vni): item for item in view.fdb if item.lladdr != values.ZERO_MAC}
+            behind = {(item.dev, item.lladdr): item for item in view.fdb if item.lladdr != values.ZERO_MAC}
         for entry in missing:
-            before = behind.get((entry.dev, entry.lladdr, entry.vni))
+            before = behind.get((entry.dev, entry.lladdr))
             if before is not None:
                 del view.fdb[before]
             self._do("set", netns, before, entry)
@@ -622,6 +648,12 @@ def _subnet(address: Address) -> tuple[int, int]:
         return -1, 0
     prefix = int(tail)
     return int.from_bytes(socket.inet_pton(socket.AF_INET, head), "big") >> (32 - prefix), prefix
+
+
+def _flooded(entry: FdbEntry, link: Link) -> bool:
+    """Whether a VXLAN floods there by itself, because its ``remote`` or ``group`` says so."""
+    own = link.attributes.get("remote") or link.attributes.get("group")
+    return entry.lladdr == values.ZERO_MAC and entry.dst == own
 
 
 def _of_device(entry: FdbEntry, link: Link) -> FdbEntry:

@@ -68,7 +68,7 @@ def body(module):
         if name:
             with netns_fd(values.netns(f"namespaces[{index}]", name)):
                 pass
-    scopes = {name: everything(others=set(names) - {name}) for name in names}
+    scopes = {name: everything(others=[other for other in names if other != name]) for name in names}
     with Kernel() as kernel:
         observed = observe(kernel, scopes)
     return {"changed": False, "namespaces": {name: facts.document(state) for name, state in observed.items()}}
