@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import groupby
@@ -46,6 +47,9 @@ RTM_NEWROUTE, RTM_DELROUTE = 24, 25
 RT_SCOPE_UNIVERSE, RT_SCOPE_LINK, RT_SCOPE_NOWHERE = 0, 253, 255
 RTN_UNICAST = 1
 RTNH_F_ONLINK = 4
+
+# Seconds that duplicate address detection takes at most, by default: up to one of delay, and one of probing.
+DETECTION = 3.0
 
 # The module that a distribution's kernel has the kind in, where it is not called as the kind.
 KERNEL_MODULES = {"bond": "bonding", "vlan": "8021q"}
@@ -84,6 +88,8 @@ class _Worker:
             return
         with ExitStack() as descriptors:
             try:
+                if isinstance(item, Route):
+                    self._settle(first.netns, {operation.after.src for operation in batch if operation.after})
                 requests = list(self._requests(batch, descriptors))
                 failures = self.kernel.socket(first.netns).execute(requests)
             except OSError as error:
@@ -96,6 +102,15 @@ class _Worker:
         failures = [failure for failure in failures if not _already_gone(batch[failure.position], failure.code)]
         if failures:
             raise _refusal(batch[failures[0].position], failures[0].code, failures[0].detail, len(failures))
+
+    def _settle(self, netns: str, sources: set[str | None]) -> None:
+        """Wait for duplicate address detection (RFC 4862): before its end the kernel refuses a route with that src."""
+        waiting = {source for source in sources if source and ":" in source}
+        limit = time.monotonic() + DETECTION
+        while waiting and time.monotonic() < limit:
+            waiting &= neigh.read_tentative(self.kernel.socket(netns))
+            if waiting:
+                time.sleep(0.02)
 
     def _namespace(self, operation: Operation, item: Namespace) -> None:
         self.kernel.forget(item.name)
@@ -287,6 +302,8 @@ def _remedy(operation: Operation, item: Any, code: int, detail: str) -> str:
         return f"this kernel has a {item.kind} without all of: {options}" if options else ""
     if isinstance(item, Route) and code in (errno.ENETUNREACH, errno.EHOSTUNREACH):
         return f"the gateway {item.via} is not reachable: add a route to it, or 'onlink: true'"
+    if isinstance(item, Route) and item.src and code == errno.EINVAL:
+        return f"src {item.src} has to be an address of this host that is in use: see 'ip address'"
     if code == errno.ENETDOWN:
         return "an interface that it needs is down: set its admin_state to up"
     if code == errno.EEXIST:

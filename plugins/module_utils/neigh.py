@@ -27,6 +27,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.netlink import (
 from ansible_collections.weft.fabric.plugins.module_utils.values import ZERO_MAC
 
 RTM_GETLINK = 18
+RTM_GETADDR = 22
 RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
 AF_BRIDGE = 7
 NUD_PERMANENT = 0x80
@@ -34,6 +35,8 @@ NTF_SELF, NTF_MASTER, NTF_PROXY, NTF_EXT_LEARNED = 0x02, 0x04, 0x08, 0x10
 NTF_FOREIGN = NTF_MASTER | NTF_PROXY | NTF_EXT_LEARNED
 NDA_DST, NDA_LLADDR, NDA_PORT, NDA_VNI, NDA_IFINDEX = 1, 2, 6, 7, 8
 IFLA_IFNAME, IFLA_LINKINFO, IFLA_EXT_MASK = 3, 18, 29
+IFA_ADDRESS, IFA_FLAGS = 1, 8
+IFA_F_TENTATIVE = 0x40
 IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
 IFLA_VXLAN_ID, IFLA_VXLAN_GROUP, IFLA_VXLAN_PORT, IFLA_VXLAN_GROUP6 = 1, 2, 15, 16
 RTEXT_FILTER_SKIP_STATS = 8
@@ -148,6 +151,16 @@ def read_fdb(kernel: Socket, link: Link) -> dict[FdbEntry, None]:
         )
         if entry[1:] != own:
             found[entry] = None
+    return found
+
+
+def read_tentative(kernel: Socket) -> set[str]:
+    """The IPv6 addresses that duplicate address detection has not finished with."""
+    found = set()
+    for message in kernel.dump(RTM_GETADDR, struct.pack("=BxxxI", socket.AF_INET6, 0)):
+        attribute = attributes(message, 24)
+        if struct.unpack("=I", attribute[IFA_FLAGS])[0] & IFA_F_TENTATIVE:
+            found.add(_address(attribute[IFA_ADDRESS]))
     return found
 
 
