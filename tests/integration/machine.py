@@ -50,9 +50,23 @@ def _files(root: str) -> dict[str, str]:
     return found
 
 
+def mounts() -> list[str]:
+    """What is mounted, without the numbers that the kernel counts up, and without what is mounted over."""
+    found = []
+    for line in pathlib.Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
+        number, _parent, _device, *rest = line.split()
+        try:
+            path = os.open(rest[1], os.O_PATH)
+        except FileNotFoundError:
+            continue
+        if f"mnt_id:\t{number}\n" in pathlib.Path(f"/proc/self/fdinfo/{path}").read_text(encoding="utf-8"):
+            found.append(" ".join(rest))
+        os.close(path)
+    return found
+
+
 def snapshot() -> dict[str, object]:
     """Links, addresses, routes, named namespaces, mounts, sysctls, nftables, /etc, /run, host name."""
-    mounts = pathlib.Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
     return {
         "links": re.sub(r"\bqlen \d+", "", _command("ip", "-details", "link", "show")),
         "addresses": _command("ip", "-oneline", "address", "show"),
@@ -60,7 +74,7 @@ def snapshot() -> dict[str, object]:
         + _command("ip", "-6", "route", "show", "table", "all"),
         "rules": _command("ip", "rule", "show"),
         "namespaces": _command("ip", "netns", "list"),
-        "mounts": [" ".join(line.split()[3:]) for line in mounts],
+        "mounts": mounts(),
         "sysctls": _sysctls(),
         "nftables": _command("nft", "list", "ruleset"),
         "etc": _files("/etc"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -68,6 +69,16 @@ def pings(node: str, address: str, name: str = "weft") -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+def living_in(hosts: set[str]) -> list[str]:
+    """The processes in any of these UTS namespaces."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/ns/uts"):
+        with contextlib.suppress(OSError):  # has ended, or is not ours to look at
+            if os.readlink(path) in hosts:
+                found.append(path.parts[2])
+    return found
+
+
 @contextlib.contextmanager
 def named(*nodes: str) -> Iterator[list[str]]:
     """Names in this process's own /run/netns for nodes' namespaces, for kernel.Monitor."""
@@ -94,6 +105,17 @@ def test_the_articles_three_machines(play: Lab) -> None:
     assert pings("network-1", "192.168.1.213") and pings("network-2", "192.168.2.216")
     assert not pings("network-1", "192.168.2.142"), "the other network needs the routes that site makes"
     assert in_node("router", "cat", "/proc/sys/net/ipv4/ip_forward") == "0\n"
+
+
+def test_the_whole_scenario_leaves_no_trace(play: Lab) -> None:
+    """What site starts in the lab, the pods' servers among it, goes with the lab."""
+    play()
+    cli.succeed(play.home, "ansible-playbook", "-i", INVENTORY, "weft.fabric.site")
+    nodes = [path for path in pathlib.Path("/run/weft/weft").iterdir() if path.is_dir()]
+    hosts = {f"uts:[{(node / 'uts').stat().st_ino}]" for node in nodes}
+    assert living_in(hosts), "the pods' servers run in the nodes"
+    assert play("-e", "lab_state=absent")["changed"] == 1
+    assert not living_in(hosts)
 
 
 def test_a_second_run_asks_the_kernel_for_nothing(play: Lab) -> None:

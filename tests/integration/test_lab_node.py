@@ -19,14 +19,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils import lab
-from ansible_collections.weft.fabric.tests.integration import cli
+from ansible_collections.weft.fabric.tests.integration import cli, machine
 
 LAB = pathlib.Path("/run/weft/testlab")
-
-
-def mounts() -> list[str]:
-    """Where something is mounted, without the numbers that the kernel counts up."""
-    return [" ".join(line.split()[4:]) for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()]
 
 
 def in_node(node: str, *command: str, name: str = "testlab") -> str:
@@ -40,7 +35,7 @@ def namespaces(node: str) -> dict[str, int]:
 @pytest.fixture
 def make(run_module: Any) -> Iterator[Any]:
     """The module on the lab ``testlab``, which is gone afterwards, as all of it is before."""
-    before = mounts()
+    before = machine.mounts()
 
     def make_lab(*nodes: str, **more: Any) -> Any:
         result = run_module("lab_node", **{"lab": "testlab", "nodes": list(nodes), **more})
@@ -50,12 +45,12 @@ def make(run_module: Any) -> Iterator[Any]:
     yield make_lab
     gone = run_module("lab_node", lab="testlab", state="absent")
     assert gone.rc == 0, gone
-    assert mounts() == before
+    assert machine.mounts() == before
     assert not pathlib.Path("/run/weft").exists()
 
 
 def test_a_node_has_its_own_view(make: Any) -> None:
-    machine = os.uname().nodename
+    name = os.uname().nodename
     assert make("network-1", "router")["changed"]
     assert in_node("network-1", "uname", "-n") == "network-1"
     assert in_node("network-1", "ls", "/sys/class/net") == "lo"
@@ -69,7 +64,7 @@ def test_a_node_has_its_own_view(make: Any) -> None:
     assert in_node("router", "cat", "/proc/sys/net/ipv4/ip_forward") == "0"
     assert not pathlib.Path("/etc/weft-test").exists()
     assert not pathlib.Path("/run/netns/pod1").exists()
-    assert os.uname().nodename == machine
+    assert os.uname().nodename == name
 
 
 def test_etc_is_a_faithful_copy(make: Any) -> None:
