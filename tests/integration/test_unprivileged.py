@@ -39,6 +39,7 @@ chown asked: /run/asked/password
 cat > /run/inventory.yml
 """
 
+LAB_INVENTORY = str(pathlib.Path(__file__).parents[2] / "inventories" / "lab.yml")
 INVENTORY = f"""
 all:
   hosts: {{network-1: }}
@@ -57,11 +58,18 @@ def _machine(run_module: Any) -> Iterator[None]:
         run_module("lab_node", lab="testuser", state="absent")
 
 
-def ansible(user: str, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run ansible as one of the users, who may besides read what is root's: the interpreter may be in root's home."""
+def command(user: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run one of Ansible's commands as one of the users.
+
+    They may besides read what is root's: the interpreter may be in root's home.
+    """
     become = ["setpriv", f"--reuid={USERS[user]}", f"--regid={USERS[user]}", "--clear-groups",
               "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]  # fmt: skip
-    return cli.run(pathlib.Path(f"/run/{user}"), "ansible", *words, before=[*MACHINE, *become])
+    return cli.run(pathlib.Path(f"/run/{user}"), *words, before=[*MACHINE, *become])
+
+
+def ansible(user: str, *words: str) -> subprocess.CompletedProcess[str]:
+    return command(user, "ansible", *words)
 
 
 def make(user: str, *more: str) -> subprocess.CompletedProcess[str]:
@@ -81,6 +89,16 @@ def test_a_user_with_sudo(user: str) -> None:
     inside = ansible(user, "-i", "/run/inventory.yml", "network-1", "-m", "ansible.builtin.raw", "-a",
                      "id -un; uname -n", *more)  # fmt: skip
     assert ">>\nroot\nnetwork-1\n" in inside.stdout, inside
+
+
+@pytest.mark.parametrize("user", ["free", "asked"])
+def test_the_playbook(user: str) -> None:
+    more = ["--become-password-file", "/run/asked/password"] if user == "asked" else []
+    for state in ("present", "absent"):
+        done = command(
+            user, "ansible-playbook", "-i", LAB_INVENTORY, "weft.fabric.lab", "-e", f"lab_state={state}", *more
+        )
+        assert done.returncode == 0, done
 
 
 def test_sudo_that_does_not_ask_needs_no_word() -> None:
