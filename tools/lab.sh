@@ -12,7 +12,8 @@ if [ "$(id -u)" != 0 ]; then
         echo "the lab makes network namespaces, which needs root: run this as root, or install sudo" >&2
         exit 1
     fi
-    sudo -n true 2>/dev/null || become=--ask-become-pass
+    become=--become
+    sudo -n true 2>/dev/null || become="--become --ask-become-pass"
 fi
 
 case $1 in
