@@ -28,8 +28,8 @@ from ansible_collections.weft.fabric.tests.integration import kernel
 DOCUMENT = CHECKOUT / "docs" / "benchmarks.md"
 COLUMNS = ("weft.fabric", "seconds", "measured against", "seconds", "times faster", "goal")
 METHOD = """\
-Each figure is the median of runs that alternate (ours, theirs, ours, ...) on one machine: {engine} of each with entries,
-{module} with the module and {fabric} with the fabric, each in network namespaces of its own. The ratios are what counts.
+Each figure is the median of runs that alternate (ours, theirs, ours, ...) on one machine: {engine} of each with tables,
+{module} with the module and {fabric} with site.yml, each in network namespaces of its own. What counts is the ratio.
 
 - *engine*: `model.parse` and `reconcile.reconcile`, in a process that has imported them and read the document. The
   figures of iproute2 are whole processes, and its batches have the same entries in the same order.

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reconcile one document in the namespace that this process runs in.
 
-The argument is a JSON file with topology's ``namespaces``. Prints, as JSON, the seconds that the engine took, whether it
-changed anything, and how many netlink messages of each kind it sent, as their headers say.
+The argument is a JSON file with topology's ``namespaces``. Prints, as JSON, the seconds that the engine took, whether
+it changed anything, and how many netlink messages of each kind it sent, as their headers say.
 """
 
 from __future__ import annotations

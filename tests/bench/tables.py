@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import pathlib
 import sys
+from typing import Any
 
 from ansible_collections.weft.fabric.tests.bench.measure import (
     HERE,
@@ -54,7 +55,7 @@ class Table:
             "second process": second_process,
         }
 
-    def _engine(self, changes: bool) -> tuple[float, dict]:
+    def _engine(self, changes: bool) -> tuple[float, dict[str, Any]]:
         seconds, output = command(sys.executable, str(HERE / "engine.py"), str(self._document))
         result = json.loads(output)
         require(result["changed"] == changes, f"{self._document.name}: changed is {result['changed']}")
