@@ -17,6 +17,9 @@ Pods = Mapping[str, Sequence[Mapping[str, Any]]]
 COLUMNS = ("from", "to", "rtt ms", "ttl", "pmtu", "http", "source seen", "result")
 _RIGHT = ("rtt ms", "ttl", "pmtu", "http")
 
+_ANYWHERE = ("underlay", "forwarding", "HTTP")
+"""Layers whose cause may be on a host that was not looked at."""
+
 
 class Target(NamedTuple):
     """One thing to reach.
@@ -88,18 +91,27 @@ def report(
     :param results: by host, what weft.fabric.reachability returned for its probes().
     :param mtus: by host, the overlay's MTU on it in bytes.
     :param states: by host, ``namespaces`` as weft.fabric.topology_info returned them; a host may be missing.
-    :returns: ``lines`` of the table, and ``failures``, each a line that names the pair, the layer and the cause.
+    :returns: ``lines`` of the table, and ``failures``, each a line that names the pair, the layer and the cause. A pair
+        whose other end is on a host without results, and that nothing on this side keeps from working, is unproved.
     """
     evidence = Evidence(results, plan, pods, mtus, states)
     rows = [COLUMNS]
     failures = []
+    unproved = 0
     for host, target, result in evidence.pairs:
         layer, cause = evidence.judge(host, target, result)
-        rows.append(_row(host, target, result, layer))
-        if layer:
+        verdict = "ok"
+        if layer in _ANYWHERE and target.host not in results:
+            unproved += 1
+            verdict = f"unproved: {layer}"
+        elif layer:
             failures.append(f"{_source(host, target)} -> {target.name} {target.address}: {layer}: {cause}")
-    probed = len(rows) - 1
-    summary = f"{probed - len(failures)} of {probed} pairs hold, {len(failures)} fail"
+            verdict = f"FAILED: {layer}"
+        rows.append(_row(host, target, result, verdict))
+    hold = len(evidence.pairs) - len(failures) - unproved
+    summary = f"{hold} of {len(evidence.pairs)} pairs hold, {len(failures)} fail"
+    if unproved:
+        summary += f", {unproved} unproved: the other end is on a host that is not in this run"
     return {"lines": [*_table(rows), summary], "failures": failures}
 
 
@@ -246,7 +258,7 @@ def _find(state: Mapping[str, Any], section: str, **wanted: Any) -> Mapping[str,
     return next((entry for entry in state.get(section, ()) if wanted.items() <= dict(entry).items()), None)
 
 
-def _row(host: str, target: Target, result: Mapping[str, Any], layer: str) -> tuple[str, ...]:
+def _row(host: str, target: Target, result: Mapping[str, Any], verdict: str) -> tuple[str, ...]:
     http = result["http"] or {}
     loss = f", {result['loss']:g} % lost" if result["loss"] and result["received"] else ""
     cells = (
@@ -257,7 +269,7 @@ def _row(host: str, target: Target, result: Mapping[str, Any], layer: str) -> tu
         result["pmtu"],
         http.get("status"),
         http.get("source"),
-        (f"FAILED: {layer}" if layer else "ok") + loss,
+        verdict + loss,
     )
     return tuple("-" if cell is None else str(cell) for cell in cells)
 

@@ -150,6 +150,28 @@ def test_one_host_alone():
     assert shown["lines"][-1] == "7 of 7 pairs hold, 0 fail"
 
 
+def test_the_other_end_is_not_in_the_run():
+    measured = {"network-1": results()["network-1"]}
+    for name in ("network-2 underlay", "network-2 VTEP", "network-2/pod2"):
+        fail(measured, "network-1", name)
+    fail(measured, "network-1", "network-2/pod2", "pod1", reachable=False, error="http: connection refused", http=None)
+    mtus, states = {"network-1": 1450}, {"network-1": copy.deepcopy(STATES["network-1"])}
+    shown = report(measured, PLAN, PODS, mtus, states)
+    assert shown["failures"] == []
+    assert shown["lines"][1].endswith("unproved: underlay")
+    assert shown["lines"][-1].startswith("3 of 7 pairs hold, 0 fail, 4 unproved: ")
+
+    fail(
+        measured,
+        "network-1",
+        "network-2 underlay",
+        **result({"name": "network-2 underlay", "address": "192.168.2.142"}),
+    )
+    states["network-1"][""]["fdb"] = []
+    layers = [line.split(": ")[1] for line in report(measured, PLAN, PODS, mtus, states)["failures"]]
+    assert layers == ["FDB", "FDB"], "what this side lacks is not put down to the other"
+
+
 def only_failure(measured, states=STATES, mtus=MTUS):
     shown = report(measured, PLAN, PODS, mtus, states)
     assert len(shown["failures"]) == 1, shown["failures"]
