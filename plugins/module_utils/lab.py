@@ -26,6 +26,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from typing import IO, cast
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
 
@@ -33,7 +34,7 @@ SWITCHES = "switches"
 
 _LABS = "/run/weft"
 _KINDS = ("mnt", "uts", "net")
-_COMMANDS = ("cp", "ip", "mount", "nsenter", "taskset", "umount", "unshare")
+_COMMANDS = ("cp", "ip", "mount", "nsenter", "pivot_root", "taskset", "umount", "unshare")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # becomes a host name (at most 64 octets, uname(2)) and a path
 _GRACE = 5.0  # seconds that processes have after SIGTERM, and the kernel has after SIGKILL
 
@@ -239,9 +240,8 @@ def _new_namespaces(node: str, cpu: int) -> Iterator[int]:
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdout is not None and process.stderr is not None
-        if process.stdout.readline() != "ready\n":
-            raise FabricError(f"cannot make lab node {node}: {one_line(process.stderr.read())}")
+        if cast("IO[str]", process.stdout).readline() != "ready\n":
+            raise FabricError(f"cannot make lab node {node}: {one_line(process.communicate()[1])}")
         yield process.pid
 
 

@@ -21,6 +21,9 @@ description:
     bridges, and its C(/run/netns) names the network namespaces of all other nodes, so that M(weft.fabric.topology)
     run there can lay cables to them.
   - Nodes need no process to stay. They are held by mounts below C(/run/weft/LAB).
+extends_documentation_fragment:
+  - weft.fabric.attributes
+  - weft.fabric.attributes.action_group
 requirements:
   - Linux 5.3 or newer
   - util-linux, iproute2
@@ -44,13 +47,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-attributes:
-  check_mode:
-    support: full
-    description: Nothing is changed in check mode.
-  diff_mode:
-    support: full
-    description: The names of the nodes before and after.
 """
 
 EXAMPLES = r"""
