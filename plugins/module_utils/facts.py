@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import BOND_OPTION_MODES, KINDS
 from ansible_collections.weft.fabric.plugins.module_utils.model import (
     MAIN,
     ROUTE_PROTOCOL,
@@ -123,7 +123,14 @@ def link_data(link: Link) -> dict[str, Any]:
     if link.kind in KINDS:
         data["kind"] = link.kind
     wanted = ("admin_state", "mtu", "mac_address", "controller", *KINDS.get(link.kind, {}))
-    data.update({key: link.attributes[key] for key in wanted if link.attributes.get(key) not in (None, "")})
+    mode = link.attributes.get("mode")
+    data.update(
+        {
+            key: link.attributes[key]
+            for key in wanted
+            if link.attributes.get(key) not in (None, "") and mode in BOND_OPTION_MODES.get(key, (mode,))
+        }
+    )
     if link.peer:
         data["peer"] = {"name": link.peer[1], "netns": link.peer[0]}
     return data

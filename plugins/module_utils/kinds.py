@@ -88,6 +88,12 @@ BOND_MODES = {
         ("balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb")
     )
 }
+# Options that a bond has in these modes only; the kernel reports some of them in all (bond_options.c: unsuppmodes).
+BOND_OPTION_MODES = {
+    "primary": ("active-backup", "balance-tlb", "balance-alb"),
+    "lacp_rate": ("802.3ad",),
+    "ad_select": ("802.3ad",),
+}
 HASH_POLICIES = {
     name: number
     for number, name in enumerate(("layer2", "layer3+4", "layer2+3", "encap2+3", "encap3+4", "vlan+srcmac"))

@@ -14,7 +14,14 @@ from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import CONTROLLERS, DEFAULTS, KINDS, PARENTS, REQUIRED
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
+    BOND_OPTION_MODES,
+    CONTROLLERS,
+    DEFAULTS,
+    KINDS,
+    PARENTS,
+    REQUIRED,
+)
 
 # rtnetlink's mark of who installed a route (rtm_protocol). Ours is one that nobody has registered in iproute2's
 # rt_protos, so that purging never touches a route of a routing daemon, of DHCP or of an administrator.
@@ -330,11 +337,7 @@ def _check_bond(wanted: Mapping[str, Any], where: str) -> None:
                 # bond_main.c rounds it down to a multiple, so it would never be what was asked for
                 raise InvalidParameter(f"{where}{name}", wanted[name], "give miimon too, and a multiple of it")
     mode = wanted.get("mode")
-    for name, modes in (
-        ("primary", ("active-backup", "balance-tlb", "balance-alb")),
-        ("lacp_rate", ("802.3ad",)),
-        ("ad_select", ("802.3ad",)),
-    ):
+    for name, modes in BOND_OPTION_MODES.items():
         if name in wanted and mode not in (None, *modes):
             raise InvalidParameter(
                 f"{where}{name}", wanted[name], f"mode {mode} has none: it is for {', '.join(modes)}"
@@ -368,6 +371,7 @@ def _add_peer(document: Document, netns: str, link: Link, item: Mapping[str, Any
     peer.recreate = link.recreate
     peer.peer, link.peer = (netns, link.name), (other, peer.name)
     merge(document, other, peer)
+    merge(document, netns, link)  # again, because the document may have spoken of it before: as a port, or from there
     _addresses(document.at(other), peer, item, here)
     if link.name in document.at(netns).purge_addresses or (document.purge and "addresses" in item):
         document.at(other).purge_addresses.add(peer.name)
@@ -393,7 +397,8 @@ def merge(document: Document, netns: str, link: Link) -> None:
         if known.attributes.get(name, value) != value:
             remedy = f"{link.name}{place} is listed twice, with {name} {known.attributes[name]} too: keep one"
             raise InvalidParameter(f"{link.where}{name}", value, remedy)
-    known.kind = known.kind or link.kind
+    if link.kind and not known.kind:
+        known.kind, known.where = link.kind, link.where
     known.peer = known.peer or link.peer
     known.recreate = known.recreate or link.recreate
     known.attributes.update(link.attributes)

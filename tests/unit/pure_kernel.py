@@ -1,0 +1,260 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A kernel of a hundred lines: what plan.Operation objects do to observed state, and what Linux refuses or takes along.
+
+It knows the rules of kinds that the machine's own kernel may lack (bond, vlan), and it refuses what Linux refuses, so
+that a plan in the wrong order fails. Written from the kernel's sources, not from plan.py.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import itertools
+from typing import Any
+
+from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.model import (
+    ROUTE_PROTOCOL,
+    Address,
+    AddressState,
+    Document,
+    FdbEntry,
+    Link,
+    Namespace,
+    Neighbour,
+    Observed,
+    Route,
+)
+from ansible_collections.weft.fabric.plugins.module_utils.plan import Operation, Plan, plan
+
+# What a link has where nobody asked, by kind (the drivers' setup functions).
+UNASKED: dict[str, dict[str, Any]] = {
+    "bridge": {"stp": False, "forward_delay": 15, "ageing_time": 300, "vlan_filtering": False, "mcast_snooping": True},
+    "bond": {"mode": "balance-rr", "miimon": 0, "updelay": 0, "downdelay": 0, "lacp_rate": "slow", "min_links": 0},
+    "vxlan": {"local": None, "dev": None, "remote": None, "group": None, "ttl": 0, "tos": 0, "df": "unset"},
+}
+NEEDS_DOWN = ("mode", "lacp_rate", "ad_select")  # bond_options.c: BOND_OPTFLAG_IFDOWN
+PARENT = {"vlan": "parent", "vxlan": "dev"}
+
+
+class Refused(Exception):
+    """Linux would have answered with an error."""
+
+
+def demand(condition: Any, why: str) -> None:
+    if not condition:
+        raise Refused(why)
+
+
+class PureKernel:
+    """``state`` is what observe.py would read."""
+
+    def __init__(self) -> None:
+        self._indexes = itertools.count(1)
+        self.state: dict[str, Observed] = {}
+        self.state[""] = self._new_namespace()
+
+    def _new_namespace(self) -> Observed:
+        loopback = {"admin_state": "down", "mtu": 65536, "mac_address": values.ZERO_MAC, "controller": ""}
+        return Observed(links={"lo": Link("lo", "", loopback, index=next(self._indexes))})
+
+    def observe(self, document: Document) -> dict[str, Observed]:
+        """A copy of what there is in the document's namespaces; a veth's end outside of them is unknown."""
+        found = {}
+        for netns in document.namespaces:
+            state = self.state.get(netns, Observed("absent"))
+            links = {
+                name: dataclasses.replace(link, attributes=dict(link.attributes)) for name, link in state.links.items()
+            }
+            for link in links.values():
+                if link.peer and link.peer[0] not in document.namespaces:
+                    link.peer = None
+            found[netns] = dataclasses.replace(
+                state,
+                links=links,
+                addresses=dict(state.addresses),
+                routes=dict(state.routes),
+                neighbours=dict(state.neighbours),
+                fdb=dict(state.fdb),
+            )
+        return found
+
+    def run(self, document: Document, rounds: int = 4) -> list[Plan]:
+        """Plan and apply until there is nothing left to do, as reconcile.py does; the plans that did something."""
+        plans: list[Plan] = []
+        while True:
+            todo = plan(document, self.observe(document))
+            if not todo.operations:
+                return plans
+            assert len(plans) < rounds, f"never comes to rest: {todo.diff()}"
+            plans.append(todo)
+            for operation in todo.operations:
+                self.apply(operation)
+
+    # -- operations --------------------------------------------------------------------------------
+
+    def apply(self, operation: Operation) -> None:
+        """Carry out one operation.
+
+        :raises Refused: Linux would not.
+        """
+        item = operation.after or operation.before
+        if isinstance(item, Namespace):
+            self._namespace(operation.verb, item.name)
+            return
+        demand(operation.netns in self.state, f"no namespace {operation.netns}")
+        if isinstance(item, Link):
+            getattr(self, f"_{operation.verb}_link")(operation)
+        else:
+            state = self.state[operation.netns]
+            gone = operation.verb == "delete"
+            demand(item.dev is None or item.dev in state.links, f"no device for {item}")
+            {Address: self._address, Route: self._route, Neighbour: self._neighbour, FdbEntry: self._fdb}[type(item)](
+                state, item, gone
+            )
+
+    def _namespace(self, verb: str, name: str) -> None:
+        if verb == "create":
+            demand(name not in self.state, "EEXIST")
+            self.state[name] = self._new_namespace()
+        else:
+            for link in list(self.state[name].links):
+                self._drop(name, link)
+            del self.state[name]
+
+    def _create_link(self, operation: Operation) -> None:
+        ends = [(operation.netns, operation.after)]
+        if operation.peer is not None:
+            ends.append((operation.after.peer[0], operation.peer))
+        for place, end in ends:
+            demand(place in self.state and end.name not in self.state[place].links, f"EEXIST {end.name}")
+            parent = end.attributes.get(PARENT.get(end.kind, ""))
+            demand(parent is None or parent in self.state[place].links, f"no parent {parent}")
+            attributes = {"mtu": 1500, "mac_address": f"02:ff:00:00:{next(self._indexes) >> 8:02x}:01"}
+            attributes.update(UNASKED.get(end.kind, {}), **end.attributes, admin_state="down", controller="")
+            self.state[place].links[end.name] = Link(end.name, end.kind, attributes, index=next(self._indexes))
+        if operation.peer is not None:
+            (near, first), (far, second) = ends
+            self.state[near].links[first.name].peer = (far, second.name)
+            self.state[far].links[second.name].peer = (near, first.name)
+
+    def _set_link(self, operation: Operation) -> None:
+        state, name = self.state[operation.netns], operation.after.name
+        demand(name in state.links, f"ENODEV {name}")
+        link = state.links[name]
+        for key, value in operation.after.attributes.items():
+            if link.kind == "bond":
+                ports = [port for port in state.links.values() if port.attributes["controller"] == name]
+                demand(key not in NEEDS_DOWN or link.attributes["admin_state"] == "down", f"{key}: bond is up")
+                demand(key != "mode" or not ports, "mode: bond has ports")
+            if key == "controller" and value:
+                self._check_controller(state, link, value)
+            if key == "admin_state" and value == "down":
+                self._down(state, link)
+            if key == "mac_address":  # net/core/neighbour.c: neigh_changeaddr
+                state.neighbours = {at: entry for at, entry in state.neighbours.items() if entry.dev != name}
+            link.attributes[key] = value
+
+    @staticmethod
+    def _check_controller(state: Observed, link: Link, controller: str) -> None:
+        target = state.links.get(controller)
+        demand(target is not None and target.kind in ("bridge", "bond"), f"{controller} takes no ports")
+        assert target is not None
+        demand(not link.kind == target.kind == "bridge", "ELOOP: a bridge in a bridge")
+        if target.kind == "bond":
+            demand(link.attributes["admin_state"] == "down", f"{link.name} is up and cannot be enslaved to a bond")
+
+    @staticmethod
+    def _down(state: Observed, link: Link) -> None:
+        """What a link loses when it goes down (fib_frontend.c, addrconf.c, neighbour.c)."""
+        state.routes = {key: item for key, item in state.routes.items() if item[0].dev != link.name}
+        state.neighbours = {key: item for key, item in state.neighbours.items() if item.dev != link.name}
+        state.addresses = {
+            item: known for item, known in state.addresses.items() if item.dev != link.name or ":" not in item.address
+        }
+
+    def _move_link(self, operation: Operation) -> None:
+        source, name = self.state[operation.netns], operation.before.name
+        end = source.links[name]
+        near, place = operation.after.peer, operation.peer.peer[0]
+        demand(operation.after.name not in self.state[place].links, "EEXIST")
+        end.peer = None
+        owner = self.state[near[0]].links[near[1]]
+        owner.peer = None
+        self._drop(operation.netns, name)
+        attributes = {**end.attributes, "admin_state": "down", "controller": ""}
+        moved = Link(operation.after.name, "veth", attributes, near, index=next(self._indexes))
+        self.state[place].links[moved.name] = moved
+        owner.peer = (place, moved.name)
+
+    def _delete_link(self, operation: Operation) -> None:
+        demand(operation.before.name in self.state[operation.netns].links, "ENODEV")
+        self._drop(operation.netns, operation.before.name)
+
+    def _drop(self, netns: str, name: str) -> None:
+        state = self.state.get(netns)
+        link = state.links.pop(name, None) if state else None
+        if state is None or link is None:
+            return
+        self._down(state, link)
+        state.addresses = {item: known for item, known in state.addresses.items() if item.dev != name}
+        state.fdb = {entry: None for entry in state.fdb if entry.dev != name}
+        for other in list(state.links.values()):
+            if other.attributes["controller"] == name:
+                other.attributes["controller"] = ""
+            if other.kind in PARENT and other.attributes.get(PARENT[other.kind]) == name:
+                self._drop(netns, other.name)
+        if link.peer:
+            self._drop(*link.peer)
+
+    # -- addresses, routes, entries ----------------------------------------------------------------
+
+    @staticmethod
+    def _subnet(address: Address) -> tuple[str, Any]:
+        return address.dev, ipaddress.ip_interface(address.address).network
+
+    def _address(self, state: Observed, item: Address, gone: bool) -> None:
+        six = ":" in item.address
+        if not gone:
+            head = item.address.partition("/")[0]
+            clash = [
+                other for other in state.addresses if other.dev == item.dev and other.address.partition("/")[0] == head
+            ]
+            demand(not six or clash in ([], [item]), f"{item}: IPv6 has it as {clash}")
+            secondary = not six and any(self._subnet(other) == self._subnet(item) for other in state.addresses)
+            state.addresses.setdefault(item, AddressState(secondary=secondary))
+            return
+        known = state.addresses.pop(item, None)
+        if known and not six and not known.secondary:  # devinet.c: __inet_del_ifa, promote_secondaries = 0
+            subnet = self._subnet(item)
+            state.addresses = {other: it for other, it in state.addresses.items() if self._subnet(other) != subnet}
+        left = {address.address.partition("/")[0] for address in state.addresses}
+        state.routes = {key: it for key, it in state.routes.items() if it[0].src is None or it[0].src in left}
+
+    @staticmethod
+    def _route(state: Observed, item: Route, gone: bool) -> None:
+        if gone:
+            state.routes.pop(item.key, None)
+            return
+        demand(item.dev is None or state.links[item.dev].attributes["admin_state"] == "up", f"ENETDOWN {item}")
+        held = [address.address.partition("/")[0] for address in state.addresses]
+        demand(item.src is None or item.src in held, f"EINVAL: nobody has {item.src}")
+        state.routes[item.key] = (item._replace(onlink=bool(item.onlink)), ROUTE_PROTOCOL)
+
+    @staticmethod
+    def _neighbour(state: Observed, item: Neighbour, gone: bool) -> None:
+        if gone:
+            state.neighbours.pop((item.dev, item.dst), None)
+        else:
+            state.neighbours[item.dev, item.dst] = item
+
+    @staticmethod
+    def _fdb(state: Observed, item: FdbEntry, gone: bool) -> None:
+        if gone:
+            state.fdb.pop(item, None)
+            return
+        if item.lladdr != values.ZERO_MAC:
+            state.fdb = {entry: None for entry in state.fdb if entry[:2] != item[:2]}
+        state.fdb[item] = None

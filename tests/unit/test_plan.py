@@ -1,0 +1,438 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plans: properties that hold for every document, and the kernel's rules of order one by one."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.weft.fabric.plugins.module_utils import facts
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.model import ROUTE_PROTOCOL, Document, Link, Route, parse
+from ansible_collections.weft.fabric.plugins.module_utils.plan import Plan, plan
+from ansible_collections.weft.fabric.tests.documents import documents
+from ansible_collections.weft.fabric.tests.unit.pure_kernel import PureKernel
+
+anything = documents(every_kind=True)
+
+
+def asked(route: Route, wanted: dict[Any, Route]) -> Route:
+    """A route without what the document does not speak of."""
+    said = wanted.get(route.key, route)
+    return Route._make(None if value is None else found for value, found in zip(said, route))
+
+
+def owned(kernel: PureKernel, document: Document) -> dict[str, Any]:
+    """What a document with purge decides: of the links that it names, all that it says, and their entries."""
+    found = {}
+    for netns, desired in document.namespaces.items():
+        state = kernel.state[netns]
+        found[netns] = {
+            "links": {
+                name: {key: state.links[name].attributes.get(key) for key in link.attributes}
+                for name, link in desired.links.items()
+            },
+            "addresses": {item for item in state.addresses if item.dev in desired.links},
+            "routes": {
+                asked(item, desired.routes) for item, _protocol in state.routes.values() if item.dev in desired.links
+            },
+            "neighbours": set(state.neighbours.values()),
+            "fdb": set(state.fdb),
+        }
+        if "vxlan0" not in desired.links:  # nothing of it was asked for
+            del found[netns]["neighbours"], found[netns]["fdb"]
+    return found
+
+
+def shuffled(content: Any, order: random.Random) -> Any:
+    """A document with the same meaning: every list and every mapping in another order, but a device's addresses."""
+    if isinstance(content, list):
+        items = [shuffled(item, order) for item in content]
+        return order.sample(items, len(items)) if any(isinstance(item, dict) for item in items) else items
+    if isinstance(content, dict):
+        return {key: shuffled(content[key], order) for key in order.sample(list(content), len(content))}
+    return content
+
+
+@given(anything)
+def test_after_a_run_there_is_nothing_to_do(namespaces: Any) -> None:
+    kernel, document = PureKernel(), parse(namespaces, purge=True)
+    kernel.run(document)
+    assert plan(document, kernel.observe(document)).operations == []
+
+
+@given(anything)
+def test_one_round_makes_everything(namespaces: Any) -> None:
+    assert len(PureKernel().run(parse(namespaces))) <= 1
+
+
+@settings(max_examples=300)
+@given(anything, anything)
+def test_by_way_of_another_is_the_same_as_from_nothing(first: Any, second: Any) -> None:
+    document = parse(second, purge=True)
+    detour, direct = PureKernel(), PureKernel()
+    detour.run(parse(first, purge=True))
+    detour.run(document)
+    direct.run(document)
+    assert owned(detour, document) == owned(direct, document)
+
+
+@given(anything, st.randoms(use_true_random=False))
+def test_the_order_of_the_input_does_not_matter(namespaces: Any, order: random.Random) -> None:
+    document, other = parse(namespaces), parse(shuffled(namespaces, order))
+    first, second = PureKernel(), PureKernel()
+    first.run(document)
+    second.run(other)
+    assert owned(first, document) == owned(second, document)
+
+
+@given(anything, anything)
+def test_check_mode_tells_what_is_then_done(first: Any, second: Any) -> None:
+    kernel, document = PureKernel(), parse(second, purge=True)
+    kernel.run(parse(first))
+    would = plan(document, kernel.observe(document), check=True)
+    did = plan(document, kernel.observe(document))
+    assert (would.operations, would.diff(), would.warnings) == (did.operations, did.diff(), did.warnings)
+
+
+@given(anything)
+def test_nothing_is_left_of_what_was_made(namespaces: Any) -> None:
+    kernel = PureKernel()
+    before = kernel.observe(parse({"": {}}))
+    kernel.run(parse(namespaces))
+    kernel.run(parse(namespaces, absent=True))
+    assert kernel.observe(parse({"": {}})) == before
+    assert list(kernel.state) == [""]
+
+
+@given(anything)
+def test_absent_twice(namespaces: Any) -> None:
+    kernel, document = PureKernel(), parse(namespaces, absent=True)
+    kernel.run(parse(namespaces))
+    assert kernel.run(document) or namespaces == {"": {}} or not any(namespaces[""].values())
+    assert plan(document, kernel.observe(document)).operations == []
+
+
+@given(anything)
+def test_what_is_read_can_be_declared(namespaces: Any) -> None:
+    kernel = PureKernel()
+    kernel.run(parse(namespaces))
+    read = {netns: facts.document(state) for netns, state in kernel.state.items()}
+    document = parse(read, purge=True)
+    assert plan(document, kernel.observe(document)).operations == []
+
+
+@given(anything)
+def test_the_diff_names_each_fact_once(namespaces: Any) -> None:
+    kernel, document = PureKernel(), parse(namespaces)
+    diff = plan(document, kernel.observe(document)).diff()
+    lines = diff["after"].splitlines()
+    assert len(lines) == len(set(lines))
+    assert diff["before"] == ""
+
+
+@given(anything)
+def test_entries_come_before_the_routes_that_use_them(namespaces: Any) -> None:
+    kernel, document = PureKernel(), parse(namespaces)
+    kinds = [
+        type(item.after).__name__ for item in plan(document, kernel.observe(document)).operations if not item.netns
+    ]
+    if "Route" in kinds:
+        first = kinds.index("Route")
+        assert not {"Link", "Address", "Neighbour", "FdbEntry"} & set(kinds[first:])
+
+
+# -- one rule at a time ----------------------------------------------------------------------------
+
+
+def steps(todo: Plan) -> list[str]:
+    """Operations in short: ``create veth0``, ``veth0 controller=br0 admin_state=up``."""
+    found = []
+    for operation in todo.operations:
+        item = operation.after or operation.before
+        if operation.verb == "set" and isinstance(item, Link):
+            found.append(" ".join([item.name, *(f"{key}={value}" for key, value in item.attributes.items())]))
+        else:
+            found.append(f"{operation.verb} {getattr(item, 'name', None) or '/'.join(map(str, item[:2]))}")
+    return found
+
+
+def host(*links: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"": {"links": list(links), **more}}
+
+
+def veth(name: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "kind": "veth", "peer": {"name": f"{name}p"}, **more}
+
+
+def bond(**more: Any) -> dict[str, Any]:
+    return {"name": "bond0", "kind": "bond", **more}
+
+
+def prepared(*namespaces: dict[str, Any]) -> PureKernel:
+    kernel = PureKernel()
+    for item in namespaces:
+        kernel.run(parse(item))
+    return kernel
+
+
+def planned(kernel: PureKernel, namespaces: dict[str, Any], **more: Any) -> Plan:
+    document = parse(namespaces, **more)
+    return plan(document, kernel.observe(document))
+
+
+def test_a_bonds_port_is_down_while_it_joins() -> None:
+    kernel = prepared(host(veth("eth0"), bond(mode="active-backup")))
+    todo = planned(kernel, host(bond(ports=["eth0"])))
+    assert steps(todo) == ["eth0 admin_state=down", "eth0 controller=bond0", "eth0 admin_state=up"]
+    assert todo.diff() == {"before": "link eth0 no controller\n", "after": "link eth0 controller bond0\n"}
+
+
+def test_a_new_bonds_ports_come_up_once() -> None:
+    todo = planned(PureKernel(), host(veth("eth0", controller="bond0"), bond(mode="802.3ad", lacp_rate="fast")))
+    assert steps(todo)[:3] == ["create eth0", "create bond0", "eth0 controller=bond0"]
+    assert sorted(steps(todo)[3:]) == ["bond0 admin_state=up", "eth0 admin_state=up", "eth0p admin_state=up"]
+
+
+def test_a_bonds_mode_changes_without_ports_and_down() -> None:
+    kernel = prepared(host(veth("eth0"), veth("eth1"), bond(mode="active-backup", ports=["eth0", "eth1"])))
+    todo = planned(kernel, host(bond(mode="802.3ad", ports=["eth0", "eth1"])))
+    assert steps(todo) == [
+        "bond0 admin_state=down",
+        "eth0 controller=",
+        "eth1 controller=",
+        "bond0 mode=802.3ad",
+        "eth0 admin_state=down",
+        "eth0 controller=bond0",
+        "eth0 admin_state=up",
+        "eth1 admin_state=down",
+        "eth1 controller=bond0",
+        "eth1 admin_state=up",
+        "bond0 admin_state=up",
+    ]
+    assert todo.diff() == {"before": "link bond0 mode active-backup\n", "after": "link bond0 mode 802.3ad\n"}
+    assert kernel.run(parse(host(bond(mode="802.3ad", ports=["eth0", "eth1"]))))
+
+
+@pytest.mark.parametrize(("option", "values"), [("lacp_rate", ("slow", "fast")), ("ad_select", ("stable", "count"))])
+def test_what_a_bond_changes_only_when_down(option: str, values: tuple[str, str]) -> None:
+    kernel = prepared(host(veth("eth0"), bond(mode="802.3ad", ports=["eth0"], **{option: values[0]})))
+    todo = planned(kernel, host(bond(**{option: values[1]})))
+    assert steps(todo) == ["bond0 admin_state=down", f"bond0 {option}={values[1]}", "bond0 admin_state=up"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("miimon", 50), ("min_links", 2), ("xmit_hash_policy", "layer3+4"), ("primary", "eth1")]
+)
+def test_what_a_bond_changes_while_up(option: str, value: Any) -> None:
+    ports = ["eth0", "eth1"]
+    kernel = prepared(host(veth("eth0"), veth("eth1"), bond(mode="active-backup", ports=ports, miimon=100)))
+    assert steps(planned(kernel, host(bond(**{option: value})))) == [f"bond0 {option}={value}"]
+
+
+def test_a_bond_that_was_down_stays_down() -> None:
+    kernel = prepared(host(bond(mode="active-backup", admin_state="down")))
+    todo = planned(kernel, host(bond(mode="802.3ad", admin_state="down")))
+    assert steps(todo) == ["bond0 mode=802.3ad"]
+
+
+def test_a_primary_is_there_before_its_bond() -> None:
+    todo = planned(PureKernel(), host(bond(mode="active-backup", primary="eth1", ports=["eth1"]), veth("eth1")))
+    assert steps(todo)[:3] == ["create eth1", "create bond0", "eth1 controller=bond0"]
+
+
+def test_delays_are_multiples_of_miimon() -> None:
+    for options in ({"updelay": 150}, {"updelay": 150, "miimon": 100}, {"downdelay": 1, "miimon": 2}):
+        with pytest.raises(InvalidParameter, match=r"delay: .*miimon"):
+            parse(host(bond(mode="802.3ad", **options)))
+
+
+def test_a_port_moves_from_a_bridge_to_a_bond() -> None:
+    kernel = prepared(host({"name": "br0", "kind": "bridge"}, veth("eth0", controller="br0"), bond(mode="802.3ad")))
+    todo = planned(kernel, host(veth("eth0", controller="bond0")))
+    assert steps(todo) == ["eth0 admin_state=down", "eth0 controller=bond0", "eth0 admin_state=up"]
+
+
+def vlan(name: str, parent: str, vlan_id: int, **more: Any) -> dict[str, Any]:
+    return {"name": name, "kind": "vlan", "parent": parent, "vlan_id": vlan_id, **more}
+
+
+def test_vlans_in_vlans_on_a_bond() -> None:
+    inner, outer = vlan("inner", "outer", 20), vlan("outer", "bond0", 10, protocol="802.1ad")
+    todo = planned(PureKernel(), host(inner, outer, bond(mode="802.3ad", ports=["eth0"]), veth("eth0")))
+    made = [step for step in steps(todo) if step.startswith("create")]
+    assert made == ["create bond0", "create outer", "create inner", "create eth0"]
+    kernel = prepared(host(inner, outer, bond(mode="802.3ad", ports=["eth0"]), veth("eth0")))
+    gone = planned(kernel, host(inner, outer, bond()), absent=True)
+    assert steps(gone) == ["delete inner", "delete outer", "delete bond0"]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"vlan_id": 11}, "vlan_id is 10, not 11"),
+        ({"protocol": "802.1ad"}, "protocol is 802.1q, not 802.1ad"),
+        ({"parent": "eth1"}, "parent is eth0, not eth1"),
+    ],
+)
+def test_a_vlan_is_made_again_only_when_allowed(change: dict[str, Any], told: str) -> None:
+    kernel = prepared(host(veth("eth0"), veth("eth1"), vlan("vlan10", "eth0", 10, addresses=["192.0.2.1/24"])))
+    wanted = {**vlan("vlan10", "eth0", 10, addresses=["192.0.2.1/24"]), **change}
+    with pytest.raises(FabricError, match=f"link vlan10: {told}; .*'recreate: true'"):
+        planned(kernel, host(wanted))
+    todo = planned(kernel, host({**wanted, "recreate": True}))
+    assert steps(todo) == ["delete vlan10", "create vlan10", "vlan10 admin_state=up", "create vlan10/192.0.2.1/24"]
+    assert "link vlan10 type vlan" in todo.diff()["before"]
+
+
+def test_a_parent_that_is_made_again_takes_its_vlan_along() -> None:
+    kernel = prepared(host(vlan("vlan10", "eth0", 10), {"name": "eth0", "kind": "bridge"}))
+    wanted = host(veth("eth0", recreate=True), vlan("vlan10", "eth0", 10))
+    assert steps(planned(kernel, wanted))[:3] == ["delete eth0", "create eth0", "create vlan10"]
+    kernel.run(parse(wanted))
+    assert kernel.state[""].links["vlan10"].attributes["parent"] == "eth0"
+
+
+def test_a_vlan_on_itself() -> None:
+    with pytest.raises(InvalidParameter, match=r"parent: 'a' is refused: a vlan cannot sit on itself"):
+        parse(host(vlan("a", "a", 1)))
+    loop = parse(host(vlan("a", "b", 1), vlan("b", "a", 2)))
+    with pytest.raises(InvalidParameter, match="it sits on itself, by way of others"):
+        plan(loop, PureKernel().observe(loop))
+
+
+def test_a_link_does_not_carry_what_it_sits_on() -> None:
+    vxlan = {"name": "vxlan0", "kind": "vxlan", "vni": 1, "dev": "br0", "controller": "br0"}
+    document = parse(host({"name": "br0", "kind": "bridge"}, vxlan))
+    with pytest.raises(InvalidParameter, match="controller: 'br0' is refused: vxlan0 sits on it"):
+        plan(document, PureKernel().observe(document))
+
+
+def test_the_mtu_of_what_is_below() -> None:
+    for link, most in (
+        (vlan("up", "eth0", 1), 1500),
+        ({"name": "up", "kind": "vxlan", "vni": 1, "dev": "eth0"}, 1450),
+        ({"name": "up", "kind": "vxlan", "vni": 1, "dev": "eth0", "local": "2001:db8::1"}, 1430),
+    ):
+        kernel = prepared(host(veth("eth0", mtu=1500)))
+        assert planned(kernel, host({**link, "mtu": most})).operations
+        with pytest.raises(InvalidParameter, match=rf"mtu: {most + 1} is refused: .*at most {most}$"):
+            planned(kernel, host({**link, "mtu": most + 1}))
+
+
+def test_two_vxlans_of_one_number() -> None:
+    one = {"name": "one", "kind": "vxlan", "vni": 5}
+    kernel = prepared(host(one))
+    with pytest.raises(InvalidParameter, match="vni: 5 is refused: one has this VNI on port 4789 already"):
+        planned(kernel, host({**one, "name": "two"}))
+    assert planned(kernel, host({**one, "name": "two", "port": 8472})).operations
+    assert planned(kernel, host({**one, "name": "two", "local": "2001:db8::1"})).operations
+
+
+# -- purging, and what is not ours ------------------------------------------------------------------
+
+
+def test_routes_of_others_stay() -> None:
+    wanted = host(veth("eth0", addresses=["10.0.0.1/24"]), routes=[{"dst": "10.1.0.0/16", "dev": "eth0"}])
+    kernel = prepared(wanted)
+    ours, protocol = next(iter(kernel.state[""].routes.values()))
+    assert protocol == ROUTE_PROTOCOL
+    for number, foreign in enumerate((2, 3, 4, 16)):  # kernel, boot, static, dhcp
+        route = ours._replace(dst=f"10.{number + 10}.0.0/16")
+        kernel.state[""].routes[route.key] = (route, foreign)
+    todo = planned(kernel, host(veth("eth0", addresses=["10.0.0.1/24"])), purge=True)
+    assert steps(todo) == ["delete 10.1.0.0/16/254"]
+
+
+def test_secondary_addresses_outlive_their_first() -> None:
+    wanted = host(veth("eth0", addresses=["10.0.0.1/24", "10.0.0.2/24", "10.0.0.3/24", "10.5.0.1/24"]))
+    kernel = prepared(wanted)
+    document = parse(host(veth("eth0", addresses=["10.0.0.3/24"])), purge=True)
+    assert len(kernel.run(document)) == 1
+    assert [item.address for item in kernel.state[""].addresses] == ["10.0.0.3/24"]
+
+
+def test_an_ipv6_address_gets_another_prefix_length() -> None:
+    kernel = prepared(host(veth("eth0", addresses=["fd00::1/64"])))
+    todo = planned(kernel, host(veth("eth0", addresses=["fd00::1/48"])))
+    assert steps(todo) == ["delete eth0/fd00::1/64", "create eth0/fd00::1/48"]
+
+
+def test_a_route_that_is_changed_keeps_what_nobody_spoke_of() -> None:
+    link = veth("eth0", addresses=["10.0.0.1/24"])
+    route = {"dst": "10.1.0.0/16", "via": "10.0.0.9", "dev": "eth0"}
+    kernel = prepared(host(link, routes=[{**route, "mtu": 1400, "src": "10.0.0.1"}]))
+    assert planned(kernel, host(link, routes=[route])).operations == []
+    (operation,) = planned(kernel, host(link, routes=[{**route, "mtu": 1300}])).operations
+    assert (operation.after.mtu, operation.after.src) == (1300, "10.0.0.1")
+
+
+def test_ports_are_taken_out_only_when_asked() -> None:
+    bridge = {"name": "br0", "kind": "bridge"}
+    kernel = prepared(host(bridge, veth("a", controller="br0"), veth("b", controller="br0")))
+    assert planned(kernel, host({**bridge, "ports": ["a"]})).operations == []
+    assert steps(planned(kernel, host({**bridge, "ports": ["a"], "purge_ports": True}))) == ["b controller="]
+
+
+def test_a_port_of_another_bridge_is_not_taken() -> None:
+    bridges = [{"name": name, "kind": "bridge"} for name in ("br0", "br1")]
+    kernel = prepared(host(*bridges, veth("a", controller="br0")))
+    with pytest.raises(InvalidParameter, match=r"ports\[0\].*'a' is refused: a is a port of br0: take it out there"):
+        planned(kernel, host({**bridges[1], "ports": ["a"]}))
+
+
+# -- a veth's other end ------------------------------------------------------------------------------
+
+
+def test_a_veths_end_moves_and_is_renamed() -> None:
+    def pair(netns: str, name: str) -> dict[str, Any]:
+        end = {"name": name, "netns": netns, "addresses": ["10.0.0.2/24"]}
+        return {**host({"name": "veth0", "kind": "veth", "peer": end}), "one": {}, "two": {}}
+
+    kernel = prepared(pair("one", "eth0"))
+    for place, name in (("two", "eth0"), ("two", "eth7"), ("one", "eth1")):
+        kernel.run(parse(pair(place, name)))
+        assert kernel.state[""].links["veth0"].peer == (place, name)
+        assert name in kernel.state[place].links
+
+
+def test_an_end_that_is_somewhere_else_needs_leave() -> None:
+    kernel = prepared({**host({**veth("veth0"), "peer": {"name": "eth0", "netns": "one"}}), "one": {}})
+    wanted = host(veth("veth0"))
+    with pytest.raises(FabricError, match=r"link veth0: its other end is not veth0p here; .*'recreate: true'"):
+        planned(kernel, wanted)
+    assert kernel.run(parse(host(veth("veth0", recreate=True))))
+
+
+ENTRY = {"dev": "eth9", "dst": "10.0.0.1", "lladdr": "02:00:00:00:00:01"}
+
+
+# -- what is missing ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "told"),
+    [
+        (host(vlan("v", "eth9", 1)), "link eth9 does not exist"),
+        (host({"name": "eth9"}), "link eth9 does not exist"),
+        (host({**veth("a"), "controller": "br9"}), "link br9 does not exist"),
+        (host(addresses=[{"dev": "eth9", "address": "10.0.0.1/24"}]), "link eth9 does not exist"),
+        (host(routes=[{"dev": "eth9", "dst": "10.0.0.0/24"}]), "link eth9 does not exist"),
+        (host(neighbours=[ENTRY]), "link eth9 does not exist"),
+        (host(fdb=[ENTRY]), "link eth9 does not exist"),
+        ({"": {"links": [{**veth("a"), "peer": {"name": "b", "netns": "nine"}}]}}, "namespace nine does not exist"),
+    ],
+)  # fmt: skip
+def test_what_does_not_exist_is_an_error_and_in_check_mode_a_warning(namespaces: Any, told: str) -> None:
+    document = parse(namespaces)
+    observed = PureKernel().observe(document)
+    with pytest.raises(FabricError, match=told):
+        plan(document, observed)
+    (warning,) = plan(document, observed, check=True).warnings
+    assert told in warning
