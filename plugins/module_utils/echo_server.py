@@ -17,11 +17,11 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import echo_program
-from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter, KernelError
 from ansible_collections.weft.fabric.plugins.module_utils.netlink import inside, netns_path, netns_status
 
 MARK = "weft.fabric-echo-server"
@@ -45,6 +45,38 @@ class Server(NamedTuple):
 def running() -> list[Server]:
     """The echo servers that were started in this mount namespace, so that hosts of one lab do not see each other's."""
     return [server for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) for server in _server(pid)]
+
+
+def converge(names: Sequence[str], port: int, absent: bool, check: bool) -> dict[str, Any]:
+    """Let exactly one current server run in each of the namespaces, or with ``absent`` none.
+
+    :param check: change nothing; a namespace that does not exist yet is no error.
+    :returns: what the module echo_server returns.
+    :raises FabricError: a namespace is missing, or a port cannot be had.
+    """
+    wanted = {} if absent else dict.fromkeys(names)
+    for name in wanted:
+        if netns_status(name) != "present" and not check:
+            raise InvalidParameter("namespaces", name, "there is no such namespace: make it with weft.fabric.netns")
+
+    before = [server for server in running() if server.netns in names]
+    usable = [server for server in before if server.current and server.port == port and server.netns in wanted]
+    pids = {server.netns: server.pid for server in usable}
+    stopped = [server for server in before if server.pid not in pids.values()]
+    started = [name for name in wanted if name not in pids]
+    after = {name: f"PID {pids[name]}" if name in pids else "new" for name in wanted}
+    if not check:
+        for server in stopped:
+            stop(server)
+        pids.update((name, start(name, port)) for name in started)
+    return {
+        "changed": bool(stopped or started),
+        "servers": [{"netns": name, "port": port, "pid": pids[name]} for name in wanted if name in pids],
+        "diff": {
+            "before": "".join(f"{server.netns}: port {server.port}, PID {server.pid}\n" for server in before),
+            "after": "".join(f"{name}: port {port}, {process}\n" for name, process in after.items()),
+        },
+    }
 
 
 def start(netns: str, port: int) -> int:

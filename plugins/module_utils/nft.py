@@ -13,12 +13,11 @@ import ipaddress
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Union
-
-from ansible.module_utils.common.process import get_bin_path
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
@@ -334,10 +333,10 @@ def _list(name: str, *options: str) -> str:
 
 
 def _nft(*arguments: str, script: str = "") -> subprocess.CompletedProcess[str]:
-    try:
-        nft = get_bin_path("nft")
-    except ValueError as error:
-        raise FabricError("nft is missing: install the package nftables on this host") from error
+    # A user's path may lack the directories of system commands.
+    nft = shutil.which("nft", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+    if nft is None:
+        raise FabricError("nft is missing: install the package nftables on this host")
     return subprocess.run(
         [nft, *arguments],
         input=script,

@@ -11,13 +11,13 @@ Sources: sysctl.d(5), Documentation/admin-guide/sysctl.
 from __future__ import annotations
 
 import errno
-import os
+import glob
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.weft.fabric.plugins.module_utils import files
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter, KernelError
 
 PROC = "/proc/sys"
@@ -139,13 +139,7 @@ def read_file(path: str) -> str:
 
     :raises KernelError: it cannot be read.
     """
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        raise KernelError("read", path, error.errno or errno.EIO) from error
+    return (files.read(path) or b"").decode(errors="replace")
 
 
 def write_file(path: str, text: str) -> None:
@@ -153,19 +147,32 @@ def write_file(path: str, text: str) -> None:
 
     :raises KernelError: the file system refuses.
     """
-    try:
-        if not text:
-            os.unlink(path)
-            return
-        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
-        # sysctl reads *.conf only: a half-written temporary file that a crash leaves behind is not read.
-        descriptor, temporary = tempfile.mkstemp(prefix=".weft-", dir=os.path.dirname(path))
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            os.fchmod(file.fileno(), 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise KernelError("write", path, error.errno or errno.EIO, remedy="run with become: true") from error
+    if text:
+        files.replace(path, text.encode(), 0o644)
+    else:
+        files.remove(path)
+
+
+def reassert(check: bool) -> dict[str, str]:
+    """Set live again what our files say, where it differs: an interface that was made anew has its defaults.
+
+    :param check: change nothing.
+    :returns: Ansible's diff.
+    :raises KernelError: a file cannot be read, or the kernel refuses a value.
+    """
+    wanted: Values = {}
+    for path in sorted(glob.glob(f"{DIRECTORY}/99-weft-*.conf")):
+        wanted.update(parse(read_file(path)).settings)
+    live = {key: read_live(key) for key in wanted}
+    changes = {key: value for key, value in wanted.items() if live[key] not in (value, None)}
+    if changes and not check:
+        # All and not the changes alone: setting one can change another (ip_forward does accept_redirects).
+        for key, value in wanted.items():
+            write_live(key, value)
+    return {
+        "before": "".join(f"{key} = {live[key]}\n" for key in changes),
+        "after": "".join(f"{key} = {value}\n" for key, value in changes.items()),
+    }
 
 
 def _proc_path(key: str) -> str:

@@ -78,9 +78,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.weft.fabric.plugins.module_utils import echo_server, values
-from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
-from ansible_collections.weft.fabric.plugins.module_utils.netlink import netns_status
 
 ARGUMENT_SPEC = {
     "namespaces": {"type": "list", "elements": "str", "required": True},
@@ -92,29 +90,7 @@ ARGUMENT_SPEC = {
 def body(module: AnsibleModule) -> dict[str, Any]:
     names = [values.netns(f"namespaces[{index}]", name) for index, name in enumerate(module.params["namespaces"])]
     port = values.integer("port", module.params["port"], 1, 65535)
-    wanted = dict.fromkeys(names) if module.params["state"] == "present" else {}
-    for name in wanted:
-        if netns_status(name) != "present" and not module.check_mode:
-            raise InvalidParameter("namespaces", name, "there is no such namespace: make it with weft.fabric.netns")
-
-    before = [server for server in echo_server.running() if server.netns in names]
-    usable = [server for server in before if server.current and server.port == port and server.netns in wanted]
-    pids = {server.netns: server.pid for server in usable}
-    stopped = [server for server in before if server.pid not in pids.values()]
-    started = [name for name in wanted if name not in pids]
-    after = {name: f"PID {pids[name]}" if name in pids else "new" for name in wanted}
-    if not module.check_mode:
-        for server in stopped:
-            echo_server.stop(server)
-        pids.update((name, echo_server.start(name, port)) for name in started)
-    return {
-        "changed": bool(stopped or started),
-        "servers": [{"netns": name, "port": port, "pid": pids[name]} for name in wanted if name in pids],
-        "diff": {
-            "before": "".join(f"{server.netns}: port {server.port}, PID {server.pid}\n" for server in before),
-            "after": "".join(f"{name}: port {port}, {process}\n" for name, process in after.items()),
-        },
-    }
+    return echo_server.converge(names, port, module.params["state"] == "absent", module.check_mode)
 
 
 def main() -> None:

@@ -1,0 +1,114 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files of ours on the host, each replaced in one step, so that nobody ever reads half of one.
+
+The new text is written beside the file under one fixed name, which is hidden and has a suffix that no reader of a
+directory takes (*.conf, *.network, *.json). What a crash leaves behind is one such file, which the next run replaces.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
+
+_REMEDY = {
+    errno.EACCES: "run with become: true",
+    errno.EPERM: "run with become: true",
+    errno.EROFS: "make the file system writable",
+    errno.ENOSPC: "make room; the file is as it was",
+    errno.EDQUOT: "make room; the file is as it was",
+}
+
+
+def beside(path: str) -> str:
+    """The name under which a file's new text is written."""
+    directory, name = os.path.split(path)
+    return f"{directory}/.{name}.weft-new"
+
+
+def read(path: str) -> bytes | None:
+    """What a file holds; None if there is none.
+
+    :raises KernelError: it cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise refused("read", path, error) from error
+
+
+def replace(path: str, data: bytes, mode: int) -> None:
+    """Replace or make a file in one step that outlives a power failure (rename(2), fsync(2)).
+
+    :param mode: its permissions.
+    :raises KernelError: the file system refuses; the file is as it was.
+    """
+    new = beside(path)
+    try:
+        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+        try:
+            # Not whatever a crash or somebody else left there: a file of our own.
+            remove(new)
+            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+            with os.fdopen(descriptor, "wb") as file:
+                os.fchmod(file.fileno(), mode)
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(new, path)
+        except OSError:
+            remove(new)
+            raise
+        sync_directory(path)
+    except OSError as error:
+        raise refused("write", path, error) from error
+
+
+def link(path: str, target: str) -> None:
+    """Make a symbolic link, or let it lead elsewhere, in one step.
+
+    :raises KernelError: the file system refuses; the link is as it was.
+    """
+    new = beside(path)
+    try:
+        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+        remove(new)
+        os.symlink(target, new)
+        os.replace(new, path)
+        sync_directory(path)
+    except OSError as error:
+        raise refused("write", path, error) from error
+
+
+def remove(path: str) -> None:
+    """Remove a file or a link, if it is there.
+
+    :raises KernelError: the file system refuses.
+    """
+    try:
+        os.unlink(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise refused("remove", path, error) from error
+
+
+def sync_directory(path: str) -> None:
+    """Make a new name in a file's directory outlive a power failure."""
+    descriptor = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def refused(operation: str, path: str, error: OSError) -> KernelError:
+    """A file system's refusal, with what helps."""
+    code = error.errno or errno.EIO
+    return KernelError(operation, path, code, remedy=_REMEDY.get(code, ""))
