@@ -69,7 +69,7 @@ printf '127.0.1.1\t%s\n' "$1" >> /etc/hosts
 ip link set lo up
 # A new namespace copies the machine's IPv4 settings: a node starts as a host, also on a machine that forwards.
 echo 0 > /proc/sys/net/ipv4/ip_forward
-# An address is usable at once. No second holder of it can be on a cable that does not exist yet.
+# That no two interfaces have one address is known from the inventory: they are usable at once.
 for setting in /proc/sys/net/ipv6/conf/all/accept_dad /proc/sys/net/ipv6/conf/default/accept_dad; do
     [ ! -e "$setting" ] || echo 0 > "$setting"
 done
@@ -102,8 +102,8 @@ def check_name(parameter: str, value: str) -> None:
         )
 
 
-def check_privilege() -> None:
-    """The lab is namespaces and mounts: root's business."""
+def check_machine() -> None:
+    """Refuse where a lab cannot be made: without root, tools, or a /proc that shows this process."""
     if os.geteuid() != 0:
         raise FabricError(
             "a lab needs root on this machine: run ansible-playbook as root, or as a user with sudo add --become "
@@ -112,6 +112,9 @@ def check_privilege() -> None:
     missing = [command for command in _COMMANDS if shutil.which(command) is None]
     if missing:
         raise FabricError(f"a lab needs the commands {', '.join(missing)}: install util-linux, coreutils and iproute2")
+    if os.readlink("/proc/self") != str(os.getpid()):
+        # What is to be held, and what is to be ended, would be other processes'.
+        raise FabricError("/proc is that of another PID namespace: mount it afresh (mount -t proc proc /proc)")
 
 
 def nodes(lab: str) -> dict[str, bool]:
@@ -291,7 +294,7 @@ def _end_processes(lab: str, names: list[str]) -> None:
     held = set()
     for name in names:
         for kind, path in _namespace_files(lab, name).items():
-            with contextlib.suppress(FileNotFoundError):
+            if _is_mounted(path):
                 held.add(f"{kind}:[{os.stat(path).st_ino}]")
     for number in (signal.SIGTERM, signal.SIGKILL):
         deadline = time.monotonic() + _GRACE

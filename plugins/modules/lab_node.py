@@ -87,7 +87,7 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
         lab.check_name(f"nodes[{index}]", node)
     if lab.SWITCHES in wanted:
         raise InvalidParameter("nodes", lab.SWITCHES, "the lab itself has a node of this name, choose another")
-    lab.check_privilege()
+    lab.check_machine()
 
     found = lab.nodes(name)
     before = [node for node, complete in found.items() if complete and node != lab.SWITCHES]

@@ -256,6 +256,16 @@ def test_bad_input_is_refused(run_module: Any, params: dict[str, Any], words: li
     assert not pathlib.Path("/run/weft").exists()
 
 
+def test_the_proc_of_another_pid_namespace_is_refused() -> None:
+    module = [sys.executable, "-m", "ansible_collections.weft.fabric.plugins.modules.lab_node"]
+    args = json.dumps({"ANSIBLE_MODULE_ARGS": {"lab": "testlab", "nodes": ["network-1"]}})
+    done = subprocess.run(["unshare", "--pid", "--fork", *module], input=args, capture_output=True, text=True,
+                          check=False)  # fmt: skip
+    assert done.returncode == 1
+    assert "/proc is that of another PID namespace: mount it afresh" in done.stdout
+    assert not LAB.exists()
+
+
 @pytest.fixture
 def inventory(make: Any, tmp_path: pathlib.Path) -> str:
     make("network-1", "router")
