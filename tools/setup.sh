@@ -3,6 +3,7 @@
 #
 #   tools/setup.sh        what running the collection takes
 #   tools/setup.sh dev    and what testing it takes
+#   tools/setup.sh vm     no environment, but what virtual machines take
 set -eu
 cd "$(dirname "$0")/.."
 checkout=$(pwd -P)
@@ -13,6 +14,10 @@ if [ "$profile" = dev ]; then
     tools/setup.sh
     commands="git:git ssh:openssh-client sshd:openssh-server sudo:sudo shellcheck:shellcheck"
     requirements="requirements-dev.txt"
+elif [ "$profile" = vm ]; then
+    commands="qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils libvirtd:libvirt-daemon-system virsh:libvirt-clients
+        dnsmasq:dnsmasq-base iptables:iptables vagrant:vagrant-libvirt mmdebstrap:mmdebstrap"
+    requirements=
 else
     commands="ip:iproute2 nft:nftables ping:iputils-ping curl:curl nsenter:util-linux"
     requirements="requirements.txt"
@@ -32,7 +37,7 @@ packages=
 for pair in $commands; do
     command -v "${pair%%:*}" >/dev/null || packages="$packages ${pair#*:}"
 done
-[ -x .venv/bin/python ] || [ -n "$(find_python)" ] || packages="$packages python3 python3-venv"
+[ -z "$requirements" ] || [ -x .venv/bin/python ] || [ -n "$(find_python)" ] || packages="$packages python3 python3-venv"
 if [ -n "$packages" ]; then
     install="apt-get install --yes --no-install-recommends$packages"
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
@@ -43,6 +48,7 @@ if [ -n "$packages" ]; then
     export DEBIAN_FRONTEND=noninteractive
     $install >/dev/null || { apt-get update >/dev/null && $install >/dev/null; }
 fi
+[ -n "$requirements" ] || exit 0
 
 stamp=.venv/setup-$profile
 wanted=$({ echo "$checkout"; cat tools/setup.sh requirements.txt requirements-dev.txt tests/unit/requirements.txt; } | sha256sum)

@@ -1,0 +1,126 @@
+#!/bin/sh
+# Build a Vagrant box for libvirt out of a Debian release's packages, and say where it is. Needs root.
+#
+#   tools/vm/build_box.sh debian12 | debian13
+#
+# A box is kept under /var/cache/weft by what it is made from: a second build costs nothing. All of it may be deleted.
+set -eu
+cache=/var/cache/weft/boxes
+# What hosts of this collection need; what the tests of the suite need in a virtual machine.
+packages="systemd-sysv udev dbus kmod procps openssh-server sudo ca-certificates
+python3 python3-pyroute2 iproute2 iputils-ping nftables curl ethtool
+network-manager iptables openssh-client python3-venv python3-pytest python3-pytest-xdist python3-hypothesis"
+
+case ${1:-} in
+debian12) suite=bookworm ;;
+debian13) suite=trixie ;;
+*)
+    echo "usage: $0 debian12 | debian13" >&2
+    exit 2
+    ;;
+esac
+name=$1
+architecture=$(dpkg --print-architecture)
+made_from=$({ cat "$0" && echo "$name $architecture"; } | sha256sum | cut -c1-16)
+box=$cache/$name-$made_from
+
+if [ -e "$box" ]; then
+    echo "$box"
+    exit 0
+fi
+if [ "$(id -u)" != 0 ]; then
+    echo "$box is not built yet, and building it needs root: sudo $0 $name" >&2
+    exit 1
+fi
+mkdir -p "$cache"
+exec 9>"$cache/lock"
+flock 9
+# Another build may have made it while this one waited.
+if [ -e "$box" ]; then
+    echo "$box"
+    exit 0
+fi
+
+work=$(mktemp -d "$cache/.$name.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM HUP
+echo "building the box weft/$name (once; kept in $box)" >&2
+
+# The public half of Vagrant's well-known key pair: such boxes are reachable from this machine only.
+cat >"$work/authorized_keys" <<'END'
+ssh-rsa AAAAB3NzaC1yc2EAAAABIwAAAQEA6NF8iallvQVp22WDkTkyrtvp9eWW6A8YVr+kz4TjGYe7gHzIw+niNltGEFHzD8+v1I2YJ6oXevct1YeS0o9HZyN1Q9qgCgzUFtdOKLv6IedplqoPkcmF0aYet2PkEDo3MlTBckFXPITAMzF8dJSIFo9D8HfdOV0IAdx4O7PtixWKn5y2hMNG0zQPyUecp4pzC6kivAIhyfHilFR61RGL+GPXQ2MWZWFYbAGjyiYJnAmCP3NOTd0jMZEnDkbUvxhMmBYSdETk1rRgm+R4LOzFUGaHqHDLKLX+FIPKcF96hrucXzcWyLbIbEgE98OHlnVYCzRdK8jlqm8tehUc9c9WhQ== vagrant insecure public key
+END
+# Only the first interface: Vagrant configures the others.
+cat >"$work/eth0.network" <<'END'
+[Match]
+Name=eth0
+
+[Network]
+DHCP=ipv4
+END
+# systemd takes an empty machine-id for a machine that is yet to get its own. NetworkManager is there for tests that
+# hand it the machine; until then networkd has it alone.
+cat >"$work/customise" <<'END'
+#!/bin/sh
+set -eu
+root=$1
+work=$2
+chroot "$root" useradd --create-home --shell /bin/bash vagrant
+install -d -m 700 -o 1000 -g 1000 "$root/home/vagrant/.ssh"
+install -m 600 -o 1000 -g 1000 "$work/authorized_keys" "$root/home/vagrant/.ssh/authorized_keys"
+echo "vagrant ALL=(ALL) NOPASSWD: ALL" >"$root/etc/sudoers.d/vagrant"
+install -m 644 "$work/eth0.network" "$root/etc/systemd/network/eth0.network"
+chroot "$root" systemctl enable systemd-networkd
+chroot "$root" systemctl mask NetworkManager NetworkManager-wait-online apt-daily.timer apt-daily-upgrade.timer
+echo "/dev/vda / ext4 defaults,noatime 0 0" >"$root/etc/fstab"
+echo "UseDNS no" >"$root/etc/ssh/sshd_config.d/vagrant.conf"
+echo localhost >"$root/etc/hostname"
+echo "127.0.0.1 localhost" >"$root/etc/hosts"
+: >"$root/etc/machine-id"
+END
+chmod +x "$work/customise"
+
+# shellcheck disable=SC2086
+include=$(printf '%s,' linux-image-cloud-$architecture $packages)
+mmdebstrap --quiet --variant=minbase --include="${include%,}" \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+    --dpkgopt='path-exclude=/usr/share/locale/*' \
+    --customize-hook="$work/customise \"\$1\" $work" \
+    "$suite" "$work/root" >&2
+
+mkdir "$work/box"
+cp "$work"/root/boot/vmlinuz-* "$work/box/vmlinuz"
+cp "$work"/root/boot/initrd.img-* "$work/box/initrd"
+rm "$work"/root/boot/initrd.img-*
+truncate --size 4G "$work/disk"
+mkfs.ext4 -q -d "$work/root" "$work/disk"
+qemu-img convert -c -O qcow2 -o compression_type=zstd "$work/disk" "$work/box/box.img"
+echo '{"provider": "libvirt", "format": "qcow2", "virtual_size": 4}' >"$work/box/metadata.json"
+# The machine boots the kernel beside this file, which spares the box a boot loader.
+cat >"$work/box/Vagrantfile" <<'END'
+Vagrant.configure("2") do |config|
+  config.ssh.insert_key = false
+  config.vm.synced_folder ".", "/vagrant", disabled: true
+  config.vm.provider :libvirt do |libvirt|
+    libvirt.kernel = File.expand_path("vmlinuz", __dir__)
+    libvirt.initrd = File.expand_path("initrd", __dir__)
+    libvirt.cmd_line = "root=/dev/vda console=ttyS0 net.ifnames=0 quiet"
+  end
+end
+END
+mkdir "$work/made"
+cp "$work/box/vmlinuz" "$work/made"
+tar --create --file "$work/made/$name.box" --directory "$work/box" .
+# A version in time, so that Vagrant prefers this box to one that was made before it from something else.
+cat >"$work/made/$name.json" <<END
+{
+  "name": "weft/$name",
+  "versions": [{
+    "version": "$(date --utc +%Y%m%d.%H%M%S)",
+    "providers": [{"name": "libvirt", "url": "file://$box/$name.box"}]
+  }]
+}
+END
+chmod 755 "$work/made"
+mv "$work/made" "$box"
+echo "$box"

@@ -1,0 +1,22 @@
+#!/bin/sh
+# Run a command beside a libvirt of its own. This is the first process of namespaces that run.py made, with which
+# everything here ends; HOME is a directory that it removes.
+set -eu
+mount -t sysfs sysfs /sys
+mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /etc/libvirt
+for directory in lib log cache; do
+    mkdir -p "$HOME/libvirt/$directory"
+    mount --bind "$HOME/libvirt/$directory" "/var/$directory/libvirt"
+done
+ip link set lo up
+# There is no other user here to protect the machines from, and no systemd to ask for a cgroup.
+cat >/etc/libvirt/qemu.conf <<'END'
+user = "root"
+group = "root"
+security_driver = "none"
+cgroup_controllers = []
+END
+virtlogd --daemon
+libvirtd --daemon
+"$@"

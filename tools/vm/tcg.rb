@@ -1,0 +1,9 @@
+# Where KVM does not work: what run.py adds to Vagrant's configuration of each machine.
+Vagrant.configure("2") do |config|
+  config.vm.boot_timeout = 600
+  config.vm.provider :libvirt do |libvirt|
+    libvirt.driver = "qemu"
+    libvirt.cpu_mode = "maximum"
+    libvirt.emulator_path = File.join(__dir__, "qemu_tcg.sh")
+  end
+end
