@@ -403,11 +403,21 @@ class _Planner:
         if any(option.empty for option in needs) and ports:
             for port in ports:
                 self._set(netns, port.name, {"controller": ""}, shown=False)
-            self._set(netns, link.name, wanted)
+            self._set_attributes(netns, link, wanted)
             for port in ports:
                 self._enslave(netns, port.name, link.name)
         else:
-            self._set(netns, link.name, wanted)
+            self._set_attributes(netns, link, wanted)
+
+    def _set_attributes(self, netns: str, link: Link, wanted: Mapping[str, Any]) -> None:
+        """The kind's options, then what every link has: a VXLAN refuses both in one request (vxlan_nl2conf)."""
+        options = KINDS.get(link.kind, {})
+        for part in (
+            {name: value for name, value in wanted.items() if name in options},
+            {name: value for name, value in wanted.items() if name not in options},
+        ):
+            if part:
+                self._set(netns, link.name, part)
 
     def _release(self, netns: str, desired: Desired) -> None:
         """Take out the ports that an authoritative list does not name."""
