@@ -13,7 +13,7 @@ description:
   - Takes namespaces, links, addresses, routes, neighbours and FDB entries of a host together, puts them in order, and
     makes one pass over the kernel.
   - What takes a task for each object otherwise takes one task, however many objects there are.
-  - Links take the options of their modules, with their C(kind): M(weft.fabric.veth), M(weft.fabric.bridge),
+  - Links take their C(kind) and the options of its module, M(weft.fabric.veth), M(weft.fabric.bridge),
     M(weft.fabric.bond), M(weft.fabric.vlan), M(weft.fabric.vxlan). A link without C(kind) has to exist, and gets the
     attributes that are given.
   - Routes take the options of M(weft.fabric.route). Items of C(addresses) have C(dev) and C(address), those of
