@@ -1,0 +1,78 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A namespace's whole state as iproute2 tells it, in a form in which equal states are equal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.weft.fabric.tests.integration.kernel import bridge_json, ip_json
+
+# Options of bridges and VXLANs; the rest is what the kernel counts or finds out by itself.
+_OPTIONS = {
+    "ageing_time", "forward_delay", "mcast_snooping", "stp_state", "vlan_filtering",
+    "df", "group", "group6", "id", "learning", "link", "local", "local6", "port", "remote", "remote6", "tos", "ttl",
+}  # fmt: skip
+
+
+def _link(link: dict[str, Any]) -> dict[str, Any]:
+    info = link.get("linkinfo", {})
+    return {
+        "up": "UP" in link["flags"],
+        "kind": info.get("info_kind"),
+        "options": {key: value for key, value in sorted(info.get("info_data", {}).items()) if key in _OPTIONS},
+        **{key: link.get(key) for key in ("address", "master", "mtu")},
+    }
+
+
+def snapshot(namespace: str) -> dict[str, Any]:
+    """``links``, ``addresses``, ``routes``, ``neighbours`` and ``fdb`` of a namespace.
+
+    Without link-local addresses and their routes, and without what passing traffic causes.
+    """
+    links = ip_json(namespace, "address")
+    routes = [route for six in ("-4", "-6") for route in ip_json(namespace, six, "route")]
+    return {
+        "links": {link["ifname"]: _link(link) for link in links},
+        "addresses": sorted(
+            (link["ifname"], f"{address['local']}/{address['prefixlen']}")
+            for link in links
+            for address in link["addr_info"]
+            if not address["local"].startswith("fe80:")
+        ),
+        "routes": sorted(
+            (
+                str(sorted((key, value) for key, value in route.items() if key not in ("flags", "pref")))
+                + (" onlink" if "onlink" in route["flags"] else "")
+                for route in routes
+                if not route["dst"].startswith(("fe80:", "ff00:"))
+            ),
+        ),
+        "neighbours": sorted(
+            (entry["dev"], entry["dst"], entry["lladdr"])
+            for entry in ip_json(namespace, "neigh")
+            if "PERMANENT" in entry["state"]
+        ),
+        "fdb": sorted(
+            (entry["ifname"], entry["mac"], entry["dst"], entry.get("port"), entry.get("vni"), entry["state"])
+            for entry in bridge_json(namespace, "fdb")
+            if "dst" in entry
+        ),
+    }
+
+
+def part(state: dict[str, Any], links: set[str]) -> dict[str, Any]:
+    """Of a snapshot, what is on some of its links, without the routes that the kernel makes of addresses.
+
+    Those tell which of a subnet's addresses came first.
+    """
+    return {
+        "links": {name: link for name, link in state["links"].items() if name in links},
+        "routes": [
+            route
+            for route in state["routes"]
+            if any(f"'dev', '{name}'" in route for name in links) and "'kernel'" not in route
+        ],
+        **{key: [item for item in state[key] if item[0] in links] for key in ("addresses", "neighbours", "fdb")},
+    }
