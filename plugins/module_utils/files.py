@@ -15,8 +15,8 @@ import os
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
 
 _REMEDY = {
-    errno.EACCES: "run with become: true",
-    errno.EPERM: "run with become: true",
+    errno.EACCES: "run as root (become: true)",
+    errno.EPERM: "run as root (become: true)",
     errno.EROFS: "make the file system writable",
     errno.ENOSPC: "make room; the file is as it was",
     errno.EDQUOT: "make room; the file is as it was",

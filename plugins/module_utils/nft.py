@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Masquerading in an nftables table of our own: what is wanted, what is there, and the transaction between.
 
-All but read() and apply() is pure. The kernel is read as libnftables-json(5); nft's text is used only to show
+All but converge() and read() is pure. The kernel is read as libnftables-json(5); nft's text is used only to show
 a person what stands in our table that we never wrote.
 """
 
@@ -297,17 +297,17 @@ def converge(name: str, rules: tuple[Rule, ...] | None, check: bool) -> dict[str
     :returns: what the module masquerade returns, its rules read from the kernel.
     :raises FabricError: nft is missing, or the kernel refused the transaction, of which nothing was done then.
     """
-    observed = _read(name)
+    observed = read(name)
     script = plan(name, rules, observed)
     result = predict(name, rules, observed, _list(name, "-s", "-a") if script and observed else "")
     if script and not check:
         _apply(name, script)
-        observed = _read(name)
+        observed = read(name)
         result["rules"] = [rule.as_dict() for rule in observed.rules.values()] if observed else []
     return result
 
 
-def _read(name: str) -> Observed | None:
+def read(name: str) -> Observed | None:
     """Our table in the network namespace of this process; None: there is none."""
     listing = _list(name, "-j")
     return parse(name, json.loads(listing)) if listing else None

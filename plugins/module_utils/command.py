@@ -1,0 +1,175 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command weft-fabric: this host's documents replayed, compared with the kernel, and printed.
+
+It runs on the host without Ansible, from the archive that install.py makes of this package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NoReturn
+
+from ansible_collections.weft.fabric.plugins.module_utils import documents, echo_server, facts, nft, sysctl
+from ansible_collections.weft.fabric.plugins.module_utils.documents import Stored
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.netlink import Kernel
+from ansible_collections.weft.fabric.plugins.module_utils.observe import observe, scope_of
+from ansible_collections.weft.fabric.plugins.module_utils.reconcile import reconcile
+
+FAILED = 1
+DRIFT = 2
+# sysexits.h. The unit does not try again what can only fail again.
+EX_USAGE = 64
+EX_CONFIG = 78
+
+_EXIT = f"""\
+exit status:
+  0   done; with diff: the host is as its documents say
+  {FAILED}   failed: something is missing, or the kernel refused
+  {DRIFT}   only with diff: the host is not as its documents say
+  {EX_USAGE}  wrong usage
+  {EX_CONFIG}  a document cannot be used; nothing was changed
+
+Documents are below {documents.DIRECTORY}, one for each role of weft.fabric. Kernel parameters are in
+{sysctl.DIRECTORY}/99-weft-*.conf, and are part of what is compared and replayed if no NAME is given.
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """argparse's own exit status is that of drift."""
+        self.exit(EX_USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def main() -> int:
+    """Run the command; its exit status."""
+    parser = _Parser(
+        prog="weft-fabric",
+        description="Make this host's container networking as the documents of weft.fabric say, without Ansible.",
+        epilog=_EXIT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="apply|diff|show", parser_class=_Parser)
+    for name, text in (
+        ("apply", "replay the documents; a line for each change"),
+        ("diff", "say what apply would change, and change nothing; exit status 2 if there is something"),
+        ("show", "print the documents, and what of them the kernel has, as JSON"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("names", nargs="*", metavar="NAME", help="a document, such as overlay; all if not given")
+    arguments = parser.parse_args()
+    try:
+        stored = _chosen(arguments.names)
+    except FabricError as error:
+        return _complain(error, EX_CONFIG if isinstance(error, documents.Unusable) else FAILED)
+    if arguments.command == "show":
+        return _show(stored)
+    return _replay(stored, not arguments.names, arguments.command == "diff")
+
+
+def _complain(error: FabricError, status: int, about: str = "") -> int:
+    print(f"weft-fabric: {about}{error}", file=sys.stderr, flush=True)
+    return status
+
+
+def _chosen(names: Sequence[str]) -> list[Stored]:
+    # All are read, whatever was asked for: one that cannot be used is told of before anything is changed.
+    stored = documents.load()
+    known = [document.name for document in stored]
+    for name in names:
+        if name not in known:
+            raise InvalidParameter("NAME", name, f"this host has {', '.join(known) or 'no documents'}")
+    return [document for document in stored if not names or document.name in names]
+
+
+def _replay(stored: Sequence[Stored], sysctls: bool, check: bool) -> int:
+    """Replay documents: each as far as it goes, since what one lacks another need not."""
+    status = 0
+    drift = False
+    steps = [(document.name, _sections(document, check)) for document in stored]
+    if sysctls:
+        # Last, since a device that was made just now has the kernel's defaults.
+        steps.append(("sysctl", _sysctls(check)))
+    for name, outcomes in steps:
+        try:
+            for changes, warnings in outcomes:
+                drift = drift or bool(changes)
+                for line in changes:
+                    print(f"{name}: {line}", flush=True)
+                for warning in warnings:
+                    print(f"weft-fabric: {name}: {warning}", file=sys.stderr, flush=True)
+        except FabricError as error:
+            status = _complain(error, FAILED, f"{name}: ")
+    return status or (DRIFT if drift and check else 0)
+
+
+def _sections(document: Stored, check: bool) -> Iterator[tuple[list[str], list[str]]]:
+    """Replay a document's sections one by one: the changes of each as lines, and its warnings."""
+    if document.topology:
+        outcome = reconcile(document.topology, check)
+        yield _lines(outcome.diff), outcome.warnings
+    if document.masquerade:
+        yield _lines(nft.converge(*document.masquerade, check)["diff"]), []
+    if document.echo_server:
+        names, port = document.echo_server
+        yield _lines(echo_server.converge(names, port, absent=False, check=check)["diff"], "echo server "), []
+
+
+def _sysctls(check: bool) -> Iterator[tuple[list[str], list[str]]]:
+    yield _lines(sysctl.reassert(check)), []
+
+
+def _lines(diff: Mapping[str, str], what: str = "") -> list[str]:
+    """Ansible's diff, a line for each thing that goes or comes."""
+    before, after = (
+        # A line of nft's that only closes a bracket says nothing when it stands alone.
+        dict.fromkeys(line.strip(" \t{") for line in diff[side].splitlines() if line.strip() != "}")
+        for side in ("before", "after")
+    )
+    gone = [f"- {what}{line}" for line in before if line not in after]
+    return gone + [f"+ {what}{line}" for line in after if line not in before]
+
+
+def _show(stored: Sequence[Stored]) -> int:
+    status = 0
+    shown = {}
+    for document in stored:
+        try:
+            shown[document.name] = {"document": document.content, "state": _state(document)}
+        except FabricError as error:
+            status = _complain(error, FAILED, f"{document.name}: ")
+            shown[document.name] = {"document": document.content}
+    try:
+        print(json.dumps(shown, indent=1, sort_keys=True), flush=True)
+    except BrokenPipeError:
+        # Somebody looked at the beginning only. Python would complain again when it closes its output.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status
+
+
+def _state(document: Stored) -> dict[str, Any]:
+    """What the kernel has of a document."""
+    found: dict[str, Any] = {}
+    if document.topology:
+        with Kernel() as kernel:
+            observed = observe(kernel, scope_of(document.topology))
+        found["topology"] = {
+            netns: facts.wanted(desired, observed[netns]) for netns, desired in document.topology.namespaces.items()
+        }
+    if document.masquerade:
+        table = nft.read(document.masquerade[0])
+        found["masquerade"] = [rule.as_dict() for rule in table.rules.values()] if table else []
+    if document.echo_server:
+        names, _port = document.echo_server
+        found["echo_server"] = [
+            {"netns": server.netns, "port": server.port, "pid": server.pid}
+            for server in echo_server.running()
+            if server.netns in names
+        ]
+    return found

@@ -1,0 +1,143 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is to be there again after a reboot: documents below /etc/weft, one for each role.
+
+A document's sections are named as modules are, and what is in a section are that module's parameters.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.weft.fabric.plugins.module_utils import files, model, nft, values
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
+
+DIRECTORY = "/etc/weft"
+FORMAT = 1
+# What is replayed first: nodes reach each other, then the overlay between them, then what uses it.
+ORDER = ("mgmt_routing", "masquerade", "overlay", "pods")
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}").fullmatch
+_SUFFIX = ".json"
+_SECTIONS = ("topology", "masquerade", "echo_server", "resync")
+_LONGEST_RESYNC = 86400
+_REMEDY = "it is kept as it is; remove it, and run the playbook weft.fabric.site again, which writes it anew"
+
+
+class Unusable(FabricError):
+    """A document that cannot be replayed, however often it is tried."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A document.
+
+    :ivar content: its sections, as they were given.
+    :ivar topology: None where it has no such section.
+    :ivar masquerade: (table, rules); None where it has no such section.
+    :ivar echo_server: (namespaces, port); None where it has no such section.
+    :ivar resync: seconds after which all documents are to be replayed again and again; 0: only when the host starts.
+    """
+
+    name: str
+    content: Mapping[str, Any]
+    topology: model.Document | None
+    masquerade: tuple[str, tuple[nft.Rule, ...]] | None
+    echo_server: tuple[tuple[str, ...], int] | None
+    resync: int
+
+    def __str__(self) -> str:
+        """The file's text."""
+        return json.dumps({"format": FORMAT, **self.content}, indent=1, sort_keys=True) + "\n"
+
+
+def path_of(name: str) -> str:
+    """The path of a document.
+
+    :raises InvalidParameter: the name is none for a file.
+    """
+    if not _NAME(name):
+        raise InvalidParameter("name", name, "give a lower case letter, and up to 63 of letters, digits and '_'")
+    return f"{DIRECTORY}/{name}{_SUFFIX}"
+
+
+def parse(name: str, content: Any) -> Stored:
+    """A document from its sections.
+
+    :raises InvalidParameter: for the first parameter that is wrong.
+    """
+    sections = model.given(model.mapping("document", content))
+    for section, value in sections.items():
+        if section not in _SECTIONS:
+            raise InvalidParameter(f"document.{section}", value, f"a document takes only {', '.join(_SECTIONS)}")
+    topology = masquerade = echo_server = None
+    if "topology" in sections:
+        given = _section(sections, "topology", ("namespaces", "purge"))
+        purge = values.boolean("document.topology.purge", given.get("purge", False))
+        topology = model.parse(given.get("namespaces"), purge=purge)
+    if "masquerade" in sections:
+        given = _section(sections, "masquerade", ("table", "rules"))
+        table = nft.table_name("document.masquerade.table", values.text("table", given.get("table", "weft")))
+        masquerade = (table, nft.wanted(model.items("rules", given.get("rules"))))
+    if "echo_server" in sections:
+        given = _section(sections, "echo_server", ("namespaces", "port"))
+        names = model.items("document.echo_server.namespaces", given.get("namespaces"))
+        port = values.integer("document.echo_server.port", given.get("port", 8000), 1, 65535)
+        pods = (values.netns(f"document.echo_server.namespaces[{index}]", pod) for index, pod in enumerate(names))
+        echo_server = (tuple(pods), port)
+    resync = values.integer("document.resync", sections.get("resync", 0), 0, _LONGEST_RESYNC, "seconds")
+    return Stored(name, sections, topology, masquerade, echo_server, resync)
+
+
+def _section(sections: Mapping[str, Any], name: str, known: tuple[str, ...]) -> dict[str, Any]:
+    section = model.given(model.mapping(f"document.{name}", sections[name]))
+    for parameter, value in section.items():
+        if parameter not in known:
+            raise InvalidParameter(f"document.{name}.{parameter}", value, f"it takes only {', '.join(known)}")
+    return section
+
+
+def load(but: str = "") -> list[Stored]:
+    """All documents of this host, in the order in which they are replayed.
+
+    :param but: the name of one that is not read.
+    :raises Unusable: naming the first that cannot be replayed.
+    :raises KernelError: a file cannot be read.
+    """
+    try:
+        found = os.listdir(DIRECTORY)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise files.refused("read", DIRECTORY, error) from error
+    names = [path[: -len(_SUFFIX)] for path in found if path.endswith(_SUFFIX) and _NAME(path[: -len(_SUFFIX)])]
+    return ordered(_read(name) for name in names if name != but)
+
+
+def ordered(stored: Iterable[Stored]) -> list[Stored]:
+    """Documents in the order in which they are replayed."""
+    return sorted(stored, key=lambda document: ((*ORDER, document.name).index(document.name), document.name))
+
+
+def _read(name: str) -> Stored:
+    path = path_of(name)
+    try:
+        content = json.loads(files.read(path) or b"")
+        if not isinstance(content, dict) or not isinstance(content.get("format"), int):
+            raise Unusable(f"{path} is no document of weft.fabric (it has no format number): {_REMEDY}")
+        if content["format"] != FORMAT:
+            age = "an older" if content["format"] < FORMAT else "a newer"
+            told = f"format {content['format']}, this one reads {FORMAT}"
+            raise Unusable(f"{path} was written by {age} weft.fabric ({told}): {_REMEDY}")
+        del content["format"]
+        return parse(name, content)
+    except (ValueError, RecursionError) as error:
+        raise Unusable(f"{path} is no document of weft.fabric ({error}): {_REMEDY}") from error
+    except InvalidParameter as error:
+        raise Unusable(f"{path} cannot be replayed ({error}): {_REMEDY}") from error

@@ -1,0 +1,330 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What stands on a host beside its documents: the command that replays them, the units that run it, and a word to the
+host's own network managers that our links are not theirs.
+
+All of it follows from the documents, so that it is compared, written and taken away file by file. Sources:
+systemd.service(5), systemd.network(5), networkd.conf(5), systemd.link(5), NetworkManager.conf(5).
+"""
+
+from __future__ import annotations
+
+import errno
+import glob
+import hashlib
+import importlib.util
+import io
+import os
+import pkgutil
+import re
+import stat
+import subprocess
+import sys
+import zipfile
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ansible_collections.weft.fabric.plugins import module_utils
+from ansible_collections.weft.fabric.plugins.module_utils import command, documents, files
+from ansible_collections.weft.fabric.plugins.module_utils.documents import Stored
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+
+VERSION = "0.1.0"
+
+LIBRARY = "/usr/local/lib/weft"
+COMMAND = "/usr/local/sbin/weft-fabric"
+UNITS = "/etc/systemd/system"
+SERVICE = "weft-fabric.service"
+RESYNC = "weft-fabric-resync.service"
+TIMER = "weft-fabric.timer"
+_UNIT_FILES = [f"{UNITS}/{name}" for name in (TIMER, SERVICE, RESYNC)]
+NETWORK = "/etc/systemd/network/10-weft-fabric.network"
+LINK = "/etc/systemd/network/10-weft-fabric.link"
+NETWORKD = "/etc/systemd/networkd.conf.d/10-weft-fabric.conf"
+NETWORK_MANAGER = "/etc/NetworkManager/conf.d/10-weft-fabric.conf"
+# Is there from the first change to the last word to a daemon: who is interrupted between finds that they were not told.
+PENDING = "/run/weft-fabric.pending"
+
+_PREFIX = module_utils.__name__
+_NOTE = "# Written by weft.fabric.persist, which also takes it away.\n"
+# What the managers below would take as a pattern is not named to them: it would be about other links too.
+_PLAIN = re.compile(r"[A-Za-z0-9_.:-]+").fullmatch
+
+_SERVICE_TEXT = f"""{_NOTE}[Unit]
+Description=Container networking of weft.fabric
+# The underlay's interfaces and addresses, whoever brings them up, and what flushes nftables when it starts.
+After=network.target nftables.service firewalld.service networking.service
+After=systemd-networkd.service systemd-networkd-wait-online.service
+After=NetworkManager.service NetworkManager-wait-online.service
+Before=network-online.target
+# Restarted with them, it puts back what they have taken.
+PartOf=nftables.service firewalld.service networking.service systemd-networkd.service NetworkManager.service
+StartLimitIntervalSec=0
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart={COMMAND} apply
+# An interface of the underlay may come late. A document that cannot be used stays so.
+Restart=on-failure
+RestartSec=5
+RestartPreventExitStatus={command.EX_CONFIG}
+TimeoutStartSec=120
+# The pods' servers go on.
+KillMode=process
+SyslogIdentifier=weft-fabric
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+_RESYNC_TEXT = f"""{_NOTE}[Unit]
+Description=Container networking of weft.fabric, compared and put back
+After={SERVICE}
+
+[Service]
+Type=oneshot
+ExecStart={COMMAND} apply
+TimeoutStartSec=120
+KillMode=process
+SyslogIdentifier=weft-fabric
+"""
+
+_TIMER_TEXT = """[Unit]
+Description=Container networking of weft.fabric, again and again
+
+[Timer]
+Unit={unit}
+OnActiveSec={seconds}
+OnUnitInactiveSec={seconds}
+AccuracySec=1
+
+[Install]
+WantedBy=timers.target
+"""
+
+_NETWORKD_TEXT = """[Network]
+ManageForeignRoutes=no
+ManageForeignRoutingPolicyRules=no
+"""
+
+
+class Entry(NamedTuple):
+    """What a path holds.
+
+    :ivar data: a symbolic link's target.
+    :ivar kind: ``file``, ``link`` or ``directory``.
+    """
+
+    data: bytes
+    mode: int = 0o644
+    kind: str = "file"
+
+    def __str__(self) -> str:
+        """Its text for a diff."""
+        if self.kind == "link":
+            return f"-> {self.data.decode()}\n"
+        if self.kind == "directory":
+            return f"directory, mode {self.mode:04o}\n"
+        if self.data.startswith(b"#!"):
+            return f"the engine, SHA-256 {hashlib.sha256(self.data).hexdigest()}\n"
+        return self.data.decode(errors="replace") + (f"mode {self.mode:04o}\n" if self.mode != 0o644 else "")
+
+
+class Change(NamedTuple):
+    """A file that is to become another one; None: is not there."""
+
+    path: str
+    before: Entry | None
+    after: Entry | None
+
+    def diff(self) -> dict[str, str]:
+        """Ansible's diff."""
+        before, after = ("" if entry is None else str(entry) for entry in (self.before, self.after))
+        return {"before_header": self.path, "after_header": self.path, "before": before, "after": after}
+
+
+def systemd_runs() -> bool:
+    """Whether this host runs systemd: sd_booted(3)."""
+    return os.path.isdir("/run/systemd/system")
+
+
+def plan(stored: Sequence[Stored], systemd: bool) -> list[Change]:
+    """What is to be done for a host to have exactly these documents, in this order.
+
+    :param systemd: whether the host runs it.
+    :raises KernelError: a file cannot be read.
+    """
+    wanted = dict(_wanted(stored, systemd))
+    possible = [COMMAND, NETWORK, LINK, NETWORKD, NETWORK_MANAGER, *_UNIT_FILES]
+    possible += [_wants("multi-user", SERVICE), _wants("timers", TIMER)]
+    # Engines of other versions, and documents of other names.
+    possible += glob.glob(f"{LIBRARY}/*.pyz") + glob.glob(f"{documents.DIRECTORY}/*.json")
+    # What was being written when a run was ended.
+    possible += [files.beside(path) for path in {*wanted, *possible}]
+    possible += glob.glob(files.beside(f"{LIBRARY}/*")) + glob.glob(files.beside(f"{documents.DIRECTORY}/*"))
+    gone = [path for path in dict.fromkeys(possible) if path not in wanted]
+    changes = [Change(path, _present(path), entry) for path, entry in wanted.items()]
+    changes += [Change(path, _present(path), None) for path in reversed(gone)]
+    return [change for change in changes if change.before != change.after]
+
+
+def _wanted(stored: Sequence[Stored], systemd: bool) -> Iterator[tuple[str, Entry]]:
+    if not stored:
+        return
+    archive = engine()
+    path = f"{LIBRARY}/weft-fabric-{VERSION}-{hashlib.sha256(archive).hexdigest()[:12]}.pyz"
+    yield path, Entry(archive, 0o755)
+    yield COMMAND, Entry(path.encode(), kind="link")
+    yield from _managers(stored)
+    yield documents.DIRECTORY, Entry(b"", 0o700, "directory")
+    for document in stored:
+        yield documents.path_of(document.name), Entry(str(document).encode(), 0o600)
+    if systemd:
+        yield from _units(max(document.resync for document in stored))
+
+
+def _managers(stored: Sequence[Stored]) -> Iterator[tuple[str, Entry]]:
+    """The files that keep the host's network managers off, for those that the host has."""
+    topologies = [document.topology for document in stored if document.topology]
+    links = [link for topology in topologies if "" in topology.namespaces for link in topology.at("").links.values()]
+    names = sorted({link.name for link in links if link.kind and _PLAIN(link.name)})
+    if os.path.isdir("/etc/systemd"):
+        if topologies:
+            yield NETWORKD, Entry((_NOTE + _NETWORKD_TEXT).encode())
+        if names:
+            match = " ".join(names)
+            yield NETWORK, Entry(f"{_NOTE}[Match]\nName={match}\n\n[Link]\nUnmanaged=yes\n".encode())
+            yield LINK, Entry(f"{_NOTE}[Match]\nOriginalName={match}\n\n[Link]\nMACAddressPolicy=none\n".encode())
+    if os.path.isdir("/etc/NetworkManager") and names:
+        devices = ";".join(f"interface-name:{name}" for name in names)
+        yield NETWORK_MANAGER, Entry(f"{_NOTE}[keyfile]\nunmanaged-devices+={devices}\n".encode())
+
+
+def _units(resync: int) -> Iterator[tuple[str, Entry]]:
+    yield f"{UNITS}/{SERVICE}", Entry(_SERVICE_TEXT.encode())
+    # What "systemctl enable" does.
+    yield _wants("multi-user", SERVICE), Entry(f"{UNITS}/{SERVICE}".encode(), kind="link")
+    if resync:
+        yield f"{UNITS}/{RESYNC}", Entry(_RESYNC_TEXT.encode())
+        yield f"{UNITS}/{TIMER}", Entry((_NOTE + _TIMER_TEXT.format(unit=RESYNC, seconds=resync)).encode())
+        yield _wants("timers", TIMER), Entry(f"{UNITS}/{TIMER}".encode(), kind="link")
+
+
+def _wants(target: str, unit: str) -> str:
+    return f"{UNITS}/{target}.target.wants/{unit}"
+
+
+def engine() -> bytes:
+    """The command weft-fabric as a Python zip archive, made of the module_utils that this process runs itself.
+
+    The same code gives the same bytes whenever it is packed.
+    """
+    packages = _PREFIX.split(".")
+    sources = {f"{'/'.join(packages[:depth])}/__init__.py": b"" for depth in range(1, len(packages) + 1)}
+    for name in sorted(module.name for module in pkgutil.iter_modules(module_utils.__path__)):
+        spec: Any = importlib.util.find_spec(f"{_PREFIX}.{name}")
+        sources[f"{'/'.join(packages)}/{name}.py"] = spec.loader.get_source(spec.name).encode()
+    sources["__main__.py"] = f"import sys\n\nfrom {command.__name__} import main\n\nsys.exit(main())\n".encode()
+    # -I: nothing of the caller's environment or directory is imported.
+    packed = io.BytesIO(f"#!{sys.executable} -I\n".encode())
+    packed.seek(0, io.SEEK_END)
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, source in sources.items():
+            # Without a date: ZipInfo's own is the first that the format can tell.
+            archive.writestr(zipfile.ZipInfo(name), source, zipfile.ZIP_DEFLATED)
+    return packed.getvalue()
+
+
+def _present(path: str) -> Entry | None:
+    try:
+        mode = os.lstat(path).st_mode
+        if stat.S_ISLNK(mode):
+            return Entry(os.readlink(path).encode(), kind="link")
+        if stat.S_ISDIR(mode):
+            return Entry(b"", stat.S_IMODE(mode), "directory")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise files.refused("read", path, error) from error
+    return Entry(files.read(path) or b"", stat.S_IMODE(mode))
+
+
+def interrupted() -> bool:
+    """Whether a run before this one ended before the daemons were told of its changes."""
+    return os.path.lexists(PENDING)
+
+
+def apply(changes: Sequence[Change], systemd: bool) -> None:
+    """Carry out a plan, and tell the daemons.
+
+    :raises FabricError: the file system or a daemon refuses. What is written by then stays, and the next run goes on.
+    """
+    again = interrupted()
+    files.replace(PENDING, b"", 0o600)
+    units = [change.path for change in changes if change.after is None and change.path in _UNIT_FILES]
+    if systemd and units:
+        # Before their files go: systemd does not stop what it no longer knows.
+        _run("systemctl", "stop", *(os.path.basename(path) for path in units))
+    for path, _before, after in changes:
+        if after is None:
+            files.remove(path)
+        elif after.kind == "link":
+            files.link(path, after.data.decode())
+        elif after.kind == "directory":
+            _make_directory(path, after.mode)
+        else:
+            files.replace(path, after.data, after.mode)
+    for directory in (documents.DIRECTORY, LIBRARY, os.path.dirname(NETWORKD)):
+        _remove_if_empty(directory)
+    if systemd:
+        _tell({*_UNIT_FILES, NETWORK, LINK, NETWORK_MANAGER} if again else {change.path for change in changes})
+    files.remove(PENDING)
+
+
+def timer_stands_still(stored: Sequence[Stored], systemd: bool) -> bool:
+    """Whether the timer is wanted and does not run."""
+    return systemd and any(document.resync for document in stored) and not _active(TIMER)
+
+
+def _tell(paths: Collection[str]) -> None:
+    if any(path in paths for path in _UNIT_FILES):
+        _run("systemctl", "daemon-reload")
+    timer = f"{UNITS}/{TIMER}"
+    if os.path.exists(timer) and (timer in paths or not _active(TIMER)):
+        _run("systemctl", "restart", TIMER)
+    if NETWORK in paths and _active("systemd-networkd.service"):
+        # Reconfigures those links only for which another file matches now.
+        _run("networkctl", "reload")
+    if LINK in paths and _active("systemd-udevd.service"):
+        _run("udevadm", "control", "--reload")
+    if NETWORK_MANAGER in paths and _active("NetworkManager.service"):
+        _run("systemctl", "reload", "NetworkManager.service")
+
+
+def _active(unit: str) -> bool:
+    return not subprocess.run(["systemctl", "is-active", "--quiet", unit], check=False).returncode
+
+
+def _run(*words: str) -> None:
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        told = "; ".join(done.stderr.split("\n")).strip("; ") or f"status {done.returncode}"
+        raise FabricError(f"{' '.join(words)} fails: {told}")
+
+
+def _make_directory(path: str, mode: int) -> None:
+    try:
+        os.makedirs(path, mode, exist_ok=True)
+        os.chmod(path, mode)
+    except OSError as error:
+        raise files.refused("write", path, error) from error
+
+
+def _remove_if_empty(directory: str) -> None:
+    try:
+        os.rmdir(directory)
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTEMPTY, errno.EBUSY):  # EBUSY: something is mounted there
+            raise files.refused("remove", directory, error) from error
