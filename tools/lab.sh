@@ -6,18 +6,17 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-become=
+case $1 in
+up) set -- playbooks/lab.yml playbooks/site.yml ;;
+down) set -- --extra-vars lab_state=absent playbooks/lab.yml ;;
+esac
+
 if [ "$(id -u)" != 0 ]; then
     if ! command -v sudo >/dev/null; then
         echo "the lab makes network namespaces, which needs root: run this as root, or install sudo" >&2
         exit 1
     fi
-    become=--become
-    sudo -n true 2>/dev/null || become="--become --ask-become-pass"
+    sudo -n true 2>/dev/null || set -- --ask-become-pass "$@"
+    set -- --become "$@"
 fi
-
-case $1 in
-up) set -- playbooks/lab.yml playbooks/site.yml ;;
-down) set -- --extra-vars lab_state=absent playbooks/lab.yml ;;
-esac
-exec .venv/bin/ansible-playbook --inventory inventories/lab.yml $become "$@"
+exec .venv/bin/ansible-playbook --inventory inventories/lab.yml "$@"
