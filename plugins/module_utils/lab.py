@@ -63,6 +63,13 @@ mount --no-mtab -t tmpfs -o mode=0755 tmpfs /run/etc
 cp -a /etc/. /run/etc
 mount --no-mtab --move /run/etc /etc
 rmdir /run/etc
+# Persistence installs a command below it; what the machine has there, perhaps Python, stays in sight.
+mkdir /run/local
+mount --no-mtab -t tmpfs -o mode=0755 tmpfs /run/local
+mkdir /run/local/upper /run/local/work
+mount --no-mtab -t overlay -o lowerdir=/usr/local,upperdir=/run/local/upper,workdir=/run/local/work overlay /usr/local
+umount --no-mtab /run/local
+rmdir /run/local
 echo "$1" > /etc/hostname
 # Without it sudo in the node asks a name server, which the lab does not have.
 printf '127.0.1.1\t%s\n' "$1" >> /etc/hosts

@@ -14,8 +14,8 @@ author:
   - The weft.fabric authors (@weft-fabric)
 description:
   - A lab node stands for one machine. It has network, mount and UTS namespaces of its own, and with them its own
-    interfaces, C(/run) (and so named network namespaces), C(/sys), host name, and a writable copy of C(/etc).
-    The rest of the file system is the machine's.
+    interfaces, C(/run) (and so named network namespaces), C(/sys), host name, and writable copies of C(/etc) and
+    C(/usr/local). The rest of the file system is the machine's.
   - Nodes are reached with the connection plugin P(weft.fabric.node#connection).
   - Every lab also has a node called C(switches), which belongs to no host. Its network namespace is for the lab's
     bridges, and its C(/run/netns) names the network namespaces of all other nodes, so that M(weft.fabric.topology)

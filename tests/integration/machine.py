@@ -66,7 +66,7 @@ def mounts() -> list[str]:
 
 
 def snapshot() -> dict[str, object]:
-    """Links, addresses, routes, named namespaces, mounts, sysctls, nftables, /etc, /run, host name."""
+    """Links, addresses, routes, named namespaces, mounts, sysctls, nftables, /etc, /usr/local, /run, host name."""
     return {
         "links": re.sub(r"\bqlen \d+", "", _command("ip", "-details", "link", "show")),
         "addresses": _command("ip", "-oneline", "address", "show"),
@@ -78,6 +78,7 @@ def snapshot() -> dict[str, object]:
         "sysctls": _sysctls(),
         "nftables": _command("nft", "list", "ruleset"),
         "etc": _files("/etc"),
+        "usr/local": [_files(f"/usr/local/{directory}") for directory in ("lib", "sbin")],
         "run": _files("/run"),
         "hostname": os.uname().nodename,
     }
