@@ -10,8 +10,8 @@ module: topology_info
 short_description: Read a host's container networking as a document
 version_added: 0.1.0
 description:
-  - Returns what is there as the document that M(weft.fabric.topology) takes: given back to it, nothing changes.
-  - Left out is what was not configured: loopback, link-local addresses, and what came by DHCP, router advertisements,
+  - Returns what is there as the document that M(weft.fabric.topology) takes. Given back to it, it changes nothing.
+  - Left out is what was not configured, as loopback, link-local addresses, and what came by DHCP, router advertisements,
     routing daemons, and the kernel itself.
 author:
   - The weft.fabric authors (@weft-fabric)

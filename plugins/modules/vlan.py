@@ -11,7 +11,7 @@ short_description: Manage VLAN interfaces
 version_added: 0.1.0
 description:
   - Makes an interface for one VLAN of another interface.
-  - The kernel cannot change O(parent), O(vlan_id) and O(protocol) of an existing one: that needs O(recreate).
+  - The kernel cannot change O(parent), O(vlan_id) and O(protocol) of an existing one, so that needs O(recreate).
   - The kernel needs the driver C(8021q).
 author:
   - The weft.fabric authors (@weft-fabric)

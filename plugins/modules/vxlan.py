@@ -11,7 +11,7 @@ short_description: Manage VXLAN interfaces
 version_added: 0.1.0
 description:
   - Makes a VXLAN tunnel end point (VTEP, RFC 7348) and changes it in place.
-  - The kernel cannot change O(vni) and O(port) of an existing one: that needs O(recreate).
+  - The kernel cannot change O(vni) and O(port) of an existing one, so that needs O(recreate).
   - Its forwarding entries are those of M(weft.fabric.vxlan_fdb) and M(weft.fabric.vxlan_neigh).
 author:
   - The weft.fabric authors (@weft-fabric)
