@@ -11,8 +11,8 @@ short_description: Read a host's container networking as a document
 version_added: 0.1.0
 description:
   - Returns what is there as the document that M(weft.fabric.topology) takes. Given back to it, it changes nothing.
-  - Left out is what was not configured, as loopback, link-local addresses, and what came by DHCP, router advertisements,
-    routing daemons, and the kernel itself.
+  - Left out is what was not configured, as loopback, link-local addresses, and what came by DHCP, router
+    advertisements, routing daemons, and the kernel itself.
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
