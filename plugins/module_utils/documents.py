@@ -103,12 +103,10 @@ def _section(sections: Mapping[str, Any], name: str, known: tuple[str, ...]) -> 
     return section
 
 
-def load(but: str = "") -> list[Stored]:
-    """All documents of this host, in the order in which they are replayed.
+def names() -> list[str]:
+    """The names of this host's documents.
 
-    :param but: the name of one that is not read.
-    :raises Unusable: naming the first that cannot be replayed.
-    :raises KernelError: a file cannot be read.
+    :raises KernelError: the directory cannot be read.
     """
     try:
         found = os.listdir(DIRECTORY)
@@ -116,8 +114,18 @@ def load(but: str = "") -> list[Stored]:
         return []
     except OSError as error:
         raise files.refused("read", DIRECTORY, error) from error
-    names = [path[: -len(_SUFFIX)] for path in found if path.endswith(_SUFFIX) and _NAME(path[: -len(_SUFFIX)])]
-    return ordered(_read(name) for name in names if name != but)
+    stems = sorted(path[: -len(_SUFFIX)] for path in found if path.endswith(_SUFFIX))
+    return [stem for stem in stems if _NAME(stem)]
+
+
+def load(but: str = "") -> list[Stored]:
+    """All documents of this host, in the order in which they are replayed.
+
+    :param but: the name of one that is not read.
+    :raises Unusable: naming the first that cannot be replayed.
+    :raises KernelError: a file cannot be read.
+    """
+    return ordered(_read(name) for name in names() if name != but)
 
 
 def ordered(stored: Iterable[Stored]) -> list[Stored]:

@@ -11,6 +11,7 @@ systemd.service(5), systemd.network(5), networkd.conf(5), systemd.link(5), Netwo
 from __future__ import annotations
 
 import errno
+import fnmatch
 import glob
 import hashlib
 import importlib.util
@@ -22,7 +23,7 @@ import stat
 import subprocess
 import sys
 import zipfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins import module_utils
@@ -39,10 +40,11 @@ SERVICE = "weft-fabric.service"
 RESYNC = "weft-fabric-resync.service"
 TIMER = "weft-fabric.timer"
 _UNIT_FILES = [f"{UNITS}/{name}" for name in (TIMER, SERVICE, RESYNC)]
-NETWORK = "/etc/systemd/network/10-weft-fabric.network"
-LINK = "/etc/systemd/network/10-weft-fabric.link"
 NETWORKD = "/etc/systemd/networkd.conf.d/10-weft-fabric.conf"
-NETWORK_MANAGER = "/etc/NetworkManager/conf.d/10-weft-fabric.conf"
+# Of each document.
+NETWORK = "/etc/systemd/network/10-weft-{}.network"
+LINK = "/etc/systemd/network/10-weft-{}.link"
+NETWORK_MANAGER = "/etc/NetworkManager/conf.d/10-weft-{}.conf"
 # Is there from the first change to the last word to a daemon: who is interrupted between finds that they were not told.
 PENDING = "/run/weft-fabric.pending"
 
@@ -91,20 +93,38 @@ KillMode=process
 SyslogIdentifier=weft-fabric
 """
 
-_TIMER_TEXT = """[Unit]
+_TIMER_TEXT = f"""{_NOTE}[Unit]
 Description=Container networking of weft.fabric, again and again
 
 [Timer]
-Unit={unit}
-OnActiveSec={seconds}
-OnUnitInactiveSec={seconds}
+Unit={RESYNC}
+OnActiveSec={{seconds}}
+OnUnitInactiveSec={{seconds}}
 AccuracySec=1
 
 [Install]
 WantedBy=timers.target
 """
 
-_NETWORKD_TEXT = """[Network]
+_NETWORK_TEXT = f"""{_NOTE}[Match]
+Name={{}}
+
+[Link]
+Unmanaged=yes
+"""
+
+_LINK_TEXT = f"""{_NOTE}[Match]
+OriginalName={{}}
+
+[Link]
+MACAddressPolicy=none
+"""
+
+_NETWORK_MANAGER_TEXT = f"""{_NOTE}[keyfile]
+unmanaged-devices+={{}}
+"""
+
+_NETWORKD_TEXT = f"""{_NOTE}[Network]
 ManageForeignRoutes=no
 ManageForeignRoutingPolicyRules=no
 """
@@ -157,13 +177,14 @@ def plan(stored: Sequence[Stored], systemd: bool) -> list[Change]:
     :raises KernelError: a file cannot be read.
     """
     wanted = dict(_wanted(stored, systemd))
-    possible = [COMMAND, NETWORK, LINK, NETWORKD, NETWORK_MANAGER, *_UNIT_FILES]
-    possible += [_wants("multi-user", SERVICE), _wants("timers", TIMER)]
+    possible = [COMMAND, NETWORKD, *_UNIT_FILES, _wants("multi-user", SERVICE), _wants("timers", TIMER)]
     # Engines of other versions, and documents of other names.
-    possible += glob.glob(f"{LIBRARY}/*.pyz") + glob.glob(f"{documents.DIRECTORY}/*.json")
+    possible += [documents.path_of(name) for name in documents.names()]
+    for pattern in (f"{LIBRARY}/*.pyz", *(path.format("*") for path in (NETWORK, LINK, NETWORK_MANAGER))):
+        possible += glob.glob(pattern) + glob.glob(files.beside(pattern))
+    possible += glob.glob(files.beside(f"{documents.DIRECTORY}/*.json"))
     # What was being written when a run was ended.
-    possible += [files.beside(path) for path in {*wanted, *possible}]
-    possible += glob.glob(files.beside(f"{LIBRARY}/*")) + glob.glob(files.beside(f"{documents.DIRECTORY}/*"))
+    possible += [files.beside(path) for path in dict.fromkeys([*wanted, *possible])]
     gone = [path for path in dict.fromkeys(possible) if path not in wanted]
     changes = [Change(path, _present(path), entry) for path, entry in wanted.items()]
     changes += [Change(path, _present(path), None) for path in reversed(gone)]
@@ -177,29 +198,29 @@ def _wanted(stored: Sequence[Stored], systemd: bool) -> Iterator[tuple[str, Entr
     path = f"{LIBRARY}/weft-fabric-{VERSION}-{hashlib.sha256(archive).hexdigest()[:12]}.pyz"
     yield path, Entry(archive, 0o755)
     yield COMMAND, Entry(path.encode(), kind="link")
-    yield from _managers(stored)
+    systemd_here, network_manager_here = os.path.isdir("/etc/systemd"), os.path.isdir("/etc/NetworkManager")
+    if systemd_here and any(document.topology for document in stored):
+        yield NETWORKD, Entry(_NETWORKD_TEXT.encode())
     yield documents.DIRECTORY, Entry(b"", 0o700, "directory")
     for document in stored:
+        names = _links(document)
+        if names and systemd_here:
+            yield NETWORK.format(document.name), Entry(_NETWORK_TEXT.format(" ".join(names)).encode())
+            yield LINK.format(document.name), Entry(_LINK_TEXT.format(" ".join(names)).encode())
+        if names and network_manager_here:
+            devices = ";".join(f"interface-name:{name}" for name in names)
+            yield NETWORK_MANAGER.format(document.name), Entry(_NETWORK_MANAGER_TEXT.format(devices).encode())
         yield documents.path_of(document.name), Entry(str(document).encode(), 0o600)
     if systemd:
         yield from _units(max(document.resync for document in stored))
 
 
-def _managers(stored: Sequence[Stored]) -> Iterator[tuple[str, Entry]]:
-    """The files that keep the host's network managers off, for those that the host has."""
-    topologies = [document.topology for document in stored if document.topology]
-    links = [link for topology in topologies if "" in topology.namespaces for link in topology.at("").links.values()]
-    names = sorted({link.name for link in links if link.kind and _PLAIN(link.name)})
-    if os.path.isdir("/etc/systemd"):
-        if topologies:
-            yield NETWORKD, Entry((_NOTE + _NETWORKD_TEXT).encode())
-        if names:
-            match = " ".join(names)
-            yield NETWORK, Entry(f"{_NOTE}[Match]\nName={match}\n\n[Link]\nUnmanaged=yes\n".encode())
-            yield LINK, Entry(f"{_NOTE}[Match]\nOriginalName={match}\n\n[Link]\nMACAddressPolicy=none\n".encode())
-    if os.path.isdir("/etc/NetworkManager") and names:
-        devices = ";".join(f"interface-name:{name}" for name in names)
-        yield NETWORK_MANAGER, Entry(f"{_NOTE}[keyfile]\nunmanaged-devices+={devices}\n".encode())
+def _links(document: Stored) -> list[str]:
+    """The links that a document makes in the host's own namespace."""
+    if not document.topology or "" not in document.topology.namespaces:
+        return []
+    links = document.topology.namespaces[""].links.values()
+    return sorted(link.name for link in links if link.kind and _PLAIN(link.name))
 
 
 def _units(resync: int) -> Iterator[tuple[str, Entry]]:
@@ -208,7 +229,7 @@ def _units(resync: int) -> Iterator[tuple[str, Entry]]:
     yield _wants("multi-user", SERVICE), Entry(f"{UNITS}/{SERVICE}".encode(), kind="link")
     if resync:
         yield f"{UNITS}/{RESYNC}", Entry(_RESYNC_TEXT.encode())
-        yield f"{UNITS}/{TIMER}", Entry((_NOTE + _TIMER_TEXT.format(unit=RESYNC, seconds=resync)).encode())
+        yield f"{UNITS}/{TIMER}", Entry(_TIMER_TEXT.format(seconds=resync).encode())
         yield _wants("timers", TIMER), Entry(f"{UNITS}/{TIMER}".encode(), kind="link")
 
 
@@ -279,7 +300,7 @@ def apply(changes: Sequence[Change], systemd: bool) -> None:
     for directory in (documents.DIRECTORY, LIBRARY, os.path.dirname(NETWORKD)):
         _remove_if_empty(directory)
     if systemd:
-        _tell({*_UNIT_FILES, NETWORK, LINK, NETWORK_MANAGER} if again else {change.path for change in changes})
+        _tell([change.path for change in changes], again)
     files.remove(PENDING)
 
 
@@ -288,18 +309,25 @@ def timer_stands_still(stored: Sequence[Stored], systemd: bool) -> bool:
     return systemd and any(document.resync for document in stored) and not _active(TIMER)
 
 
-def _tell(paths: Collection[str]) -> None:
-    if any(path in paths for path in _UNIT_FILES):
+def _tell(paths: Sequence[str], again: bool) -> None:
+    """Let the daemons read what has changed.
+
+    :param again: whether they may have been told nothing of changes before these.
+    """
+
+    def about(pattern: str) -> bool:
+        return again or any(fnmatch.fnmatch(path, pattern.format("*")) for path in paths)
+
+    if about(f"{UNITS}/*"):
         _run("systemctl", "daemon-reload")
-    timer = f"{UNITS}/{TIMER}"
-    if os.path.exists(timer) and (timer in paths or not _active(TIMER)):
+    if os.path.exists(f"{UNITS}/{TIMER}") and (about(f"{UNITS}/{TIMER}") or not _active(TIMER)):
         _run("systemctl", "restart", TIMER)
-    if NETWORK in paths and _active("systemd-networkd.service"):
+    if about(NETWORK) and _active("systemd-networkd.service"):
         # Reconfigures those links only for which another file matches now.
         _run("networkctl", "reload")
-    if LINK in paths and _active("systemd-udevd.service"):
+    if about(LINK) and _active("systemd-udevd.service"):
         _run("udevadm", "control", "--reload")
-    if NETWORK_MANAGER in paths and _active("NetworkManager.service"):
+    if about(NETWORK_MANAGER) and _active("NetworkManager.service"):
         _run("systemctl", "reload", "NetworkManager.service")
 
 
