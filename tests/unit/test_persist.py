@@ -1,0 +1,111 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documents: what they take, their text, their order; and the archive of the engine."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import pathlib
+import re
+import zipfile
+from typing import Any
+
+import pytest
+
+from ansible_collections.weft.fabric.plugins.module_utils import documents, install
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+
+ROOT = pathlib.Path(__file__).parents[2]
+BRIDGE = {"namespaces": {"": {"links": [{"name": "br0", "kind": "bridge"}]}}}
+
+
+@pytest.mark.parametrize(
+    ("content", "parameter"),
+    [
+        ([], "document"),
+        ({"topologie": {}}, "document.topologie"),
+        ({"topology": {"namespaces": []}}, "namespaces"),
+        ({"topology": {"namespaces": {}, "state": "absent"}}, "document.topology.state"),
+        ({"topology": {"namespaces": {"": {"links": [{"name": "a b"}]}}}}, 'namespaces."".links[0].name'),
+        ({"topology": {**BRIDGE, "purge": "perhaps"}}, "document.topology.purge"),
+        ({"masquerade": {"rules": []}}, "rules"),
+        ({"masquerade": {"table": "a-b", "rules": [{"source": "10.0.0.0/8"}]}}, "document.masquerade.table"),
+        ({"echo_server": {"namespaces": ["a/b"]}}, "document.echo_server.namespaces[0]"),
+        ({"echo_server": {"namespaces": ["a"], "port": 0}}, "document.echo_server.port"),
+        ({"resync": -1}, "document.resync"),
+    ],
+)
+def test_refused(content: Any, parameter: str) -> None:
+    with pytest.raises(InvalidParameter) as refused:
+        documents.parse("pods", content)
+    assert refused.value.parameter == parameter
+
+
+@pytest.mark.parametrize("name", ["", "Pods", "../pods", "a b", "0"])
+def test_a_name_that_is_none(name: str) -> None:
+    with pytest.raises(InvalidParameter):
+        documents.path_of(name)
+
+
+def test_the_text_is_the_document() -> None:
+    content = {
+        "topology": {**BRIDGE, "purge": True},
+        "masquerade": {"table": "weft_pods", "rules": [{"source": "10.0.0.0/8", "out_interface": None}]},
+        "echo_server": {"namespaces": ["pod1"], "port": 8000},
+        "resync": 90,
+    }
+    stored = documents.parse("pods", content)
+    written = json.loads(str(stored))
+    assert written.pop("format") == documents.FORMAT
+    assert written == content
+    assert str(documents.parse("pods", written)) == str(stored)
+
+
+def test_what_is_not_given_is_not_written() -> None:
+    assert json.loads(str(documents.parse("pods", {"topology": BRIDGE, "masquerade": None}))).keys() == {
+        "format", "topology",
+    }  # fmt: skip
+
+
+def test_order() -> None:
+    names = ["another", "pods", "overlay", "masquerade", "mgmt_routing", "own"]
+    stored = documents.ordered(documents.parse(name, {}) for name in names)
+    assert [document.name for document in stored] == [
+        "mgmt_routing", "masquerade", "overlay", "pods", "another", "own",
+    ]  # fmt: skip
+
+
+def test_the_engine_is_the_collections_own_code_and_nothing_else() -> None:
+    archive = zipfile.ZipFile(io.BytesIO(install.engine()))
+    for name in archive.namelist():
+        packed = archive.read(name)
+        if name.endswith("__init__.py") or name == "__main__.py":
+            continue
+        assert packed == (ROOT / name.partition("fabric/")[2]).read_bytes(), name
+    assert install.engine() == install.engine()
+
+
+def test_what_runs_on_the_host_needs_nothing_of_ansible() -> None:
+    """Followed from the command on through all that it imports."""
+    package = "ansible_collections.weft.fabric.plugins.module_utils"
+    todo, done = {"command"}, set()
+    while todo:
+        name = todo.pop()
+        done.add(name)
+        tree = ast.parse((ROOT / "plugins" / "module_utils" / f"{name}.py").read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                assert node.module.split(".")[0] != "ansible", name
+                if node.module == package:
+                    todo |= {alias.name for alias in node.names} - done
+                elif node.module.startswith(package):
+                    todo |= {node.module.rpartition(".")[2]} - done
+    assert "reconcile" in done and "module" not in done
+
+
+def test_the_version_is_galaxys() -> None:
+    galaxy = (ROOT / "galaxy.yml").read_text(encoding="utf-8")
+    assert re.search(r"^version: (.*)$", galaxy, re.MULTILINE)[1] == install.VERSION  # type: ignore[index]
