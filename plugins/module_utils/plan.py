@@ -66,8 +66,15 @@ class Plan:
 
     @property
     def disturbs(self) -> bool:
-        """Whether the kernel may change more than was asked for: a link or an address takes others along."""
-        return any(isinstance(item.after or item.before, (Namespace, Link, Address)) for item in self.operations)
+        """Whether the kernel may change more than was asked for.
+
+        A link or an address takes others along, and a route without one gets an interface.
+        """
+        return any(
+            isinstance(item.after or item.before, (Namespace, Link, Address))
+            or (isinstance(item.after, Route) and item.after.dev is None)
+            for item in self.operations
+        )
 
     def diff(self) -> dict[str, str]:
         """Ansible's diff: each fact that changes is a line, before and after."""
