@@ -136,8 +136,9 @@ def _routes(draw: Any, devices: list[dict[str, Any]]) -> list[dict[str, Any]]:
             route["via"] = draw(st.sampled_from(["fe80::a", "fe80::b"]))
         elif dst == "default" or draw(st.booleans()):
             route.update(via=draw(st.sampled_from(["10.9.0.1", "10.9.0.2"])), onlink=True)
-        own = [address for address in device["addresses"] if ":" not in address]
-        if ":" not in dst and own:
-            route["src"] = own[0].partition("/")[0]
         routes.append(route)
+    own = [(end["name"], address) for end in devices for address in end["addresses"] if ":" not in address]
+    if own and draw(st.booleans()):
+        name, address = draw(st.sampled_from(own))
+        routes.append({"dst": "10.7.0.0/16", "dev": name, "mtu": 1400, "src": address.partition("/")[0]})
     return routes

@@ -18,9 +18,16 @@ import pytest
 from ansible_collections.weft.fabric.tests.integration import kernel
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     if os.geteuid() != 0:
         raise pytest.UsageError("the integration tests make network namespaces, which needs root: run them with sudo")
+    config.addinivalue_line("markers", "needs_kind(kind): counted as skipped where the kernel has no such links")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("needs_kind"):
+        if not kernel.has_link_kind(mark.args[0]):
+            pytest.skip(f"this kernel has no {mark.args[0]}")
 
 
 @pytest.fixture(scope="session", autouse=True)

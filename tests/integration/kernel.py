@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import dataclasses
+import functools
 import ipaddress
 import itertools
 import json
@@ -156,6 +157,14 @@ def new_namespace() -> Iterator[str]:
     finally:
         if name in namespaces():
             run("ip", "netns", "delete", name)
+
+
+@functools.cache
+def has_link_kind(kind: str) -> bool:
+    """Whether the kernel makes links of a kind, asked in a namespace that ends with the question."""
+    options = {"vlan": "link lo name t0 type vlan id 2", "vxlan": "name t0 type vxlan id 2 dstport 4789"}
+    command = f"ip link add {options.get(kind, f'name t0 type {kind}')}"
+    return subprocess.run(["unshare", "--net", "sh", "-c", command], capture_output=True, check=False).returncode == 0
 
 
 @dataclasses.dataclass(frozen=True)

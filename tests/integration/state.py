@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.weft.fabric.tests.integration.kernel import bridge_json, ip_json
+from ansible_collections.weft.fabric.tests.integration.kernel import bridge_json, ip, ip_json
 
 # Options of bridges and VXLANs; the rest is what the kernel counts or finds out by itself.
 _OPTIONS = {
@@ -32,22 +32,19 @@ def snapshot(namespace: str) -> dict[str, Any]:
     Without link-local addresses and their routes, and without what passing traffic causes.
     """
     links = ip_json(namespace, "address")
-    routes = [route for six in ("-4", "-6") for route in ip_json(namespace, six, "route")]
     return {
         "links": {link["ifname"]: _link(link) for link in links},
         "addresses": sorted(
             (link["ifname"], f"{address['local']}/{address['prefixlen']}")
             for link in links
             for address in link["addr_info"]
-            if not address["local"].startswith("fe80:")
+            if not address["local"].startswith("fe80:") and link["ifname"] != "lo"
         ),
         "routes": sorted(
-            (
-                str(sorted((key, value) for key, value in route.items() if key not in ("flags", "pref")))
-                + (" onlink" if "onlink" in route["flags"] else "")
-                for route in routes
-                if not route["dst"].startswith(("fe80:", "ff00:"))
-            ),
+            line.replace(" pref medium", "").replace(" linkdown", "").strip()
+            for family in ("-4", "-6")
+            for line in ip(namespace, family, "route").splitlines()
+            if not line.startswith("fe80:")
         ),
         "neighbours": sorted(
             (entry["dev"], entry["dst"], entry["lladdr"])
@@ -55,9 +52,12 @@ def snapshot(namespace: str) -> dict[str, Any]:
             if "PERMANENT" in entry["state"]
         ),
         "fdb": sorted(
-            (entry["ifname"], entry["mac"], entry["dst"], entry.get("port"), entry.get("vni"), entry["state"])
-            for entry in bridge_json(namespace, "fdb")
-            if "dst" in entry
+            (
+                (entry["ifname"], entry["mac"], entry["dst"], entry.get("port"), entry.get("vni"), entry["state"])
+                for entry in bridge_json(namespace, "fdb")
+                if "dst" in entry
+            ),
+            key=str,
         ),
     }
 
@@ -72,7 +72,7 @@ def part(state: dict[str, Any], links: set[str]) -> dict[str, Any]:
         "routes": [
             route
             for route in state["routes"]
-            if any(f"'dev', '{name}'" in route for name in links) and "'kernel'" not in route
+            if "proto kernel" not in route and any(f" dev {name} " in f"{route} " for name in links)
         ],
         **{key: [item for item in state[key] if item[0] in links] for key in ("addresses", "neighbours", "fdb")},
     }
