@@ -35,8 +35,8 @@ Each figure is the median of runs that alternate (ours, theirs, ours, ...) on on
   figures of iproute2 are whole processes, and its batches have the same entries in the same order.
 - The module and the loop are the same playbook but for the task, over Ansible's local connection, without facts.
 - `article.yml` is [tests/bench/article.yml](../tests/bench/article.yml): the article's commands, a task each, guarded
-  so that a second run changes nothing, with its own pings and `curl`s as the proof. `site.yml` proves every pair. Both
-  run on the hosts of `inventories/lab.yml`, in a new lab each time.
+  so that a second run changes nothing, with its own pings and `curl`s as the proof. `site.yml` does more: it stores
+  all for a reboot, and proves every pair. Both run on the hosts of `inventories/lab.yml`, in a new lab each time.
 """
 
 
@@ -64,7 +64,7 @@ def enter_namespaces() -> None:
 
 
 def give_up(*_signal: object) -> None:
-    raise TimeoutError("the benchmark takes too long: is the machine busy?")
+    raise TimeoutError("the benchmark has taken too long and gives up: run it when the machine is not busy")
 
 
 def table(rows: list[Row]) -> list[str]:
@@ -101,6 +101,20 @@ def machine() -> list[str]:
     ]
 
 
+def take(repetitions: Repetitions) -> tuple[list[Row], list[str]]:
+    """All rows, and sentences that go with them.
+
+    :raises AssertionError: something that was measured did not do its work.
+    :raises TimeoutError: the limit is over.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        directory = pathlib.Path(name)
+        rows, sentences = tables.rows(directory, repetitions.engine)
+        rows += playbooks.module_rows(directory, repetitions.module)
+        rows += playbooks.fabric_rows(directory, repetitions.fabric)
+    return rows, sentences
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
@@ -112,11 +126,11 @@ def main() -> int:
     signal.signal(signal.SIGALRM, give_up)
     signal.alarm(repetitions.limit)
     started = time.monotonic()
-    with tempfile.TemporaryDirectory() as name:
-        directory = pathlib.Path(name)
-        rows, sentences = tables.rows(directory, repetitions.engine)
-        rows += playbooks.module_rows(directory, repetitions.module)
-        rows += playbooks.fabric_rows(directory, repetitions.fabric)
+    try:
+        rows, sentences = take(repetitions)
+    except (AssertionError, TimeoutError) as error:
+        print(error)
+        return 1
 
     found = "\n".join([*table(rows), "", *sentences])
     print(f"{found}\n\n{time.monotonic() - started:.0f} s")

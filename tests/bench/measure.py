@@ -93,17 +93,21 @@ def playbook(home: pathlib.Path, *arguments: str, until: str = "") -> tuple[floa
     with subprocess.Popen(
         [program, *arguments],
         cwd=CHECKOUT,
-        env=cli.environment(home),
+        env=cli.environment(home) | {"TMPDIR": str(home)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     ) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            lines.append(line)
-            if not reached and until and until in line:
-                reached = time.perf_counter() - started
+        try:
+            for line in process.stdout:
+                lines.append(line)
+                if not reached and until and until in line:
+                    reached = time.perf_counter() - started
+        except TimeoutError:  # bench.py's limit: leaving this block waits for the process
+            process.kill()
+            raise
     whole = time.perf_counter() - started
     require(process.returncode == 0, f"{' '.join(arguments)} failed:\n{''.join(lines)}")
     require(bool(reached) == bool(until), f"{' '.join(arguments)} never printed {until}:\n{''.join(lines)}")
