@@ -1,0 +1,59 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The article's scenario after what a reboot takes away: the hosts put it back, without a controller."""
+
+from __future__ import annotations
+
+import pathlib
+
+from ansible_collections.weft.fabric.tests.integration.fabric import article, standing
+
+NODES = ("network-1", "network-2")
+HOSTS = (*NODES, "router")
+# All that site makes but files. The cable stays, since a lab node cannot plug itself in again.
+REBOOT = r"""
+set -e
+for namespace in $(ip netns list | cut -d' ' -f1); do
+    ip netns pids "$namespace" | xargs -r kill
+done
+for link in vxlan0 veth0 br0; do
+    [ ! -e "/sys/class/net/$link" ] || ip link delete "$link"
+done
+for namespace in $(ip netns list | cut -d' ' -f1); do
+    ip netns delete "$namespace"
+done
+ip route flush proto 119
+nft flush ruleset
+sysctl -q net.ipv4.ip_forward=0 net.ipv4.conf.all.accept_redirects=1
+"""
+
+
+def test_all_is_there_again(tmp_path: pathlib.Path) -> None:
+    with standing(tmp_path, article("reboot")) as fabric:
+        assert "14 of 14 pairs hold, 0 fail" in fabric.ok("site").text
+        for host in HOSTS:
+            assert fabric.node(host, "weft-fabric", "diff") == ""
+            fabric.node(host, "sh", "-c", REBOOT)
+        assert fabric.play("verify").rc != 0, "nothing is left"
+        for host in HOSTS:
+            fabric.node(host, "weft-fabric", "apply")
+            assert fabric.node(host, "weft-fabric", "diff") == ""
+        assert "14 of 14 pairs hold, 0 fail" in fabric.ok("verify").text
+        assert fabric.ok("site").changed == {}
+        fabric.ok("teardown")
+        for host in HOSTS:
+            assert fabric.node(host, "find", "/etc", "/usr/local", "-name", "*weft*") == "", host
+
+
+def test_a_role_that_is_not_to_persist(tmp_path: pathlib.Path) -> None:
+    with standing(tmp_path, article("transient")) as fabric:
+        fabric.ok("site")
+        assert fabric.node("network-1", "ls", "/etc/weft").split() == [
+            "mgmt_routing.json", "overlay.json", "pods.json",
+        ]  # fmt: skip
+        off = ["-e", '{"mgmt_routing_persist": false, "overlay_persist": false, "pods_persist": false}']
+        assert set(fabric.ok("site", *off).changed) == set(HOSTS)
+        assert fabric.node("network-1", "sh", "-c", "ls -d /etc/weft || true") == ""
+        assert fabric.node("router", "ls", "/etc/weft").split() == ["masquerade.json"]
+        assert fabric.ok("site", *off).changed == {}
