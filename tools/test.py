@@ -23,6 +23,8 @@ import time
 import xml.etree.ElementTree
 from collections.abc import Callable
 
+from ansible_collections.weft.fabric.tests.integration import kernel
+
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = CHECKOUT / "build" / "test"
 BIN = pathlib.Path(sys.executable).parent
@@ -36,15 +38,6 @@ OLDEST_PYROUTE2 = "pyroute2==0.7.2"  # Debian 12's
 
 # Virtual machines take their own tools, and their own time.
 VM_SCENARIOS = {"vagrant"}
-
-# How `ip link add` asks the kernel for each kind of link that the collection makes; v0 is one end of a veth pair.
-LINK_KINDS = {
-    "bond": "name t0 type bond",
-    "bridge": "name t0 type bridge",
-    "veth": "name t0 type veth peer name t1",
-    "vlan": "link v0 name t0 type vlan id 2",
-    "vxlan": "name t0 type vxlan id 2 dstport 4789",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -254,19 +247,6 @@ def molecule_jobs() -> list[Job]:
     ]
 
 
-def missing_link_kinds() -> list[str]:
-    """What this kernel answers, asked in a namespace that ends with the question."""
-    return [
-        kind
-        for kind, arguments in LINK_KINDS.items()
-        if subprocess.run(
-            ["unshare", "--net", "sh", "-c", f"ip link add v0 type veth peer name v1; ip link add {arguments}"],
-            capture_output=True,
-            check=False,
-        ).returncode
-    ]
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fast", action="store_true")
@@ -288,7 +268,7 @@ def main() -> int:
     print()
     for job, cases in zip(jobs, results):
         print(f"{job.name}: {cases}")
-    if not fast and (missing := missing_link_kinds()):
+    if not fast and (missing := [kind for kind in kernel.LINK_KINDS if not kernel.has_link_kind(kind)]):
         print(f"not run on this kernel, which has no such links: {', '.join(missing)}")
     total = Cases(*(sum(numbers) for numbers in zip(*map(dataclasses.astuple, results))))
     print(total)

@@ -61,6 +61,16 @@ NFT_NAMES = {
     24: "DELFLOWTABLE",
 }  # fmt: skip
 
+# How `ip link add` asks for each kind of link that the collection makes; v0 is one end of a veth pair, because lo takes
+# no VLAN on any kernel.
+LINK_KINDS = {
+    "bond": "name t0 type bond",
+    "bridge": "name t0 type bridge",
+    "veth": "name t0 type veth peer name t1",
+    "vlan": "link v0 name t0 type vlan id 2",
+    "vxlan": "name t0 type vxlan id 2 dstport 4789",
+}
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _numbers = itertools.count(1)
 
@@ -162,8 +172,7 @@ def new_namespace() -> Iterator[str]:
 @functools.cache
 def has_link_kind(kind: str) -> bool:
     """Whether the kernel makes links of a kind, asked in a namespace that ends with the question."""
-    options = {"vlan": "link lo name t0 type vlan id 2", "vxlan": "name t0 type vxlan id 2 dstport 4789"}
-    command = f"ip link add {options.get(kind, f'name t0 type {kind}')}"
+    command = f"ip link add v0 type veth peer name v1; ip link add {LINK_KINDS[kind]}"
     return subprocess.run(["unshare", "--net", "sh", "-c", command], capture_output=True, check=False).returncode == 0
 
 
