@@ -17,11 +17,13 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import echo_program
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter, KernelError
+from ansible_collections.weft.fabric.plugins.module_utils.files import alone
 from ansible_collections.weft.fabric.plugins.module_utils.netlink import inside, netns_path, netns_status
 
 MARK = "weft.fabric-echo-server"
@@ -59,6 +61,11 @@ def converge(names: Sequence[str], port: int, absent: bool, check: bool) -> dict
         if netns_status(name) != "present" and not check:
             raise InvalidParameter("namespaces", name, "there is no such namespace: make it with weft.fabric.netns")
 
+    with nullcontext() if check else alone():
+        return _converge(names, wanted, port, check)
+
+
+def _converge(names: Sequence[str], wanted: Mapping[str, None], port: int, check: bool) -> dict[str, Any]:
     before = [server for server in running() if server.netns in names]
     usable = [server for server in before if server.current and server.port == port and server.netns in wanted]
     pids = {server.netns: server.pid for server in usable}
@@ -80,7 +87,9 @@ def converge(names: Sequence[str], port: int, absent: bool, check: bool) -> dict
 
 
 def start(netns: str, port: int) -> int:
-    """Start a server in a namespace. It listens when this returns, and outlives its parent and its session.
+    """Start a server in a namespace, which outlives its parent and its session.
+
+    When this returns, it listens, and running() finds it.
 
     :returns: its process ID.
     :raises KernelError: the port cannot be had.
@@ -88,7 +97,7 @@ def start(netns: str, port: int) -> int:
     with inside(netns), _listener(netns, port) as listener:
         descriptor = listener.fileno()
         program = inspect.getsource(echo_program)
-        return subprocess.Popen(
+        server = subprocess.Popen(
             [sys.executable, *_OPTIONS, program, str(descriptor), MARK, netns, str(port)],
             pass_fds=[descriptor],
             stdin=subprocess.DEVNULL,
@@ -96,7 +105,11 @@ def start(netns: str, port: int) -> int:
             stderr=subprocess.DEVNULL,
             cwd="/",
             start_new_session=True,
-        ).pid
+        )
+    # Popen returns a moment before the kernel shows the new command line, which is what others know a server by.
+    while server.poll() is None and not any(_server(server.pid)):
+        os.sched_yield()
+    return server.pid
 
 
 def stop(server: Server) -> None:

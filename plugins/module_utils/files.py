@@ -10,7 +10,10 @@ directory takes (*.conf, *.network, *.json). What a crash leaves behind is one s
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
 
@@ -21,6 +24,20 @@ _REMEDY = {
     errno.ENOSPC: "make room; the file is as it was",
     errno.EDQUOT: "make room; the file is as it was",
 }
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Be the only one of this collection that changes the host: a controller, another one, the host's own timer.
+
+    The lock is on a directory that every host has, so that nothing has to be made for it (flock(2)).
+    """
+    descriptor = os.open("/run", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def beside(path: str) -> str:

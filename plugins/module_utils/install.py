@@ -68,6 +68,7 @@ StartLimitIntervalSec=0
 Type=oneshot
 RemainAfterExit=yes
 ExecStart={COMMAND} apply
+ExecReload={COMMAND} apply
 # An interface of the underlay may come late. A document that cannot be used stays so.
 Restart=on-failure
 RestartSec=5
@@ -83,14 +84,11 @@ WantedBy=multi-user.target
 
 _RESYNC_TEXT = f"""{_NOTE}[Unit]
 Description=Container networking of weft.fabric, compared and put back
-After={SERVICE}
 
 [Service]
 Type=oneshot
-ExecStart={COMMAND} apply
-TimeoutStartSec=120
-KillMode=process
-SyslogIdentifier=weft-fabric
+# In the service's own control group, where the pods' servers may live on.
+ExecStart=systemctl reload-or-restart {SERVICE}
 """
 
 _TIMER_TEXT = f"""{_NOTE}[Unit]

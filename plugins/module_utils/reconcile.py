@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.apply import apply
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+from ansible_collections.weft.fabric.plugins.module_utils.files import alone
 from ansible_collections.weft.fabric.plugins.module_utils.model import Document, Observed
 from ansible_collections.weft.fabric.plugins.module_utils.netlink import Kernel, require_admin
 from ansible_collections.weft.fabric.plugins.module_utils.observe import observe, scope_of
@@ -40,7 +42,7 @@ def reconcile(document: Document, check: bool = False) -> Outcome:
     :raises FabricError: nothing was changed if planning failed; a KernelError names what the kernel refused.
     """
     scopes = scope_of(document)
-    with Kernel() as kernel:
+    with nullcontext() if check else alone(), Kernel() as kernel:
         first = todo = plan(document, observe(kernel, scopes), check)
         changed = bool(first.operations)
         if changed and not check:

@@ -284,6 +284,18 @@ def test_drift_is_told_and_put_right(stored, run_module, break_it, told):
     assert succeed("diff") == ""
 
 
+def test_at_once(stored):
+    """A controller and the host's timer do not get in each other's way: one makes it all, the other finds it."""
+    for _round in range(5):
+        wipe()
+        both = [subprocess.Popen([COMMAND, "apply"], stdout=subprocess.PIPE, text=True) for _one in range(2)]
+        said = [process.communicate()[0] for process in both]
+        assert [process.returncode for process in both] == [0, 0]
+        for line in ("pods: + link br0 type bridge", "pods: + echo server pod1: port 8000, new"):
+            assert sum(line in one for one in said) == 1
+        assert succeed("diff") == ""
+
+
 def test_show(stored):
     succeed("apply")
     shown = json.loads(succeed("show"))
