@@ -1,0 +1,153 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what a user writes to a document. What is refused is in tests/integration/test_bad_input.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.model import (
+    Address,
+    Desired,
+    FdbEntry,
+    Neighbour,
+    Route,
+    parse,
+)
+from ansible_collections.weft.fabric.tests.documents import documents
+
+PAIR = {"name": "a", "kind": "veth", "peer": {"name": "b", "netns": "pod"}}
+
+
+def only(namespaces: dict[str, Any], **more: Any) -> Desired:
+    return parse({"": namespaces}, **more).namespaces[""]
+
+
+def test_defaults() -> None:
+    found = only({"links": [{"name": "x", "kind": "vxlan", "vni": "10"}, {"name": "nic"}]}).links
+    assert found["x"].attributes == {"vni": 10, "port": 4789, "learning": False, "admin_state": "up"}
+    assert found["nic"].attributes == {}, "a link that is somebody else's is left as it is"
+
+
+@pytest.mark.parametrize("kind", ["controller", "master"])
+def test_aliases(kind: str) -> None:
+    links = [{"name": "a", "kind": "veth", kind: "br0", "peer": {"name": "b", kind: "br0"}}]
+    assert {link.attributes["controller"] for link in only({"links": links}).links.values()} == {"br0"}
+
+
+def test_a_veth_has_two_ends() -> None:
+    found = parse({"": {"links": [PAIR]}, "pod": None})
+    assert found.namespaces[""].links["a"].peer == ("pod", "b")
+    assert found.namespaces["pod"].links["b"].peer == ("", "a")
+    assert found.namespaces["pod"].create and not found.namespaces[""].create
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_veth_may_be_mentioned_elsewhere(order: int) -> None:
+    """As a port, and by its other end."""
+    links = [{"name": "br0", "kind": "bridge", "ports": ["a"]}, PAIR, {"name": "a", "kind": "veth", "mtu": 1400}][
+        ::order
+    ]
+    near = [{"name": "b", "kind": "veth", "peer": {"name": "a", "netns": ""}, "admin_state": "down"}]
+    found = parse({"": {"links": links}, "pod": {"links": near}})
+    assert found.namespaces[""].links["a"].peer == ("pod", "b")
+    assert found.namespaces[""].links["a"].attributes == {"controller": "br0", "mtu": 1400, "admin_state": "up"}
+    assert found.namespaces["pod"].links["b"].attributes["admin_state"] == "down"
+
+
+def test_two_ends_that_contradict() -> None:
+    near = [{"name": "b", "kind": "veth", "peer": {"name": "c", "netns": ""}}]
+    with pytest.raises(InvalidParameter, match="different peers"):
+        parse({"": {"links": [PAIR]}, "pod": {"links": near}})
+
+
+ROUTES = [
+    ({"dst": "10.0.0.0/8", "dev": "a"}, Route("10.0.0.0/8", 254, 0, dev="a")),
+    ({"dst": "10.0.0.1", "dev": "a"}, Route("10.0.0.1/32", 254, 0, dev="a")),
+    ({"dst": "fd00::1", "dev": "a"}, Route("fd00::1/128", 254, 1024, dev="a")),
+    ({"dst": "default", "via": "10.0.0.1"}, Route("0.0.0.0/0", 254, 0, via="10.0.0.1")),
+    ({"dst": "default", "via": "fd00::1", "metric": 5}, Route("::/0", 254, 5, via="fd00::1")),
+    ({"dst": "10.0.0.0/8", "dev": "a", "table": "local"}, Route("10.0.0.0/8", 255, 0, dev="a")),
+    ({"dst": "10.0.0.0/8", "dev": "a", "table": "100", "mtu": "1400"}, Route("10.0.0.0/8", 100, 0, dev="a", mtu=1400)),
+    (
+        {"dst": "10.0.0.0/8", "via": "10.9.0.1", "dev": "a", "onlink": "yes", "src": "10.1.0.1"},
+        Route("10.0.0.0/8", 254, 0, via="10.9.0.1", dev="a", onlink=True, src="10.1.0.1"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("item", "expected"), ROUTES)
+def test_routes(item: dict[str, Any], expected: Route) -> None:
+    assert list(only({"routes": [item]}).routes.values()) == [expected]
+
+
+def test_one_destination_by_metric_and_table() -> None:
+    item = {"dst": "10.0.0.0/8", "dev": "a"}
+    assert len(only({"routes": [item, {**item, "metric": 5}, {**item, "table": 7}]}).routes) == 3
+
+
+def test_entries() -> None:
+    mac = "02:00:5E:00:00:0A"
+    found = only(
+        {
+            "addresses": [{"dev": "a", "address": "FD00::1/64"}],
+            "neighbours": [{"dev": "a", "dst": "FD00::2", "lladdr": mac}],
+            "fdb": [{"dev": "a", "dst": "10.0.0.1", "lladdr": mac, "port": "8472", "vni": "5"}],
+        }
+    )
+    assert list(found.addresses) == [Address("a", "fd00::1/64")]
+    assert list(found.neighbours.values()) == [Neighbour("a", "fd00::2", mac.lower())]
+    assert list(found.fdb) == [FdbEntry("a", mac.lower(), "10.0.0.1", 8472, 5)]
+
+
+def test_what_purge_is_about() -> None:
+    namespaces = {
+        "links": [
+            {"name": "br0", "kind": "bridge", "addresses": []},
+            {"name": "v", "kind": "veth", "peer": {"name": "w", "addresses": ["10.0.0.1/24"]}},
+            {"name": "x", "kind": "vxlan", "vni": 1},
+            {"name": "nic", "addresses": ["10.1.0.1/24"]},
+        ],
+        "routes": [{"dst": "10.9.0.0/16", "dev": "other"}],
+        "neighbours": [{"dev": "nic", "dst": "10.1.0.2", "lladdr": "02:00:00:00:00:01"}],
+    }
+    found = only(namespaces, purge=True)
+    assert found.purge_addresses == {"br0", "w"}, "a NIC's addresses may be somebody else's"
+    assert found.purge_neighbours == {"x", "nic"}
+    assert found.purge_fdb == {"x"}
+    assert found.purge_routes == {"br0", "v", "w", "x", "nic", "other"}
+    without = only(namespaces)
+    assert not (without.purge_addresses | without.purge_neighbours | without.purge_fdb | without.purge_routes)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(documents(every_kind=True), st.data())
+def test_whatever_is_written_is_taken_or_refused(namespaces: Any, data: Any) -> None:
+    """One value of a good document becomes anything that JSON can say: never another exception."""
+    places: list[tuple[Any, Any]] = []
+
+    def visit(item: Any) -> None:
+        for key, value in item.items() if isinstance(item, dict) else enumerate(item):
+            places.append((item, key))
+            if isinstance(value, (dict, list)):
+                visit(value)
+
+    visit(namespaces)
+    item, key = data.draw(st.sampled_from(places))
+    item[key] = data.draw(json_values)
+    try:
+        parse(namespaces, purge=True)
+    except InvalidParameter as refused:
+        assert "\n" not in str(refused)
