@@ -24,6 +24,7 @@ _DIGITS = re.compile("[0-9]{1,10}", re.ASCII).fullmatch
 # Without what cannot be handed to the kernel: NUL, and half characters (JSON can hold "\\ud800").
 _NAME = re.compile(r"[^/\s\0\ud800-\udfff]+").fullmatch
 _NOBODY = ("0.0.0.0", "::", "255.255.255.255")
+_SUSPECT = ("2", "ff", "0", "::")  # how those and multicast addresses begin: most others are not looked at twice
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 
@@ -137,7 +138,7 @@ def is_multicast(value: str) -> bool:
 def unicast(where: str, value: Any) -> str:
     """The address of one host, in its canonical form."""
     found = address(where, value)
-    if is_multicast(found) or found in _NOBODY:
+    if found.startswith(_SUSPECT) and (is_multicast(found) or found in _NOBODY):
         raise InvalidParameter(
             where, value, "give the address of one host: not multicast, not broadcast, not all zeros"
         )
