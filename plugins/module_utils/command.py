@@ -20,7 +20,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.documents import Store
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.netlink import Kernel
 from ansible_collections.weft.fabric.plugins.module_utils.observe import observe, scope_of
-from ansible_collections.weft.fabric.plugins.module_utils.reconcile import reconcile
+from ansible_collections.weft.fabric.plugins.module_utils.replay import replay
 
 FAILED = 1
 DRIFT = 2
@@ -111,14 +111,9 @@ def _replay(stored: Sequence[Stored], sysctls: bool, check: bool) -> int:
 
 def _sections(document: Stored, check: bool) -> Iterator[tuple[list[str], list[str]]]:
     """Replay a document's sections one by one: the changes of each as lines, and its warnings."""
-    if document.topology:
-        outcome = reconcile(document.topology, check)
-        yield _lines(outcome.diff), outcome.warnings
-    if document.masquerade:
-        yield _lines(nft.converge(*document.masquerade, check)["diff"]), []
-    if document.echo_server:
-        names, port = document.echo_server
-        yield _lines(echo_server.converge(names, port, absent=False, check=check)["diff"], "echo server "), []
+    for done in replay(document, check):
+        what = "echo server " if done.section == "echo_server" else ""
+        yield [line for diff in done.diffs for line in _lines(diff, what)], done.warnings
 
 
 def _sysctls(check: bool) -> Iterator[tuple[list[str], list[str]]]:

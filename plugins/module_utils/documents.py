@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.module_utils import files, model, nft, values
+from ansible_collections.weft.fabric.plugins.module_utils import files, model, nft, sysctl, values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
 
 DIRECTORY = "/etc/weft"
@@ -25,7 +25,7 @@ ORDER = ("mgmt_routing", "masquerade", "overlay", "pods")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}").fullmatch
 _SUFFIX = ".json"
-_SECTIONS = ("topology", "masquerade", "echo_server", "resync")
+_SECTIONS = ("topology", "sysctl", "masquerade", "echo_server", "resync")
 _LONGEST_RESYNC = 86400
 _REMEDY = "it is kept as it is; remove it, and run the playbook weft.fabric.site again, which writes it anew"
 
@@ -38,17 +38,21 @@ class Unusable(FabricError):
 class Stored:
     """A document.
 
-    :ivar content: its sections, as they were given.
+    :ivar content: its sections, as they were given, without kernel parameters: those have files of their own.
+    :ivar absent: it lists what has to be gone.
     :ivar topology: None where it has no such section.
-    :ivar masquerade: (table, rules); None where it has no such section.
+    :ivar sysctl: None where it has no such section.
+    :ivar masquerade: (table, rules), or None for rules that are to be gone; None where it has no such section.
     :ivar echo_server: (namespaces, port); None where it has no such section.
     :ivar resync: seconds after which all documents are to be replayed again and again; 0: only when the host starts.
     """
 
     name: str
     content: Mapping[str, Any]
+    absent: bool
     topology: model.Document | None
-    masquerade: tuple[str, tuple[nft.Rule, ...]] | None
+    sysctl: sysctl.Values | None
+    masquerade: tuple[str, tuple[nft.Rule, ...] | None] | None
     echo_server: tuple[tuple[str, ...], int] | None
     resync: int
 
@@ -67,24 +71,28 @@ def path_of(name: str) -> str:
     return f"{DIRECTORY}/{name}{_SUFFIX}"
 
 
-def parse(name: str, content: Any) -> Stored:
+def parse(name: str, content: Any, absent: bool = False) -> Stored:
     """A document from its sections.
 
+    :param absent: it lists what has to be gone.
     :raises InvalidParameter: for the first parameter that is wrong.
     """
     sections = model.given(model.mapping("document", content))
     for section, value in sections.items():
         if section not in _SECTIONS:
             raise InvalidParameter(f"document.{section}", value, f"a document takes only {', '.join(_SECTIONS)}")
-    topology = masquerade = echo_server = None
+    topology = settings = masquerade = echo_server = None
     if "topology" in sections:
         given = _section(sections, "topology", ("namespaces", "purge"))
         purge = values.boolean("document.topology.purge", given.get("purge", False))
-        topology = model.parse(given.get("namespaces"), purge=purge)
+        topology = model.parse(given.get("namespaces"), absent, purge)
+    if "sysctl" in sections:
+        settings = sysctl.wanted(model.mapping("document.sysctl", sections["sysctl"]))
     if "masquerade" in sections:
         given = _section(sections, "masquerade", ("table", "rules"))
         table = nft.table_name("document.masquerade.table", values.text("table", given.get("table", "weft")))
-        masquerade = (table, nft.wanted(model.items("rules", given.get("rules"))))
+        rules = model.items("rules", given.get("rules"))
+        masquerade = (table, nft.wanted(rules) if rules and not absent else None)
     if "echo_server" in sections:
         given = _section(sections, "echo_server", ("namespaces", "port"))
         names = model.items("document.echo_server.namespaces", given.get("namespaces"))
@@ -92,7 +100,8 @@ def parse(name: str, content: Any) -> Stored:
         pods = (values.netns(f"document.echo_server.namespaces[{index}]", pod) for index, pod in enumerate(names))
         echo_server = (tuple(pods), port)
     resync = values.integer("document.resync", sections.get("resync", 0), 0, _LONGEST_RESYNC, "seconds")
-    return Stored(name, sections, topology, masquerade, echo_server, resync)
+    kept = {section: value for section, value in sections.items() if section != "sysctl"}
+    return Stored(name, kept, absent, topology, settings, masquerade, echo_server, resync)
 
 
 def _section(sections: Mapping[str, Any], name: str, known: tuple[str, ...]) -> dict[str, Any]:

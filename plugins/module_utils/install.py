@@ -49,7 +49,7 @@ NETWORK_MANAGER = "/etc/NetworkManager/conf.d/10-weft-{}.conf"
 PENDING = "/run/weft-fabric.pending"
 
 _PREFIX = module_utils.__name__
-_NOTE = "# Written by weft.fabric.persist, which also takes it away.\n"
+_NOTE = "# Written by weft.fabric.document, which also takes it away.\n"
 # What the managers below would take as a pattern is not named to them: it would be about other links too.
 _PLAIN = re.compile(r"[A-Za-z0-9_.:-]+").fullmatch
 
@@ -166,6 +166,35 @@ class Change(NamedTuple):
 def systemd_runs() -> bool:
     """Whether this host runs systemd: sd_booted(3)."""
     return os.path.isdir("/run/systemd/system")
+
+
+LEFT_OUT = "left out, since systemd does not run here: run 'weft-fabric apply' when the host starts"
+
+
+def store(name: str, wanted: Stored | None, check: bool) -> dict[str, Any]:
+    """Store a document, with what it takes to replay it, or remove what is stored under its name.
+
+    :param wanted: None: there is to be no such document.
+    :param check: change nothing.
+    :returns: ``changed``, ``diff``, and what the module document returns of it.
+    :raises FabricError: what is stored cannot be used, or the file system refuses.
+    """
+    path = documents.path_of(name)
+    # What is replaced has to be usable too: it may be newer than this module. What goes may be anything.
+    others = [document for document in documents.load(but="" if wanted else name) if document.name != name]
+    stored = documents.ordered([*others, wanted] if wanted else others)
+    systemd = systemd_runs()
+    changes = plan(stored, systemd)
+    changed = bool(changes) or interrupted() or timer_stands_still(stored, systemd)
+    if changed and not check:
+        apply(changes, systemd)
+    return {
+        "changed": changed,
+        "file": path,
+        "unit": SERVICE if systemd and stored else LEFT_OUT if stored else "not needed: there are no documents",
+        "systemd": systemd,
+        "diff": [change.diff() for change in changes],
+    }
 
 
 def plan(stored: Sequence[Stored], systemd: bool) -> list[Change]:

@@ -32,6 +32,7 @@ IP6_METRIC = 1024  # IP6_RT_PRIO_USER: what the kernel makes of no metric
 
 IPV4_MTU = 68  # RFC 791
 IPV6_MTU = 1280  # RFC 8200, section 5
+AUTO = "auto"  # an MTU: what the link below leaves
 
 
 class Namespace(NamedTuple):
@@ -286,7 +287,8 @@ def _link(netns: str, item: Mapping[str, Any], kind: str, where: str) -> Link:
     if "admin_state" in item:
         link.attributes["admin_state"] = values.choice(f"{where}admin_state", item["admin_state"], ("up", "down"))
     if "mtu" in item:
-        link.attributes["mtu"] = values.integer(f"{where}mtu", item["mtu"], IPV4_MTU, 65535, "bytes")
+        derived = item["mtu"] == AUTO and kind in PARENTS
+        link.attributes["mtu"] = AUTO if derived else _mtu(f"{where}mtu", item["mtu"])
     if "mac_address" in item:
         link.attributes["mac_address"] = values.mac(f"{where}mac_address", item["mac_address"])
     if "controller" in item:
@@ -296,6 +298,12 @@ def _link(netns: str, item: Mapping[str, Any], kind: str, where: str) -> Link:
     link.recreate = values.boolean(f"{where}recreate", item.get("recreate", False))
     _check_link(link, where)
     return link
+
+
+def _mtu(where: str, value: Any) -> int:
+    if value == AUTO:
+        raise InvalidParameter(where, value, f"only a link on another one ({', '.join(PARENTS)}) can derive it")
+    return values.integer(where, value, IPV4_MTU, 65535, "bytes")
 
 
 def _check_link(link: Link, where: str) -> None:
@@ -349,7 +357,7 @@ def _addresses(desired: Desired, link: Link, item: Mapping[str, Any], where: str
         here = f"{where}addresses[{index}]"
         address = values.interface_address(here, value)
         mtu = link.attributes.get("mtu")
-        if ":" in address and mtu is not None and mtu < IPV6_MTU:
+        if ":" in address and isinstance(mtu, int) and mtu < IPV6_MTU:
             raise InvalidParameter(f"{where}mtu", mtu, f"IPv6 ({address}) needs at least {IPV6_MTU} bytes")
         add_address(desired, Address(link.name, address), here)
 

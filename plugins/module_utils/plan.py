@@ -20,6 +20,7 @@ from ansible_collections.weft.fabric.plugins.module_utils import facts, values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import CONTROLLERS, KINDS, PARENTS, overhead
 from ansible_collections.weft.fabric.plugins.module_utils.model import (
+    AUTO,
     ROUTE_PROTOCOL,
     Address,
     AddressState,
@@ -231,9 +232,10 @@ class _Planner:
         for netns, link in ordered:
             self._settle(netns, link)
         for netns, link in ordered:
+            sized = self._sized(netns, link)
             if link.name not in self.view[netns].links:
-                self._create(netns, link)
-            self._change(netns, link)
+                self._create(netns, sized)
+            self._change(netns, sized)
         for netns, desired in self.document.namespaces.items():
             self._release(netns, desired)
         for netns, link in ordered:
@@ -374,10 +376,29 @@ class _Planner:
                 )
                 raise InvalidParameter(f"{link.where}vni", wanted["vni"], remedy)
 
+    def _below(self, netns: str, link: Link, attributes: Mapping[str, Any]) -> Link | None:
+        """The link that another one sits on, if it has one and that is known."""
+        parent = PARENTS.get(link.kind)
+        return self.view[netns].links.get(attributes.get(parent) or "") if parent else None
+
+    def _sized(self, netns: str, link: Link) -> Link:
+        """The link with a derived MTU as a number: what the link below it leaves."""
+        if link.attributes.get("mtu") != AUTO:
+            return link
+        current = self.view[netns].links.get(link.name)
+        attributes = {**(current.attributes if current else {}), **link.attributes}
+        if not attributes.get(PARENTS[link.kind]):
+            raise InvalidParameter(f"{link.where}mtu", AUTO, f"give {PARENTS[link.kind]}, or a number of bytes")
+        below = self._below(netns, link, attributes)
+        sized = copy.copy(link)
+        sized.attributes = {name: value for name, value in link.attributes.items() if name != "mtu"}
+        if below is not None and below.attributes.get("mtu") is not None:
+            sized.attributes["mtu"] = below.attributes["mtu"] - overhead(attributes)
+        return sized
+
     def _check_mtu(self, netns: str, link: Link, attributes: Mapping[str, Any]) -> None:
         """A link on another one has no larger MTU than that leaves it."""
-        mtu, parent = link.attributes.get("mtu"), PARENTS.get(link.kind)
-        below = self.view[netns].links.get(attributes.get(parent) or "") if parent else None
+        mtu, below = link.attributes.get("mtu"), self._below(netns, link, attributes)
         limit = below.attributes.get("mtu") if below else None
         if below is None or mtu is None or limit is None:
             return

@@ -153,6 +153,49 @@ def write_file(path: str, text: str) -> None:
         files.remove(path)
 
 
+def converge(name: str, settings: Values, check: bool) -> tuple[list[str], dict[str, Any]]:
+    """Set parameters live and in the file called name; with no settings, put back what was before and remove the file.
+
+    :param settings: as wanted() returns them.
+    :param check: change nothing; a parameter that does not exist yet is a warning.
+    :returns: the warnings, and what the module sysctl returns.
+    :raises FabricError: the name is none, a parameter does not exist, or the kernel or the file system refuses.
+    """
+    path = path_of_file(name)
+    text = read_file(path)
+    file = parse(text)
+    live = {key: read_live(key) for key in (*settings, *file.before)}
+    missing = [key for key in settings if live[key] is None]
+    if missing and not check:
+        remedy = "no such parameter: correct it, or make the interface it is of first"
+        raise InvalidParameter("settings", missing[0], remedy)
+    new, targets = plan(settings, file, live)
+    changes = {key: value for key, value in targets.items() if live[key] not in (value, None)}
+    if not check:
+        if settings and str(new) != text:
+            write_file(path, str(new))
+        # All and not the changes alone: setting one can change another (ip_forward does accept_redirects).
+        for key, value in targets.items() if changes else ():
+            write_live(key, value)
+        if text and not settings:
+            write_file(path, "")
+    result = {
+        "changed": str(new) != text or bool(changes),
+        "path": path,
+        "settings": new.settings,
+        "diff": [
+            {
+                "before_header": "/proc/sys",
+                "after_header": "/proc/sys",
+                "before": "".join(f"{key} = {live[key]}\n" for key in changes),
+                "after": "".join(f"{key} = {value}\n" for key, value in changes.items()),
+            },
+            {"before_header": path, "after_header": path, "before": text, "after": str(new)},
+        ],
+    }
+    return [f"{key} does not exist yet, so its change cannot be shown" for key in missing], result
+
+
 def reassert(check: bool) -> dict[str, str]:
     """Set live again what our files say, where it differs: an interface that was made anew has its defaults.
 

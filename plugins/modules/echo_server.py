@@ -16,6 +16,9 @@ description:
     They do not outlive a reboot, as the namespaces do not either.
 author:
   - The weft.fabric authors (@weft-fabric)
+extends_documentation_fragment:
+  - weft.fabric.attributes
+  - weft.fabric.attributes.action_group
 options:
   namespaces:
     description:
@@ -36,13 +39,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-attributes:
-  check_mode:
-    description: Can run in check mode and say what it would change, without changing anything.
-    support: full
-  diff_mode:
-    description: Returns the servers before and after.
-    support: full
 notes:
   - In check mode a namespace that does not exist yet is no error.
 """

@@ -15,6 +15,9 @@ description:
   - The list is authoritative for the file, so a parameter that is no longer in O(settings) gets its old value back.
 author:
   - The weft.fabric authors (@weft-fabric)
+extends_documentation_fragment:
+  - weft.fabric.attributes
+  - weft.fabric.attributes.action_group
 options:
   name:
     description:
@@ -33,13 +36,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-attributes:
-  check_mode:
-    description: Can run in check mode and say what it would change, without changing anything.
-    support: full
-  diff_mode:
-    description: Returns the live values and the file before and after.
-    support: full
 notes:
   - Parameters below C(net) belong to the network namespace that the module runs in.
   - In check mode a parameter that does not exist yet, such as one of an interface to come, is a warning.
@@ -76,7 +72,6 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.weft.fabric.plugins.module_utils import sysctl
-from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
 
 ARGUMENT_SPEC = {
@@ -87,43 +82,11 @@ ARGUMENT_SPEC = {
 
 
 def body(module: AnsibleModule) -> dict[str, Any]:
-    path = sysctl.path_of_file(module.params["name"])
     settings = sysctl.wanted(module.params["settings"] or {}) if module.params["state"] == "present" else {}
-    text = sysctl.read_file(path)
-    file = sysctl.parse(text)
-    live = {key: sysctl.read_live(key) for key in (*settings, *file.before)}
-    for key in settings:
-        if live[key] is None and not module.check_mode:
-            raise InvalidParameter(
-                "settings", key, "no such parameter: correct it, or make the interface it is of first"
-            )
-        if live[key] is None:
-            module.warn(f"{key} does not exist yet, so its change cannot be shown")
-
-    new, targets = sysctl.plan(settings, file, live)
-    changes = {key: value for key, value in targets.items() if live[key] not in (value, None)}
-    if not module.check_mode:
-        if settings and str(new) != text:
-            sysctl.write_file(path, str(new))
-        # All and not the changes alone: setting one can change another (ip_forward does accept_redirects).
-        for key, value in targets.items() if changes else ():
-            sysctl.write_live(key, value)
-        if text and not settings:
-            sysctl.write_file(path, "")
-    return {
-        "changed": str(new) != text or bool(changes),
-        "path": path,
-        "settings": new.settings,
-        "diff": [
-            {
-                "before_header": "/proc/sys",
-                "after_header": "/proc/sys",
-                "before": "".join(f"{key} = {live[key]}\n" for key in changes),
-                "after": "".join(f"{key} = {value}\n" for key, value in changes.items()),
-            },
-            {"before_header": path, "after_header": path, "before": text, "after": str(new)},
-        ],
-    }
+    warnings, result = sysctl.converge(module.params["name"], settings, module.check_mode)
+    for warning in warnings:
+        module.warn(warning)
+    return result
 
 
 def main() -> None:

@@ -23,6 +23,11 @@ extends_documentation_fragment:
   - weft.fabric.link.state
   - weft.fabric.link.netns
 options:
+  mtu:
+    description:
+      - Largest packet in bytes, at most what O(parent) leaves it.
+      - V(auto) is just that, also after the MTU of O(parent) changes.
+    type: str
   parent:
     description: The interface that carries the tagged packets. Required with O(state=present).
     type: str
@@ -65,6 +70,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.module import link_bod
 
 SPEC = {
     **LINK,
+    "mtu": {"type": "str"},
     "parent": {"type": "str"},
     "vlan_id": {"type": "int"},
     "protocol": {"type": "str", "choices": list(VLAN_PROTOCOLS), "default": "802.1q"},

@@ -23,6 +23,11 @@ extends_documentation_fragment:
   - weft.fabric.link.state
   - weft.fabric.link.netns
 options:
+  mtu:
+    description:
+      - Largest packet in bytes, at most what O(dev) leaves it.
+      - V(auto) is just that, also after the MTU of O(dev) changes.
+    type: str
   vni:
     description: VXLAN network identifier, from 0 to 16777215. Required with O(state=present).
     type: int
@@ -98,6 +103,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.module import link_bod
 
 SPEC = {
     **LINK,
+    "mtu": {"type": "str"},
     "vni": {"type": "int"},
     "local": {"type": "str"},
     "dev": {"type": "str"},

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: persist
-short_description: Have a host's container networking again after a reboot
+module: document
+short_description: Make a part of a host's container networking as a document says, now and after a reboot
 version_added: 0.1.0
 description:
-  - Writes what a host is to have into a document below C(/etc/weft), which the host itself replays when it starts. No
-    controller takes part in that.
+  - Takes what one role wants of a host together, that is links, addresses, routes and entries, kernel parameters,
+    masquerading and echo servers, and makes one pass over it. Each section takes what its module takes.
+  - Writes the document below C(/etc/weft), which the host itself replays when it starts. No controller takes part in
+    that.
   - The first document brings along the command C(weft-fabric), which is this collection's own engine as a Python zip
     archive below C(/usr/local/lib/weft), and C(weft-fabric.service), which runs it. The last one that goes takes them
     away.
@@ -19,22 +21,18 @@ description:
   - The host's own network managers are told that the links of the documents are not theirs. That is udev
     (C(MACAddressPolicy=none)), systemd-networkd (C(Unmanaged=yes), and foreign routes and rules kept), and
     NetworkManager (C(unmanaged-devices)), each where its directory below C(/etc) is there.
-  - This module does not touch the kernel's state. Run it before the modules that do, so that what cannot be stored is
-    refused before anything has changed.
+  - All of it is checked before anything changes, and stored before anything of the network changes.
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
   - weft.fabric.attributes
+  - weft.fabric.attributes.engine
   - weft.fabric.attributes.action_group
-  - weft.fabric.link.state
-requirements:
-  - Python 3.9 or newer on the host
-  - root on the host
 notes:
   - Where systemd does not run, as in a container or a lab node, documents and the command are installed all the same
     and the units are left out. RV(unit) says so.
   - A document that is corrupt, or of another format version, is kept and is an error. The message says how to go on.
-  - Kernel parameters are not part of a document. C(weft-fabric) replays the files of M(weft.fabric.sysctl) as well.
+  - Kernel parameters are stored in C(/etc/sysctl.d), and C(weft-fabric) replays those files as well.
 options:
   name:
     description:
@@ -43,16 +41,32 @@ options:
         after them by name.
     type: str
     required: true
-  document:
+  state:
     description:
-      - The document. Needed with O(state=present).
+      - V(present) makes it so.
+      - V(absent) takes away what the document lists, and the stored document.
+    type: str
+    choices: [present, absent]
+    default: present
+  persist:
+    description: Whether it is there again after a reboot. V(false) removes a stored document of this name.
+    type: bool
+    default: true
+  document:
+    description: The document.
     type: dict
+    required: true
     suboptions:
       topology:
         description: O(weft.fabric.topology#module:namespaces) and O(weft.fabric.topology#module:purge).
         type: dict
+      sysctl:
+        description: O(weft.fabric.sysctl#module:settings).
+        type: dict
       masquerade:
-        description: O(weft.fabric.masquerade#module:table) and O(weft.fabric.masquerade#module:rules).
+        description:
+          - O(weft.fabric.masquerade#module:table) and O(weft.fabric.masquerade#module:rules).
+          - Without rules, the table goes.
         type: dict
       echo_server:
         description: O(weft.fabric.echo_server#module:namespaces) and O(weft.fabric.echo_server#module:port).
@@ -65,8 +79,8 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Have the bridge again after a reboot
-  weft.fabric.persist:
+- name: Have a bridge and forward, also after a reboot
+  weft.fabric.document:
     name: example
     document:
       topology:
@@ -74,14 +88,34 @@ EXAMPLES = r"""
           "":
             links:
               - {name: br0, kind: bridge, addresses: [172.2.0.1/24]}
+      sysctl:
+        net.ipv4.ip_forward: 1
 
-- name: Forget about it
-  weft.fabric.persist:
+- name: Take it away
+  weft.fabric.document:
     name: example
     state: absent
+    document:
+      topology:
+        namespaces:
+          "":
+            links:
+              - {name: br0, kind: bridge}
+      sysctl: {}
 """
 
 RETURN = r"""
+namespaces:
+  description: Of what the document's topology lists, what the kernel now has, by namespace.
+  returned: where it has one
+  type: dict
+  sample:
+    "":
+      links: [{name: br0, kind: bridge, admin_state: up, mtu: 1500, addresses: [172.2.0.1/24]}]
+      addresses: [{dev: br0, address: 172.2.0.1/24}]
+      routes: []
+      neighbours: []
+      fdb: []
 file:
   description: The document's file.
   returned: success
@@ -106,14 +140,18 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.weft.fabric.plugins.module_utils import documents, install
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import STATE
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
+from ansible_collections.weft.fabric.plugins.module_utils.replay import replay
 
 ARGUMENT_SPEC = {
     **STATE,
     "name": {"type": "str", "required": True},
+    "persist": {"type": "bool", "default": True},
     "document": {
         "type": "dict",
+        "required": True,
         "options": {
             "topology": {"type": "dict"},
+            "sysctl": {"type": "dict"},
             "masquerade": {"type": "dict"},
             "echo_server": {"type": "dict"},
             "resync": {"type": "int"},
@@ -121,32 +159,23 @@ ARGUMENT_SPEC = {
     },
 }
 
-LEFT_OUT = "left out, since systemd does not run here: run 'weft-fabric apply' when the host starts"
-
 
 def body(module: AnsibleModule) -> dict[str, Any]:
-    name, present = module.params["name"], module.params["state"] == "present"
-    path = documents.path_of(name)
-    wanted = [documents.parse(name, module.params["document"])] if present else []
-    # What is replaced has to be usable too: it may be newer than this module. What goes may be anything.
-    others = [document for document in documents.load(but="" if present else name) if document.name != name]
-    stored = documents.ordered([*others, *wanted])
-    systemd = install.systemd_runs()
-    changes = install.plan(stored, systemd)
-    changed = bool(changes) or install.interrupted() or install.timer_stands_still(stored, systemd)
-    if changed and not module.check_mode:
-        install.apply(changes, systemd)
-    return {
-        "changed": changed,
-        "file": path,
-        "unit": install.SERVICE if systemd and stored else LEFT_OUT if stored else "not needed: there are no documents",
-        "systemd": systemd,
-        "diff": [change.diff() for change in changes],
-    }
+    absent = module.params["state"] == "absent"
+    wanted = documents.parse(module.params["name"], module.params["document"], absent)
+    stored = module.params["persist"] and not absent
+    result = install.store(wanted.name, wanted if stored else None, module.check_mode)
+    for done in replay(wanted, module.check_mode):
+        result["changed"] = result["changed"] or done.changed
+        result["diff"] += done.diffs
+        result.update(done.returned)
+        for warning in done.warnings:
+            module.warn(warning)
+    return result
 
 
 def main() -> None:
-    run(body, argument_spec=ARGUMENT_SPEC, required_if=[("state", "present", ["document"])])
+    run(body, argument_spec=ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":
