@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""persist and the command that it installs: files on a real file system, and what the kernel has afterwards."""
+"""What document stores and the command that it installs: files on a real file system, and what the kernel has then."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils import documents, install
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.tests.integration import kernel
 
 COMMAND = "/usr/local/sbin/weft-fabric"
@@ -113,11 +114,20 @@ def _host(tmp_path: pathlib.Path) -> Iterator[None]:
         yield
 
 
+def store(name: str, document: Any = None, state: str = "present", check: bool = False) -> dict[str, Any]:
+    """What the module document does before it turns to the kernel; a refusal is the result's ``msg``."""
+    try:
+        wanted = documents.parse(name, document) if state == "present" else None
+        return install.store(name, wanted, check)
+    except FabricError as error:
+        return {"msg": str(error)}
+
+
 @pytest.fixture
-def stored(run_module: Callable[..., Any]) -> Any:
+def stored() -> dict[str, Any]:
     """DOCUMENT is on the host, and nothing of it is in the kernel."""
-    done = run_module("persist", name="pods", document=DOCUMENT)
-    assert done.rc == 0, done
+    done = store(name="pods", document=DOCUMENT)
+    assert done["changed"], done
     return done
 
 
@@ -125,8 +135,46 @@ def stored(run_module: Callable[..., Any]) -> Any:
 
 
 def test_missing_arguments(run_module):
-    assert "name" in run_module("persist", document={})["msg"]
-    assert "document" in run_module("persist", name="pods")["msg"]
+    assert "name" in run_module("document", document={})["msg"]
+    assert "document" in run_module("document", name="pods")["msg"]
+
+
+def test_life(run_module):
+    """The module: all sections carried out and stored, by the kernel's own word."""
+    document = {**DOCUMENT, "sysctl": {FORWARD: 1, "net.ipv4.conf.all.accept_redirects": 0}}
+    files = tree()
+    with kernel.Monitor("") as monitor:
+        check = run_module("document", check=True, name="pods", document=document)
+    assert (check["changed"], monitor.changes, tree()) == (True, [], files)
+
+    made = run_module("document", name="pods", document=document)
+    assert made["changed"]
+    shown = [[diff for diff in done["diff"] if "before_header" not in diff] for done in (check, made)]
+    assert shown[0][0] == shown[1][0]
+    assert json.loads(PODS.read_text()) == {"format": 1, **DOCUMENT}, "kernel parameters have a file of their own"
+    assert kernel.run("sysctl", "-n", FORWARD) == "1\n"
+    assert succeed("diff") == ""
+    assert json.loads(kernel.run("curl", "-s", "http://10.9.0.2:8000/echo"))["client"] == "10.9.0.1"
+
+    with kernel.Monitor("", "pod1") as monitor:
+        again = run_module("document", name="pods", document=document)
+    assert (again["changed"], monitor.changes) == (False, [])
+
+    kernel.ip("", "link", "set", "vxlan0", "mtu", "1300")
+    repaired = run_module("document", name="pods", document=document)
+    assert [diff["after"] for diff in repaired["diff"] if diff["before"] != diff["after"]] == ["link vxlan0 mtu 1400\n"]
+
+    assert run_module("document", name="pods", document=document, persist=False)["changed"]
+    assert not WEFT.exists() and kernel.ip_json("", "link", "show", "dev", "vxlan0")
+
+    gone = run_module("document", name="pods", document=document, state="absent")
+    assert gone["changed"] and gone.rc == 0, gone
+    assert {row["ifname"] for row in kernel.ip_json("", "link", "show")} & {"br0", "veth0", "vxlan0"} == set()
+    assert "pod1" not in kernel.namespaces()
+    assert (kernel.run("nft", "list", "ruleset"), kernel.run("sysctl", "-n", FORWARD)) == ("", "0\n")
+    with kernel.Monitor("") as monitor:
+        assert not run_module("document", name="pods", document=document, state="absent")["changed"]
+    assert monitor.changes == []
 
 
 @pytest.mark.parametrize(
@@ -135,23 +183,24 @@ def test_missing_arguments(run_module):
         ("../pods", {}, ["name", "'../pods' is refused"]),
         ("pods", {"topology": {"namespaces": {"a/b": {}}}}, ["namespaces", "a/b"]),
         ("pods", {"resync": 100000}, ["document.resync", "86400"]),
-        ("pods", {"masquerade": {"rules": []}}, ["rules", "at least one"]),
+        ("pods", {"masquerade": {"rules": [{"source": "10.9.0.1/24"}]}}, ["source", "10.9.0.0/24"]),
+        ("pods", {"sysctl": {"ip_forward": 1}}, ["ip_forward", "net.ipv4.ip_forward"]),
     ],
 )
-def test_refused(run_module, name, document, named):
+def test_refused(name, document, named):
     before = tree()
-    message = run_module("persist", name=name, document=document)["msg"]
+    message = store(name=name, document=document)["msg"]
     assert [part for part in named if part not in message] == []
     assert "\n" not in message
     assert tree() == before
 
 
-def test_there_and_back(run_module):
+def test_there_and_back():
     before = tree()
-    check = run_module("persist", check=True, name="pods", document=DOCUMENT)
+    check = store(check=True, name="pods", document=DOCUMENT)
     assert check["changed"] and tree() == before
 
-    made = run_module("persist", name="pods", document=DOCUMENT)
+    made = store(name="pods", document=DOCUMENT)
     assert made["changed"] and made["diff"] == check["diff"]
     assert (made["file"], made["systemd"]) == (str(PODS), False)
     assert made["unit"].startswith("left out, since systemd does not run here")
@@ -163,27 +212,27 @@ def test_there_and_back(run_module):
     assert [str(path) for path in pathlib.Path("/usr/local/lib/weft").iterdir()] == [target]
     assert pathlib.Path(target).name.startswith("weft-fabric-0.1.0-")
 
-    again = run_module("persist", name="pods", document=DOCUMENT)
+    again = store(name="pods", document=DOCUMENT)
     assert (again["changed"], again["diff"]) == (False, [])
 
-    check = run_module("persist", check=True, name="pods", state="absent")
-    gone = run_module("persist", name="pods", state="absent")
+    check = store(check=True, name="pods", state="absent")
+    gone = store(name="pods", state="absent")
     assert check["changed"] and gone["changed"] and gone["diff"] == check["diff"]
     after = tree()
     assert {path: after[path] for path in after if after[path] != before.get(path)} == {}
     assert before.keys() - after.keys() <= {"/etc/systemd/networkd.conf.d"}
-    assert not run_module("persist", name="pods", state="absent")["changed"]
+    assert not store(name="pods", state="absent")["changed"]
 
 
-def test_the_last_document_takes_the_command_along(run_module, stored):
-    assert run_module("persist", name="overlay", document={"topology": {"namespaces": {}}})["changed"]
-    assert run_module("persist", name="pods", state="absent")["changed"]
+def test_the_last_document_takes_the_command_along(stored):
+    assert store(name="overlay", document={"topology": {"namespaces": {}}})["changed"]
+    assert store(name="pods", state="absent")["changed"]
     assert (os.path.exists(COMMAND), [path.name for path in WEFT.iterdir()]) == (True, ["overlay.json"])
-    assert run_module("persist", name="overlay", state="absent")["changed"]
+    assert store(name="overlay", state="absent")["changed"]
     assert not os.path.lexists(COMMAND) and not WEFT.exists()
 
 
-def test_network_managers_are_told(run_module, stored):
+def test_network_managers_are_told(stored):
     network = pathlib.Path("/etc/systemd/network/10-weft-pods.network").read_text()
     assert "[Match]\nName=br0 veth0 vxlan0\n\n[Link]\nUnmanaged=yes\n" in network
     link = pathlib.Path("/etc/systemd/network/10-weft-pods.link").read_text()
@@ -194,14 +243,14 @@ def test_network_managers_are_told(run_module, stored):
     assert "ManageForeignRoutes=no\n" in networkd
     document = copy.deepcopy(DOCUMENT)
     document["topology"]["namespaces"][""] = {"links": [{"name": "br1", "kind": "bridge"}, {"name": "enp1s0"}]}
-    assert run_module("persist", name="pods", document=document)["changed"]
+    assert store(name="pods", document=document)["changed"]
     assert "Name=br1\n" in pathlib.Path("/etc/systemd/network/10-weft-pods.network").read_text()
 
 
-def test_no_manager_no_files(run_module):
+def test_no_manager_no_files():
     shutil.rmtree("/etc/NetworkManager")
     shutil.rmtree("/etc/systemd")
-    assert run_module("persist", name="pods", document=DOCUMENT)["changed"]
+    assert store(name="pods", document=DOCUMENT)["changed"]
     assert not os.path.exists("/etc/NetworkManager") and not os.path.exists("/etc/systemd")
 
 
@@ -309,19 +358,19 @@ def test_show(stored):
     assert (state["topology"][""]["links"], state["masquerade"], state["echo_server"]) == ([], [], [])
 
 
-def test_one_document_alone(stored, run_module):
+def test_one_document_alone(stored):
     bridge = {"namespaces": {"": {"links": [{"name": "br7", "kind": "bridge"}]}}}
-    run_module("persist", name="overlay", document={"topology": bridge})
+    store(name="overlay", document={"topology": bridge})
     assert succeed("apply", "overlay").startswith("overlay: + link br7 type bridge")
     assert [row["ifname"] for row in kernel.ip_json("", "link", "show", "type", "bridge")] == ["br7"]
     assert command("diff", "overlay").returncode == 0
     assert command("diff").returncode == 2
 
 
-def test_an_interface_that_is_not_there_yet(stored, run_module):
+def test_an_interface_that_is_not_there_yet(stored):
     """What depends on it is told and fails, what does not is made; tried again, all is there."""
     route = {"dst": "10.8.0.0/16", "via": "10.7.0.2", "dev": "late0"}
-    run_module("persist", name="mgmt_routing", document={"topology": {"namespaces": {"": {"routes": [route]}}}})
+    store(name="mgmt_routing", document={"topology": {"namespaces": {"": {"routes": [route]}}}})
     done = command("apply")
     assert done.returncode == 1
     assert done.stderr.startswith("weft-fabric: mgmt_routing: ") and "late0" in done.stderr
@@ -387,7 +436,7 @@ def test_nothing_of_ansible_is_needed(stored):
         ('{"format": 1, "topologie": {}}', "cannot be replayed (document.topologie: {} is refused"),
     ],
 )
-def test_a_document_that_cannot_be_used(stored, run_module, text, told):
+def test_a_document_that_cannot_be_used(stored, text, told):
     """An error in the journal and in the task; the network stays as it is, and so does the document."""
     succeed("apply")
     kernel.ip("", "link", "set", "br0", "down")
@@ -399,31 +448,31 @@ def test_a_document_that_cannot_be_used(stored, run_module, text, told):
             assert (done.returncode, done.stdout, done.stderr.count("\n")) == (78, "", 1)
             assert f"weft-fabric: {PODS} " in done.stderr and told in done.stderr
         for name in ("pods", "overlay"):
-            message = run_module("persist", name=name, document=DOCUMENT)["msg"]
+            message = store(name=name, document=DOCUMENT)["msg"]
             assert told in message and "remove it, and run the playbook weft.fabric.site again" in message
     assert monitor.changes == []
     assert tree() == before
     # teardown takes it away, whatever it is.
-    assert run_module("persist", name="pods", state="absent")["changed"]
+    assert store(name="pods", state="absent")["changed"]
     assert not WEFT.exists()
 
 
-def test_a_full_disk(run_module):
+def test_a_full_disk():
     """An error; the old document is kept, and nothing is left beside it."""
     WEFT.mkdir()
     kernel.run("mount", "-t", "tmpfs", "-o", "size=8k,mode=0700", "tmpfs", str(WEFT))
     try:
-        assert run_module("persist", name="pods", document=DOCUMENT)["changed"]
+        assert store(name="pods", document=DOCUMENT)["changed"]
         old = PODS.read_bytes()
         larger = copy.deepcopy(DOCUMENT)
         larger["echo_server"]["namespaces"] += [f"pod{number}" for number in range(2, 2000)]
-        message = run_module("persist", name="pods", document=larger)["msg"]
+        message = store(name="pods", document=larger)["msg"]
         assert message == (f"cannot write {PODS}: No space left on device (ENOSPC); make room; the file is as it was")
         assert ([path.name for path in WEFT.iterdir()], PODS.read_bytes()) == (["pods.json"], old)
         assert command("diff").returncode == 2
         kernel.run("mount", "-o", "remount,size=1m", str(WEFT))
-        assert run_module("persist", name="pods", document=larger)["changed"]
-        assert run_module("persist", name="pods", state="absent")["changed"]
+        assert store(name="pods", document=larger)["changed"]
+        assert store(name="pods", state="absent")["changed"]
         assert list(WEFT.iterdir()) == []
     finally:
         kernel.run("umount", str(WEFT))
@@ -489,7 +538,7 @@ def test_killed_between_any_two_steps(tmp_path):
         assert step > 10
 
 
-def test_teardown_takes_what_a_killed_run_left(run_module, stored):
+def test_teardown_takes_what_a_killed_run_left(stored):
     left = [
         WEFT / ".pods.json.weft-new",
         WEFT / ".overlay.json.weft-new",
@@ -497,12 +546,12 @@ def test_teardown_takes_what_a_killed_run_left(run_module, stored):
     ]
     for path in left:
         path.write_text("half")
-    assert run_module("persist", name="pods", state="absent")["changed"]
+    assert store(name="pods", state="absent")["changed"]
     assert [path for path in left if path.exists()] == []
     assert not WEFT.exists()
 
 
-def test_what_somebody_else_has_below_etc_weft_stays(run_module, stored):
+def test_what_somebody_else_has_below_etc_weft_stays(stored):
     (WEFT / "Notes.json").write_text("mine")
-    assert run_module("persist", name="pods", state="absent")["changed"]
+    assert store(name="pods", state="absent")["changed"]
     assert [path.name for path in WEFT.iterdir()] == ["Notes.json"]

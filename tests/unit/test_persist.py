@@ -31,7 +31,7 @@ BRIDGE = {"namespaces": {"": {"links": [{"name": "br0", "kind": "bridge"}]}}}
         ({"topology": {"namespaces": {}, "state": "absent"}}, "document.topology.state"),
         ({"topology": {"namespaces": {"": {"links": [{"name": "a b"}]}}}}, 'namespaces."".links[0].name'),
         ({"topology": {**BRIDGE, "purge": "perhaps"}}, "document.topology.purge"),
-        ({"masquerade": {"rules": []}}, "rules"),
+        ({"masquerade": {"rules": [{"source": "10.0.0.1/8"}]}}, "rules[0].source"),
         ({"masquerade": {"table": "a-b", "rules": [{"source": "10.0.0.0/8"}]}}, "document.masquerade.table"),
         ({"echo_server": {"namespaces": ["a/b"]}}, "document.echo_server.namespaces[0]"),
         ({"echo_server": {"namespaces": ["a"], "port": 0}}, "document.echo_server.port"),
