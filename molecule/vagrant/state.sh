@@ -1,5 +1,5 @@
 #!/bin/sh
-# What a host's network is made of, as text, in an order of its own.
+# What a host's network is made of, and its configuration, as text in an order of its own.
 set -eu
 ip -brief link
 ip -brief address
@@ -10,6 +10,5 @@ bridge fdb show
 ip netns list
 nft list ruleset
 sysctl --all --pattern '^net\.ipv[46]\.(conf\.|ip_forward)'
-ps -eo args | grep '[w]eft' || true
-systemctl list-unit-files --no-legend 'weft*'
-find /etc /usr/local /var/lib/weft /opt -type f -exec sha256sum {} + 2>/dev/null | sort -k 2
+pgrep --full --list-full weft || true
+find /etc /opt /usr/local /var/lib -path /var/lib/systemd -prune -o -type f -exec sha256sum {} + | sort -k 2

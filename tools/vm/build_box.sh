@@ -21,6 +21,7 @@ debian13) suite=trixie ;;
 esac
 name=$1
 architecture=$(dpkg --print-architecture)
+# What the distribution's packages are by now is no part of it: delete the box to have them newer.
 made_from=$({ cat "$0" && echo "$name $architecture"; } | sha256sum | cut -c1-16)
 box=$cache/$name-$made_from
 
@@ -71,7 +72,9 @@ install -m 600 -o 1000 -g 1000 "$work/authorized_keys" "$root/home/vagrant/.ssh/
 echo "vagrant ALL=(ALL) NOPASSWD: ALL" >"$root/etc/sudoers.d/vagrant"
 install -m 644 "$work/eth0.network" "$root/etc/systemd/network/eth0.network"
 chroot "$root" systemctl enable systemd-networkd
-chroot "$root" systemctl mask NetworkManager NetworkManager-wait-online apt-daily.timer apt-daily-upgrade.timer
+chroot "$root" systemctl mask NetworkManager NetworkManager-wait-online
+# Chores that a machine of some minutes does without.
+chroot "$root" systemctl mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap fstrim.timer
 echo "/dev/vda / ext4 defaults,noatime 0 0" >"$root/etc/fstab"
 echo "UseDNS no" >"$root/etc/ssh/sshd_config.d/vagrant.conf"
 echo localhost >"$root/etc/hostname"

@@ -5,5 +5,6 @@ Vagrant.configure("2") do |config|
     libvirt.driver = "qemu"
     libvirt.cpu_mode = "maximum"
     libvirt.emulator_path = File.join(__dir__, "qemu_tcg.sh")
+    libvirt.graphics_type = "none"
   end
 end
