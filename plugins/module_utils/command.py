@@ -24,17 +24,14 @@ from ansible_collections.weft.fabric.plugins.module_utils.replay import replay
 
 FAILED = 1
 DRIFT = 2
-# sysexits.h. The unit does not try again what can only fail again.
-EX_USAGE = 64
-EX_CONFIG = 78
 
 _EXIT = f"""\
 exit status:
   0   done; with diff: the host is as its documents say
   {FAILED}   failed: something is missing, or the kernel refused
   {DRIFT}   only with diff: the host is not as its documents say
-  {EX_USAGE}  wrong usage
-  {EX_CONFIG}  a document cannot be used; nothing was changed
+  {os.EX_USAGE}  wrong usage
+  {os.EX_CONFIG}  a document cannot be used; nothing was changed
 
 Documents are below {documents.DIRECTORY}, one for each role of weft.fabric. Kernel parameters are in
 {sysctl.DIRECTORY}/99-weft-*.conf, and are part of what is compared and replayed if no NAME is given.
@@ -44,7 +41,7 @@ Documents are below {documents.DIRECTORY}, one for each role of weft.fabric. Ker
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """argparse's own exit status is that of drift."""
-        self.exit(EX_USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(os.EX_USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def main() -> int:
@@ -67,7 +64,7 @@ def main() -> int:
     try:
         stored = _chosen(arguments.names)
     except FabricError as error:
-        return _complain(error, EX_CONFIG if isinstance(error, documents.Unusable) else FAILED)
+        return _complain(error, os.EX_CONFIG if isinstance(error, documents.Unusable) else FAILED)
     if arguments.command == "show":
         return _show(stored)
     return _replay(stored, not arguments.names, arguments.command == "diff")

@@ -10,7 +10,7 @@ file to go stale, and a server of an older program, another port or a namespace 
 from __future__ import annotations
 
 import errno
-import inspect
+import importlib.util
 import os
 import select
 import signal
@@ -19,12 +19,15 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ansible_collections.weft.fabric.plugins.module_utils import echo_program
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter, KernelError
 from ansible_collections.weft.fabric.plugins.module_utils.files import alone
 from ansible_collections.weft.fabric.plugins.module_utils.netlink import inside, netns_path, netns_status
+
+if TYPE_CHECKING:
+    # Ansible sends along what it sees imported. It is run and not imported: http.server takes its time.
+    from ansible_collections.weft.fabric.plugins.module_utils import echo_program  # noqa: F401
 
 MARK = "weft.fabric-echo-server"
 STOP_SECONDS = 5
@@ -42,6 +45,12 @@ class Server(NamedTuple):
     netns: str
     port: int
     current: bool
+
+
+def _program() -> str:
+    name = f"{__name__.rpartition('.')[0]}.echo_program"
+    spec: Any = importlib.util.find_spec(name)
+    return str(spec.loader.get_source(name))
 
 
 def running() -> list[Server]:
@@ -96,7 +105,7 @@ def start(netns: str, port: int) -> int:
     """
     with inside(netns), _listener(netns, port) as listener:
         descriptor = listener.fileno()
-        program = inspect.getsource(echo_program)
+        program = _program()
         server = subprocess.Popen(
             [sys.executable, *_OPTIONS, program, str(descriptor), MARK, netns, str(port)],
             pass_fds=[descriptor],
@@ -151,7 +160,7 @@ def _server(pid: int) -> Iterator[Server]:
         if len(words) != 8 or words[5] != MARK or not _same(f"/proc/{pid}/ns/mnt", "/proc/self/ns/mnt"):
             return
         netns, port = words[6:]
-        current = words[:4] == [*_OPTIONS, inspect.getsource(echo_program)] and (
+        current = words[:4] == [*_OPTIONS, _program()] and (
             netns_status(netns) == "present" and _same(f"/proc/{pid}/ns/net", netns_path(netns))
         )
         yield Server(pid, netns, int(port), current)

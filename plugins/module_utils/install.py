@@ -24,12 +24,16 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins import module_utils
-from ansible_collections.weft.fabric.plugins.module_utils import command, documents, files
+from ansible_collections.weft.fabric.plugins.module_utils import documents, files
 from ansible_collections.weft.fabric.plugins.module_utils.documents import Stored
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+
+if TYPE_CHECKING:
+    # Ansible sends along what it sees imported. Here it is packed, not run.
+    from ansible_collections.weft.fabric.plugins.module_utils import command  # noqa: F401
 
 VERSION = "0.1.0"
 
@@ -72,7 +76,7 @@ ExecReload={COMMAND} apply
 # An interface of the underlay may come late. A document that cannot be used stays so.
 Restart=on-failure
 RestartSec=5
-RestartPreventExitStatus={command.EX_CONFIG}
+RestartPreventExitStatus={os.EX_CONFIG}
 TimeoutStartSec=120
 # The pods' servers go on.
 KillMode=process
@@ -274,7 +278,7 @@ def engine() -> bytes:
     for name in sorted(module.name for module in pkgutil.iter_modules(module_utils.__path__)):
         spec: Any = importlib.util.find_spec(f"{_PREFIX}.{name}")
         sources[f"{'/'.join(packages)}/{name}.py"] = spec.loader.get_source(spec.name).encode()
-    sources["__main__.py"] = f"import sys\n\nfrom {command.__name__} import main\n\nsys.exit(main())\n".encode()
+    sources["__main__.py"] = f"import sys\n\nfrom {_PREFIX}.command import main\n\nsys.exit(main())\n".encode()
     # -I: nothing of the caller's environment or directory is imported.
     packed = io.BytesIO(f"#!{sys.executable} -I\n".encode())
     packed.seek(0, io.SEEK_END)
