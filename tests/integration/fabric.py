@@ -1,0 +1,143 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A fabric in a lab: the playbooks as a user runs them, and the nodes as iproute2 sees them."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import pathlib
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from ansible_collections.weft.fabric.plugins.module_utils import lab
+from ansible_collections.weft.fabric.tests.integration import cli, kernel
+
+ROOT = pathlib.Path(__file__).parents[2]
+ARTICLE = yaml.safe_load((ROOT / "inventories" / "lab.yml").read_text(encoding="utf-8"))
+
+
+def article(name: str = "alone") -> Any:
+    """The inventory of the article's scenario, to change.
+
+    :param name: the lab's. Labs that stand at the same time have different ones.
+    """
+    inventory = copy.deepcopy(ARTICLE)
+    inventory["all"]["vars"]["lab_name"] = name
+    return inventory
+
+
+class Run:
+    """What a playbook said.
+
+    :ivar rc: exit status.
+    :ivar text: all that was printed.
+    :ivar hosts: by host its line of the recap: ok, changed, failed, ...
+    """
+
+    def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
+        self.rc = done.returncode
+        self.text = done.stdout + done.stderr
+        recaps = re.findall(r"^(\S+) +: (ok=.*?)\s*$", done.stdout, re.MULTILINE)
+        self.hosts = {
+            host: {key: int(value) for key, value in (word.split("=") for word in recap.split())}
+            for host, recap in recaps
+        }
+
+    @property
+    def changed(self) -> dict[str, int]:
+        """By host, how many tasks changed something; hosts where none did are left out."""
+        return {host: recap["changed"] for host, recap in self.hosts.items() if recap["changed"]}
+
+    @property
+    def diff(self) -> set[str]:
+        """The lines that were taken away and added."""
+        lines = set(re.findall(r"^[+-](?![+-]{2} (?:before|after)).*$", self.text, re.MULTILINE))
+        return {line for line in lines if line[1:].strip()}
+
+
+class Fabric:
+    """A lab and what is run in it.
+
+    :param home: a directory of its own.
+    :param inventory: as YAML has it.
+    """
+
+    def __init__(self, home: pathlib.Path, inventory: Any) -> None:
+        self.home = home
+        self.file = home / "inventory.json"
+        self.inventory = inventory
+        self.lab = inventory["all"]["vars"]["lab_name"]
+
+    @property
+    def inventory(self) -> Any:
+        return json.loads(self.file.read_text(encoding="utf-8"))
+
+    @inventory.setter
+    def inventory(self, inventory: Any) -> None:
+        self.file.write_text(json.dumps(inventory), encoding="utf-8")
+
+    def play(self, playbook: str, *more: str) -> Run:
+        """Run one of the collection's playbooks, however it ends."""
+        return Run(cli.run(self.home, "ansible-playbook", "-i", str(self.file), f"weft.fabric.{playbook}", *more))
+
+    def ok(self, playbook: str, *more: str) -> Run:
+        """Run one that has to succeed."""
+        run = self.play(playbook, *more)
+        assert run.rc == 0, run.text
+        return run
+
+    def node(self, host: str, *command: str) -> str:
+        """Run a command in a node; its standard output."""
+        done = subprocess.run([*lab.enter(self.lab, host), *command], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{host}: {' '.join(command)}: {done.stderr or done.stdout}"
+        return done.stdout
+
+    def snapshot(self, host: str) -> Any:
+        """Everything of a node that site could leave something behind in."""
+        program = (
+            "import json; from ansible_collections.weft.fabric.tests.integration import machine; "
+            "print(json.dumps(machine.snapshot()))"
+        )
+        found = json.loads(self.node(host, sys.executable, "-c", program))
+        # An empty /run/netns, mounted so that names propagate, is what ip-netns(8) leaves behind as well.
+        found["run"] = {path: status for path, status in found["run"].items() if path not in ("/run", "/run/netns")}
+        return found
+
+    @contextlib.contextmanager
+    def names(self, *hosts: str) -> Iterator[list[str]]:
+        """Names in this process's own /run/netns for the namespaces of nodes and of their pods, for kernel.Monitor."""
+        with contextlib.ExitStack() as stack:
+            names = []
+            for host in hosts:
+                namespaces = {host: f"/run/weft/{self.lab}/{host}/net"}
+                for pod in self.node(host, "ip", "netns", "list").split():
+                    if pod.startswith("pod"):
+                        pid = self.node(host, "ip", "netns", "pids", pod).split()[0]
+                        namespaces[f"{host}-{pod}"] = f"/proc/{pid}/ns/net"
+                for name, source in namespaces.items():
+                    path = pathlib.Path("/run/netns") / name
+                    path.touch()
+                    stack.callback(path.unlink)
+                    kernel.run("mount", "--no-mtab", "--bind", source, str(path))
+                    stack.callback(kernel.run, "umount", "--no-mtab", str(path))
+                    names.append(name)
+            yield names
+
+
+@contextlib.contextmanager
+def standing(home: pathlib.Path, inventory: Any) -> Iterator[Fabric]:
+    """A lab of an inventory, for the length of the block."""
+    fabric = Fabric(home, inventory)
+    try:
+        fabric.ok("lab")
+        yield fabric
+    finally:
+        fabric.ok("lab", "-e", "lab_state=absent")
