@@ -14,7 +14,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.files import alone
 from ansible_collections.weft.fabric.plugins.module_utils.model import Document, Observed
 from ansible_collections.weft.fabric.plugins.module_utils.netlink import Kernel, require_admin
 from ansible_collections.weft.fabric.plugins.module_utils.observe import observe, scope_of
-from ansible_collections.weft.fabric.plugins.module_utils.plan import plan
+from ansible_collections.weft.fabric.plugins.module_utils.plan import Plan, plan
 
 ROUNDS = 4
 
@@ -22,14 +22,27 @@ ROUNDS = 4
 class Outcome(NamedTuple):
     """What a run did, or in check mode would do.
 
-    :ivar diff: Ansible's diff.
+    :ivar plan: all that it had to do.
     :ivar state: what is there now (in check mode: what would be), by namespace.
     """
 
-    changed: bool
-    diff: dict[str, str]
-    warnings: list[str]
+    plan: Plan
     state: dict[str, Observed]
+
+    @property
+    def changed(self) -> bool:
+        """Whether there was anything to do."""
+        return bool(self.plan.operations)
+
+    @property
+    def diff(self) -> dict[str, str]:
+        """Ansible's diff."""
+        return self.plan.diff()
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was taken for granted, or is not as it seems."""
+        return self.plan.warnings
 
 
 def reconcile(document: Document, check: bool = False) -> Outcome:
@@ -44,8 +57,7 @@ def reconcile(document: Document, check: bool = False) -> Outcome:
     scopes = scope_of(document)
     with nullcontext() if check else alone(), Kernel() as kernel:
         first = todo = plan(document, observe(kernel, scopes), check)
-        changed = bool(first.operations)
-        if changed and not check:
+        if first.operations and not check:
             require_admin()
             for _round in range(ROUNDS):
                 apply(kernel, todo.operations)
@@ -58,4 +70,4 @@ def reconcile(document: Document, check: bool = False) -> Outcome:
                 left = todo.diff()["after"].splitlines() or todo.diff()["before"].splitlines()
                 told = "; ".join(left[:3])
                 raise FabricError(f"the kernel took this and did not keep it: {told}: does something else manage it?")
-        return Outcome(changed, first.diff(), first.warnings, todo.view)
+        return Outcome(first, todo.view)
