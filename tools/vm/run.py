@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run a command that makes virtual machines with Vagrant: tools/vm/run.py -- COMMAND [ARGUMENT ...]
 
-Where libvirt runs already, the command uses that. Elsewhere, as root, it gets a libvirt of its own, in network, mount and
-process namespaces that end with the command, however it ends: nothing of it is left but the boxes, which are kept.
+Where libvirt runs already, the command uses that. Elsewhere, as root, it gets a libvirt of its own, in network, mount
+and process namespaces that end with the command, however it ends: nothing of it is left but the boxes, which are kept.
 """
 
 from __future__ import annotations
