@@ -11,10 +11,10 @@ from __future__ import annotations
 import errno
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import groupby
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.weft.fabric.plugins.module_utils import facts, neigh
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, KernelError
@@ -54,6 +54,9 @@ DETECTION = 3.0
 # The module that a distribution's kernel has the kind in, where it is not called as the kind.
 KERNEL_MODULES = {"bond": "bonding", "vlan": "8021q"}
 UNKNOWN_KIND = "Unknown device type"  # net/core/rtnetlink.c
+
+
+Encoder = Callable[[int, Any], Request]  # of a neighbour or an FDB entry, on the device of that index
 
 
 def apply(kernel: Kernel, operations: Sequence[Operation]) -> None:
@@ -129,17 +132,28 @@ class _Worker:
             self._indexes[key] = link.index
         return self._indexes[key]
 
-    def _requests(self, batch: list[Operation], descriptors: ExitStack) -> Iterator[Request]:
+    def _requests(self, batch: list[Operation], descriptors: ExitStack) -> Iterable[Request]:
+        first = batch[0].after or batch[0].before
+        if isinstance(first, FdbEntry):
+            return self._entries(batch, neigh.set_fdb, neigh.delete_fdb)
+        if isinstance(first, Neighbour):
+            return self._entries(batch, neigh.set_neighbour, neigh.delete_neighbour)
+        return self._others(batch, descriptors)
+
+    def _entries(self, batch: list[Operation], put: Encoder, delete: Encoder) -> list[Request]:
+        netns = batch[0].netns
+        items = [operation.after or operation.before for operation in batch]
+        indexes = {name: self._index(netns, name) for name in {item.dev for item in items}}
+        return [
+            delete(indexes[item.dev], item) if operation.verb == "delete" else put(indexes[item.dev], item)
+            for operation, item in zip(batch, items)
+        ]
+
+    def _others(self, batch: list[Operation], descriptors: ExitStack) -> Iterator[Request]:
         for operation in batch:
             item = operation.after or operation.before
             delete = operation.verb == "delete"
-            if isinstance(item, FdbEntry):
-                index = self._index(operation.netns, item.dev)
-                yield neigh.delete_fdb(index, item) if delete else neigh.set_fdb(index, item)
-            elif isinstance(item, Neighbour):
-                index = self._index(operation.netns, item.dev)
-                yield neigh.delete_neighbour(index, item) if delete else neigh.set_neighbour(index, item)
-            elif isinstance(item, Address):
+            if isinstance(item, Address):
                 yield self._address(operation.netns, item, delete)
             elif isinstance(item, Route):
                 yield self._route(operation.netns, item, delete)

@@ -568,7 +568,9 @@ class _Planner:
                 remedy = f"it is a {link.kind or 'NIC'}: only a VXLAN has entries with a destination"
                 raise InvalidParameter("fdb: dev", link.name, remedy)
         wanted = {
-            _of_device(entry, links[entry.dev]): None for entry in desired.fdb if not _flooded(entry, links[entry.dev])
+            entry if entry.port is None and entry.vni is None else _of_device(entry, links[entry.dev]): None
+            for entry in desired.fdb
+            if entry.lladdr != values.ZERO_MAC or not _flooded(entry, links[entry.dev])
         }
         missing = [entry for entry in wanted if entry not in view.fdb]
         behind: dict[tuple[str, str], FdbEntry] = {}

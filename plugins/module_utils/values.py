@@ -20,6 +20,9 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidP
 ZERO_MAC = "00:00:00:00:00:00"
 _MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", re.ASCII).fullmatch
 _UNICAST = re.compile("[0-9a-f][02468ace](?::[0-9a-f]{2}){5}", re.ASCII).fullmatch
+_IPV4_HOST = re.compile(
+    r"(?:[1-9]|[1-9][0-9]|1[0-9]{2}|2[01][0-9]|22[0-3])(?:\.(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}", re.ASCII
+).fullmatch
 _DIGITS = re.compile("[0-9]{1,10}", re.ASCII).fullmatch
 # Without what cannot be handed to the kernel: NUL, and half characters (JSON can hold "\\ud800").
 _NAME = re.compile(r"[^/\s\0\ud800-\udfff]+").fullmatch
@@ -110,6 +113,16 @@ def mac(where: str, value: Any, zero: bool = False) -> str:
             "this is a multicast address (its first byte is odd): give a unicast one, like 02:00:5e:10:00:01",
         )
     raise InvalidParameter(where, value, "all zeros is no interface's address: give a unicast one")
+
+
+def is_plain_mac(value: str) -> bool:
+    """Whether a string is a unicast MAC address, and not all zeros, as mac() returns it."""
+    return _UNICAST(value) is not None and value != ZERO_MAC
+
+
+def is_plain_host(value: str) -> bool:
+    """Whether a string is the IPv4 address of one host as unicast() returns it."""
+    return _IPV4_HOST(value) is not None
 
 
 def family(value: str) -> int:

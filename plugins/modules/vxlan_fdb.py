@@ -105,9 +105,7 @@ SPEC = {
 def add(module, document, netns):
     dev = values.ifname("dev", module.params["dev"])
     desired = document.at(netns)
-    seen = {}
-    for index, item in enumerate(module.params["entries"]):
-        add_fdb(desired, {**item, "dev": dev}, f"entries[{index}].", seen)
+    add_fdb(desired, module.params["entries"], "entries", dev)
     if module.params["purge"]:
         desired.purge_fdb.add(dev)
 

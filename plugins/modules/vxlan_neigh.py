@@ -65,7 +65,7 @@ entries:
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS, PURGE, STATE
-from ansible_collections.weft.fabric.plugins.module_utils.model import add_neighbour
+from ansible_collections.weft.fabric.plugins.module_utils.model import add_neighbours
 from ansible_collections.weft.fabric.plugins.module_utils.module import entries_body, run
 
 SPEC = {
@@ -88,8 +88,7 @@ SPEC = {
 def add(module, document, netns):
     dev = values.ifname("dev", module.params["dev"])
     desired = document.at(netns)
-    for index, item in enumerate(module.params["entries"]):
-        add_neighbour(desired, {**item, "dev": dev}, f"entries[{index}].")
+    add_neighbours(desired, module.params["entries"], "entries", dev)
     if module.params["purge"]:
         desired.purge_neighbours.add(dev)
 
