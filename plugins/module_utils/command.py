@@ -13,7 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from ansible_collections.weft.fabric.plugins.module_utils import documents, echo_server, facts, nft, sysctl
 from ansible_collections.weft.fabric.plugins.module_utils.documents import Stored
@@ -70,8 +70,14 @@ def main() -> int:
     return _replay(stored, not arguments.names, arguments.command == "diff")
 
 
+def _say(text: str, stream: TextIO | None = None) -> None:
+    stream = stream or sys.stdout
+    stream.write(f"{text}\n")
+    stream.flush()  # a line of the journal when it happens
+
+
 def _complain(error: FabricError, status: int, about: str = "") -> int:
-    print(f"weft-fabric: {about}{error}", file=sys.stderr, flush=True)
+    _say(f"weft-fabric: {about}{error}", sys.stderr)
     return status
 
 
@@ -98,9 +104,9 @@ def _replay(stored: Sequence[Stored], sysctls: bool, check: bool) -> int:
             for changes, warnings in outcomes:
                 drift = drift or bool(changes)
                 for line in changes:
-                    print(f"{name}: {line}", flush=True)
+                    _say(f"{name}: {line}")
                 for warning in warnings:
-                    print(f"weft-fabric: {name}: {warning}", file=sys.stderr, flush=True)
+                    _say(f"weft-fabric: {name}: {warning}", sys.stderr)
         except FabricError as error:
             status = _complain(error, FAILED, f"{name}: ")
     return status or (DRIFT if drift and check else 0)
@@ -138,7 +144,7 @@ def _show(stored: Sequence[Stored]) -> int:
             status = _complain(error, FAILED, f"{document.name}: ")
             shown[document.name] = {"document": document.content}
     try:
-        print(json.dumps(shown, indent=1, sort_keys=True), flush=True)
+        _say(json.dumps(shown, indent=1, sort_keys=True))
     except BrokenPipeError:
         # Somebody looked at the beginning only. Python would complain again when it closes its output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -26,7 +26,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from typing import IO, cast
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
 
@@ -250,7 +249,7 @@ def _new_namespaces(node: str, cpu: int) -> Iterator[int]:
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        if cast("IO[str]", process.stdout).readline() != "ready\n":
+        if process.stdout is None or process.stdout.readline() != "ready\n":
             raise FabricError(f"cannot make lab node {node}: {one_line(process.communicate()[1])}")
         yield process.pid
 

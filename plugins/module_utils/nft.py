@@ -265,7 +265,7 @@ def describe(observed: Observed, text: str) -> str:
     """
     lines = []
     for line in text.splitlines():
-        body, _, handle = line.partition(" # handle ")
+        body, _mark, handle = line.partition(" # handle ")
         rule = observed.rules.get(int(handle)) if handle and not body.endswith("{") else None
         lines.append(body if rule is None else f"\t\t{rule}")
     return "\n".join(lines) + "\n"

@@ -204,22 +204,8 @@ class _Planner:
         ordered: list[tuple[str, Link]] = []
         for netns, desired in self.document.namespaces.items():
             done: dict[str, bool] = {}
-
-            def visit(link: Link, netns: str = netns, desired: Desired = desired, done: dict[str, bool] = done) -> None:
-                if link.name in done:
-                    if not done[link.name]:
-                        raise InvalidParameter(f"{link.where}name", link.name, "it sits on itself, by way of others")
-                    return
-                done[link.name] = False
-                for name, option in KINDS.get(link.kind, {}).items():
-                    below = desired.links.get(link.attributes.get(name, "")) if option.link else None
-                    if below:
-                        visit(below)
-                done[link.name] = True
-                ordered.append((netns, link))
-
             for link in desired.links.values():
-                visit(link)
+                ordered += [(netns, item) for item in _from_below(link, desired, done)]
         return ordered
 
     # -- present -----------------------------------------------------------------------------------
@@ -679,6 +665,24 @@ class _Planner:
                 self._forget(netns, link.name)
         self._do("delete", "", Namespace(netns))
         self.view[netns] = Observed("absent")
+
+
+def _from_below(link: Link, desired: Desired, done: dict[str, bool]) -> Iterable[Link]:
+    """A link after the wanted ones that it refers to, without those that had their turn.
+
+    :param done: by name whether a link's turn is over, and not only begun; the caller keeps it.
+    """
+    if link.name in done:
+        if not done[link.name]:
+            raise InvalidParameter(f"{link.where}name", link.name, "it sits on itself, by way of others")
+        return
+    done[link.name] = False
+    for name, option in KINDS.get(link.kind, {}).items():
+        below = desired.links.get(link.attributes.get(name, "")) if option.link else None
+        if below:
+            yield from _from_below(below, desired, done)
+    done[link.name] = True
+    yield link
 
 
 def _subnet(address: Address) -> tuple[int, int]:

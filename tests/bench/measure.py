@@ -48,7 +48,7 @@ def require(holds: bool, what: str) -> None:
 
 def alternate(repetitions: int, *sides: Callable[[], dict[str, float]]) -> list[dict[str, float]]:
     """Run the sides in turn, that often; of each side the medians of the figures that it returns."""
-    runs = [[side() for side in sides] for _ in range(repetitions)]
+    runs = [[side() for side in sides] for _run in range(repetitions)]
     return [{name: statistics.median(run[name] for run in of_one) for name in of_one[0]} for of_one in zip(*runs)]
 
 

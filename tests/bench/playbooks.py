@@ -32,7 +32,7 @@ def module_rows(home: pathlib.Path, repetitions: int) -> list[Row]:
 
     def run(name: str) -> float:
         with vxlan():
-            seconds, _ = playbook(home, "-e", f"@{variables}", str(HERE / f"{name}.yml"))
+            seconds, _output = playbook(home, "-e", f"@{variables}", str(HERE / f"{name}.yml"))
             count = 0 if name == "empty" else ENTRIES
             require(kernel_has(count, "bridge", "fdb", "show", "dev", "vxlan0"), f"{name}.yml: other entries")
         return seconds

@@ -65,9 +65,9 @@ class Table:
     def theirs(self) -> dict[str, float]:
         """iproute2's batch, and its own way to read the table."""
         with vxlan():
-            add, _ = command(self.show[0], "-batch", str(self._batch))
+            add, _output = command(self.show[0], "-batch", str(self._batch))
             require(kernel_has(ENTRIES, *self.show), f"{self._batch.name}: the kernel has other entries")
-            read, _ = command(self.show[0], "-json", *self.show[1:])
+            read, _output = command(self.show[0], "-json", *self.show[1:])
         return {"add": add, "read": read}
 
 

@@ -128,7 +128,7 @@ def test_nothing_of_an_absent_node_is_kept_by_another_mount_namespace(make: Any)
         assert other.stdout is not None
         other.stdout.readline()
         make(state="absent")
-        seen, _ = other.communicate("\n")
+        seen, _errors = other.communicate("\n")
     assert f"net:[{gone}]" not in seen and str(LAB) not in seen
 
 

@@ -159,7 +159,7 @@ def test_two_runs_at_once(run_module, ns) -> None:
     results: list[Any] = []
 
     def repeat(namespaces: Any, **more: Any) -> None:
-        for _ in range(6):
+        for _round in range(6):
             results.append(run_module("topology", namespaces=namespaces, **more))
 
     # Not as absent: that would take the namespace away, too.
@@ -170,7 +170,7 @@ def test_two_runs_at_once(run_module, ns) -> None:
             for words in takers:
                 subprocess.run(["ip", "-n", name, *words], capture_output=True, check=False)
 
-    threads = [threading.Thread(target=repeat, args=(document,)) for _ in range(2)]
+    threads = [threading.Thread(target=repeat, args=(document,)) for _thread in range(2)]
     for thread in threads:
         thread.start()
     take()

@@ -67,7 +67,7 @@ def settle(namespaces: dict[str, Any], places: list[str]) -> dict[str, Any]:
 @given(documents(), documents())
 def test_from_one_to_another_and_back(first: Any, second: Any) -> None:
     with contextlib.ExitStack() as stack:
-        host, *others = places = [stack.enter_context(new_namespace()) for _ in range(3)]
+        host, *others = places = [stack.enter_context(new_namespace()) for _place in range(3)]
         stack.enter_context(inside(host))
         names = {"": "", **dict(zip(OURS, others))}
         start, detour = renamed(first, names), renamed(second, names)

@@ -107,7 +107,7 @@ def url(address: str, path: str = "/echo") -> str:
 
 def nft(namespace: str, rule: str, kind: str = "filter") -> None:
     """One rule for packets that the namespace forwards or sends, in a table of its own."""
-    hook, _, rule = rule.partition(" ")
+    hook, _space, rule = rule.partition(" ")
     script = f"table inet test {{\nchain c {{\ntype {kind} hook {hook} priority 0;\n{rule}\n}}\n}}"
     run("ip", "netns", "exec", namespace, "nft", script)
 

@@ -136,9 +136,7 @@ def test_neighbours_are_the_permanent_ones() -> None:
 
 
 macs = st.binary(min_size=6, max_size=6).map(lambda octets: octets.hex(":"))
-addresses = st.one_of(
-    st.ip_addresses(v=4).map(str), st.binary(min_size=16, max_size=16).map(lambda b: neigh._address(b))
-)
+addresses = st.one_of(st.ip_addresses(v=4).map(str), st.binary(min_size=16, max_size=16).map(neigh._address))
 indexes = st.integers(1, 2**31 - 1)
 
 

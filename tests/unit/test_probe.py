@@ -142,9 +142,9 @@ def search(hops: list[tuple[int, bool | None]]) -> tuple[pathmtu.Search, int]:
 @given(HOPS)
 def test_the_path_mtu_is_found(hops: list[tuple[int, bool | None]]) -> None:
     found, rounds = search(hops)
-    assert found.mtu == min(mtu for mtu, _ in hops)
+    assert found.mtu == min(mtu for mtu, _tells in hops)
     assert rounds <= 14
-    if all(tells for _, tells in hops):
+    if all(tells for _mtu, tells in hops):
         assert not found.silent
 
 
