@@ -60,7 +60,13 @@ _value:
     present:
       "":
         links:
-          - {name: br0, kind: bridge, mtu: 1450, addresses: [172.2.0.1/24]}
+          - name: br0
+            kind: bridge
+            mtu: 1450
+            mac_address: 76:ce:b9:5c:14:ef
+            stp: false
+            forward_delay: 0
+            addresses: [172.2.0.1/24]
           - name: veth0
             kind: veth
             controller: br0

@@ -71,8 +71,13 @@ def plan(nodes: object, cidr: object, vni: object, node_prefix: object = None, d
 
 
 def vtep_mac(vni: int, name: str) -> str:
-    """The VTEP MAC of a node: 46 bits of a hash, locally administered, unicast (IEEE 802-2014, section 8.4)."""
-    digest = hashlib.blake2s(f"{vni}/{name}".encode(), digest_size=6).digest()
+    """The VTEP MAC of a node."""
+    return derived_mac(f"{vni}/{name}")
+
+
+def derived_mac(text: str) -> str:
+    """A MAC from 46 bits of a hash: locally administered, unicast (IEEE 802-2014, section 8.4)."""
+    digest = hashlib.blake2s(text.encode(), digest_size=6).digest()
     return ":".join(f"{octet:02x}" for octet in (digest[0] & 0xFC | 0x02, *digest[1:]))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import derived_mac
 
 _KEYS = ("name", "address", "interface", "host_interface", "state")
 
@@ -33,7 +34,17 @@ def plan(pods: object, bridge: object, node: Mapping[str, Any], mtu: object) -> 
     addresses = _addresses(there, node)
     gateway = node["gateway"]
     links: list[dict[str, Any]] = [
-        {"name": bridge, "kind": "bridge", "mtu": mtu, "addresses": [node["gateway_cidr"]]},
+        {
+            "name": bridge,
+            "kind": "bridge",
+            "mtu": mtu,
+            # Otherwise it is the lowest of its ports', and pods lose their gateway when another pod comes or goes.
+            "mac_address": derived_mac(node["gateway_cidr"]),
+            # Without a spanning tree there is nothing for a new port to wait for.
+            "stp": False,
+            "forward_delay": 0,
+            "addresses": [node["gateway_cidr"]],
+        },
     ]
     namespaces: dict[str, Any] = {"": {"links": links}}
     for pod in there:

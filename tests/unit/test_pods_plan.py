@@ -25,7 +25,15 @@ def test_the_articles_pod():
         "present": {
             "": {
                 "links": [
-                    {"name": "br0", "kind": "bridge", "mtu": 1450, "addresses": ["172.2.0.1/24"]},
+                    {
+                        "name": "br0",
+                        "kind": "bridge",
+                        "mtu": 1450,
+                        "mac_address": overlay.derived_mac("172.2.0.1/24"),
+                        "stp": False,
+                        "forward_delay": 0,
+                        "addresses": ["172.2.0.1/24"],
+                    },
                     {
                         "name": "veth0",
                         "kind": "veth",
