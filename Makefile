@@ -1,4 +1,4 @@
-.PHONY: setup setup-dev demo demo-down test test-fast bench
+.PHONY: setup setup-dev demo demo-down test test-fast test-vm bench
 
 setup:
 	@tools/setup.sh
@@ -17,6 +17,9 @@ test: setup-dev
 
 test-fast: setup-dev
 	@.venv/bin/python tools/test.py --fast
+
+test-vm: setup-dev
+	@.venv/bin/python tools/test.py --vm
 
 bench: setup-dev
 	@.venv/bin/python tests/bench/bench.py

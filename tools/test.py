@@ -4,7 +4,7 @@
 """Run every test, two jobs at a time, and count the cases.
 
 Each job's output is in build/test/, and on the screen if it fails. With --fast: the jobs that need no root and no
-second environment.
+second environment. With --vm: those in virtual machines alone.
 """
 
 from __future__ import annotations
@@ -247,28 +247,42 @@ def molecule_jobs() -> list[Job]:
     ]
 
 
+def vm_jobs() -> list[Job]:
+    run = [sys.executable, "tools/vm/run.py", "--", "molecule", "test", "-s"]
+    return [Job(f"molecule {name}", [*run, name], one_case) for name in sorted(VM_SCENARIOS)]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--fast", action="store_true")
-    fast = parser.parse_args().fast
-    if not fast and os.geteuid() != 0:
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--fast", action="store_true")
+    which.add_argument("--vm", action="store_true")
+    options = parser.parse_args()
+    fast, vm = options.fast, options.vm
+    everything = not fast and not vm
+    if everything and os.geteuid() != 0:
         print("the integration tests make network namespaces, which needs root: sudo make test, or make test-fast")
         return 1
     shutil.rmtree(BUILD, ignore_errors=True)
     BUILD.mkdir(parents=True)
 
-    jobs = [unit_job(), *lint_jobs()]
+    jobs = [] if vm else [unit_job(), *lint_jobs()]
     with tempfile.TemporaryDirectory() as outside, concurrent.futures.ThreadPoolExecutor(JOBS_AT_A_TIME) as executor:
-        if not fast:
+        if everything:
             pythons = other_pythons()
             # The longest first.
             jobs = [*kernel_jobs(pythons), *molecule_jobs(), sanity_job(pythons, pathlib.Path(outside)), *jobs]
         results = list(executor.map(Job.run, jobs))
+    if not fast:
+        # Emulated machines want the processors for themselves.
+        machines = vm_jobs()
+        jobs += machines
+        results += map(Job.run, machines)
 
     print()
     for job, cases in zip(jobs, results):
         print(f"{job.name}: {cases}")
-    if not fast and (missing := [kind for kind in kernel.LINK_KINDS if not kernel.has_link_kind(kind)]):
+    if everything and (missing := [kind for kind in kernel.LINK_KINDS if not kernel.has_link_kind(kind)]):
         print(f"not run on this kernel, which has no such links: {', '.join(missing)}")
     total = Cases(*(sum(numbers) for numbers in zip(*map(dataclasses.astuple, results))))
     print(total)

@@ -25,6 +25,7 @@ class InvalidParameter(FabricError):
     """
 
     def __init__(self, parameter: str, value: object, remedy: str) -> None:
+        parameter = parameter if parameter.isprintable() else ascii(parameter)  # the user's own key may break the line
         super().__init__(f"{parameter}: {value!r} is refused: {remedy}")
         self.parameter = parameter
         self.value = value

@@ -372,7 +372,7 @@ def _add_peer(document: Document, netns: str, link: Link, item: Mapping[str, Any
     here = f"{where}peer."
     _known(here, item, _PEER, "a veth's peer")
     other = item.get("netns", netns)
-    if other:
+    if other != "":
         values.netns(f"{here}netns", other)
     peer = _link(other, {key: value for key, value in item.items() if key != "netns"}, "veth", here)
     if (other, peer.name) == (netns, link.name):
