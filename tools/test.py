@@ -273,11 +273,10 @@ def main() -> int:
             # The longest first.
             jobs = [*kernel_jobs(pythons), *molecule_jobs(), sanity_job(pythons, pathlib.Path(outside)), *jobs]
         results = list(executor.map(Job.run, jobs))
-    if not fast:
-        # Emulated machines want the processors for themselves.
-        machines = vm_jobs()
-        jobs += machines
-        results += map(Job.run, machines)
+    if vm:
+        # One after the other: emulated machines want the processors for themselves.
+        jobs = vm_jobs()
+        results = [job.run() for job in jobs]
 
     print()
     for job, cases in zip(jobs, results):
