@@ -14,7 +14,7 @@ import urllib.request
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.module_utils import echo_server
+from ansible_collections.weft.fabric.plugins.module_utils import echo_program, echo_server
 from ansible_collections.weft.fabric.tests.integration import kernel
 
 
@@ -168,6 +168,6 @@ def test_a_namespace_to_come_is_no_error_in_check_mode(run_module):
 
 
 def test_the_program_needs_nothing_of_this_collection():
-    text = pathlib.Path(echo_server.echo_program.__file__).read_text(encoding="utf-8")
+    text = pathlib.Path(echo_program.__file__).read_text(encoding="utf-8")
     assert "import ansible" not in text
     assert "from ansible" not in text
