@@ -16,7 +16,7 @@ if [ "$profile" = dev ]; then
     requirements="requirements-dev.txt"
 elif [ "$profile" = vm ]; then
     commands="qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils libvirtd:libvirt-daemon-system virsh:libvirt-clients
-        dnsmasq:dnsmasq-base iptables:iptables vagrant:vagrant-libvirt mmdebstrap:mmdebstrap"
+        dnsmasq:dnsmasq-base iptables:iptables vagrant:vagrant-libvirt mmdebstrap:mmdebstrap pkill:procps"
     requirements=
 else
     commands="ip:iproute2 nft:nftables ping:iputils-ping curl:curl nsenter:util-linux"

@@ -91,15 +91,21 @@ def run_with_own_libvirt(command: list[str], boxes: list[pathlib.Path], variable
             settings.symlink_to(HERE / "tcg.rb")
         add_boxes(boxes, variables)
         inside = [*alone, "--mount-proc", str(HERE / "own_libvirt.sh"), *command]
-        return subprocess.run(inside, env=variables, check=False).returncode
+        with subprocess.Popen(inside, env=variables) as unshare:
+            try:
+                return unshare.wait()
+            finally:
+                # unshare itself ends when none of the processes is left, and nobody writes to the directory any more.
+                subprocess.run(["pkill", "--signal", "KILL", "--parent", str(unshare.pid)], check=False)
+                unshare.wait()
 
 
 def main() -> int:
     if sys.argv[1:2] != ["--"] or not sys.argv[2:]:
         sys.exit(__doc__.splitlines()[0])
     command = sys.argv[2:]
-    # SIGTERM ends it like Ctrl-C: by an exception, on whose way out everything is undone.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Like Ctrl-C: by an exception, on whose way out everything is undone.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     own = not libvirt_runs()
     if own and os.geteuid() != 0:
         sys.exit("no libvirt runs that this user may use: start libvirtd, or run this as root")
