@@ -186,12 +186,14 @@ class Node:
 
 
 def invocations(text: str) -> dict[str, list[dict[str, Any]]]:
-    """By host, the arguments that ansible-playbook -vvv says it gave to topology and masquerade."""
+    """By host, what topology and masquerade would be given of the documents that ansible-playbook -vvv says it gave."""
     found: dict[str, list[dict[str, Any]]] = {}
     for host, body in re.findall(r"^(?:ok|changed): \[(\S+)\] => (\{$.*?^\})$", text, re.MULTILINE | re.DOTALL):
         arguments = json.loads(body).get("invocation", {}).get("module_args", {})
-        if (isinstance(arguments.get("namespaces"), dict) and "purge" in arguments) or "rules" in arguments:
-            found.setdefault(host, []).append(arguments)
+        document = arguments.get("document") or {}
+        for section in ("topology", "masquerade"):
+            if document.get(section):
+                found.setdefault(host, []).append({**document[section], "state": arguments["state"]})
     return found
 
 
