@@ -181,8 +181,8 @@ class Event:
     """One notification of the kernel.
 
     ``kind`` is its message type without the prefix (``NEWLINK``, ``DELNEIGH``, ``nft NEWRULE``); ``text`` says what it
-    is about; ``learned`` holds for what passing traffic causes by itself: neighbour and FDB entries that are not
-    permanent, and multicast group memberships.
+    is about; ``learned`` holds for what nobody asked for: neighbour and FDB entries that passing traffic taught, multicast
+    group memberships, and an interface's own link-local address, which comes when its detection of duplicates is over.
     """
 
     namespace: str
@@ -218,11 +218,13 @@ def _rtnetlink_event(namespace: str, kind: int, body: bytes) -> Event:
     if family == "ADDR":
         prefix, index = struct.unpack_from("=xBxxI", body)
         attributes = _attributes(body[8:])
-        return Event(namespace, name, f"{_address(attributes.get(2) or attributes.get(1))}/{prefix} dev #{index}")
+        address = _address(attributes.get(2) or attributes.get(1))
+        return Event(namespace, name, f"{address}/{prefix} dev #{index}", learned=address.startswith("fe80:"))
     if family == "ROUTE":
         attributes = _attributes(body[12:])
         destination, gateway = _address(attributes.get(1)) or "default", _address(attributes.get(5))
-        return Event(namespace, name, f"{destination}/{body[1]}" + (f" via {gateway}" if gateway else ""))
+        return Event(namespace, name, f"{destination}/{body[1]}" + (f" via {gateway}" if gateway else ""),
+                     learned=destination.startswith("fe80:"))  # fmt: skip
     if family == "NEIGH":
         address_family, index, state = struct.unpack_from("=BxxxiH", body)
         attributes = _attributes(body[12:])
