@@ -181,8 +181,8 @@ class Event:
     """One notification of the kernel.
 
     ``kind`` is its message type without the prefix (``NEWLINK``, ``DELNEIGH``, ``nft NEWRULE``); ``text`` says what it
-    is about; ``learned`` holds for what nobody asked for: neighbour and FDB entries that passing traffic taught, multicast
-    group memberships, and an interface's own link-local address, which comes when its detection of duplicates is over.
+    is about; ``learned`` holds for what nobody asked for: neighbour and FDB entries that passing traffic taught,
+    multicast group memberships, and an interface's own link-local address, which comes when it is known to be unique.
     """
 
     namespace: str
