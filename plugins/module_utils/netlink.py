@@ -27,8 +27,6 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricEr
 NETNS_DIR = "/run/netns"
 CLONE_NEWNET = 0x40000000
 MS_BIND = 4096
-MS_REC = 16384
-MS_SHARED = 1 << 20
 MNT_DETACH = 2
 NS_GET_NSTYPE = 0xB703  # include/uapi/linux/nsfs.h
 
@@ -219,7 +217,6 @@ def create_netns(name: str) -> None:
     path = netns_path(name)
     try:
         os.makedirs(NETNS_DIR, 0o755, exist_ok=True)
-        _share(NETNS_DIR)
         os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
         home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -232,21 +229,6 @@ def create_netns(name: str) -> None:
             os.close(home)
     except OSError as error:
         raise KernelError("create", f"namespace {name}", error.errno or errno.EIO) from error
-
-
-def _share(directory: str) -> None:
-    """Make a directory a mount that other mount namespaces see changes of, as iproute2 does (ip/ipnetns.c: netns_add).
-
-    If ip(8) did that after us, our namespaces would be mounted twice below it, and nobody could delete them any more.
-    """
-    path = directory.encode()
-    try:
-        _call("mount", b"", path, b"none", MS_SHARED | MS_REC, None)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # EINVAL: it is no mount yet
-            raise
-        _call("mount", path, path, b"none", MS_BIND | MS_REC, None)
-        _call("mount", b"", path, b"none", MS_SHARED | MS_REC, None)
 
 
 def remove_netns(name: str) -> None:

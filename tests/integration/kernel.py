@@ -228,9 +228,10 @@ def _rtnetlink_event(namespace: str, kind: int, body: bytes) -> Event:
     if family == "NEIGH":
         address_family, index, state = struct.unpack_from("=BxxxiH", body)
         attributes = _attributes(body[12:])
-        text = f"{attributes.get(2, b'').hex(':')} dst {_address(attributes.get(1))} dev #{index} state {state:#x}"
+        dst = _address(attributes.get(1))
+        text = f"{attributes.get(2, b'').hex(':')} dst {dst} dev #{index} state {state:#x}"
         return Event(namespace, name, ("fdb " if address_family == socket.AF_BRIDGE else "") + text,
-                     learned=not state & (NUD_PERMANENT | NUD_NOARP))  # fmt: skip
+                     learned=not state & (NUD_PERMANENT | NUD_NOARP) or dst.startswith("ff"))  # fmt: skip
     return Event(namespace, name, "", learned=family == "MDB")
 
 
