@@ -15,8 +15,9 @@ description:
   - It observes and changes nothing. It does not fail when a target cannot be reached, which RV(reachable) and
     RV(results[].error) say; whoever asked decides what that means. It fails on bad input, when O(netns) is missing, and
     without the privilege to send ICMP (root).
-  - The requests to one target are 0.2 seconds apart, so that a run takes about O(count) times 0.2 seconds, the path MTU
-    of a path without black holes included, however many targets there are. Targets that do not answer add O(timeout).
+  - The requests to one target are 0.05 seconds apart, so that a run takes about O(count) times 0.05 seconds, the path
+    MTU of a path without black holes included, however many targets there are. Targets that do not answer add
+    O(timeout).
   - The path MTU is measured with the "don't fragment" bit, from the MTU of the interface downwards, to the size that
     routers report (ICMP "fragmentation needed" or "packet too big"). Where packets vanish and no router says why, it is
     searched for, and RV(results[].pmtu_black_hole) is true.
