@@ -182,7 +182,8 @@ class Event:
 
     ``kind`` is its message type without the prefix (``NEWLINK``, ``DELNEIGH``, ``nft NEWRULE``); ``text`` says what it
     is about; ``learned`` holds for what nobody asked for: neighbour and FDB entries that passing traffic taught,
-    multicast group memberships, and an interface's own link-local address, which comes when it is known to be unique.
+    multicast group memberships, an interface's own link-local address, which comes when it is known to be unique,
+    and the number of a namespace that was removed earlier, which the kernel takes apart some time later.
     """
 
     namespace: str
@@ -232,7 +233,7 @@ def _rtnetlink_event(namespace: str, kind: int, body: bytes) -> Event:
         text = f"{attributes.get(2, b'').hex(':')} dst {dst} dev #{index} state {state:#x}"
         return Event(namespace, name, ("fdb " if address_family == socket.AF_BRIDGE else "") + text,
                      learned=not state & (NUD_PERMANENT | NUD_NOARP) or dst.startswith("ff"))  # fmt: skip
-    return Event(namespace, name, "", learned=family == "MDB")
+    return Event(namespace, name, "", learned=family == "MDB" or name == "DELNSID")
 
 
 class _Listener:

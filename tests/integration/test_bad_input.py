@@ -363,7 +363,7 @@ def test_a_module_refuses(
     assert result["failed"] and "\n" not in result["msg"]
     for word in words:
         assert word in result["msg"]
-    assert monitor.events == []
+    assert monitor.changes == []
     assert snapshot(place) == before
 
 
@@ -405,4 +405,4 @@ def test_not_root(netns: bool, place: str, tmp_path: pathlib.Path) -> None:
     result = json.loads(done.stdout)
     assert "Traceback" not in done.stderr
     assert result["failed"] and "set 'become: true'" in result["msg"] and "\n" not in result["msg"]
-    assert monitor.events == []
+    assert monitor.changes == []

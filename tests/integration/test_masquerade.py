@@ -271,7 +271,7 @@ def test_bad_input_changes_nothing(run_module, ns, arguments, message) -> None:
         result = run_module("masquerade", **{"netns": name, **arguments})
     assert result.rc == 1
     assert message in result["msg"]
-    assert monitor.events == []
+    assert monitor.changes == []
 
 
 def run_with(*prefix: str, **environment: str) -> str:

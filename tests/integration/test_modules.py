@@ -681,13 +681,13 @@ def test_missing_arguments(module: str, argument: str, run_module, ns) -> None:
     with Monitor("", name) as monitor:
         result = run_module(module, **place, **{key: value for key, value in arguments.items() if key != argument})
     assert result["failed"] and argument in result["msg"] and "\n" not in result["msg"]
-    assert monitor.events == []
+    assert monitor.changes == []
 
 
 def test_netns(run_module) -> None:
     with Monitor("") as monitor:
         would = run_module("netns", name="blue", check=True)
-    assert monitor.events == [] and "blue" not in namespaces()
+    assert monitor.changes == [] and "blue" not in namespaces()
     did = run_module("netns", name="blue")
     try:
         assert (would["changed"], would["diff"]) == (True, did["diff"])
@@ -695,14 +695,14 @@ def test_netns(run_module) -> None:
         assert "UP" in ip_json("blue", "link", "show", "lo")[0]["flags"]
         with Monitor("", "blue") as monitor:
             again = run_module("netns", name="blue")
-        assert (again["changed"], monitor.events) == (False, [])
+        assert (again["changed"], monitor.changes) == (False, [])
         run("ip", "-n", "blue", "link", "set", "lo", "down")
         repaired = run_module("netns", name="blue")
         assert repaired["diff"] == {"before": "netns blue: link lo down\n", "after": "netns blue: link lo up\n"}
         assert "UP" in ip_json("blue", "link", "show", "lo")[0]["flags"]
         with Monitor("", "blue") as monitor:
             would = run_module("netns", name="blue", state="absent", check=True)
-        assert monitor.events == [] and "blue" in namespaces()
+        assert monitor.changes == [] and "blue" in namespaces()
     finally:
         gone = run_module("netns", name="blue", state="absent")
     assert would["diff"] == gone["diff"] == {"before": "namespace blue\n", "after": ""}
