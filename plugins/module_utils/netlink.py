@@ -19,7 +19,7 @@ import socket
 import struct
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, KernelError
@@ -27,6 +27,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricEr
 NETNS_DIR = "/run/netns"
 CLONE_NEWNET = 0x40000000
 MS_BIND = 4096
+MS_REC = 16384
+MS_SHARED = 1 << 20
 MNT_DETACH = 2
 NS_GET_NSTYPE = 0xB703  # include/uapi/linux/nsfs.h
 
@@ -217,6 +219,7 @@ def create_netns(name: str) -> None:
     path = netns_path(name)
     try:
         os.makedirs(NETNS_DIR, 0o755, exist_ok=True)
+        _share_directory()
         os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
         home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -244,8 +247,35 @@ def remove_netns(name: str) -> None:
             if error.errno != errno.EINVAL:  # EINVAL: nothing is mounted there, the file alone is left
                 raise
         os.unlink(path)
+        if not os.listdir(NETNS_DIR):
+            _unshare_directory()
     except OSError as error:
         raise KernelError("delete", f"namespace {name}", error.errno or errno.EIO) from error
+
+
+def _share_directory() -> None:
+    """Make the directory of namespaces a mount whose changes others see, as iproute2 does (ip/ipnetns.c: netns_add).
+
+    If ip(8) did so after us, our namespaces would be mounted twice, and nobody could delete them any more.
+    """
+    path = NETNS_DIR.encode()
+    try:
+        _call("mount", b"", path, b"none", MS_SHARED | MS_REC, None)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # EINVAL: it is no mount yet
+            raise
+        _call("mount", path, path, b"none", MS_BIND | MS_REC, None)
+        _call("mount", b"", path, b"none", MS_SHARED | MS_REC, None)
+
+
+def _unshare_directory() -> None:
+    """Undo that with the last namespace, so that the machine has the mounts that it had before the first."""
+    with open("/proc/thread-self/mountinfo", encoding="utf-8") as mounts:
+        fields = [line.split() for line in mounts]
+    # A directory mounted on itself; somebody's file system of its own would have / there (proc_pid_mountinfo(5)).
+    if any(mount[4] == NETNS_DIR and mount[3] != "/" for mount in fields):
+        with suppress(OSError):  # EBUSY: another process makes a namespace at this moment
+            _call("umount2", NETNS_DIR.encode(), 0)
 
 
 # -- the transport ---------------------------------------------------------------------------------

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import subprocess
 from typing import Any
 
 import pytest
 
+from ansible_collections.weft.fabric.tests.integration import machine
 from ansible_collections.weft.fabric.tests.integration.kernel import (
     Monitor,
     has_link_kind,
@@ -708,6 +710,22 @@ def test_netns(run_module) -> None:
     assert would["diff"] == gone["diff"] == {"before": "namespace blue\n", "after": ""}
     assert "blue" not in namespaces()
     assert not run_module("netns", name="blue", state="absent")["changed"]
+
+
+@pytest.mark.parametrize("first", ["ours", "theirs"])
+def test_a_netns_can_go_whoever_made_another_one_after_it(first: str, run_module) -> None:
+    """ip-netns(8) mounts the directory of namespaces over itself, once, and would hide what was mounted before."""
+    assert namespaces() == set(), "the directory has to be as on a machine that never had one"
+    subprocess.run(["umount", "--quiet", "/run/netns"], check=False)
+    before = machine.mounts()
+    makers = {"ours": lambda: run_module("netns", name="ours"), "theirs": lambda: run("ip", "netns", "add", "theirs")}
+    for name in sorted(makers, key=lambda name: name != first):
+        makers[name]()
+    run("ip", "netns", "delete", "theirs")
+    assert machine.mounts() != before, "the other is still there"
+    gone = run_module("netns", name="ours", state="absent")
+    assert (gone.get("msg"), gone["changed"], namespaces()) == (None, True, set())
+    assert machine.mounts() == before
 
 
 @pytest.mark.parametrize("kind", ["veth", "bridge", "bond", "vlan", "vxlan"])
