@@ -48,8 +48,9 @@ def module_rows(home: pathlib.Path, repetitions: int) -> list[Row]:
     )
     what, other = f"{ENTRIES} FDB entries: one task of weft.fabric.vxlan_fdb", f"{ENTRIES} looped bridge fdb add"
     return [
-        Row(f"{what}, ansible-playbook from start to end", ours, other, theirs, 30),
-        Row(f"{what}, without an empty playbook's {empty:.2f} s", ours - empty, other, theirs - empty),
+        Row(f"{what}, ansible-playbook from start to end", ours, other, theirs),
+        # The goal is the task's: what ansible-playbook takes to start is the same in both, and half of ours.
+        Row(f"{what}, without an empty playbook's {empty:.2f} s", ours - empty, other, theirs - empty, 30),
     ]
 
 
