@@ -46,6 +46,7 @@ NLMSG_ERROR = 2
 NLMSG_DONE = 3
 NLMSGERR_ATTR_MSG = 1
 
+NETLINK_NETFILTER = 12  # include/uapi/linux/netlink.h; Python's socket module does not name it
 SOL_NETLINK = 270
 NETLINK_CAP_ACK = 10
 NETLINK_EXT_ACK = 11
@@ -295,15 +296,16 @@ def attributes(data: bytes, offset: int) -> dict[int, bytes]:
 
 
 class Socket:
-    """A blocking rtnetlink socket in one namespace.
+    """A blocking netlink socket in one namespace.
 
     :param netns: the namespace; the empty name is the one this process runs in.
+    :param protocol: rtnetlink, or another of netlink(7).
     :raises FabricError: the namespace does not exist, or entering it is not allowed.
     """
 
-    def __init__(self, netns: str = "") -> None:
+    def __init__(self, netns: str = "", protocol: int = socket.NETLINK_ROUTE) -> None:
         with inside(netns):
-            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
         for option in (NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK):
             self._socket.setsockopt(SOL_NETLINK, option, 1)
         self._sequence = 0

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ansible_collections.weft.fabric.plugins.module_utils import echo_server, facts, nft, sysctl
+from ansible_collections.weft.fabric.plugins.module_utils import echo_server, facts, firewall, nft, sysctl
 from ansible_collections.weft.fabric.plugins.module_utils.documents import Stored
 from ansible_collections.weft.fabric.plugins.module_utils.reconcile import reconcile
+
+FORWARDING = ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
 
 
 class Done(NamedTuple):
@@ -55,6 +57,8 @@ def _sysctl(document: Stored, check: bool) -> Iterator[Done]:
     if document.sysctl is not None:
         settings = {} if document.absent else document.sysctl
         warnings, result = sysctl.converge(document.name, settings, check)
+        if result["changed"] and any(settings.get(key) == "1" for key in FORWARDING):
+            warnings += firewall.obstacles()
         yield Done("sysctl", result["changed"], result["diff"], warnings, {})
 
 

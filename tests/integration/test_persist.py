@@ -273,6 +273,29 @@ def test_systemd_takes_the_units(tmp_path):
     assert not any("timer" in path for path in without)
 
 
+@pytest.mark.parametrize(
+    "chain, definition, stops",
+    [
+        ("ip filter FORWARD", "{ type filter hook forward priority 0; policy drop; }", True),
+        ("inet own forwarded", "{ type filter hook forward priority 5; policy drop; }", True),
+        ("inet firewalld filter_FORWARD", "{ type filter hook forward priority 10; policy accept; }", True),
+        ("ip filter FORWARD", "{ type filter hook forward priority 0; policy accept; }", False),
+        ("ip filter INPUT", "{ type filter hook input priority 0; policy drop; }", False),
+        ("ip filter jumped", "", False),
+    ],
+)
+def test_a_firewall_that_stops_what_is_forwarded_is_named(chain: str, definition: str, stops: bool, run_module) -> None:
+    kernel.run("nft", f"add table {chain.rpartition(' ')[0]}; add chain {chain} {definition}")
+    for check in (True, False):
+        result = run_module("document", check=check, name="pods", document={"sysctl": {FORWARD: 1}})
+        warnings = [warning["event"]["msg"] for warning in result.get("warnings", ())]
+        assert bool(warnings) == stops
+        for warning in warnings:
+            assert warning.startswith(f"{os.uname().nodename}: the chain {chain} drops") and "\n" not in warning
+    again = run_module("document", name="pods", document={"sysctl": {FORWARD: 1}})
+    assert (again["changed"], again.get("warnings")) == (False, None), "said once, when it is made"
+
+
 # -- the command -----------------------------------------------------------------------------------
 
 

@@ -1,0 +1,100 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What other firewalls on this host do to packets that it forwards.
+
+A packet has to be accepted by every base chain that it meets, so no rule of ours can let through what another table
+drops. It is said, with what helps. iptables-nft's tables are seen; those of iptables-legacy are not nftables' own.
+Sources: nft(8) on verdicts, include/uapi/linux/netfilter/nf_tables.h.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from typing import NamedTuple
+
+from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
+from ansible_collections.weft.fabric.plugins.module_utils.netlink import NETLINK_NETFILTER, Socket, attributes
+
+NFT_MSG_GETCHAIN = 10 << 8 | 4  # NFNL_SUBSYS_NFTABLES
+NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME, NFTA_CHAIN_HOOK, NFTA_CHAIN_POLICY = 1, 3, 4, 5
+NFTA_HOOK_HOOKNUM = 1
+NF_INET_FORWARD = 2
+NF_DROP = 0
+FAMILIES = {1: "inet", 2: "ip", 10: "ip6"}
+HEADER = 20  # struct nlmsghdr, struct nfgenmsg
+BRIDGED = "/proc/sys/net/bridge/bridge-nf-call-iptables"
+
+# Who makes which table, and what makes it accept the fabric's packets.
+REMEDIES = {
+    "firewalld": "put the fabric's interfaces into a zone that accepts: firewall-cmd --permanent --zone=trusted "
+    "--add-interface=NAME; firewall-cmd --reload",
+    "filter": "accept the fabric's interfaces in it: iptables -I FORWARD -i NAME -j ACCEPT, and -o NAME "
+    "(Docker: in DOCKER-USER instead of FORWARD)",
+}
+REMEDY = "accept the fabric's interfaces in it: nft insert rule {chain} iifname NAME accept, and oifname NAME"
+
+
+class Chain(NamedTuple):
+    """A base chain that forwarded packets meet."""
+
+    family: str
+    table: str
+    name: str
+    drops: bool
+
+    def __str__(self) -> str:
+        return f"{self.family} {self.table} {self.name}"
+
+    @property
+    def closed(self) -> bool:
+        """Whether it stops what it is not told of. firewalld's does so by its last rule, not by its policy."""
+        return self.drops or self.table == "firewalld"
+
+
+def obstacles() -> list[str]:
+    """A warning for each chain in this namespace that forwarded packets do not pass unless it is told of them."""
+    host = os.uname().nodename
+    return [
+        f"{host}: the chain {chain} drops forwarded packets that it does not accept{_bridged()}; "
+        + REMEDIES.get(chain.table, REMEDY.format(chain=chain))
+        for chain in forward_chains()
+        if chain.closed
+    ]
+
+
+def forward_chains() -> list[Chain]:
+    """The base chains at the hook ``forward``; none where the kernel has no nftables."""
+    try:
+        kernel = Socket(protocol=NETLINK_NETFILTER)
+    except OSError:
+        return []
+    try:
+        messages = kernel.dump(NFT_MSG_GETCHAIN, struct.pack("=BBH", socket.AF_UNSPEC, 0, 0))
+    except KernelError:
+        return []
+    finally:
+        kernel.close()
+    return [chain for chain in map(_chain, messages) if chain]
+
+
+def _chain(message: bytes) -> Chain | None:
+    """A dumped chain; None: it is of another hook or family, or of none."""
+    family = FAMILIES.get(message[16])
+    found = attributes(message, HEADER)
+    hook = attributes(found.get(NFTA_CHAIN_HOOK, b""), 0).get(NFTA_HOOK_HOOKNUM)
+    if family is None or hook != struct.pack("!I", NF_INET_FORWARD):
+        return None
+    table, name = (found[kind].rstrip(b"\0").decode() for kind in (NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME))
+    return Chain(family, table, name, found.get(NFTA_CHAIN_POLICY) == struct.pack("!I", NF_DROP))
+
+
+def _bridged() -> str:
+    """br_netfilter sends what a bridge switches through these chains as well."""
+    try:
+        with open(BRIDGED, encoding="ascii") as file:
+            return ", bridged ones too (br_netfilter)" if file.read().strip() == "1" else ""
+    except FileNotFoundError:
+        return ""
