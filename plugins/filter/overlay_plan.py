@@ -28,16 +28,18 @@ options:
     type: raw
     required: true
   cidr:
-    description: The overlay's network, IPv4 or IPv6.
-    type: str
+    description: The overlay's network, IPv4 or IPv6, or a list of one in IPv4 and one in IPv6.
+    type: raw
     required: true
   vni:
     description: VXLAN network identifier, from V(0) to V(16777215).
     type: int
     required: true
   node_prefix:
-    description: Prefix length of each node's pod subnet. V(24) in IPv4 and V(64) in IPv6 if not given.
-    type: int
+    description:
+      - Prefix length of each node's pod subnet, or a list of one for each network. V(24) in IPv4 and V(64) in IPv6 if
+        not given.
+    type: raw
   device:
     description: Name of the VXLAN device in the peer entries.
     type: str
@@ -52,13 +54,13 @@ EXAMPLES = r"""
   vars:
     nodes: "{{ dict(groups['nodes'] | zip(groups['nodes'] | map('extract', hostvars, 'overlay_node'))) }}"
 
-- name: Name the pod subnet of this host
+- name: Name the pod subnets of this host, one for each of the overlay's networks
   ansible.builtin.debug:
-    msg: "{{ overlay_plan[inventory_hostname].subnet }}"
+    msg: "{{ overlay_plan[inventory_hostname].networks | map(attribute='subnet') }}"
 
 - name: List the FDB entries that this host needs, one per peer
   ansible.builtin.debug:
-    msg: "{{ peers | map(attribute='value.peer.fdb') }}"
+    msg: "{{ peers | map(attribute='value.peer.fdb') | flatten }}"
   vars:
     peers: "{{ overlay_plan | dict2items | rejectattr('key', 'eq', inventory_hostname) }}"
 """
@@ -66,24 +68,30 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - By node name, in the order of their numbers, C(number), C(underlay), C(vtep), C(vtep_cidr), C(subnet), C(gateway),
-      C(gateway_cidr), C(mac_address), C(mtu_overhead) in bytes, and C(peer), the entries that every other node needs.
+    - By node name, in the order of their numbers, C(number), C(underlay), C(mac_address), C(mtu_overhead) in bytes,
+      C(networks), the node's share of each of the overlay's networks, and C(peer), the entries that every other node
+      needs.
   type: dict
   sample:
     network-2:
       number: 1
       underlay: 192.168.2.142
-      vtep: 10.244.1.0
-      vtep_cidr: 10.244.1.0/32
-      subnet: 10.244.1.0/24
-      gateway: 10.244.1.1
-      gateway_cidr: 10.244.1.1/24
       mac_address: 3a:2c:3f:5d:ff:9d
       mtu_overhead: 50
+      networks:
+        - cidr: 10.244.0.0/16
+          vtep: 10.244.1.0
+          vtep_cidr: 10.244.1.0/32
+          subnet: 10.244.1.0/24
+          gateway: 10.244.1.1
+          gateway_cidr: 10.244.1.1/24
       peer:
-        fdb: {dev: vxlan0, lladdr: "3a:2c:3f:5d:ff:9d", dst: 192.168.2.142}
-        neighbour: {dev: vxlan0, dst: 10.244.1.0, lladdr: "3a:2c:3f:5d:ff:9d"}
-        route: {dev: vxlan0, dst: 10.244.1.0/24, via: 10.244.1.0, onlink: true}
+        fdb:
+          - {dev: vxlan0, lladdr: "3a:2c:3f:5d:ff:9d", dst: 192.168.2.142}
+        neighbours:
+          - {dev: vxlan0, dst: 10.244.1.0, lladdr: "3a:2c:3f:5d:ff:9d"}
+        routes:
+          - {dev: vxlan0, dst: 10.244.1.0/24, via: 10.244.1.0, onlink: true}
 """
 
 from ansible.errors import AnsibleFilterError

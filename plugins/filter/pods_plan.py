@@ -19,8 +19,9 @@ positional: _input, bridge
 options:
   _input:
     description:
-      - The pods. Each has C(name), which is its namespace, and C(address), and may have C(interface), the pod's end of
-        its veth pair (C(eth0)), C(host_interface), the host's end (derived from the name), and C(state).
+      - The pods. Each has C(name), which is its namespace, and C(address), which is one address, or a list of one in
+        IPv4 and one in IPv6. It may have C(interface), the pod's end of its veth pair (C(eth0)), C(host_interface), the
+        host's end (derived from the name), and C(state).
     type: list
     elements: dict
     required: true

@@ -21,9 +21,13 @@ from ansible_collections.weft.fabric.plugins.module_utils import files
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter, KernelError
 
 PROC = "/proc/sys"
+ROUTES = "/proc/net/ipv6_route"
 DIRECTORY = "/etc/sysctl.d"
 HEADER = "# Written by weft.fabric.sysctl. The values before are put back when it takes this file away."
 
+FORWARDING = "net.ipv6.conf.all.forwarding"
+
+_RTF_ADDRCONF = 0x00040000  # linux/ipv6_route.h: learned by an advertisement
 _BEFORE = "# before: "
 _NAME = re.compile(r"[a-z0-9_-]+").fullmatch
 _KEY = re.compile(r"[A-Za-z0-9_:@-]+([./][A-Za-z0-9_:@-]+)+").fullmatch
@@ -164,6 +168,7 @@ def converge(name: str, settings: Values, check: bool) -> tuple[list[str], dict[
     path = path_of_file(name)
     text = read_file(path)
     file = parse(text)
+    settings = {**_advertised(settings, file), **settings}
     live = {key: read_live(key) for key in (*settings, *file.before)}
     missing = [key for key in settings if live[key] is None]
     if missing and not check:
@@ -194,6 +199,29 @@ def converge(name: str, settings: Values, check: bool) -> tuple[list[str], dict[
         ],
     }
     return [f"{key} does not exist yet, so its change cannot be shown" for key in missing], result
+
+
+def _advertised(settings: Values, file: File) -> Values:
+    """What a host needs to keep its addresses and routes from routers' advertisements when it forwards IPv6 itself.
+
+    It would no longer accept them, and drop what it has (Documentation/networking/ip-sysctl.rst: accept_ra).
+    """
+    if settings.get(FORWARDING) != "1":
+        return {}
+    keys = [f"net/ipv6/conf/{name}/accept_ra" for name in _interfaces_with_advertised_routes()]
+    found = [key for key in keys if read_live(key) == "1"]
+    # Also while there is no route: the next advertisement is to be heard.
+    kept = [key for key in file.settings if key.endswith("/accept_ra") and read_live(key) is not None]
+    return dict.fromkeys([*kept, *found], "2")
+
+
+def _interfaces_with_advertised_routes() -> list[str]:
+    try:
+        with open(ROUTES, encoding="utf-8") as routes:
+            rows = [line.split() for line in routes]
+    except FileNotFoundError:  # a kernel without IPv6
+        return []
+    return sorted({row[-1] for row in rows if int(row[-2], 16) & _RTF_ADDRCONF})
 
 
 def reassert(check: bool) -> dict[str, str]:

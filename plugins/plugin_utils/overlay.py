@@ -40,27 +40,22 @@ def plan(nodes: object, cidr: object, vni: object, node_prefix: object = None, d
 
     :param nodes: mapping of name to ``{number, address}``, or a list of ``{name, number, address}``; other keys are
         ignored. ``address`` is the node's underlay address.
-    :param cidr: the overlay's network.
+    :param cidr: the overlay's network, or a list of one in IPv4 and one in IPv6.
     :param vni: VXLAN network identifier.
-    :param node_prefix: prefix length of each node's pod subnet; 24 in IPv4 and 64 in IPv6 if not given.
+    :param node_prefix: prefix length of each node's pod subnet, or a list of one for each network; 24 in IPv4 and 64 in
+        IPv6 if not given.
     :param device: name of the VXLAN device in the peer entries.
-    :returns: by node name: ``number``, ``underlay``, ``vtep``, ``vtep_cidr``, ``subnet``, ``gateway``,
-        ``gateway_cidr``, ``mac_address``, ``mtu_overhead`` in bytes, and ``peer``: the ``fdb``, ``neighbour`` and
-        ``route`` entries that every other node needs to reach this one. Sorted by number.
+    :returns: by node name: ``number``, ``underlay``, ``mac_address``, ``mtu_overhead`` in bytes, ``networks``: for each
+        of the overlay's ``cidr``, ``vtep``, ``vtep_cidr``, ``subnet``, ``gateway`` and ``gateway_cidr``, and ``peer``:
+        the ``fdb``, ``neighbours`` and ``routes`` that every other node needs to reach this one. Sorted by number.
     :raises InvalidParameter: the first thing that is wrong, before anything is planned for anybody.
     """
-    network = _network(cidr)
+    networks = _networks(cidr)
+    prefixes = _prefixes(networks, node_prefix)
     identifier = values.integer("vni", vni, 0, VNI_MAX)
-    prefix = values.integer(
-        "node_prefix",
-        DEFAULT_NODE_PREFIX[network.version] if node_prefix is None else node_prefix,
-        network.prefixlen,
-        LONGEST_NODE_PREFIX[network.version],
-        f"the prefix length of a node's pod subnet inside {network}",
-    )
     interface = values.ifname("device", device)
     planned = sorted(
-        (_node(name, node, network, identifier, prefix, interface) for name, node in _named(nodes)),
+        (_node(name, node, prefixes, identifier, interface) for name, node in _named(nodes)),
         key=lambda item: (item[1]["number"], item[0]),
     )
     _refuse_duplicates(planned, "number", "number", "give each node a number of its own")
@@ -82,37 +77,51 @@ def derived_mac(text: str) -> str:
 
 
 def _node(
-    name: str, node: Mapping[str, Any], network: Network, vni: int, prefix: int, device: str
+    name: str, node: Mapping[str, Any], prefixes: Mapping[Network, int], vni: int, device: str
 ) -> tuple[str, dict[str, Any]]:
     where = f"nodes[{name}]"
-    capacity = 2 ** (prefix - network.prefixlen)
-    number = values.integer(
-        f"{where}.number",
-        node.get("number"),
-        0,
-        capacity - 1,
-        f"{network} has room for {capacity} nodes of /{prefix}: take a free number or a wider network",
-    )
-    underlay = _underlay(f"{where}.address", node.get("address"), network)
-    # Not network.subnets(), which counts up to the number wanted.
-    base = int(network.network_address) + (number << (network.max_prefixlen - prefix))
-    subnet = type(network)((base, prefix))
-    vtep, gateway, mac = str(subnet[0]), str(subnet[1]), vtep_mac(vni, name)
+    for network, prefix in prefixes.items():
+        capacity = 2 ** (prefix - network.prefixlen)
+        number = values.integer(
+            f"{where}.number",
+            node.get("number"),
+            0,
+            capacity - 1,
+            f"{network} has room for {capacity} nodes of /{prefix}: take a free number or a wider network",
+        )
+    underlay = _underlay(f"{where}.address", node.get("address"), prefixes)
+    networks = [_share(network, prefix, number) for network, prefix in prefixes.items()]
+    mac = vtep_mac(vni, name)
     return name, {
         "number": number,
         "underlay": str(underlay),
+        "mac_address": mac,
+        "mtu_overhead": VXLAN_OVERHEAD[underlay.version],
+        "networks": networks,
+        "peer": {
+            "fdb": [{"dev": device, "lladdr": mac, "dst": str(underlay)}],
+            "neighbours": [{"dev": device, "dst": network["vtep"], "lladdr": mac} for network in networks],
+            "routes": [
+                {"dev": device, "dst": network["subnet"], "via": network["vtep"], "onlink": True}
+                for network in networks
+            ],
+        },
+    }
+
+
+def _share(network: Network, prefix: int, number: int) -> dict[str, str]:
+    """A node's share of one of the overlay's networks."""
+    # Not network.subnets(), which counts up to the number wanted.
+    base = int(network.network_address) + (number << (network.max_prefixlen - prefix))
+    subnet = type(network)((base, prefix))
+    vtep, gateway = str(subnet[0]), str(subnet[1])
+    return {
+        "cidr": str(network),
         "vtep": vtep,
         "vtep_cidr": f"{vtep}/{network.max_prefixlen}",
         "subnet": str(subnet),
         "gateway": gateway,
         "gateway_cidr": f"{gateway}/{prefix}",
-        "mac_address": mac,
-        "mtu_overhead": VXLAN_OVERHEAD[underlay.version],
-        "peer": {
-            "fdb": {"dev": device, "lladdr": mac, "dst": str(underlay)},
-            "neighbour": {"dev": device, "dst": vtep, "lladdr": mac},
-            "route": {"dev": device, "dst": str(subnet), "via": vtep, "onlink": True},
-        },
     }
 
 
@@ -138,19 +147,53 @@ def _name(index: int, node: object) -> str:
     return values.text(f"nodes[{index}].name", name)
 
 
-def _network(cidr: object) -> Network:
-    network = ipaddress.ip_network(values.network("cidr", cidr))
+def _networks(cidr: object) -> list[Network]:
+    """The overlay's networks."""
+    if not isinstance(cidr, (list, tuple)):
+        return [_network("cidr", cidr)]
+    found = [_network(f"cidr[{index}]", item) for index, item in enumerate(cidr)]
+    if not found:
+        raise InvalidParameter("cidr", cidr, "give a network such as 10.244.0.0/16")
+    for index, network in enumerate(found[1:], 1):
+        if network.version in [other.version for other in found[:index]]:
+            remedy = f"{found[0]} is IPv{network.version} too: give one network in IPv4 and one in IPv6"
+            raise InvalidParameter(f"cidr[{index}]", str(network), remedy)
+    return found
+
+
+def _network(parameter: str, cidr: object) -> Network:
+    network = ipaddress.ip_network(values.network(parameter, cidr))
     if not all(_is_routable(address) for address in (network[0], network[-1])):
-        raise InvalidParameter("cidr", cidr, "give a unicast network that can be routed, such as 10.244.0.0/16")
+        raise InvalidParameter(parameter, cidr, "give a unicast network that can be routed, such as 10.244.0.0/16")
     return network
 
 
-def _underlay(parameter: str, value: object, overlay: Network) -> Address:
+def _prefixes(networks: list[Network], node_prefix: object) -> dict[Network, int]:
+    """By network, the prefix length of each node's pod subnet in it."""
+    given = node_prefix if isinstance(node_prefix, (list, tuple)) else [node_prefix]
+    if node_prefix is None:
+        given = [DEFAULT_NODE_PREFIX[network.version] for network in networks]
+    if len(given) != len(networks):
+        raise InvalidParameter("node_prefix", node_prefix, f"give one for each of {', '.join(map(str, networks))}")
+    return {
+        network: values.integer(
+            "node_prefix",
+            given[index],
+            network.prefixlen,
+            LONGEST_NODE_PREFIX[network.version],
+            f"the prefix length of a node's pod subnet inside {network}",
+        )
+        for index, network in enumerate(networks)
+    }
+
+
+def _underlay(parameter: str, value: object, overlay: Iterable[Network]) -> Address:
     address = ipaddress.ip_address(values.address(parameter, value))
     if not _is_routable(address):
         raise InvalidParameter(parameter, value, "give a unicast address that the other nodes reach")
-    if address in overlay:
-        raise InvalidParameter(parameter, value, f"it lies in the overlay {overlay}: keep the two apart")
+    for network in overlay:
+        if address in network:
+            raise InvalidParameter(parameter, value, f"it lies in the overlay {network}: keep the two apart")
     return address
 
 

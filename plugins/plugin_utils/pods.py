@@ -21,9 +21,10 @@ def plan(pods: object, bridge: object, node: Mapping[str, Any], mtu: object) -> 
     """Plan a host's bridge and pods.
 
     :param pods: list of ``{name, address, interface, host_interface, state}``; ``name`` is the pod's namespace.
-        ``interface`` is the pod's end of its veth pair (eth0), ``host_interface`` the host's (derived from the name).
+        ``address`` is one, or a list of one for each family. ``interface`` is the pod's end of its veth pair (eth0),
+        ``host_interface`` the host's (derived from the name).
     :param bridge: name of the bridge.
-    :param node: the host's entry in the overlay's plan: ``subnet``, ``vtep``, ``gateway``, ``gateway_cidr``.
+    :param node: the host's entry in the overlay's plan, of which ``networks`` is used.
     :param mtu: the overlay's MTU in bytes, for the bridge and the pods.
     :returns: ``present`` and ``absent``, each ``namespaces`` as weft.fabric.topology takes them, and ``running`` and
         ``gone``, each the names of the pods in it.
@@ -31,30 +32,39 @@ def plan(pods: object, bridge: object, node: Mapping[str, Any], mtu: object) -> 
     """
     known = _checked(pods, values.ifname("pods_bridge", bridge))
     there = [pod for pod in known if pod["state"] == "present"]
-    addresses = _addresses(there, node)
-    gateway = node["gateway"]
+    networks = node["networks"]
+    addresses = _addresses(there, networks)
     links: list[dict[str, Any]] = [
         {
             "name": bridge,
             "kind": "bridge",
             "mtu": mtu,
             # Otherwise it is the lowest of its ports', and pods lose their gateway when another pod comes or goes.
-            "mac_address": derived_mac(node["gateway_cidr"]),
+            "mac_address": derived_mac(networks[0]["gateway_cidr"]),
             # Without a spanning tree there is nothing for a new port to wait for.
             "stp": False,
             "forward_delay": 0,
-            "addresses": [node["gateway_cidr"]],
+            "addresses": [network["gateway_cidr"] for network in networks],
         },
     ]
     namespaces: dict[str, Any] = {"": {"links": links}}
     for pod in there:
-        address = addresses[pod["name"]]
-        inner = {"name": pod["interface"], "netns": pod["name"], "mtu": mtu, "addresses": [str(address)]}
+        own = addresses[pod["name"]]
+        inner = {
+            "name": pod["interface"],
+            "netns": pod["name"],
+            "mtu": mtu,
+            "addresses": [str(address) for address, _gateway in own],
+        }
         links.append(
             {"name": pod["host_interface"], "kind": "veth", "controller": bridge, "mtu": mtu, "peer": inner},
         )
-        route = {"dst": "default", "via": gateway, "dev": pod["interface"], "src": str(address.ip)}
-        namespaces[pod["name"]] = {"routes": [route]}
+        namespaces[pod["name"]] = {
+            "routes": [
+                {"dst": "default", "via": gateway, "dev": pod["interface"], "src": str(address.ip)}
+                for address, gateway in own
+            ]
+        }
     return {
         "present": namespaces,
         "absent": _absent(pod for pod in known if pod["state"] == "absent"),
@@ -73,6 +83,21 @@ def removal(pods: object, bridge: object) -> dict[str, Any]:
     absent = _absent(known)
     absent[""]["links"].append({"name": bridge, "kind": "bridge"})
     return {"present": {}, "absent": absent, "running": [], "gone": [pod["name"] for pod in known]}
+
+
+def masquerade(plan: Mapping[str, Mapping[str, Any]], host: str) -> list[dict[str, Any]]:
+    """The rules that masquerade what a host's pods send out of the overlay, but to the nodes.
+
+    :param plan: the overlay's plan, by node.
+    :returns: rules as weft.fabric.masquerade takes them.
+    """
+    nodes = [ipaddress.ip_address(node["underlay"]) for node in plan.values()]
+    rules = []
+    for network in plan[host]["networks"]:
+        version = ipaddress.ip_network(network["cidr"]).version
+        exempt = [f"{address}/{address.max_prefixlen}" for address in nodes if address.version == version]
+        rules.append({"source": network["subnet"], "exempt": [network["cidr"], *exempt]})
+    return rules
 
 
 def default_host_interface(name: str) -> str:
@@ -117,22 +142,50 @@ def _checked(pods: object, bridge: str) -> list[dict[str, str]]:
     return checked
 
 
-def _addresses(pods: Iterable[Mapping[str, str]], node: Mapping[str, Any]) -> dict[str, Any]:
-    """By pod name its address with the subnet's prefix length."""
-    subnet = ipaddress.ip_network(node["subnet"])
-    taken = {ipaddress.ip_address(node["vtep"]): "the VTEP", ipaddress.ip_address(node["gateway"]): "the bridge"}
-    if subnet.version == 4:
-        taken[subnet.broadcast_address] = "the subnet's broadcast"
-    found = {}
+def listed(where: str, address: object) -> list[tuple[str, str]]:
+    """A pod's addresses, each with its parameter's name: it has one, or a list of one for each family.
+
+    :raises InvalidParameter: one of them is none, or of another's family.
+    """
+    several = isinstance(address, (list, tuple))
+    given: Any = address if several else [address]
+    found: dict[int, tuple[str, str]] = {}
+    for index, item in enumerate(given):
+        here = f"{where}[{index}]" if several else where
+        own = values.address(here, item)
+        other = found.setdefault(values.family(own), (here, own))
+        if other[0] != here:
+            raise InvalidParameter(here, item, f"{other[1]} is of the same family: give one in IPv4 and one in IPv6")
+    if not found:
+        raise InvalidParameter(where, address, "give at least one address")
+    return list(found.values())
+
+
+def _addresses(pods: Iterable[Mapping[str, Any]], networks: Iterable[Mapping[str, str]]) -> dict[str, Any]:
+    """By pod name its addresses, each with the subnet's prefix length, and with the gateway there."""
+    subnets = {ipaddress.ip_network(network["subnet"]): network for network in networks}
+    taken: dict[Any, str] = {}
+    for subnet, network in subnets.items():
+        taken[ipaddress.ip_address(network["vtep"])] = "the VTEP"
+        taken[ipaddress.ip_address(network["gateway"])] = "the bridge"
+        if subnet.version == 4:
+            taken[subnet.broadcast_address] = "the subnet's broadcast"
+    found: dict[str, Any] = {}
     for pod in pods:
-        where = f"{pod['where']}.address"
-        address = ipaddress.ip_address(values.address(where, pod["address"]))
-        if address not in subnet:
-            room = subnet.num_addresses - len({*taken} & {subnet[0], subnet[1], subnet[-1]})
-            remedy = f"this node's pods are in {subnet}, from {subnet[2]} on, which has room for {room} of them"
-            raise InvalidParameter(where, pod["address"], remedy)
-        other = taken.setdefault(address, pod["where"])
-        if other != pod["where"]:
-            raise InvalidParameter(where, pod["address"], f"{other} has this address: give each pod one of its own")
-        found[pod["name"]] = ipaddress.ip_interface(f"{address}/{subnet.prefixlen}")
+        for where, text in listed(f"{pod['where']}.address", pod["address"]):
+            address = ipaddress.ip_address(text)
+            home = next((subnet for subnet in subnets if address in subnet), None)
+            if home is None:
+                raise InvalidParameter(where, text, " and ".join(_room(subnet, taken) for subnet in subnets))
+            other = taken.setdefault(address, pod["where"])
+            if other != pod["where"]:
+                raise InvalidParameter(where, text, f"{other} has this address: give each pod one of its own")
+            own = (ipaddress.ip_interface(f"{address}/{home.prefixlen}"), subnets[home]["gateway"])
+            found.setdefault(pod["name"], []).append(own)
     return found
+
+
+def _room(subnet: Any, taken: Iterable[Any]) -> str:
+    """What a subnet holds, for a pod that is not in it."""
+    room = subnet.num_addresses - len({*taken} & {subnet[0], subnet[1], subnet[-1]})
+    return f"this node's pods are in {subnet}, from {subnet[2]} on, which has room for {room} of them"

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.plugin_utils.pods import listed
 
 Plan = Mapping[str, Mapping[str, Any]]
 Pods = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -45,6 +47,8 @@ class Target(NamedTuple):
 def targets(host: str, plan: Plan, pods: Pods) -> list[Target]:
     """What a host proves: from itself and from each of its pods to every pod and VTEP; from itself to every underlay.
 
+    A pod is held to the address families that it has.
+
     :param host: a node of the plan.
     :param plan: the overlay's plan, by node.
     :param pods: each node's pods.
@@ -53,13 +57,21 @@ def targets(host: str, plan: Plan, pods: Pods) -> list[Target]:
     found = [Target("", peer, "", "underlay", plan[peer]["underlay"]) for peer in plan if peer != host]
     running = {peer: _running(peer, pods.get(peer, ())) for peer in plan}
     for netns in ("", *running[host]):
-        found += [Target(netns, peer, "", "VTEP", plan[peer]["vtep"]) for peer in plan if netns or peer != host]
-        found += [
+        reach = [
+            Target(netns, peer, "", "VTEP", network["vtep"])
+            for peer in plan
+            for network in plan[peer]["networks"]
+            if netns or peer != host
+        ]
+        reach += [
             Target(netns, peer, name, "pod", address)
             for peer in plan
-            for name, address in running[peer].items()
+            for name, addresses in running[peer].items()
+            for address in addresses
             if (peer, name) != (host, netns)
         ]
+        spoken = {values.family(address) for address in running[host].get(netns, ())}
+        found += [target for target in reach if not netns or values.family(target.address) in spoken]
     return found
 
 
@@ -68,14 +80,17 @@ def probes(host: str, plan: Plan, pods: Pods, port: int) -> list[dict[str, Any]]
 
     :param port: TCP port of the pods' echo servers.
     """
+    found = targets(host, plan, pods)
+    times = Counter((target.netns, target.name) for target in found)
     return [
         {
-            "name": target.name,
+            # A probe's name is its own; in the table, the address stands beside it anyway.
+            "name": f"{target.name} {target.address}" if times[target.netns, target.name] > 1 else target.name,
             "address": target.address,
             **({"netns": target.netns} if target.netns else {}),
             **({"url": _url(target.address, port)} if target.pod else {}),
         }
-        for target in targets(host, plan, pods)
+        for target in found
     ]
 
 
@@ -169,11 +184,11 @@ class Evidence:
                     f"{near} does not reach {far} at {self._plan[far]['underlay']}: {self._deaf[near, far]}",
                 )
         if host != target.host:
-            yield from self._tunnel(host, target.host)
-            yield from self._tunnel(target.host, host)
+            yield from self._tunnel(host, target.host, target.address)
+            yield from self._tunnel(target.host, host, target.address)
         for node, pod in ((host, target.netns), (target.host, target.pod)):
             if pod:
-                yield from self._pod(node, pod)
+                yield from self._pod(node, pod, target.address)
         yield (
             "forwarding",
             (
@@ -182,51 +197,54 @@ class Evidence:
             ),
         )
 
-    def _tunnel(self, near: str, far: str) -> Iterator[tuple[str, str]]:
-        """What one end lacks to send to the other."""
+    def _tunnel(self, near: str, far: str, address: str) -> Iterator[tuple[str, str]]:
+        """What one end lacks to send to the other, in the family of an address."""
         state = self._states.get(near, {}).get("")
         if state is None:
             return
         peer = self._plan[far]["peer"]
-        device = peer["fdb"]["dev"]
+        device = peer["fdb"][0]["dev"]
         link = _find(state, "links", name=device)
         if not link or link["admin_state"] != "up":
             yield "link", f"{near} has no {device} that is up"
         if link and link["mac_address"] != self._plan[near]["mac_address"]:
             yield "link", f"{device} of {near} has MAC {link['mac_address']}, not {self._plan[near]['mac_address']}"
-        for section, layer, entry in (
-            ("fdb", "FDB", peer["fdb"]),
-            ("neighbours", "neighbour", peer["neighbour"]),
-            ("routes", "route", peer["route"]),
-        ):
-            if not _find(state, section, **{key: value for key, value in entry.items() if key != "onlink"}):
-                wanted = " ".join(f"{key} {value}" for key, value in entry.items() if key != "onlink")
-                yield layer, f"{near} lacks the {layer} entry to {far} ({wanted})"
+        for section, layer in (("fdb", "FDB"), ("neighbours", "neighbour"), ("routes", "route")):
+            for entry in peer[section]:
+                if section != "fdb" and values.family(entry["dst"]) != values.family(address):
+                    continue
+                wanted = {key: value for key, value in entry.items() if key != "onlink"}
+                if not _find(state, section, **wanted):
+                    told = " ".join(f"{key} {value}" for key, value in wanted.items())
+                    yield layer, f"{near} lacks the {layer} entry to {far} ({told})"
 
-    def _pod(self, node: str, name: str) -> Iterator[tuple[str, str]]:
-        """What a pod lacks to be reached."""
+    def _pod(self, node: str, name: str, address: str) -> Iterator[tuple[str, str]]:
+        """What a pod lacks to be reached, in the family of an address."""
         if node not in self._states:
             return
         state = self._states[node].get(name)
         if state is None:
             yield "link", f"{node} has no namespace {name}"
             return
-        address = _running(node, self._pods[node])[name]
-        if not _holds(state, address):
-            yield "link", f"{node}/{name} has no interface with {address} that is up"
-        gateway = self._plan[node]["gateway"]
-        if not _holds(self._states[node][""], gateway):
-            yield "link", f"{node} has no bridge with {gateway} that is up"
-        if not _find(state, "routes", dst=_default(gateway), via=gateway):
-            yield "route", f"{node}/{name} lacks the default route via {gateway}"
+        for own in _running(node, self._pods[node])[name]:
+            if values.family(own) == values.family(address) and not _holds(state, own):
+                yield "link", f"{node}/{name} has no interface with {own} that is up"
+        for network in self._plan[node]["networks"]:
+            gateway = network["gateway"]
+            if values.family(gateway) != values.family(address):
+                continue
+            if not _holds(self._states[node][""], gateway):
+                yield "link", f"{node} has no bridge with {gateway} that is up"
+            if not _find(state, "routes", dst=_default(gateway), via=gateway):
+                yield "route", f"{node}/{name} lacks the default route via {gateway}"
 
 
-def _running(host: str, pods: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+def _running(host: str, pods: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
     """The addresses of a host's pods, by name."""
     return {
-        values.text(f"{host}: pods_pods[{index}].name", pod.get("name")): values.address(
-            f"{host}: pods_pods[{index}].address", pod.get("address")
-        )
+        values.text(f"{host}: pods_pods[{index}].name", pod.get("name")): [
+            address for _where, address in listed(f"{host}: pods_pods[{index}].address", pod.get("address"))
+        ]
         for index, pod in enumerate(pods)
         if pod.get("state", "present") == "present"
     }

@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import pathlib
+import socket
+import struct
+import time
 
 import pytest
 
@@ -167,3 +170,72 @@ def test_an_interface_to_come(run_module):
     kernel.run("ip", "link", "delete", "vxlan-x")
     assert run_module("sysctl", name="router", state="absent")["changed"]
     assert not FILE.exists()
+
+
+SIX = "net.ipv6.conf.all.forwarding"
+PREFIX = "2001:db8:a::"
+
+
+def advertise(router):
+    """A router's advertisement of a default route and a prefix (RFC 4861, sections 4.2 and 4.6.2)."""
+    head = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0)
+    prefix = struct.pack("!BBBBIII16s", 3, 4, 64, 0xC0, 3600, 3600, 0, socket.inet_pton(socket.AF_INET6, PREFIX))
+    with kernel.inside(router), socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as raw:
+        raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+        raw.sendto(head + prefix, ("ff02::1", 0, 0, socket.if_nametoindex("far")))
+
+
+def advertised_routes():
+    return [route["dst"] for route in kernel.ip_json("", "-6", "route", "show", "proto", "ra")]
+
+
+@pytest.fixture
+def router(ns):
+    """A router on a link of ours, which has an address and a default route by its advertisement."""
+    name = ns()
+    kernel.run("sysctl", "-q", f"{SIX}=0")
+    kernel.run("ip", "link", "add", "near", "type", "veth", "peer", "name", "far", "netns", name)
+    kernel.ip(name, "link", "set", "far", "addrgenmode", "none")
+    kernel.ip(name, "address", "add", "fe80::1/64", "dev", "far", "nodad")
+    kernel.ip(name, "link", "set", "far", "up")
+    kernel.run("sysctl", "-q", "net.ipv6.conf.near.accept_ra=1")
+    kernel.run("ip", "link", "set", "near", "up")
+    heard(name)
+    yield name
+    kernel.run("ip", "link", "delete", "near")
+    kernel.run("sysctl", "-q", f"{SIX}=0")
+
+
+def heard(router, seconds=10):
+    """Advertise until it is heard: a link that has just come up drops what arrives."""
+    end = time.monotonic() + seconds
+    while "default" not in advertised_routes():
+        assert time.monotonic() < end, "the advertisement is not accepted"
+        advertise(router)
+
+
+def test_a_host_that_forwards_keeps_what_routers_advertise(run_module, router):
+    key = "net.ipv6.conf.near.accept_ra"
+    assert advertised_routes() == ["default"]
+    check = run_module("sysctl", check=True, name="router", settings={SIX: 1})
+    assert live(key) == "1"
+    made = run_module("sysctl", name="router", settings={SIX: 1})
+    assert made["diff"] == check["diff"]
+    assert (live(SIX), live(key)) == ("1", "2")
+    assert advertised_routes() == ["default"], "switched in an order that loses none"
+    kernel.run("ip", "-6", "route", "delete", "default", "proto", "ra")
+    heard(router)
+    assert not run_module("sysctl", name="router", settings={SIX: 1})["changed"]
+
+    kernel.run("ip", "link", "set", "near", "down")
+    assert advertised_routes() == []
+    assert not run_module("sysctl", name="router", settings={SIX: 1})["changed"], "the next one is to be heard as well"
+    run_module("sysctl", name="router", state="absent")
+    assert (live(SIX), live(key)) == ("0", "1")
+
+
+def test_an_interface_without_advertised_routes_is_left_alone(run_module, router):
+    kernel.run("ip", "link", "set", "near", "down")
+    made = run_module("sysctl", name="router", settings={SIX: 1})
+    assert made["settings"] == {SIX: "1"}
+    assert live("net.ipv6.conf.near.accept_ra") == "1"

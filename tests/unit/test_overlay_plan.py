@@ -31,27 +31,55 @@ def test_the_articles_plan():
     assert second == {
         "number": 1,
         "underlay": "192.168.2.142",
-        "vtep": "172.2.1.0",
-        "vtep_cidr": "172.2.1.0/32",
-        "subnet": "172.2.1.0/24",
-        "gateway": "172.2.1.1",
-        "gateway_cidr": "172.2.1.1/24",
         "mtu_overhead": 50,
+        "networks": [
+            {
+                "cidr": "172.2.0.0/16",
+                "vtep": "172.2.1.0",
+                "vtep_cidr": "172.2.1.0/32",
+                "subnet": "172.2.1.0/24",
+                "gateway": "172.2.1.1",
+                "gateway_cidr": "172.2.1.1/24",
+            }
+        ],
         "peer": {
-            "fdb": {"dev": "vxlan0", "lladdr": mac, "dst": "192.168.2.142"},
-            "neighbour": {"dev": "vxlan0", "dst": "172.2.1.0", "lladdr": mac},
-            "route": {"dev": "vxlan0", "dst": "172.2.1.0/24", "via": "172.2.1.0", "onlink": True},
+            "fdb": [{"dev": "vxlan0", "lladdr": mac, "dst": "192.168.2.142"}],
+            "neighbours": [{"dev": "vxlan0", "dst": "172.2.1.0", "lladdr": mac}],
+            "routes": [{"dev": "vxlan0", "dst": "172.2.1.0/24", "via": "172.2.1.0", "onlink": True}],
         },
     }
-    assert planned["network-1"]["vtep_cidr"] == "172.2.0.0/32"
+    assert planned["network-1"]["networks"][0]["vtep_cidr"] == "172.2.0.0/32"
 
 
 def test_ipv6_over_ipv6():
     node = plan({"a": {"number": 258, "address": "2001:DB8::1"}}, "fd00:10:244::/48", 10)["a"]
-    assert node["subnet"] == "fd00:10:244:102::/64"
-    assert node["vtep_cidr"] == "fd00:10:244:102::/128"
-    assert node["gateway_cidr"] == "fd00:10:244:102::1/64"
+    (network,) = node["networks"]
+    assert network["subnet"] == "fd00:10:244:102::/64"
+    assert network["vtep_cidr"] == "fd00:10:244:102::/128"
+    assert network["gateway_cidr"] == "fd00:10:244:102::1/64"
     assert (node["underlay"], node["mtu_overhead"]) == ("2001:db8::1", 70)
+
+
+def test_dual_stack_is_one_tunnel_with_a_neighbour_and_a_route_of_each_family():
+    node = plan({"a": {"number": 3, "address": "192.0.2.1"}}, ["10.244.0.0/16", "fd00:10:244::/48"], 10)["a"]
+    assert [network["subnet"] for network in node["networks"]] == ["10.244.3.0/24", "fd00:10:244:3::/64"]
+    mac = node["mac_address"]
+    assert node["peer"] == {
+        "fdb": [{"dev": "vxlan0", "lladdr": mac, "dst": "192.0.2.1"}],
+        "neighbours": [
+            {"dev": "vxlan0", "dst": "10.244.3.0", "lladdr": mac},
+            {"dev": "vxlan0", "dst": "fd00:10:244:3::", "lladdr": mac},
+        ],
+        "routes": [
+            {"dev": "vxlan0", "dst": "10.244.3.0/24", "via": "10.244.3.0", "onlink": True},
+            {"dev": "vxlan0", "dst": "fd00:10:244:3::/64", "via": "fd00:10:244:3::", "onlink": True},
+        ],
+    }
+
+
+def test_each_network_has_its_own_node_prefix():
+    node = plan({"a": {"number": 1, "address": "192.0.2.1"}}, ["fd00::/100", "10.0.0.0/24"], 10, [112, 28])["a"]
+    assert [network["subnet"] for network in node["networks"]] == ["fd00::1:0/112", "10.0.0.16/28"]
 
 
 def test_ipv6_over_ipv4_costs_what_ipv4_costs():
@@ -69,8 +97,8 @@ def test_numbers_may_come_from_templates_as_strings():
 
 def test_the_device_and_the_node_prefix_are_the_callers():
     node = plan({"a": {"number": 3, "address": "192.0.2.1"}}, "10.0.0.0/24", 10, 28, "vx7")["a"]
-    assert node["subnet"] == "10.0.0.48/28"
-    assert node["peer"]["route"] == {"dev": "vx7", "dst": "10.0.0.48/28", "via": "10.0.0.48", "onlink": True}
+    assert node["networks"][0]["subnet"] == "10.0.0.48/28"
+    assert node["peer"]["routes"] == [{"dev": "vx7", "dst": "10.0.0.48/28", "via": "10.0.0.48", "onlink": True}]
 
 
 def test_no_nodes_make_an_empty_plan():
@@ -102,6 +130,26 @@ REFUSED = [
     ("node prefix without room", ARTICLE, "10.244.0.0/16", 10, 31, ["node_prefix", "31", "16 to 30"]),
     ("IPv6 node prefix without room", ARTICLE, "fd00::/48", 10, 127, ["node_prefix", "127", "48 to 126"]),
     ("overlay longer than a node", ARTICLE, "10.244.0.0/25", 10, None, ["node_prefix", "24", "25 to 30"]),
+    ("no network", ARTICLE, [], 10, None, ["cidr", "[]"]),
+    ("host bits in a list", ARTICLE, ["10.0.0.0/8", "fd00::1/48"], 10, None, ["cidr[1]", "fd00::1/48", "fd00::/48"]),
+    ("two of a family", ARTICLE, ["10.0.0.0/8", "172.2.0.0/16"], 10, None, ["cidr[1]", "172.2.0.0/16", "10.0.0.0/8"]),
+    (
+        "one node prefix for two networks",
+        ARTICLE,
+        ["10.0.0.0/8", "fd00::/48"],
+        10,
+        24,
+        ["node_prefix", "24", "10.0.0.0/8, fd00::/48"],
+    ),
+    ("node prefix zero", ARTICLE, "10.244.0.0/16", 10, 0, ["node_prefix", "0", "16 to 30"]),
+    (
+        "exhausted in the second network",
+        {"a": node(16)},
+        ["10.0.0.0/8", "fd00::/60"],
+        10,
+        None,
+        ["nodes[a].number", "16", "fd00::/60 has room for 16 nodes"],
+    ),
     ("exhausted", {"a": node(256)}, "10.244.0.0/16", 10, None, ["nodes[a].number", "256", "room for 256 nodes"]),
     ("negative number", {"a": node(-1)}, "10.244.0.0/16", 10, None, ["nodes[a].number", "-1"]),
     ("no number", {"a": {"address": "192.0.2.1"}}, "10.244.0.0/16", 10, None, ["nodes[a].number", "None"]),
@@ -230,12 +278,13 @@ def test_removing_or_adding_a_node_moves_nobody(numbers, data):
 def test_subnets_are_disjoint_and_hold_their_own_addresses(numbers):
     overlay = ipaddress.ip_network("10.244.0.0/16")
     planned = plan(inventory(numbers), str(overlay), 10).values()
-    subnets = [ipaddress.ip_network(entry["subnet"]) for entry in planned]
+    networks = [entry["networks"][0] for entry in planned]
+    subnets = [ipaddress.ip_network(network["subnet"]) for network in networks]
     assert len(set(subnets)) == len(subnets)
-    for entry, subnet in zip(planned, subnets):
+    for network, subnet in zip(networks, subnets):
         assert subnet.subnet_of(overlay)
-        assert ipaddress.ip_interface(entry["vtep_cidr"]).ip == subnet.network_address
-        assert ipaddress.ip_interface(entry["gateway_cidr"]).network == subnet
+        assert ipaddress.ip_interface(network["vtep_cidr"]).ip == subnet.network_address
+        assert ipaddress.ip_interface(network["gateway_cidr"]).network == subnet
 
 
 def test_a_thousand_nodes_are_planned_at_once():

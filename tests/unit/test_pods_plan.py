@@ -10,6 +10,7 @@ from ansible.errors import AnsibleFilterError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.weft.fabric.plugins.filter import pods_masquerade as pods_masquerade_filter
 from ansible_collections.weft.fabric.plugins.filter.pods_plan import FilterModule
 from ansible_collections.weft.fabric.plugins.module_utils import model
 from ansible_collections.weft.fabric.plugins.plugin_utils import overlay, pods
@@ -18,6 +19,7 @@ NODE = overlay.plan({"network-1": {"number": 0, "address": "192.168.1.138"}}, "1
 POD = {"name": "pod1", "address": "172.2.0.2", "interface": "vceth0", "host_interface": "veth0"}
 
 pods_plan = FilterModule().filters()["pods_plan"]
+pods_masquerade = pods_masquerade_filter.FilterModule().filters()["pods_masquerade"]
 
 
 def test_the_articles_pod():
@@ -71,6 +73,49 @@ def test_ipv6():
     veth = plan["present"][""]["links"][1]
     assert veth["peer"] == {"name": "eth0", "netns": "pod1", "mtu": 1430, "addresses": ["fd00:10:244:1::2/64"]}
     assert plan["present"]["pod1"]["routes"][0]["via"] == "fd00:10:244:1::1"
+
+
+DUAL = overlay.plan({"a": {"number": 1, "address": "192.0.2.1"}}, ["10.244.0.0/16", "fd00::/48"], 10)["a"]
+
+
+def test_dual_stack():
+    both = {"name": "pod1", "address": ["fd00:0:0:1::2", "10.244.1.2"]}
+    plan = pods_plan([both, {"name": "pod2", "address": "fd00:0:0:1::3"}], "br0", DUAL, 1450)["present"]
+    bridge, first, second = plan[""]["links"]
+    assert bridge["addresses"] == ["10.244.1.1/24", "fd00:0:0:1::1/64"]
+    assert first["peer"]["addresses"] == ["fd00:0:0:1::2/64", "10.244.1.2/24"]
+    assert [(route["via"], route["src"]) for route in plan["pod1"]["routes"]] == [
+        ("fd00:0:0:1::1", "fd00:0:0:1::2"),
+        ("10.244.1.1", "10.244.1.2"),
+    ]
+    assert second["peer"]["addresses"] == ["fd00:0:0:1::3/64"]
+    assert len(plan["pod2"]["routes"]) == 1, "a pod has the families that it asks for"
+
+
+def test_masquerading_speaks_each_family():
+    nodes = {"a": {"number": 0, "address": "192.0.2.1"}, "b": {"number": 1, "address": "192.0.2.2"}}
+    plan = overlay.plan(nodes, ["10.244.0.0/16", "fd00::/48"], 10)
+    assert pods_masquerade(plan, "b") == [
+        {"source": "10.244.1.0/24", "exempt": ["10.244.0.0/16", "192.0.2.1/32", "192.0.2.2/32"]},
+        {"source": "fd00:0:0:1::/64", "exempt": ["fd00::/48"]},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "named"),
+    [
+        ([], ["pods_pods[0].address", "[]", "at least one"]),
+        (["10.244.1.2", "10.244.1.3"], ["pods_pods[0].address[1]", "10.244.1.3", "10.244.1.2 is of the same family"]),
+        (["10.244.1.2", "fd00::2"], ["pods_pods[0].address[1]", "fd00::2", "10.244.1.0/24", "fd00:0:0:1::/64"]),
+        (["10.244.1.2", "fd00:0:0:1::"], ["pods_pods[0].address[1]", "the VTEP has this address"]),
+        (["10.244.1.2", None], ["pods_pods[0].address[1]", "None"]),
+    ],
+    ids=["none", "two of a family", "outside of the subnets", "the VTEP's", "nothing"],
+)
+def test_refused_in_dual_stack(address, named):
+    with pytest.raises(AnsibleFilterError) as refusal:
+        pods_plan([{"name": "a", "address": address}], "br0", DUAL, 1450)
+    assert [part for part in named if part not in refusal.value.message] == []
 
 
 @pytest.mark.parametrize("state", ["present", "absent"])

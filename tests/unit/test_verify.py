@@ -83,17 +83,15 @@ def state_of(host, peer):
                 {"name": "br0", "kind": "bridge", "admin_state": "up"},
             ],
             "addresses": [
-                {"dev": "vxlan0", "address": node["vtep_cidr"]},
-                {"dev": "br0", "address": node["gateway_cidr"]},
+                {"dev": "vxlan0", "address": node["networks"][0]["vtep_cidr"]},
+                {"dev": "br0", "address": node["networks"][0]["gateway_cidr"]},
             ],
-            "fdb": [other["fdb"]],
-            "neighbours": [other["neighbour"]],
-            "routes": [other["route"]],
+            **other,
         },
         pod["name"]: {
             "links": [{"name": "eth0", "kind": "veth", "admin_state": "up"}],
             "addresses": [{"dev": "eth0", "address": f"{pod['address']}/24"}],
-            "routes": [{"dst": "0.0.0.0/0", "via": node["gateway"], "dev": "eth0"}],
+            "routes": [{"dst": "0.0.0.0/0", "via": node["networks"][0]["gateway"], "dev": "eth0"}],
         },
     }
 
@@ -127,6 +125,51 @@ def test_an_ipv6_pods_url():
     plan = overlay.plan({"a": {"number": 0, "address": "192.0.2.1"}}, "fd00::/48", 10)
     probes = targets(plan, "a", {"a": [{"name": "p", "address": "fd00::2"}]}, 80)
     assert probes[0]["url"] == "http://[fd00::2]:80/echo"
+
+
+DUAL_PLAN = overlay.plan(NODES, ["172.2.0.0/16", "fd00::/48"], 10)
+DUAL_PODS = {
+    "network-1": [{"name": "pod1", "address": ["172.2.0.2", "fd00::2"]}],
+    "network-2": [{"name": "pod2", "address": ["fd00:0:0:1::2"]}],
+}
+
+
+def test_dual_stack_is_proved_in_both_families():
+    probes = targets(DUAL_PLAN, "network-1", DUAL_PODS, 8000)
+    assert [(probe["name"], probe["address"]) for probe in probes if "netns" not in probe] == [
+        ("network-2 underlay", "192.168.2.142"),
+        ("network-2 VTEP 172.2.1.0", "172.2.1.0"),
+        ("network-2 VTEP fd00:0:0:1::", "fd00:0:0:1::"),
+        ("network-1/pod1 172.2.0.2", "172.2.0.2"),
+        ("network-1/pod1 fd00::2", "fd00::2"),
+        ("network-2/pod2", "fd00:0:0:1::2"),
+    ]
+    assert len({(probe.get("netns"), probe["name"]) for probe in probes}) == len(probes)
+
+
+def test_a_pod_is_held_to_the_families_that_it_has():
+    probes = targets(DUAL_PLAN, "network-2", DUAL_PODS, 8000)
+    assert [probe["address"] for probe in probes if probe.get("netns") == "pod2"] == [
+        "fd00::",
+        "fd00:0:0:1::",
+        "fd00::2",
+    ]
+
+
+def test_what_one_family_lacks_is_put_down_to_it():
+    measured = {host: [result(target) for target in targets(DUAL_PLAN, host, DUAL_PODS, 8000)] for host in DUAL_PLAN}
+    fail(measured, "network-1", "network-2/pod2", "pod1")
+    state = {
+        "links": [{"name": "vxlan0", "kind": "vxlan", "admin_state": "up", "mac_address": MACS["network-1"]}],
+        **copy.deepcopy(DUAL_PLAN["network-2"]["peer"]),
+    }
+    del state["routes"][0]  # that of IPv4, which IPv6 does not need
+    del state["neighbours"][1]
+    failures = proof.report(measured, DUAL_PLAN, DUAL_PODS, MTUS, {"network-1": {"": state}})["failures"]
+    assert [line.split(": ", 2)[1:] for line in failures] == [
+        ["neighbour", "network-1 lacks the neighbour entry to network-2 (dev vxlan0 dst fd00:0:0:1:: lladdr "
+         f"{MACS['network-2']})"]
+    ]  # fmt: skip
 
 
 def test_a_pod_without_an_address_is_named():

@@ -1,0 +1,53 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: pods_masquerade
+short_description: List the rules that masquerade what pods send out of the overlay
+version_added: 0.1.0
+author:
+  - The weft.fabric authors (@weft-fabric)
+description:
+  - Lists the rules by which what a host's pods send out of the overlay gets the host's own address. What they send to
+    each other and to the nodes' underlay addresses does not.
+positional: _input, host
+options:
+  _input:
+    description: The result of P(weft.fabric.overlay_plan#filter).
+    type: dict
+    required: true
+  host:
+    description: The node that has the pods.
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Masquerade what a node's pods send out of the overlay
+  weft.fabric.masquerade:
+    table: weft_pods
+    rules: "{{ plan | weft.fabric.pods_masquerade('network-1') }}"
+  vars:
+    plan: "{{ nodes | weft.fabric.overlay_plan('172.2.0.0/16', 10) }}"
+    nodes:
+      network-1: {number: 0, address: 192.168.1.138}
+"""
+
+RETURN = r"""
+_value:
+  description: What O(weft.fabric.masquerade#module:rules) takes, a rule for each of the overlay's networks.
+  type: list
+  elements: dict
+  sample:
+    - {source: 172.2.0.0/24, exempt: [172.2.0.0/16, 192.168.1.138/32]}
+"""
+
+from ansible_collections.weft.fabric.plugins.plugin_utils import pods
+
+
+class FilterModule:
+    def filters(self):
+        return {"pods_masquerade": pods.masquerade}
