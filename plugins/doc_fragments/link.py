@@ -83,6 +83,18 @@ options:
     default: false
 """
 
+    PARENT = r"""
+options:
+  parent:
+    description: The interface that it is on. Required with O(state=present).
+    type: str
+  parent_netns:
+    description:
+      - Name of the namespace that O(parent) is in; the same as O(netns) by default.
+      - An empty string is the namespace that the module runs in.
+    type: str
+"""
+
     PURGE = r"""
 options:
   purge:

@@ -94,7 +94,7 @@ class _Worker:
                 if isinstance(item, Route):
                     self._settle(first.netns, {operation.after.src for operation in batch if operation.after})
                 requests = list(self._requests(batch, descriptors))
-                failures = self.kernel.socket(first.netns).execute(requests)
+                failures = self.kernel.socket(_home(first)).execute(requests)
             except OSError as error:
                 raise KernelError(
                     "send requests for", facts.name(first.netns, item), error.errno or errno.EIO, str(error)
@@ -214,7 +214,8 @@ class _Worker:
             return self._move(operation, descriptors)
         if operation.verb == "create":
             peer = self._peer(operation, descriptors)
-            payload = self._message(netns, link.name, link.attributes, link.kind, peer, create=True)
+            there = self._there(operation, descriptors)
+            payload = self._message(_home(operation), link.name, link.attributes, link.kind, peer, there, create=True)
             return Request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, payload)
         return Request(RTM_NEWLINK, 0, self._message(netns, link.name, link.attributes, link.kind))
 
@@ -230,6 +231,18 @@ class _Worker:
         message = ifinfmsg()
         message["attrs"] = attributes
         return message
+
+    def _there(self, operation: Operation, descriptors: ExitStack) -> tuple[int, int] | None:
+        """(index, namespace's descriptor) for a link that is made in another namespace than its parent's.
+
+        The index is a free one of our choice, because the kernel then does not ask whether the parent's namespace has a
+        link of that name, which before Linux 6.14 it would refuse (rtnetlink.c: rtnl_newlink).
+        """
+        home, netns = _home(operation), operation.netns
+        if home == netns:
+            return None
+        used = {*neigh.read_names(self.kernel.socket(home)), *neigh.read_names(self.kernel.socket(netns))}
+        return max(used) + 1, descriptors.enter_context(netns_fd(netns))
 
     def _move(self, operation: Operation, descriptors: ExitStack) -> Request:
         peer = operation.peer
@@ -255,6 +268,7 @@ class _Worker:
         attributes: dict[str, Any],
         kind: str,
         peer: Any | None = None,
+        there: tuple[int, int] | None = None,
         create: bool = False,
     ) -> bytes:
         ifinfmsg, _ifaddrmsg, _rtmsg = pyroute2_messages()
@@ -263,14 +277,17 @@ class _Worker:
         data: list[tuple[str, Any]] = []
         for key, option in KINDS.get(kind, {}).items():
             value = attributes.get(key)
-            if value is None:
+            if value is None or option.attribute == "IFLA_LINK_NETNSID":
                 continue
             number = self._index(netns, value) if option.link else option.encode(value)
             six = option.six and isinstance(value, str) and ":" in value
             target = outer if option.attribute == "IFLA_LINK" else data
-            target.append((option.six if six else option.attribute, number))
+            target += [(option.six if six else option.attribute, number), *option.along]
         if peer is not None:
             data.append(("VETH_INFO_PEER", peer))
+        if there is not None:
+            message["index"] = there[0]
+            outer.append(("IFLA_NET_NS_FD", there[1]))
         if data or create:  # a VXLAN refuses to be told its kind without any of its options (vxlan_validate)
             outer.append(_info(kind, data))
         if "controller" in attributes:
@@ -283,8 +300,15 @@ class _Worker:
         return _encode(message)
 
 
+def _home(operation: Operation) -> str:
+    """The namespace that a request is made in: for a new link its parent's, because the kernel looks for that there."""
+    place = operation.after.attributes.get("parent_netns") if isinstance(operation.after, Link) else None
+    return operation.netns if place is None or operation.verb != "create" else place
+
+
 def _info(kind: str, data: list[tuple[str, Any]]) -> tuple[str, Any]:
-    return ("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", kind), ("IFLA_INFO_DATA", {"attrs": data})]})
+    attributes = [("IFLA_INFO_KIND", kind), *([("IFLA_INFO_DATA", {"attrs": data})] if data else [])]
+    return ("IFLA_LINKINFO", {"attrs": attributes})
 
 
 def _encode(message: Any) -> bytes:

@@ -33,4 +33,10 @@ PORTS: dict[str, Any] = {
     "purge_ports": {"type": "bool", "default": False},
 }
 
+PARENT: dict[str, Any] = {
+    "mtu": {"type": "str"},
+    "parent": {"type": "str"},
+    "parent_netns": {"type": "str"},
+}
+
 PURGE: dict[str, Any] = {"purge": {"type": "bool", "default": False}}

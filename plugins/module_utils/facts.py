@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import BOND_OPTION_MODES, KINDS
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS, OPTION_MODES
 from ansible_collections.weft.fabric.plugins.module_utils.model import (
     MAIN,
     ROUTE_PROTOCOL,
@@ -28,6 +28,8 @@ DOCUMENTED_PROTOCOLS = (3, 4, ROUTE_PROTOCOL)
 
 
 def _word(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(value)
     return {True: "on", False: "off"}.get(value, str(value)) if isinstance(value, bool) else str(value)
 
 
@@ -79,7 +81,7 @@ def new_link(netns: str, link: Link, verb: str = "type") -> str:
     """A whole link as one line: what is made, or what is deleted."""
     prefix = f"netns {netns}: " if netns else ""
     words = [f"{prefix}link {link.name} {verb} {link.kind}"]
-    words += [f"{key} {_word(value)}" for key, value in link.attributes.items() if value not in (None, "")]
+    words += [f"{key} {_word(value)}" for key, value in link.attributes.items() if value not in (None, "", [])]
     if link.peer:
         place = f" netns {link.peer[0]}" if link.peer[0] else ""
         words.append(f"peer {link.peer[1]}{place}")
@@ -123,14 +125,16 @@ def link_data(link: Link) -> dict[str, Any]:
     if link.kind in KINDS:
         data["kind"] = link.kind
     wanted = ("admin_state", "mtu", "mac_address", "controller", *KINDS.get(link.kind, {}))
-    mode = link.attributes.get("mode")
+    mode, modes = link.attributes.get("mode"), OPTION_MODES.get(link.kind, {})
     data.update(
         {
             key: link.attributes[key]
             for key in wanted
-            if link.attributes.get(key) not in (None, "") and mode in BOND_OPTION_MODES.get(key, (mode,))
+            if link.attributes.get(key) is not None and mode in modes.get(key, (mode,))
         }
     )
+    if not data.get("controller"):
+        data.pop("controller", None)
     if link.peer:
         data["peer"] = {"name": link.peer[1], "netns": link.peer[0]}
     return data

@@ -29,10 +29,12 @@ class Option(NamedTuple):
     :param decode: what pyroute2 gives -> normalised value.
     :param six: the attribute that carries an IPv6 address, where there are two.
     :param fixed: the kernel cannot change it on an existing link.
+    :param fixed_values: values that the kernel can neither set nor leave on an existing link, where it can others.
     :param link: the value is the name of a link in the same namespace, its index on the wire.
     :param down: the kernel changes it only while the link is down.
     :param empty: the kernel changes it only while the link has no ports.
     :param unsaid: what it is where the kernel does not report it.
+    :param along: (attribute, value) that goes with it.
     """
 
     attribute: str
@@ -41,10 +43,16 @@ class Option(NamedTuple):
     decode: Callable[[Any], Any] = _same
     six: str = ""
     fixed: bool = False
+    fixed_values: tuple[Any, ...] = ()
     link: bool = False
     down: bool = False
     empty: bool = False
     unsaid: Any = None
+    along: tuple[tuple[str, Any], ...] = ()
+
+    def keeps(self, old: Any, new: Any) -> bool:
+        """Whether the kernel cannot make the new value of the old one."""
+        return old != new and (self.fixed or old in self.fixed_values or new in self.fixed_values)
 
 
 def _boolean(attribute: str, **more: Any) -> Option:
@@ -82,26 +90,55 @@ def _group(where: str, value: Any) -> str:
     return address
 
 
+def _macs(where: str, value: Any) -> list[str]:
+    if not isinstance(value, (list, tuple)):
+        raise InvalidParameter(where, value, "give a list of MAC addresses")
+    found = sorted(values.mac(f"{where}[{index}]", item) for index, item in enumerate(value))
+    for one, next_one in zip(found, found[1:]):
+        if one == next_one:
+            raise InvalidParameter(where, one, "it is listed twice: keep one")
+    return found
+
+
+def _netns(where: str, value: Any) -> str:
+    return "" if value == "" else values.netns(where, value)
+
+
 BOND_MODES = {
     name: number
     for number, name in enumerate(
         ("balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb")
     )
 }
-# Options that a bond has in these modes only; the kernel reports some of them in all (bond_options.c: unsuppmodes).
-BOND_OPTION_MODES = {
-    "primary": ("active-backup", "balance-tlb", "balance-alb"),
-    "lacp_rate": ("802.3ad",),
-    "ad_select": ("802.3ad",),
+# Options that a kind has in these modes only; the kernel reports some of them in all.
+OPTION_MODES: dict[str, dict[str, tuple[str, ...]]] = {
+    "bond": {  # bond_options.c: unsuppmodes
+        "primary": ("active-backup", "balance-tlb", "balance-alb"),
+        "lacp_rate": ("802.3ad",),
+        "ad_select": ("802.3ad",),
+    },
+    "macvlan": {  # macvlan.c: macvlan_changelink
+        "source_macs": ("source",),
+        "nopromisc": ("passthru",),
+    },
 }
 HASH_POLICIES = {
     name: number
     for number, name in enumerate(("layer2", "layer3+4", "layer2+3", "encap2+3", "encap3+4", "vlan+srcmac"))
 }
+MACVLAN_MODES = ("private", "vepa", "bridge", "passthru", "source")
+IPVLAN_MODES = {"l2": 0, "l3": 1, "l3s": 2}
+IPVLAN_FLAGS = {"bridge": 0, "private": 1, "vepa": 2}
 VLAN_PROTOCOLS = {"802.1q": 0x8100, "802.1ad": 0x88A8}
+
+_PARENT = {
+    "parent": Option("IFLA_LINK", values.ifname, link=True, fixed=True),
+    "parent_netns": Option("IFLA_LINK_NETNSID", _netns, fixed=True),
+}
 
 KINDS: dict[str, dict[str, Option]] = {
     "veth": {},
+    "dummy": {},
     "bridge": {
         # br_netlink.c: the times are in hundredths of a second
         "stp": _boolean("IFLA_BR_STP_STATE"),
@@ -128,6 +165,32 @@ KINDS: dict[str, dict[str, Option]] = {
         "vlan_id": _number("IFLA_VLAN_ID", 1, 4094, fixed=True),
         "protocol": _named("IFLA_VLAN_PROTOCOL", VLAN_PROTOCOLS, fixed=True),
     },
+    "macvlan": {
+        # macvlan.c: macvlan_changelink; pyroute2 has the modes' names
+        **_PARENT,
+        "mode": Option(
+            "IFLA_MACVLAN_MODE",
+            lambda where, value: values.choice(where, value, MACVLAN_MODES),
+            fixed_values=("passthru",),
+        ),
+        "source_macs": Option(
+            "IFLA_MACVLAN_MACADDR_DATA",
+            _macs,
+            encode=lambda macs: {"attrs": [("IFLA_MACVLAN_MACADDR", mac) for mac in macs]},
+            decode=lambda data: sorted(data.get_attrs("IFLA_MACVLAN_MACADDR")),
+            unsaid=[],
+            along=(("IFLA_MACVLAN_MACADDR_MODE", "set"),),
+        ),
+        "nopromisc": Option(
+            "IFLA_MACVLAN_FLAGS", values.boolean, encode=int, decode=lambda flags: flags == "nopromisc"
+        ),
+    },
+    "ipvlan": {
+        # ipvlan_main.c: ipvlan_nl_changelink; both are those of all ipvlans on the parent
+        **_PARENT,
+        "mode": _named("IFLA_IPVLAN_MODE", IPVLAN_MODES),
+        "flag": _named("IFLA_IPVLAN_FLAGS", IPVLAN_FLAGS),
+    },
     "vxlan": {
         # vxlan_core.c: vxlan_nl2conf refuses a changed VNI and port
         "vni": _number("IFLA_VXLAN_ID", 0, 2**24 - 1, fixed=True),
@@ -146,20 +209,41 @@ KINDS: dict[str, dict[str, Option]] = {
 # What a link of the kind gets where nothing else is asked for.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "vlan": {"protocol": "802.1q"},
+    "macvlan": {"mode": "bridge"},
+    "ipvlan": {"mode": "l2", "flag": "bridge"},
     "vxlan": {"port": 4789, "learning": False},
 }
-REQUIRED: dict[str, tuple[str, ...]] = {"vlan": ("parent", "vlan_id"), "vxlan": ("vni",)}
+REQUIRED: dict[str, tuple[str, ...]] = {
+    "vlan": ("parent", "vlan_id"),
+    "macvlan": ("parent",),
+    "ipvlan": ("parent",),
+    "vxlan": ("vni",),
+}
 
 # Which option names the link that another one sits on; it is created first.
-PARENTS: dict[str, str] = {"vlan": "parent", "vxlan": "dev"}
+PARENTS: dict[str, str] = {"vlan": "parent", "macvlan": "parent", "ipvlan": "parent", "vxlan": "dev"}
+
+# Kinds that take all that their parent receives, so that it has but one of them, or is the port of one controller
+# (net/core/dev.c: netdev_rx_handler_register).
+TAKERS = ("macvlan", "ipvlan")
 
 # Kinds that take ports, and so the options 'ports' and 'purge_ports'.
 CONTROLLERS = ("bridge", "bond")
 
 
-def overhead(attributes: Mapping[str, Any]) -> int:
+def one(kind: str) -> str:
+    """A kind in a sentence: ``a veth``, ``an ipvlan``."""
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+
+
+def own_mac(kind: str) -> bool:
+    """Whether links of a kind have a MAC address of their own, which can be set."""
+    return kind != "ipvlan"
+
+
+def overhead(kind: str, attributes: Mapping[str, Any]) -> int:
     """Bytes that a link takes of its parent's MTU: 50 for VXLAN over IPv4, 70 over IPv6 (RFC 7348), else none."""
-    if "vni" not in attributes:
+    if kind != "vxlan":
         return 0
     endpoint: str | None = attributes.get("local") or attributes.get("remote") or attributes.get("group")
     return 70 if endpoint and ":" in endpoint else 50

@@ -16,12 +16,14 @@ from typing import Any, NamedTuple
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
-    BOND_OPTION_MODES,
     CONTROLLERS,
     DEFAULTS,
     KINDS,
+    OPTION_MODES,
     PARENTS,
     REQUIRED,
+    one,
+    own_mac,
 )
 
 # rtnetlink's mark of who installed a route (rtm_protocol). Ours is one that nobody has registered in iproute2's
@@ -260,8 +262,10 @@ def add_link(document: Document, netns: str, item: Mapping[str, Any], where: str
     if not document.absent:
         for name in REQUIRED.get(kind, ()):
             if name not in link.attributes:
-                raise InvalidParameter(f"{where}{name}", None, f"a {kind} needs it")
+                raise InvalidParameter(f"{where}{name}", None, f"{one(kind)} needs it")
     merge(document, netns, link)
+    if link.attributes.get("parent_netns") is not None:
+        document.at(link.attributes["parent_netns"])
     desired = document.at(netns)
     listed = document.purge and kind and "addresses" in item
     if values.boolean(f"{where}purge_addresses", item.get("purge_addresses", bool(listed))):
@@ -270,7 +274,7 @@ def add_link(document: Document, netns: str, item: Mapping[str, Any], where: str
     for index, port in enumerate(items(f"{where}ports", item.get("ports"))):
         name = values.ifname(f"{where}ports[{index}]", port)
         if name == link.name:
-            raise InvalidParameter(f"{where}ports[{index}]", port, f"a {kind} cannot be a port of itself")
+            raise InvalidParameter(f"{where}ports[{index}]", port, f"{one(kind)} cannot be a port of itself")
         if not document.absent:
             merge(document, netns, Link(name, "", {"controller": link.name}, where=f"{where}ports[{index}]."))
             desired.claimed.add(name)
@@ -285,6 +289,8 @@ def _link(netns: str, item: Mapping[str, Any], kind: str, where: str) -> Link:
     for name, option in KINDS.get(kind, {}).items():
         if name in item:
             link.attributes[name] = option.parse(f"{where}{name}", item[name])
+    if link.attributes.get("parent_netns", netns) == netns and "parent_netns" in KINDS.get(kind, {}):
+        link.attributes["parent_netns"] = None
     if "admin_state" in item:
         link.attributes["admin_state"] = values.choice(f"{where}admin_state", item["admin_state"], ("up", "down"))
     if "mtu" in item:
@@ -312,9 +318,11 @@ def _check_link(link: Link, where: str) -> None:
     wanted = link.attributes
     if wanted.get("controller") == link.name:
         raise InvalidParameter(f"{where}controller", link.name, "a link cannot be a port of itself")
+    if "mac_address" in wanted and not own_mac(link.kind):
+        raise InvalidParameter(f"{where}mac_address", wanted["mac_address"], f"{one(link.kind)} has none of its own")
     parent = PARENTS.get(link.kind, "")
-    if parent and wanted.get(parent) == link.name:
-        raise InvalidParameter(f"{where}{parent}", link.name, f"a {link.kind} cannot sit on itself")
+    if parent and wanted.get(parent) == link.name and wanted.get("parent_netns") is None:
+        raise InvalidParameter(f"{where}{parent}", link.name, f"{one(link.kind)} cannot sit on itself")
     if link.kind == "bridge" and wanted.get("stp") and wanted.get("forward_delay", 2) < 2:
         # br_stp.c: br_set_forward_delay
         raise InvalidParameter(f"{where}forward_delay", wanted["forward_delay"], "with stp, give 2 to 30 seconds")
@@ -322,6 +330,12 @@ def _check_link(link: Link, where: str) -> None:
         _check_vxlan(wanted, where)
     if link.kind == "bond":
         _check_bond(wanted, where)
+    mode = {**DEFAULTS.get(link.kind, {}), **wanted}.get("mode")
+    for name, modes in OPTION_MODES.get(link.kind, {}).items():
+        if name in wanted and mode not in (None, *modes):
+            raise InvalidParameter(
+                f"{where}{name}", wanted[name], f"mode {mode} has none: it is for {', '.join(modes)}"
+            )
 
 
 def _check_vxlan(wanted: Mapping[str, Any], where: str) -> None:
@@ -345,12 +359,6 @@ def _check_bond(wanted: Mapping[str, Any], where: str) -> None:
             if not miimon or wanted[name] % miimon:
                 # bond_main.c rounds it down to a multiple, so it would never be what was asked for
                 raise InvalidParameter(f"{where}{name}", wanted[name], "give miimon too, and a multiple of it")
-    mode = wanted.get("mode")
-    for name, modes in BOND_OPTION_MODES.items():
-        if name in wanted and mode not in (None, *modes):
-            raise InvalidParameter(
-                f"{where}{name}", wanted[name], f"mode {mode} has none: it is for {', '.join(modes)}"
-            )
 
 
 def _addresses(desired: Desired, link: Link, item: Mapping[str, Any], where: str) -> None:
@@ -397,7 +405,7 @@ def merge(document: Document, netns: str, link: Link) -> None:
         return
     place = f" in namespace {netns}" if netns else ""
     if known.kind and link.kind and known.kind != link.kind:
-        raise InvalidParameter(f"{link.where}kind", link.kind, f"{link.name}{place} is listed as a {known.kind} too")
+        raise InvalidParameter(f"{link.where}kind", link.kind, f"{link.name}{place} is listed as {one(known.kind)} too")
     if known.peer and link.peer and known.peer != link.peer:
         raise InvalidParameter(
             f"{link.where}name", link.name, f"it is listed twice{place}, with different peers: name each veth once"
@@ -656,7 +664,7 @@ def _check_controllers(desired: Desired) -> None:
     for link in desired.links.values():
         controller = desired.links.get(link.attributes.get("controller") or "")
         if controller and controller.kind and controller.kind not in CONTROLLERS:
-            remedy = f"{controller.name} is a {controller.kind}: only {' and '.join(CONTROLLERS)} take ports"
+            remedy = f"{controller.name} is {one(controller.kind)}: only {' and '.join(CONTROLLERS)} take ports"
             raise InvalidParameter(f"{link.where}controller", controller.name, remedy)
         if controller and controller.kind == link.kind == "bridge":
             remedy = f"a bridge cannot be a port of bridge {controller.name}: join them with a veth pair"

@@ -20,6 +20,7 @@ import struct
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, KernelError
@@ -82,6 +83,7 @@ class Failure(NamedTuple):
     detail: str
 
 
+@lru_cache
 def pyroute2_messages() -> Any:
     """pyroute2's message classes: (ifinfmsg, ifaddrmsg, rtmsg).
 
@@ -89,6 +91,7 @@ def pyroute2_messages() -> Any:
     """
     try:
         _skip_package_init("pyroute2")
+        from pyroute2.netlink import nla
         from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
         from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
         from pyroute2.netlink.rtnl.rtmsg import rtmsg
@@ -97,6 +100,9 @@ def pyroute2_messages() -> Any:
             f"pyroute2 cannot be imported by {sys.executable} ({error}): install the package python3-pyroute2, "
             "or 'pip install pyroute2' for that interpreter"
         ) from error
+    # pyroute2 knows no flags of an ipvlan (include/uapi/linux/if_link.h).
+    fields = ("IFLA_IPVLAN_UNSPEC", "none"), ("IFLA_IPVLAN_MODE", "uint16"), ("IFLA_IPVLAN_FLAGS", "uint16")
+    ifinfmsg.ifinfo.register_link_kind(module={"ipvlan": type("ipvlan", (nla,), {"nla_map": fields})})
     return ifinfmsg, ifaddrmsg, rtmsg
 
 

@@ -13,11 +13,12 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import neigh, values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS, TAKERS, own_mac
 from ansible_collections.weft.fabric.plugins.module_utils.model import (
     MAIN,
     Address,
     AddressState,
+    Desired,
     Document,
     Link,
     Observed,
@@ -55,6 +56,7 @@ class Scope:
     :ivar fdb: devices; None in it: every VXLAN.
     :ivar others: namespaces in which a veth's other end may be, the likely ones first.
     :ivar veths: veths whose other end is looked for everywhere, if it is in none of those.
+    :ivar takers: links that may have rivals: before one is made, those are looked for everywhere.
     """
 
     links: bool = False
@@ -65,6 +67,7 @@ class Scope:
     fdb: set[str | None] = field(default_factory=set)
     others: list[str] = field(default_factory=list)
     veths: set[str] = field(default_factory=set)
+    takers: set[str] = field(default_factory=set)
 
 
 def everything(others: Iterable[str] = ()) -> Scope:
@@ -78,9 +81,10 @@ def everything(others: Iterable[str] = ()) -> Scope:
 def scope_of(document: Document) -> dict[str, Scope]:
     """What has to be read to plan a document."""
     scopes = {}
+    below = {place for desired in document.namespaces.values() for place in _parents(desired)}
     for netns, desired in document.namespaces.items():
         scope = scopes[netns] = Scope()
-        scope.links = bool(desired.links or desired.create)
+        scope.links = bool(desired.links or desired.create or netns in below)
         scope.addresses = bool(desired.addresses or desired.purge_addresses)
         scope.neighbours = {*(entry.dev for entry in desired.neighbours.values()), *desired.purge_neighbours}
         scope.fdb = {*(entry.dev for entry in desired.fdb), *desired.purge_fdb}
@@ -94,10 +98,17 @@ def scope_of(document: Document) -> dict[str, Scope]:
             *desired.purge_neighbours,
             *desired.purge_fdb,
         }
-        likely = [link.peer[0] for link in desired.links.values() if link.peer]
+        likely = [link.peer[0] for link in desired.links.values() if link.peer] + _parents(desired)
         scope.others = [place for place in dict.fromkeys((*likely, *document.namespaces)) if place != netns]
         scope.veths = {link.name for link in desired.links.values() if link.peer}
+        scope.takers = {link.name for link in desired.links.values() if link.kind in TAKERS}
     return scopes
+
+
+def _parents(desired: Desired) -> list[str]:
+    """The other namespaces that links sit on links of."""
+    places = [link.attributes.get("parent_netns") for link in desired.links.values()]
+    return [place for place in places if place is not None]
 
 
 def observe(kernel: Kernel, scopes: Mapping[str, Scope]) -> dict[str, Observed]:
@@ -109,24 +120,30 @@ def observe(kernel: Kernel, scopes: Mapping[str, Scope]) -> dict[str, Observed]:
     for netns, scope in scopes.items():
         status = netns_status(netns)
         observed[netns] = _read(kernel.socket(netns), scope) if status == "present" else Observed(status)
-    for netns, scope in scopes.items():
-        if observed[netns].status == "present":
-            _join_ends(kernel, netns, scope.others, observed)
-    for netns, scope in scopes.items():
-        links = observed[netns].links
-        if any(name in links and links[name].nsid is not None and not links[name].peer for name in scope.veths):
-            _look_everywhere(kernel, netns, observed)
+    present = [netns for netns in scopes if observed[netns].status == "present"]
+    for netns in present:
+        _join_ends(kernel, netns, scopes[netns].others, observed)
+    if any(_lacks(observed[netns], scope) for netns, scope in scopes.items()):
+        _look_everywhere(kernel, present, observed)
     return observed
 
 
-def _look_everywhere(kernel: Kernel, netns: str, observed: dict[str, Observed]) -> None:
-    """Find ends that are not where they are wanted, so that they can be moved."""
+def _lacks(observed: Observed, scope: Scope) -> bool:
+    """Whether there is reason to look everywhere: a veth's end is not where it is wanted, or a taker is to be made."""
+    links = observed.links
+    lost = any(name in links and links[name].nsid is not None and not links[name].peer for name in scope.veths)
+    return lost or not scope.takers <= links.keys()
+
+
+def _look_everywhere(kernel: Kernel, known: list[str], observed: dict[str, Observed]) -> None:
+    """Find ends of veths that are not where they are wanted, so that they can be moved, and who sits on whose links."""
     elsewhere = {"", *netns_names()} - set(observed)
     for other in elsewhere:
         observed[other] = Observed(links=read_links(kernel.socket(other)))
-    _join_ends(kernel, netns, elsewhere, observed)
+    for netns in known:
+        _join_ends(kernel, netns, elsewhere, observed)
     for other in elsewhere:
-        _join_ends(kernel, other, [netns], observed)
+        _join_ends(kernel, other, known, observed)
 
 
 def _read(kernel: Socket, scope: Scope) -> Observed:
@@ -169,7 +186,7 @@ def _link(message: Any, names: Mapping[int, str]) -> Link:
     known: dict[str, Any] = {
         "admin_state": "up" if message["flags"] & neigh.IFF_UP else "down",
         "mtu": message.get_attr("IFLA_MTU"),
-        "mac_address": message.get_attr("IFLA_ADDRESS"),
+        "mac_address": message.get_attr("IFLA_ADDRESS") if own_mac(kind) else None,
         "controller": names.get(message.get_attr("IFLA_MASTER") or 0, ""),
     }
     nsid = message.get_attr("IFLA_LINK_NETNSID")
@@ -179,6 +196,8 @@ def _link(message: Any, names: Mapping[int, str]) -> Link:
     for name, option in KINDS.get(kind, {}).items():
         if option.attribute == "IFLA_LINK":
             value = below if below in names and nsid is None else None
+        elif option.attribute == "IFLA_LINK_NETNSID":
+            value = None  # _join_ends() finds it out
         else:
             value = data.get_attr(option.attribute) if data is not None else None
             if value is None and option.six and data is not None:
@@ -197,12 +216,12 @@ def _link(message: Any, names: Mapping[int, str]) -> Link:
 
 
 def _join_ends(kernel: Kernel, netns: str, others: Iterable[str], observed: dict[str, Observed]) -> None:
-    """Find the other ends of veths: in this namespace, or in one of the others that were read.
+    """Find the other ends of veths: in this namespace, or in one of the others that were read; so with parents there.
 
     An ifindex alone does not tell, since two namespaces have the same ones: the kernel's id of the namespace does.
     """
     links = observed[netns].links.values()
-    ends = [link for link in links if link.kind == "veth"]
+    ends = [link for link in links if link.kind == "veth" or (link.nsid is not None and link.kind in TAKERS)]
     ids: dict[int | None, str] = {None: netns}
     missing = {link.nsid for link in ends} - {None}
     for other in others:
@@ -215,7 +234,11 @@ def _join_ends(kernel: Kernel, netns: str, others: Iterable[str], observed: dict
     for link in ends:
         place = ids.get(link.nsid)
         if place is not None and link.below in indexes[place]:
-            link.peer = (place, indexes[place][link.below])
+            name = indexes[place][link.below]
+            if link.kind == "veth":
+                link.peer = (place, name)
+            else:
+                link.attributes.update(parent=name, parent_netns=place)
 
 
 def _read_nsid(kernel: Socket, other: str) -> int | None:

@@ -18,7 +18,14 @@ from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import facts, values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import CONTROLLERS, KINDS, PARENTS, overhead
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
+    CONTROLLERS,
+    KINDS,
+    PARENTS,
+    TAKERS,
+    one,
+    overhead,
+)
 from ansible_collections.weft.fabric.plugins.module_utils.model import (
     AUTO,
     ROUTE_PROTOCOL,
@@ -193,19 +200,29 @@ class _Planner:
                 released = copy.copy(other)
                 released.attributes = {**other.attributes, "controller": ""}
                 view.links[other.name] = released
-            parent = PARENTS.get(other.kind)
-            if parent and other.attributes.get(parent) == name:
-                self._forget(netns, other.name)
+        for place, other in self._on(netns, name):
+            self._forget(place, other.name)
         if link.peer and link.peer[0] in self.view:
             self._forget(*link.peer)
+
+    def _on(self, netns: str, name: str) -> list[tuple[str, Link]]:
+        """The links that sit on a link, in whatever namespace, as far as they are known."""
+        return [
+            (place, other)
+            for place, state in self.view.items()
+            for other in state.links.values()
+            if other.kind in PARENTS
+            and other.attributes.get(PARENTS[other.kind]) == name
+            and _place(place, other.attributes) == netns
+        ]
 
     def _ordered(self) -> list[tuple[str, Link]]:
         """All wanted links, each after those it refers to."""
         ordered: list[tuple[str, Link]] = []
+        done: dict[tuple[str, str], bool] = {}
         for netns, desired in self.document.namespaces.items():
-            done: dict[str, bool] = {}
             for link in desired.links.values():
-                ordered += [(netns, item) for item in _from_below(link, desired, done)]
+                ordered += _from_below(netns, link, self.document, done)
         return ordered
 
     # -- present -----------------------------------------------------------------------------------
@@ -256,7 +273,7 @@ class _Planner:
             return
         label = f"link {link.name}{self._place(netns)}"
         if link.kind and current.kind != link.kind:
-            reason = f"it is a {current.kind or 'NIC or another kind of link'}, not a {link.kind}"
+            reason = f"it is {one(current.kind or 'NIC or another kind of link')}, not {one(link.kind)}"
             if not current.kind:
                 raise FabricError(f"{label}: {reason}: choose another name")
         elif link.peer and current.peer != link.peer:
@@ -267,9 +284,8 @@ class _Planner:
             different = [
                 name
                 for name, option in KINDS.get(link.kind, {}).items()
-                if option.fixed
-                and name in link.attributes
-                and current.attributes.get(name, link.attributes[name]) != link.attributes[name]
+                if name in link.attributes
+                and option.keeps(current.attributes.get(name, link.attributes[name]), link.attributes[name])
             ]
             if not different:
                 return
@@ -327,8 +343,9 @@ class _Planner:
             )
         for name, option in KINDS[link.kind].items():
             if option.link and name in link.attributes:
-                self._require(netns, link.attributes[name], f"{link.where}{name}")
+                self._require(_place(netns, link.attributes), link.attributes[name], f"{link.where}{name}")
         self._check_unique(netns, link)
+        self._check_taker(netns, link)
         self._check_mtu(netns, link, link.attributes)
         made = self._created(link)
         peer = None
@@ -356,16 +373,54 @@ class _Planner:
         wanted = link.attributes
         for other in self.view[netns].links.values():
             same = all(other.attributes.get(name) == wanted[name] for name in ("vni", "port"))
-            if other.kind == "vxlan" and same and overhead(other.attributes) == overhead(wanted):
+            if other.kind == "vxlan" and same and overhead("vxlan", other.attributes) == overhead("vxlan", wanted):
                 remedy = (
                     f"{other.name}{self._place(netns)} has this VNI on port {wanted['port']} already: choose another"
                 )
                 raise InvalidParameter(f"{link.where}vni", wanted["vni"], remedy)
 
+    def _check_taker(self, netns: str, link: Link) -> None:
+        """What a link receives goes to one taker: macvlans, ipvlans, or the bridge or bond that it is a port of."""
+        if link.kind not in TAKERS:
+            return
+        name, place = link.attributes["parent"], _place(netns, link.attributes)
+        parent, where = self.view[place].links[name], f"{link.where}parent"
+        if parent.kind == link.kind:
+            # the kernel would take the parent's parent (macvlan_common_newlink, ipvlan_link_new)
+            remedy = f"it is {one(link.kind)} itself: give what it sits on, {parent.attributes.get('parent')}"
+            raise InvalidParameter(where, name, remedy)
+        if name == "lo":
+            raise InvalidParameter(where, name, f"{one(link.kind)} sits on an Ethernet link")
+        controller = parent.attributes.get("controller")
+        if controller:
+            remedy = f"it is a port of {controller}: take it out there first, or give {controller}"
+            raise InvalidParameter(where, name, remedy)
+        for at, other in self._on(place, name):
+            if other.kind in TAKERS and (at, other.name) != (netns, link.name):
+                self._check_rival(link, at, other)
+
+    def _check_rival(self, link: Link, at: str, other: Link) -> None:
+        where, parent, label = f"{link.where}parent", link.attributes["parent"], f"{other.name}{self._place(at)}"
+        if other.kind != link.kind:
+            remedy = f"{label} is {one(other.kind)} on it: a link carries macvlans or ipvlans, not both"
+            raise InvalidParameter(where, parent, remedy)
+        if link.kind == "macvlan" and "passthru" in (link.attributes["mode"], other.attributes["mode"]):
+            remedy = f"{label} is on it too, and a macvlan in mode passthru is the only one on its parent"
+            raise InvalidParameter(where, parent, remedy)
+        if link.kind == "ipvlan":
+            desired = self.document.namespaces.get(at, Desired())
+            asked = desired.links.get(other.name, other).attributes
+            for name in ("mode", "flag"):
+                known = asked.get(name, other.attributes[name])
+                if known != link.attributes[name]:
+                    remedy = f"{label} has {known}, and all ipvlans on {parent} have one {name}: change them together"
+                    raise InvalidParameter(f"{link.where}{name}", link.attributes[name], remedy)
+
     def _below(self, netns: str, link: Link, attributes: Mapping[str, Any]) -> Link | None:
         """The link that another one sits on, if it has one and that is known."""
         parent = PARENTS.get(link.kind)
-        return self.view[netns].links.get(attributes.get(parent) or "") if parent else None
+        place = _place(netns, attributes)
+        return self.view[place].links.get(attributes.get(parent) or "") if parent and place in self.view else None
 
     def _sized(self, netns: str, link: Link) -> Link:
         """The link with a derived MTU as a number: what the link below it leaves."""
@@ -379,7 +434,7 @@ class _Planner:
         sized = copy.copy(link)
         sized.attributes = {name: value for name, value in link.attributes.items() if name != "mtu"}
         if below is not None and below.attributes.get("mtu") is not None:
-            sized.attributes["mtu"] = below.attributes["mtu"] - overhead(attributes)
+            sized.attributes["mtu"] = below.attributes["mtu"] - overhead(link.kind, attributes)
         return sized
 
     def _check_mtu(self, netns: str, link: Link, attributes: Mapping[str, Any]) -> None:
@@ -388,7 +443,7 @@ class _Planner:
         limit = below.attributes.get("mtu") if below else None
         if below is None or mtu is None or limit is None:
             return
-        takes = overhead(attributes)
+        takes = overhead(link.kind, attributes)
         if mtu > limit - takes:
             why = f"{below.name} has {limit}" + (f", and VXLAN takes {takes} of it" if takes else "")
             raise InvalidParameter(f"{link.where}mtu", mtu, f"{why}: at most {limit - takes}")
@@ -408,6 +463,8 @@ class _Planner:
             if name == PARENTS.get(link.kind) and self._sits_on(netns, wanted[name], link.name):
                 raise InvalidParameter(f"{link.where}{name}", wanted[name], f"it sits on {link.name} itself")
         self._check_mtu(netns, link, {**current.attributes, **link.attributes})
+        if "mode" in wanted or "flag" in wanted:
+            self._check_taker(netns, link)
         if not wanted:
             return
         needs = [options[name] for name in wanted if name in options]
@@ -473,13 +530,17 @@ class _Planner:
         where = f"{link.where}controller" if link else "controller"
         target = self._require(netns, controller, where)
         if target.kind not in CONTROLLERS and target.index:
-            remedy = f"it is a {target.kind or 'NIC'}: only {' and '.join(CONTROLLERS)} take ports"
+            remedy = f"it is {one(target.kind or 'NIC')}: only {' and '.join(CONTROLLERS)} take ports"
             raise InvalidParameter(where, controller, remedy)
         current = self.view[netns].links[port]
         held = current.attributes.get("controller")
         if link and held and port in self.document.namespaces[netns].claimed:
             remedy = f"{port} is a port of {held}: take it out there first (controller: '')"
             raise InvalidParameter(where, port, remedy)
+        taker = next((other for _place, other in self._on(netns, port) if other.kind in TAKERS), None)
+        if taker:
+            remedy = f"{port} carries {taker.kind} {taker.name}, so it cannot be a port"
+            raise InvalidParameter(where, controller, remedy)
         if current.kind == target.kind == "bridge":
             remedy = f"a bridge cannot be a port of bridge {controller}: join them with a veth pair"
             raise InvalidParameter(where, port, remedy)
@@ -551,7 +612,7 @@ class _Planner:
         links = {name: self._require(netns, name, "fdb: dev") for name in sorted(devices)}
         for link in links.values():
             if link.kind != "vxlan" and link.index:
-                remedy = f"it is a {link.kind or 'NIC'}: only a VXLAN has entries with a destination"
+                remedy = f"it is {one(link.kind or 'NIC')}: only a VXLAN has entries with a destination"
                 raise InvalidParameter("fdb: dev", link.name, remedy)
         wanted = {
             entry if entry.port is None and entry.vni is None else _of_device(entry, links[entry.dev]): None
@@ -626,9 +687,9 @@ class _Planner:
             if current is None or not link.kind:
                 continue
             if current.kind != link.kind:
-                found = f"a {current.kind}" if current.kind else "a NIC or another kind of link"
+                found = one(current.kind or "NIC or another kind of link")
                 raise FabricError(
-                    f"link {link.name}{self._place(netns)} is {found}, not a {link.kind}: it is not deleted"
+                    f"link {link.name}{self._place(netns)} is {found}, not {one(link.kind)}: it is not deleted"
                 )
             self._do("delete", netns, current)
             self._forget(netns, link.name)
@@ -667,22 +728,32 @@ class _Planner:
         self.view[netns] = Observed("absent")
 
 
-def _from_below(link: Link, desired: Desired, done: dict[str, bool]) -> Iterable[Link]:
-    """A link after the wanted ones that it refers to, without those that had their turn.
+def _place(netns: str, attributes: Mapping[str, Any]) -> str:
+    """The namespace of what a link refers to: its own, if it does not name its parent's."""
+    place: str | None = attributes.get("parent_netns")
+    return netns if place is None else place
 
-    :param done: by name whether a link's turn is over, and not only begun; the caller keeps it.
+
+def _from_below(
+    netns: str, link: Link, document: Document, done: dict[tuple[str, str], bool]
+) -> Iterable[tuple[str, Link]]:
+    """A link after the wanted ones that it refers to, without those that had their turn; each with its namespace.
+
+    :param done: whether a link's turn is over, and not only begun; the caller keeps it.
     """
-    if link.name in done:
-        if not done[link.name]:
+    key = (netns, link.name)
+    if key in done:
+        if not done[key]:
             raise InvalidParameter(f"{link.where}name", link.name, "it sits on itself, by way of others")
         return
-    done[link.name] = False
+    done[key] = False
+    place = _place(netns, link.attributes)
     for name, option in KINDS.get(link.kind, {}).items():
-        below = desired.links.get(link.attributes.get(name, "")) if option.link else None
+        below = document.namespaces[place].links.get(link.attributes.get(name, "")) if option.link else None
         if below:
-            yield from _from_below(below, desired, done)
-    done[link.name] = True
-    yield link
+            yield from _from_below(place, below, document, done)
+    done[key] = True
+    yield netns, link
 
 
 def _subnet(address: Address) -> tuple[int, int]:

@@ -66,6 +66,9 @@ NFT_NAMES = {
 LINK_KINDS = {
     "bond": "name t0 type bond",
     "bridge": "name t0 type bridge",
+    "dummy": "name t0 type dummy",
+    "ipvlan": "link v0 name t0 type ipvlan",
+    "macvlan": "link v0 name t0 type macvlan",
     "veth": "name t0 type veth peer name t1",
     "vlan": "link v0 name t0 type vlan id 2",
     "vxlan": "name t0 type vxlan id 2 dstport 4789",

@@ -9,10 +9,11 @@ from typing import Any
 
 from ansible_collections.weft.fabric.tests.integration.kernel import bridge_json, ip, ip_json
 
-# Options of bridges and VXLANs; the rest is what the kernel counts or finds out by itself.
+# Options of links; the rest is what the kernel counts or finds out by itself.
 _OPTIONS = {
     "ageing_time", "forward_delay", "mcast_snooping", "stp_state", "vlan_filtering",
     "df", "group", "group6", "id", "learning", "link", "local", "local6", "port", "remote", "remote6", "tos", "ttl",
+    "macaddr_data", "mode", "nopromisc",
 }  # fmt: skip
 
 

@@ -31,6 +31,8 @@ BRIDGE = {"name": "b0", "kind": "bridge"}
 VXLAN = {"name": "x0", "kind": "vxlan", "vni": 1}
 VLAN = {"name": "n0", "kind": "vlan", "parent": "under0", "vlan_id": 5}
 BOND = {"name": "o0", "kind": "bond", "mode": "active-backup"}
+MACVLAN = {"name": "m0", "kind": "macvlan", "parent": "under0"}
+IPVLAN = {"name": "i0", "kind": "ipvlan", "parent": "under0"}
 
 
 def links(*items: Any, **more: Any) -> dict[str, Any]:
@@ -128,8 +130,8 @@ CASES: list[tuple[Any, str, str, str]] = [
     (links({**VLAN, "protocol": "802.1x"}), "protocol", "'802.1x'", "802.1q, 802.1ad"),
     (links({**VXLAN, "df": "yes"}), "df", "'yes'", "unset, set, inherit"),
     (links({**VETH, "admin_state": "on"}), "admin_state", "'on'", "up, down"),
-    (links({**VETH, "kind": "dummy"}), "kind", "'dummy'", "veth, bridge, bond, vlan, vxlan"),
-    (links({**VETH, "kind": []}), "kind", "[]", "veth, bridge"),
+    (links({**VETH, "kind": "wireguard"}), "kind", "'wireguard'", "veth, dummy, bridge, bond, vlan, macvlan, ipvlan, "),
+    (links({**VETH, "kind": []}), "kind", "[]", "veth, dummy, bridge"),
     # MAC addresses
     *(
         (links({**VETH, "mac_address": value}), "mac_address", repr(value), remedy)
@@ -269,6 +271,31 @@ CASES: list[tuple[Any, str, str, str]] = [
     (links({**VXLAN, "dev": "x0"}), "dev", "'x0'", "cannot sit on itself"),
     (links({**VLAN, "parent": "n1"}, {**VLAN, "name": "n1", "parent": "n0"}), "name", "'n0'", "by way of others"),
     (links(BRIDGE, {**VXLAN, "dev": "b0", "controller": "b0"}), "controller", "'b0'", "x0 sits on it"),
+    # what takes all that a link receives
+    (links(MACVLAN, IPVLAN), "parent", "'under0'", "m0 is a macvlan on it: a link carries macvlans or"),
+    (links(IPVLAN, MACVLAN), "parent", "'under0'", "i0 is an ipvlan on it: a link carries macvlans"),
+    (links({**IPVLAN, "parent": "low0"}), "parent", "'low0'", "mac0 is a macvlan on it"),
+    (links({**MACVLAN, "parent": "low0", "mode": "passthru"}), "parent", "'low0'", "mac0 is on it too"),
+    (links(MACVLAN, {**MACVLAN, "name": "m1", "mode": "passthru"}), "parent", "'under0'", "the only one on its parent"),
+    (links({**MACVLAN, "mode": "passthru"}, {**MACVLAN, "name": "m1"}), "parent", "'under0'", "the only one on its"),
+    (links(IPVLAN, {**IPVLAN, "name": "i1", "mode": "l3"}), "mode", "'l3'", "i0 has l2, and all ipvlans on under0"),
+    (links(IPVLAN, {**IPVLAN, "name": "i1", "flag": "vepa"}), "flag", "'vepa'", "i0 has bridge, and all ipvlans on"),
+    (links({**MACVLAN, "parent": "mac0"}), "parent", "'mac0'", "it is a macvlan itself: give what it sits on, low0"),
+    (links({**MACVLAN, "parent": "lo"}), "parent", "'lo'", "sits on an Ethernet link"),
+    (links({**MACVLAN, "parent": "port0"}), "parent", "'port0'", "it is a port of bridge0: take it out there first"),
+    (links({"name": "low0", "controller": "bridge0"}), "controller", "'bridge0'", "low0 carries macvlan mac0"),
+    (links({**MACVLAN, "parent": "m0"}), "parent", "'m0'", "cannot sit on itself"),
+    (links({**MACVLAN, "parent_netns": "a b"}), "parent_netns", "'a b'", "no white space"),
+    (links({**MACVLAN, "mode": "l2"}), "mode", "'l2'", "private, vepa, bridge, passthru, source"),
+    (links({**MACVLAN, "source_macs": [MAC]}), "source_macs", repr([MAC]), "mode bridge has none: it is for source"),
+    (links({**MACVLAN, "nopromisc": True}), "nopromisc", "True", "mode bridge has none: it is for passthru"),
+    (links({**MACVLAN, "mode": "source", "source_macs": MAC}), "source_macs", repr(MAC), "give a list"),
+    (links({**MACVLAN, "mode": "source", "source_macs": ["x"]}), "source_macs[0]", "'x'", "six hexadecimal pairs"),
+    (links({**MACVLAN, "mode": "source", "source_macs": [MAC, MAC]}), "source_macs", repr(MAC), "listed twice"),
+    (links({**MACVLAN, "mtu": 1501}), "mtu", "1501", "under0 has 1500: at most 1500"),
+    (links({"name": "m0", "kind": "macvlan"}), "parent", "None", "a macvlan needs it"),
+    (links({**IPVLAN, "mode": "l4"}), "mode", "'l4'", "l2, l3, l3s"),
+    (links({**IPVLAN, "mac_address": MAC}), "mac_address", repr(MAC), "has none of its own"),
     # what is there
     (links({**VXLAN, "vni": 99}), "vni", "99", "vxlan0 has this VNI on port 4789 already"),
     (fdb(dev="under0"), "fdb", "'under0'", "only a VXLAN has entries with a destination"),
@@ -284,6 +311,8 @@ def place():
             "link add bridge0 type bridge",
             "link set port0 master bridge0",
             "link add vxlan0 type vxlan id 99 dstport 4789",
+            "link add low0 type veth peer name low1",
+            "link add mac0 link low0 type macvlan mode bridge",
             "link set under0 up",
         ):
             ip(name, *command.split())
@@ -339,6 +368,9 @@ MODULES = [
     ("bridge", {"name": "b", "forward_delay": "soon"}, ("forward_delay", "soon", "int")),
     ("bond", {"name": "o", "mode": "lacp"}, ("mode", "lacp", "802.3ad")),
     ("vlan", {"name": "n", "parent": "lo", "vlan_id": 4095}, ("vlan_id", "4095", "from 1 to 4094")),
+    ("macvlan", {"name": "m", "parent": "lo"}, ("parent", "'lo'", "an Ethernet link")),
+    ("ipvlan", {"name": "i", "parent": "low0"}, ("parent", "'low0'", "mac0 in namespace", "is a macvlan on it")),
+    ("dummy", {"name": "d", "mtu": 65536}, ("mtu", "65536", "from 68 to 65535")),
     ("vxlan", {"name": "x", "vni": 16777216}, ("vni", "16777216", "from 0 to 16777215")),
     ("vxlan", {"name": "x", "vni": 1, "remote": "10.0.0.1", "group": "239.0.0.1"}, ("remote|group", "exclusive")),
     ("address", {"dev": "lo", "addresses": ["10.0.0.1"]}, ("addresses[0]", "'10.0.0.1'", "prefix length")),

@@ -18,6 +18,7 @@ import pytest
 
 from ansible_collections.weft.fabric.tests.integration import machine
 from ansible_collections.weft.fabric.tests.integration.kernel import (
+    LINK_KINDS,
     Monitor,
     has_link_kind,
     ip_json,
@@ -469,6 +470,127 @@ CASES = {
         missing=("name", "parent", "vlan_id"),
         delete={"name": "v10"},
     ),
+    "macvlan": Case(
+        "macvlan",
+        prepare=("ip -n HOST link add p0 type veth peer name q0", "ip -n HOST link set p0 up"),
+        create={
+            "name": "m0",
+            "parent": "p0",
+            "mtu": 1400,
+            "mac_address": MACS[1],
+            "addresses": ["10.1.0.1/24", "fd00:1::1/64"],
+        },
+        made={
+            "HOST": {
+                **link("m0", "macvlan", 1400, MACS[1], options={"mode": "bridge"}),
+                "addresses": [("m0", "10.1.0.1/24"), ("m0", "fd00:1::1/64")],
+            }
+        },
+        change={
+            "name": "m0",
+            "parent": "p0",
+            "mtu": "auto",
+            "mac_address": MACS[2],
+            "addresses": ["10.1.0.1/24", "fd00:1::1/64"],
+            "mode": "source",
+            "source_macs": [MACS[4].upper(), MACS[3]],
+        },
+        changed={"HOST": link("m0", "macvlan", 1500, MACS[2])},
+        drift=(
+            "ip -n HOST link set m0 type macvlan mode private",
+            f"ip -n HOST link set m0 type macvlan macaddr add {MACS[7]}",
+            f"ip -n HOST link set m0 type macvlan macaddr del {MACS[3]}",
+            "ip -n HOST link set m0 type macvlan macaddr flush",
+            "ip -n HOST link set m0 mtu 1300",
+            "ip -n HOST link set m0 address 02:00:00:00:00:77",
+            "ip -n HOST link set m0 down",
+        ),
+        missing=("name", "parent"),
+        delete={"name": "m0"},
+    ),
+    "macvlan on a link of another namespace, which has one of that name": Case(
+        "macvlan",
+        prepare=("ip -n POD link add eth0 type veth peer name far0", "ip -n POD link set eth0 up"),
+        create={"name": "eth0", "parent": "far0", "parent_netns": "POD", "mac_address": MACS[1]},
+        made={
+            "HOST": {
+                "links": {"eth0": {"kind": "macvlan", "mtu": 1500, "up": True, "options": {"mode": "bridge"}}},
+            }
+        },
+        change={
+            "name": "eth0",
+            "parent": "far0",
+            "parent_netns": "POD",
+            "mode": "vepa",
+            "mtu": 1400,
+            "mac_address": MACS[2],
+            "addresses": ["10.1.0.1/24"],
+        },
+        changed={"HOST": {"links": {"eth0": {"mtu": 1400, "options": {"mode": "vepa"}}}}},
+        drift=("ip -n HOST link set eth0 type macvlan mode bridge", "ip -n HOST link delete eth0"),
+        missing=("name", "parent"),
+        delete={"name": "eth0"},
+    ),
+    "macvlan alone on its parent": Case(
+        "macvlan",
+        prepare=("ip -n HOST link add p0 type veth peer name q0",),
+        create={"name": "m0", "parent": "p0", "mode": "passthru", "nopromisc": True, "mac_address": MACS[1]},
+        made={
+            "HOST": {
+                "links": {"p0": {"address": MACS[1]}, "m0": {"options": {"mode": "passthru", "nopromisc": True}}},
+            }
+        },
+        change={"name": "m0", "parent": "p0", "mode": "passthru", "nopromisc": False, "mac_address": MACS[2]},
+        changed={"HOST": {"links": {"p0": {"address": MACS[2]}, "m0": {"options": {"mode": "passthru"}}}}},
+        drift=(
+            "ip -n HOST link set m0 address 02:00:00:00:00:77",
+            "ip -n HOST link set m0 type macvlan mode passthru nopromisc",
+            "ip -n HOST link delete m0",
+        ),
+        missing=("name", "parent"),
+        delete={"name": "m0"},
+    ),
+    "ipvlan": Case(
+        "ipvlan",
+        prepare=("ip -n HOST link add p0 type veth peer name q0", "ip -n HOST link set p0 up"),
+        create={"name": "i0", "parent": "p0", "addresses": ["10.1.0.1/24", "fd00:1::1/64"]},
+        made={
+            "HOST": {
+                "links": {"i0": {"kind": "ipvlan", "mtu": 1500, "up": True}},
+                "addresses": [("i0", "10.1.0.1/24"), ("i0", "fd00:1::1/64")],
+            }
+        },
+        change={
+            "name": "i0",
+            "parent": "p0",
+            "mode": "l3s",
+            "flag": "private",
+            "addresses": ["10.1.0.1/24", "fd00:1::1/64"],
+        },
+        changed={"HOST": {"links": {"i0": {"kind": "ipvlan", "mtu": 1500, "up": True}}}},
+        drift=(
+            "ip -n HOST link set i0 type ipvlan mode l2",
+            "ip -n HOST link set i0 type ipvlan vepa",
+            "ip -n HOST link set i0 down",
+        ),
+        missing=("name", "parent"),
+        delete={"name": "i0"},
+    ),
+    "dummy": Case(
+        "dummy",
+        create={"name": "d0", "mac_address": MACS[1], "addresses": ["10.1.0.1/32", "fd00:1::1/128"]},
+        made={
+            "HOST": {
+                **link("d0", "dummy", 1500, MACS[1]),
+                "addresses": [("d0", "10.1.0.1/32"), ("d0", "fd00:1::1/128")],
+            }
+        },
+        change={"name": "d0", "mtu": 9000, "mac_address": MACS[2], "addresses": ["10.1.0.1/32", "fd00:1::1/128"]},
+        changed={"HOST": link("d0", "dummy", 9000, MACS[2])},
+        drift=("ip -n HOST link set d0 mtu 1400", "ip -n HOST link set d0 down", "ip -n HOST link delete d0"),
+        missing=("name",),
+        delete={"name": "d0"},
+    ),
     "topology": Case(
         "topology",
         create={
@@ -563,11 +685,11 @@ CASES = {
         missing=("namespaces",),
     ),
 }
-NEEDED = ("bond", "vlan")
+NEEDED = ("bond", "dummy", "ipvlan", "vlan")
 every_case = pytest.mark.parametrize(
     "case",
     [
-        pytest.param(case, marks=[pytest.mark.needs_kind(name)] if name in NEEDED else [])
+        pytest.param(case, marks=[pytest.mark.needs_kind(case.module)] if case.module in NEEDED else [])
         for name, case in CASES.items()
     ],
     ids=list(CASES),
@@ -728,14 +850,17 @@ def test_a_netns_can_go_whoever_made_another_one_after_it(first: str, run_module
     assert machine.mounts() == before
 
 
-@pytest.mark.parametrize("kind", ["veth", "bridge", "bond", "vlan", "vxlan"])
+@pytest.mark.parametrize("kind", sorted(LINK_KINDS))
 def test_a_kind_is_made_or_the_lack_of_it_is_told(kind: str, run_module, ns) -> None:
     name = ns()
     own = {
         "veth": {"peer": {"name": "t1"}},
-        "vlan": {"parent": "lo", "vlan_id": 2},
+        "vlan": {"parent": "v0", "vlan_id": 2},
+        "macvlan": {"parent": "v0"},
+        "ipvlan": {"parent": "v0"},
         "vxlan": {"vni": 2},
     }
+    run("ip", "-n", name, "link", "add", "v0", "type", "veth", "peer", "name", "v1")
     before = snapshot(name)
     result = run_module(kind, name="t0", netns=name, **own.get(kind, {}))
     if has_link_kind(kind):
