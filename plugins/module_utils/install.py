@@ -337,7 +337,7 @@ def apply(changes: Sequence[Change], systemd: bool) -> None:
 
 def timer_stands_still(stored: Sequence[Stored], systemd: bool) -> bool:
     """Whether the timer is wanted and does not run."""
-    return systemd and any(document.resync for document in stored) and not _active(TIMER)
+    return systemd and any(document.resync for document in stored) and not active(TIMER)
 
 
 def _tell(paths: Sequence[str], again: bool) -> None:
@@ -351,18 +351,18 @@ def _tell(paths: Sequence[str], again: bool) -> None:
 
     if about(f"{UNITS}/*"):
         _run("systemctl", "daemon-reload")
-    if os.path.exists(f"{UNITS}/{TIMER}") and (about(f"{UNITS}/{TIMER}") or not _active(TIMER)):
+    if os.path.exists(f"{UNITS}/{TIMER}") and (about(f"{UNITS}/{TIMER}") or not active(TIMER)):
         _run("systemctl", "restart", TIMER)
-    if about(NETWORK) and _active("systemd-networkd.service"):
+    if about(NETWORK) and active("systemd-networkd.service"):
         # Reconfigures those links only for which another file matches now.
         _run("networkctl", "reload")
-    if about(LINK) and _active("systemd-udevd.service"):
+    if about(LINK) and active("systemd-udevd.service"):
         _run("udevadm", "control", "--reload")
-    if about(NETWORK_MANAGER) and _active("NetworkManager.service"):
+    if about(NETWORK_MANAGER) and active("NetworkManager.service"):
         _run("systemctl", "reload", "NetworkManager.service")
 
 
-def _active(unit: str) -> bool:
+def active(unit: str) -> bool:
     return not subprocess.run(["systemctl", "is-active", "--quiet", unit], check=False).returncode
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ansible_collections.weft.fabric.plugins.module_utils import echo_server, facts, firewall, nft, sysctl
+from ansible_collections.weft.fabric.plugins.module_utils import echo_server, facts, firewall, managers, nft, sysctl
 from ansible_collections.weft.fabric.plugins.module_utils.documents import Stored
 from ansible_collections.weft.fabric.plugins.module_utils.reconcile import reconcile
 
@@ -50,7 +50,10 @@ def _topology(document: Stored, check: bool) -> Iterator[Done]:
             netns: facts.wanted(desired, outcome.state[netns])
             for netns, desired in document.topology.namespaces.items()
         }
-        yield Done("topology", outcome.changed, [outcome.diff], outcome.warnings, {"namespaces": found})
+        warnings = outcome.warnings
+        if outcome.changed and not document.absent:
+            warnings += managers.warnings(document.topology)
+        yield Done("topology", outcome.changed, [outcome.diff], warnings, {"namespaces": found})
 
 
 def _sysctl(document: Stored, check: bool) -> Iterator[Done]:

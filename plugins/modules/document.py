@@ -21,6 +21,9 @@ description:
   - The host's own network managers are told that the links of the documents are not theirs. That is udev
     (C(MACAddressPolicy=none)), systemd-networkd (C(Unmanaged=yes), and foreign routes and rules kept), and
     NetworkManager (C(unmanaged-devices)), each where its directory below C(/etc) is there.
+  - A manager that would still take away something that the document makes is named in a warning, with what helps; in
+    check mode that is before anything changes. It is one that manages an interface to which the document gives routes,
+    and dhcpcd where it is not told to leave the document's links.
   - All of it is checked before anything changes, and stored before anything of the network changes.
 author:
   - The weft.fabric authors (@weft-fabric)

@@ -254,6 +254,33 @@ def test_no_manager_no_files():
     assert not os.path.exists("/etc/NetworkManager") and not os.path.exists("/etc/systemd")
 
 
+def test_dhcpcd_is_named(run_module):
+    """It takes every interface that it is not told to leave: a line says so before ours are made, until it is told."""
+    route = {"topology": {"namespaces": {"": {"routes": [{"dst": "10.8.0.0/16", "dev": "lo"}]}}}}
+
+    def warnings(document):
+        done = run_module("document", check=True, name="pods", document=document)
+        return [warning["event"]["msg"] for warning in done.get("warnings", [])]
+
+    assert warnings(DOCUMENT) == []
+    kernel.run("mount", "-t", "tmpfs", "tmpfs", "/var/lib/dhcpcd")
+    kernel.run("dhcpcd", "--background")
+    try:
+        (told,) = warnings(DOCUMENT)
+        assert (
+            ": dhcpcd runs and configures " in told and "'denyinterfaces br0 veth0 vxlan0' in /etc/dhcpcd.conf" in told
+        )
+        with open("/etc/dhcpcd.conf", "a", encoding="utf-8") as configuration:
+            configuration.write("denyinterfaces veth* br0\n")
+        (told,) = warnings(DOCUMENT)
+        assert "'denyinterfaces vxlan0'" in told
+        assert warnings(route) == []
+    finally:
+        kernel.run("dhcpcd", "--exit")
+        kernel.run("umount", "/var/lib/dhcpcd")
+    assert warnings(DOCUMENT) == []
+
+
 def test_systemd_takes_the_units(tmp_path):
     """The units as systemd's own reader sees them. What systemd does with them is tested where it runs: in a VM."""
     with_timer = documents.parse("overlay", {"resync": 90})
@@ -480,8 +507,8 @@ def test_a_document_that_cannot_be_used(stored, text, told):
     assert not WEFT.exists()
 
 
-def test_a_full_disk():
-    """An error; the old document is kept, and nothing is left beside it."""
+def test_a_full_disk(run_module):
+    """An error; the network stays as it is, the old document is kept, and nothing is left beside it."""
     WEFT.mkdir()
     kernel.run("mount", "-t", "tmpfs", "-o", "size=8k,mode=0700", "tmpfs", str(WEFT))
     try:
@@ -491,6 +518,9 @@ def test_a_full_disk():
         larger["echo_server"]["namespaces"] += [f"pod{number}" for number in range(2, 2000)]
         message = store(name="pods", document=larger)["msg"]
         assert message == (f"cannot write {PODS}: No space left on device (ENOSPC); make room; the file is as it was")
+        with kernel.Monitor("") as monitor:
+            assert run_module("document", name="pods", document=larger)["msg"] == message
+        assert monitor.changes == []
         assert ([path.name for path in WEFT.iterdir()], PODS.read_bytes()) == (["pods.json"], old)
         assert command("diff").returncode == 2
         kernel.run("mount", "-o", "remount,size=1m", str(WEFT))

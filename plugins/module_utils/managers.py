@@ -1,0 +1,87 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who else configures this host's interfaces, and what of a document that would cost.
+
+What install.py writes keeps them off the links that we make. The underlay's interfaces stay theirs, and with them the
+routes that we put there. Sources: networkctl(1), systemd.network(5), nmcli(1), dhcpcd.conf(5).
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+import os
+import re
+import subprocess
+
+from ansible_collections.weft.fabric.plugins.module_utils import files, install
+from ansible_collections.weft.fabric.plugins.module_utils.model import Document
+
+DHCPCD = "/etc/dhcpcd.conf"
+
+_COST = "and takes our routes there away when it configures it again"
+_REMEDY = "overlay_resync puts them back"
+
+
+def warnings(topology: Document) -> list[str]:
+    """A line for each manager that would take away a part of what is made in the host's own namespace, with what helps.
+
+    :raises KernelError: a manager's configuration cannot be read.
+    """
+    if "" not in topology.namespaces:
+        return []
+    wanted = topology.namespaces[""]
+    made = sorted(link.name for link in wanted.links.values() if link.kind)
+    routed = sorted({route.dev for route in wanted.routes.values() if route.dev} - set(made))
+    told = [_dhcpcd(made)]
+    if install.systemd_runs() and not install.active(install.TIMER):
+        told += [say(device) for say in (_networkd, _network_manager) for device in routed]
+    host = os.uname().nodename
+    return [f"{host}: {line}" for line in told if line]
+
+
+def _networkd(device: str) -> str:
+    if not install.active("systemd-networkd.service"):
+        return ""
+    status = _ask("networkctl", "--no-pager", "--lines=0", "status", device)
+    file = re.search(r"^ *Network File: (/.+)$", status, re.MULTILINE)
+    if not file or re.search(r"^ *State: .*\(unmanaged\)$", status, re.MULTILINE):
+        return ""
+    drop_ins = f"/etc/systemd/network/{os.path.basename(file[1])}.d/*.conf"
+    for path in (file[1], *glob.glob(drop_ins)):
+        if re.search(rb"^KeepConfiguration=(static|yes)$", files.read(path) or b"", re.MULTILINE):
+            return ""
+    return f"systemd-networkd manages {device} {_COST}: KeepConfiguration=static in {file[1]} keeps them, {_REMEDY}"
+
+
+def _network_manager(device: str) -> str:
+    if not install.active("NetworkManager.service"):
+        return ""
+    state = _ask("nmcli", "--get-values", "GENERAL.STATE", "device", "show", device)
+    if not state or "unmanaged" in state or "externally" in state:
+        return ""
+    return f"NetworkManager manages {device} {_COST}: {_REMEDY}"
+
+
+def _dhcpcd(made: list[str]) -> str:
+    if not glob.glob("/run/dhcpcd/*pid") and not glob.glob("/run/dhcpcd*.pid"):  # since version 9, and before
+        return ""
+    configuration = (files.read(DHCPCD) or b"").decode(errors="replace")
+    denied = " ".join(re.findall(r"^\s*denyinterfaces\s+(.+)$", configuration, re.MULTILINE)).split()
+    left = [name for name in made if not any(fnmatch.fnmatchcase(name, pattern) for pattern in denied)]
+    if not left:
+        return ""
+    return (
+        "dhcpcd runs and configures every interface that it is not told to leave: "
+        f"'denyinterfaces {' '.join(left)}' in {DHCPCD} keeps it off ours"
+    )
+
+
+def _ask(*words: str) -> str:
+    """What a manager's own command answers; nothing, if it does not know the interface or is not installed."""
+    environment = {**os.environ, "LC_ALL": "C"}
+    try:
+        return subprocess.run(words, capture_output=True, text=True, env=environment, check=False).stdout
+    except FileNotFoundError:
+        return ""
