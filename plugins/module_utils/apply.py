@@ -9,18 +9,16 @@ What comes one after the other in one namespace and is of one kind (a thousand F
 from __future__ import annotations
 
 import errno
-import socket
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from itertools import groupby
 from typing import Any, Callable
 
-from ansible_collections.weft.fabric.plugins.module_utils import facts, neigh
+from ansible_collections.weft.fabric.plugins.module_utils import facts, inet, neigh
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, KernelError
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS
 from ansible_collections.weft.fabric.plugins.module_utils.model import (
-    ROUTE_PROTOCOL,
     Address,
     FdbEntry,
     Link,
@@ -31,22 +29,16 @@ from ansible_collections.weft.fabric.plugins.module_utils.model import (
 from ansible_collections.weft.fabric.plugins.module_utils.netlink import (
     NLM_F_CREATE,
     NLM_F_EXCL,
-    NLM_F_REPLACE,
     Kernel,
     Request,
     create_netns,
     netns_fd,
-    pyroute2_messages,
+    pyroute2_ifinfmsg,
     remove_netns,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.plan import Operation
 
 RTM_NEWLINK, RTM_DELLINK = 16, 17
-RTM_NEWADDR, RTM_DELADDR = 20, 21
-RTM_NEWROUTE, RTM_DELROUTE = 24, 25
-RT_SCOPE_UNIVERSE, RT_SCOPE_LINK, RT_SCOPE_NOWHERE = 0, 253, 255
-RTN_UNICAST = 1
-RTNH_F_ONLINK = 4
 
 # Seconds that duplicate address detection takes at most, by default: up to one of delay, and one of probing.
 DETECTION = 3.0
@@ -111,7 +103,7 @@ class _Worker:
         waiting = {source for source in sources if source and ":" in source}
         limit = time.monotonic() + DETECTION
         while waiting and time.monotonic() < limit:
-            waiting &= neigh.read_tentative(self.kernel.socket(netns))
+            waiting &= inet.read_tentative(self.kernel.socket(netns))
             if waiting:
                 time.sleep(0.02)
 
@@ -138,7 +130,11 @@ class _Worker:
             return self._entries(batch, neigh.set_fdb, neigh.delete_fdb)
         if isinstance(first, Neighbour):
             return self._entries(batch, neigh.set_neighbour, neigh.delete_neighbour)
-        return self._others(batch, descriptors)
+        if isinstance(first, Address):
+            return map(self._address, batch)
+        if isinstance(first, Route):
+            return map(self._route, batch)
+        return [self._link(operation, descriptors) for operation in batch]
 
     def _entries(self, batch: list[Operation], put: Encoder, delete: Encoder) -> list[Request]:
         netns = batch[0].netns
@@ -149,60 +145,15 @@ class _Worker:
             for operation, item in zip(batch, items)
         ]
 
-    def _others(self, batch: list[Operation], descriptors: ExitStack) -> Iterator[Request]:
-        for operation in batch:
-            item = operation.after or operation.before
-            delete = operation.verb == "delete"
-            if isinstance(item, Address):
-                yield self._address(operation.netns, item, delete)
-            elif isinstance(item, Route):
-                yield self._route(operation.netns, item, delete)
-            else:
-                yield self._link(operation, descriptors)
+    def _address(self, operation: Operation) -> Request:
+        address = operation.after or operation.before
+        index = self._index(operation.netns, address.dev)
+        return inet.delete_address(index, address) if operation.verb == "delete" else inet.set_address(index, address)
 
-    def _address(self, netns: str, address: Address, delete: bool) -> Request:
-        _ifinfmsg, ifaddrmsg, _rtmsg = pyroute2_messages()
-        head, _slash, prefix = address.address.partition("/")
-        message = ifaddrmsg()
-        message["family"] = socket.AF_INET6 if ":" in head else socket.AF_INET
-        message["prefixlen"] = int(prefix)
-        message["index"] = self._index(netns, address.dev)
-        message["attrs"] = [("IFA_LOCAL", head), ("IFA_ADDRESS", head)]
-        if delete:
-            return Request(RTM_DELADDR, 0, _encode(message))
-        return Request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, _encode(message))
-
-    def _route(self, netns: str, route: Route, delete: bool) -> Request:
-        _ifinfmsg, _ifaddrmsg, rtmsg = pyroute2_messages()
-        base, _slash, prefix = route.dst.partition("/")
-        message = rtmsg()
-        message["family"] = socket.AF_INET6 if ":" in base else socket.AF_INET
-        message["dst_len"] = int(prefix)
-        message["table"] = route.table if route.table < 256 else 0  # RT_TABLE_UNSPEC: RTA_TABLE has it
-        message["type"] = 0 if delete else RTN_UNICAST
-        message["proto"] = 0 if delete else ROUTE_PROTOCOL
-        message["flags"] = RTNH_F_ONLINK if route.onlink and not delete else 0
-        if delete:
-            message["scope"] = RT_SCOPE_NOWHERE  # any
-        else:
-            message["scope"] = RT_SCOPE_UNIVERSE if route.via or ":" in base else RT_SCOPE_LINK
-        attributes: list[tuple[str, Any]] = [("RTA_TABLE", route.table)]
-        if int(prefix):
-            attributes.append(("RTA_DST", base))
-        if route.via:
-            attributes.append(("RTA_GATEWAY", route.via))
-        if route.dev:
-            attributes.append(("RTA_OIF", self._index(netns, route.dev)))
-        if route.src and not delete:
-            attributes.append(("RTA_PREFSRC", route.src))
-        if route.metric:
-            attributes.append(("RTA_PRIORITY", route.metric))
-        if route.mtu and not delete:
-            attributes.append(("RTA_METRICS", {"attrs": [("RTAX_MTU", route.mtu)]}))
-        message["attrs"] = attributes
-        return Request(
-            RTM_DELROUTE if delete else RTM_NEWROUTE, 0 if delete else NLM_F_CREATE | NLM_F_REPLACE, _encode(message)
-        )
+    def _route(self, operation: Operation) -> Request:
+        route = operation.after or operation.before
+        index = self._index(operation.netns, route.dev) if route.dev else None
+        return inet.delete_route(index, route) if operation.verb == "delete" else inet.set_route(index, route)
 
     # -- links -------------------------------------------------------------------------------------
 
@@ -224,7 +175,7 @@ class _Worker:
         peer, place = operation.peer, operation.after.peer
         if peer is None or place is None:
             return None
-        ifinfmsg, _ifaddrmsg, _rtmsg = pyroute2_messages()
+        ifinfmsg = pyroute2_ifinfmsg()
         attributes = [("IFLA_IFNAME", peer.name), *self._common(peer.attributes)]
         if place[0] != operation.netns:
             attributes.append(("IFLA_NET_NS_FD", descriptors.enter_context(netns_fd(place[0]))))
@@ -247,7 +198,7 @@ class _Worker:
     def _move(self, operation: Operation, descriptors: ExitStack) -> Request:
         peer = operation.peer
         place = peer.peer[0] if peer is not None and peer.peer else operation.netns
-        ifinfmsg, _ifaddrmsg, _rtmsg = pyroute2_messages()
+        ifinfmsg = pyroute2_ifinfmsg()
         message = ifinfmsg()
         message["index"] = self._index(operation.netns, operation.before.name)
         message["attrs"] = [("IFLA_IFNAME", operation.after.name)]
@@ -271,7 +222,7 @@ class _Worker:
         there: tuple[int, int] | None = None,
         create: bool = False,
     ) -> bytes:
-        ifinfmsg, _ifaddrmsg, _rtmsg = pyroute2_messages()
+        ifinfmsg = pyroute2_ifinfmsg()
         message = ifinfmsg()
         outer = [("IFLA_IFNAME", name), *self._common(attributes)]
         data: list[tuple[str, Any]] = []

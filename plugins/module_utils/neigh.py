@@ -14,6 +14,7 @@ import socket
 import struct
 from typing import Any
 
+from ansible_collections.weft.fabric.plugins.module_utils import inet
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
 from ansible_collections.weft.fabric.plugins.module_utils.model import FdbEntry, Link, Neighbour
 from ansible_collections.weft.fabric.plugins.module_utils.netlink import (
@@ -27,7 +28,6 @@ from ansible_collections.weft.fabric.plugins.module_utils.netlink import (
 from ansible_collections.weft.fabric.plugins.module_utils.values import ZERO_MAC
 
 RTM_GETLINK = 18
-RTM_GETADDR = 22
 RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
 AF_BRIDGE = 7
 NUD_PERMANENT = 0x80
@@ -35,8 +35,6 @@ NTF_SELF, NTF_MASTER, NTF_PROXY, NTF_EXT_LEARNED = 0x02, 0x04, 0x08, 0x10
 NTF_FOREIGN = NTF_MASTER | NTF_PROXY | NTF_EXT_LEARNED
 NDA_DST, NDA_LLADDR, NDA_PORT, NDA_VNI, NDA_IFINDEX = 1, 2, 6, 7, 8
 IFLA_IFNAME, IFLA_LINKINFO, IFLA_EXT_MASK = 3, 18, 29
-IFA_ADDRESS, IFA_FLAGS = 1, 8
-IFA_F_TENTATIVE = 0x40
 IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
 IFLA_VXLAN_ID, IFLA_VXLAN_GROUP, IFLA_VXLAN_PORT, IFLA_VXLAN_GROUP6 = 1, 2, 15, 16
 RTEXT_FILTER_SKIP_STATS = 8
@@ -51,10 +49,9 @@ _WORD = struct.Struct("=HHI")  # an attribute that holds a u32
 
 def _pack(family: int, index: int, flags: int, lladdr: str, dst: str) -> bytes:
     hardware = bytes.fromhex(lladdr.replace(":", ""))
-    if ":" in dst:
-        address, layout, size = socket.inet_pton(socket.AF_INET6, dst), _ENTRY6, 20
-    else:
-        address, layout, size = socket.inet_pton(socket.AF_INET, dst), _ENTRY4, 8
+    address = inet.to_bytes(dst)
+    layout = _ENTRY4 if len(address) == 4 else _ENTRY6
+    size = 4 + len(address)
     return layout.pack(family, index, NUD_PERMANENT, flags, 0, 10, NDA_LLADDR, hardware, size, NDA_DST, address)
 
 
@@ -113,10 +110,6 @@ def _mac(data: bytes) -> str:
     return data.hex(":")
 
 
-def _address(data: bytes) -> str:
-    return socket.inet_ntop(socket.AF_INET if len(data) == 4 else socket.AF_INET6, data)
-
-
 def read_neighbours(kernel: Socket, dev: str, index: int) -> dict[tuple[str, str], Neighbour]:
     """The permanent neighbours on a device, IPv4 and IPv6, by (device, address)."""
     payload = _NDMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + _WORD.pack(8, NDA_IFINDEX, index)
@@ -124,7 +117,7 @@ def read_neighbours(kernel: Socket, dev: str, index: int) -> dict[tuple[str, str
     for message in kernel.dump(RTM_GETNEIGH, payload):
         _family, at, state, flags, attribute = decode(message)
         if at == index and state & NUD_PERMANENT and not flags & NTF_FOREIGN and NDA_LLADDR in attribute:
-            entry = Neighbour(dev, _address(attribute[NDA_DST]), _mac(attribute[NDA_LLADDR]))
+            entry = Neighbour(dev, inet.to_text(attribute[NDA_DST]), _mac(attribute[NDA_LLADDR]))
             found[dev, entry.dst] = entry
     return found
 
@@ -145,22 +138,12 @@ def read_fdb(kernel: Socket, link: Link) -> dict[FdbEntry, None]:
         entry = FdbEntry(
             link.name,
             _mac(attribute[NDA_LLADDR]),
-            _address(attribute[NDA_DST]),
+            inet.to_text(attribute[NDA_DST]),
             int.from_bytes(port, "big") if port else None,
             struct.unpack("=I", vni)[0] if vni else None,
         )
         if entry[1:] != own:
             found[entry] = None
-    return found
-
-
-def read_tentative(kernel: Socket) -> set[str]:
-    """The IPv6 addresses that duplicate address detection has not finished with."""
-    found = set()
-    for message in kernel.dump(RTM_GETADDR, struct.pack("=BxxxI", socket.AF_INET6, 0)):
-        attribute = attributes(message, 24)
-        if struct.unpack("=I", attribute[IFA_FLAGS])[0] & IFA_F_TENTATIVE:
-            found.add(_address(attribute[IFA_ADDRESS]))
     return found
 
 
@@ -196,5 +179,5 @@ def read_device(kernel: Socket, name: str) -> Link | None:
         known["port"] = struct.unpack("!H", data[IFLA_VXLAN_PORT])[0]
         remote = data.get(IFLA_VXLAN_GROUP) or data.get(IFLA_VXLAN_GROUP6)
         if remote:
-            known["remote"] = _address(remote)
+            known["remote"] = inet.to_text(remote)
     return Link(name, kind, known, index=index)

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The edge to the kernel: network namespaces, and one rtnetlink socket in each.
 
-The messages themselves are pyroute2's (links, addresses, routes) or neigh.py's; this file carries them. One transport
+The messages themselves are pyroute2's (links), inet.py's or neigh.py's; this file carries them. One transport
 for both, because it is where batches are made and where an answer is matched to its request by sequence number,
 whichever pyroute2 is installed. Sources: Documentation/userspace-api/netlink/intro.rst, netlink(7), ip-netns(8).
 """
@@ -84,17 +84,15 @@ class Failure(NamedTuple):
 
 
 @lru_cache
-def pyroute2_messages() -> Any:
-    """pyroute2's message classes: (ifinfmsg, ifaddrmsg, rtmsg).
+def pyroute2_ifinfmsg() -> Any:
+    """pyroute2's class of link messages.
 
     :raises FabricError: pyroute2 is not installed for the interpreter that runs the module.
     """
     try:
         _skip_package_init("pyroute2")
         from pyroute2.netlink import nla
-        from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
         from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
-        from pyroute2.netlink.rtnl.rtmsg import rtmsg
     except ImportError as error:
         raise FabricError(
             f"pyroute2 cannot be imported by {sys.executable} ({error}): install the package python3-pyroute2, "
@@ -103,13 +101,13 @@ def pyroute2_messages() -> Any:
     # pyroute2 knows no flags of an ipvlan (include/uapi/linux/if_link.h).
     fields = ("IFLA_IPVLAN_UNSPEC", "none"), ("IFLA_IPVLAN_MODE", "uint16"), ("IFLA_IPVLAN_FLAGS", "uint16")
     ifinfmsg.ifinfo.register_link_kind(module={"ipvlan": type("ipvlan", (nla,), {"nla_map": fields})})
-    return ifinfmsg, ifaddrmsg, rtmsg
+    return ifinfmsg
 
 
 def _skip_package_init(package: str) -> None:
     """Let a package's submodules be imported without what its __init__ would import.
 
-    pyroute2's takes five times as long as the messages do, most of a module's run, and nothing of it is used here.
+    pyroute2's takes five times as long as this message does, most of a module's run, and nothing of it is used here.
     """
     if package not in sys.modules:
         spec = importlib.util.find_spec(package)

@@ -5,24 +5,19 @@
 
 from __future__ import annotations
 
-import errno
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.module_utils import neigh, values
-from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
+from ansible_collections.weft.fabric.plugins.module_utils import inet, neigh, values
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS, TAKERS, own_mac
 from ansible_collections.weft.fabric.plugins.module_utils.model import (
     MAIN,
-    Address,
-    AddressState,
     Desired,
     Document,
     Link,
     Observed,
-    Route,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.netlink import (
     Kernel,
@@ -32,17 +27,11 @@ from ansible_collections.weft.fabric.plugins.module_utils.netlink import (
     netns_fd,
     netns_names,
     netns_status,
-    pyroute2_messages,
+    pyroute2_ifinfmsg,
 )
 
-RTM_GETADDR, RTM_GETROUTE, RTM_GETNSID = 22, 26, 90
+RTM_GETNSID = 90
 NETNSA_NSID, NETNSA_FD = 1, 3
-IFA_F_SECONDARY, IFA_F_DADFAILED, IFA_F_PERMANENT = 0x01, 0x08, 0x80
-LOOPBACK = (Address("lo", "127.0.0.1/8"), Address("lo", "::1/128"))
-RTN_UNICAST = 1
-RTM_F_CLONED = 0x200
-RTNH_F_ONLINK = 4
-RTA_TABLE = 15
 
 
 @dataclass
@@ -157,9 +146,9 @@ def _read(kernel: Socket, scope: Scope) -> Observed:
     if scope.tables and not scope.links:
         names = neigh.read_names(kernel)
     if scope.addresses:
-        found.addresses = _read_addresses(kernel, names)
+        found.addresses = inet.read_addresses(kernel, names)
     for table in sorted(scope.tables):
-        found.routes.update(_read_routes(kernel, names, table))
+        found.routes.update(inet.read_routes(kernel, names, table))
     for link in found.links.values():
         if None in scope.neighbours or link.name in scope.neighbours:
             found.neighbours.update(neigh.read_neighbours(kernel, link.name, link.index))
@@ -170,7 +159,7 @@ def _read(kernel: Socket, scope: Scope) -> Observed:
 
 def read_links(kernel: Socket) -> dict[str, Link]:
     """All links of a namespace, by name, with everything that a parameter can ask for."""
-    ifinfmsg, _ifaddrmsg, _rtmsg = pyroute2_messages()
+    ifinfmsg = pyroute2_ifinfmsg()
     skip_statistics = struct.pack("=HHI", 8, neigh.IFLA_EXT_MASK, neigh.RTEXT_FILTER_SKIP_STATS)
     raw = {}
     for data in kernel.dump(neigh.RTM_GETLINK, bytes(16) + skip_statistics):
@@ -247,66 +236,3 @@ def _read_nsid(kernel: Socket, other: str) -> int | None:
         message = kernel.get(Request(RTM_GETNSID, 0, bytes(4) + struct.pack("=HHI", 8, NETNSA_FD, fd)))
     nsid = struct.unpack("=i", attributes(message, 20)[NETNSA_NSID])[0]
     return nsid if nsid >= 0 else None
-
-
-def _address_key(message: Any, names: Mapping[int, str]) -> Address | None:
-    dev = names.get(message["index"])
-    local = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
-    if dev is None or local is None:
-        return None
-    return Address(dev, f"{local}/{message['prefixlen']}")
-
-
-def _read_addresses(kernel: Socket, names: Mapping[int, str]) -> dict[Address, AddressState]:
-    _ifinfmsg, ifaddrmsg, _rtmsg = pyroute2_messages()
-    found = {}
-    for data in kernel.dump(RTM_GETADDR, bytes(8)):
-        message = ifaddrmsg(data)
-        message.decode()
-        key = _address_key(message, names)
-        if key is None:
-            continue
-        flags = message.get_attr("IFA_FLAGS") or message["flags"]
-        found[key] = AddressState(
-            foreign=not flags & IFA_F_PERMANENT or key.address.startswith("fe80:") or key in LOOPBACK,
-            secondary=bool(flags & IFA_F_SECONDARY),
-            failed=bool(flags & IFA_F_DADFAILED),
-        )
-    return found
-
-
-def _read_routes(kernel: Socket, names: Mapping[int, str], table: int) -> dict[tuple[str, int, int], tuple[Route, int]]:
-    _ifinfmsg, _ifaddrmsg, rtmsg = pyroute2_messages()
-    found: dict[tuple[str, int, int], tuple[Route, int]] = {}
-    try:
-        messages = kernel.dump(RTM_GETROUTE, bytes(12) + struct.pack("=HHI", 8, RTA_TABLE, table))
-    except KernelError as error:
-        if error.code == errno.ENOENT:  # nobody has put a route into this table yet
-            return {}
-        raise
-    for data in messages:
-        message = rtmsg(data)
-        message.decode()
-        if message["flags"] & RTM_F_CLONED:
-            continue
-        route = _route(message, names, table)
-        found.setdefault(route.key, (route, message["proto"]))
-    return found
-
-
-def _route(message: Any, names: Mapping[int, str], table: int) -> Route:
-    base = message.get_attr("RTA_DST") or ("::" if message["family"] == 10 else "0.0.0.0")
-    oif = message.get_attr("RTA_OIF")
-    metrics = message.get_attr("RTA_METRICS")
-    unicast = message["type"] == RTN_UNICAST
-    return Route(
-        dst=f"{base}/{message['dst_len']}",
-        table=table,
-        metric=message.get_attr("RTA_PRIORITY") or 0,
-        via=message.get_attr("RTA_GATEWAY"),
-        # A blackhole has no interface, whatever the kernel reports for it (IPv6: lo).
-        dev=names.get(oif, f"index {oif}") if unicast and oif else None,
-        src=message.get_attr("RTA_PREFSRC"),
-        onlink=bool(message["flags"] & RTNH_F_ONLINK),
-        mtu=metrics.get_attr("RTAX_MTU") if metrics is not None else None,
-    )

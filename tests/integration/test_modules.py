@@ -909,3 +909,22 @@ def test_what_a_module_returns_is_what_there_is(run_module, ns) -> None:
     made = run_module("route", netns=name, routes=routes)
     assert made["routes"] == run_module("route", netns=name, routes=routes)["routes"]
     assert made["routes"] == [{"dst": "10.9.0.0/16", "via": "10.1.0.2", "dev": "vxlan0"}]
+
+
+def test_a_route_that_goes_elsewhere_than_it_seems_is_replaced(run_module, ns) -> None:
+    """An IPv4 route by an IPv6 gateway (RTA_VIA), and one that leads nowhere, both of the key that is wanted."""
+    name = ns()
+    run("ip", "-n", name, "link", "add", "d0", "up", "type", "veth", "peer", "name", "d1")
+    run("ip", "-n", name, "route", "add", "10.9.0.0/16", "via", "inet6", "fe80::1", "dev", "d0")
+    run("ip", "-n", name, "route", "add", "blackhole", "10.8.0.0/16")
+    routes = [{"dst": f"10.{number}.0.0/16", "dev": "d0"} for number in (8, 9)]
+    made = run_module("route", netns=name, routes=routes)
+    assert "via fe80::1" in made["diff"]["before"] and made["changed"]
+    found = ip_json(name, "route", "show", "root", "10.8.0.0/15", "proto", "119")
+    assert {(route["dst"], route["dev"], route.get("via")) for route in found} == {
+        ("10.8.0.0/16", "d0", None),
+        ("10.9.0.0/16", "d0", None),
+    }
+    with Monitor(name) as monitor:
+        again = run_module("route", netns=name, routes=routes)
+    assert (again["changed"], monitor.changes) == (False, [])

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.weft.fabric.plugins.module_utils import neigh
+from ansible_collections.weft.fabric.plugins.module_utils import inet, neigh
 from ansible_collections.weft.fabric.plugins.module_utils.model import FdbEntry, Link, Neighbour
 
 NUD_NOARP = 0x40  # iproute2 adds it to what is permanent; the kernel does not need it
@@ -136,7 +136,7 @@ def test_neighbours_are_the_permanent_ones() -> None:
 
 
 macs = st.binary(min_size=6, max_size=6).map(lambda octets: octets.hex(":"))
-addresses = st.one_of(st.ip_addresses(v=4).map(str), st.binary(min_size=16, max_size=16).map(neigh._address))
+addresses = st.one_of(st.ip_addresses(v=4).map(str), st.binary(min_size=16, max_size=16).map(inet.to_text))
 indexes = st.integers(1, 2**31 - 1)
 
 
