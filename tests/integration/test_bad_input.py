@@ -404,7 +404,6 @@ def test_pyroute2_is_missing(run_module, place: str, tmp_path: pathlib.Path, mon
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
     for module, arguments in (
         ("bridge", {"name": "b"}),
-        ("address", {"dev": "under0", "addresses": ["10.0.0.1/8"]}),
         ("topology_info", {"namespaces": [place]}),
     ):
         with Monitor(place) as monitor:
@@ -414,10 +413,15 @@ def test_pyroute2_is_missing(run_module, place: str, tmp_path: pathlib.Path, mon
         )
         assert "\n" not in result["msg"]
         assert monitor.events == []
-    # Entries need none of it.
-    entries = [{"dst": "10.3.1.0", "lladdr": MAC}]
-    assert run_module("vxlan_neigh", netns=place, dev="vxlan0", entries=entries)["changed"]
-    assert run_module("vxlan_neigh", netns=place, dev="vxlan0", entries=entries, state="absent")["changed"]
+    # Only links need it.
+    for module, arguments in (
+        ("address", {"dev": "under0", "addresses": ["10.77.0.1/24"]}),
+        ("route", {"routes": [{"dst": "10.78.0.0/16", "via": "10.77.0.2", "dev": "under0", "onlink": True}]}),
+        ("vxlan_neigh", {"dev": "vxlan0", "entries": [{"dst": "10.3.1.0", "lladdr": MAC}]}),
+    ):
+        for state in ("present", "absent"):
+            result = run_module(module, netns=place, state=state, **arguments)
+            assert result.get("changed"), result
 
 
 @pytest.mark.parametrize("netns", [False, True])
