@@ -96,6 +96,9 @@ def one_case(_log: str, good: bool) -> Cases:
 def pytest_job(name: str, python: pathlib.Path, *tests: str, **environment: str) -> Job:
     report = BUILD / f"{file_name(name)}.xml"
     command = [str(python), "-m", "pytest", "-q", "-n", "2", f"--junitxml={report}", *tests]
+    if "tests/integration" in tests:
+        # What they start, servers too, ends with them, however they end.
+        command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", *command]
 
     def count(_log: str, good: bool) -> Cases:
         if not report.exists():
