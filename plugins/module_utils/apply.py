@@ -111,7 +111,7 @@ class _Worker:
         self.kernel.forget(item.name)
         self._indexes.clear()
         if operation.verb == "create":
-            create_netns(item.name)
+            create_netns(item.name, item.joins)
         else:
             remove_netns(item.name)
 

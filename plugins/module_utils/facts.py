@@ -55,7 +55,8 @@ def lines(netns: str, item: Any) -> list[str]:
     if item is None:
         return []
     if isinstance(item, Namespace):
-        return [f"namespace {item.name}"]
+        joins = "" if item.joins is None else f" joins {item.joins or 'this one'}"
+        return [f"namespace {item.name}{joins}"]
     if isinstance(item, Link):
         return [prefix + line for line in _link(item)]
     if isinstance(item, Address):

@@ -39,9 +39,13 @@ AUTO = "auto"  # an MTU: what the link below leaves
 
 
 class Namespace(NamedTuple):
-    """A named network namespace."""
+    """A named network namespace.
+
+    :ivar joins: the name is one more of this namespace (empty: that of the process), as ``ip netns attach`` gives it.
+    """
 
     name: str
+    joins: str | None = None
 
 
 @dataclass
@@ -157,6 +161,7 @@ class Observed:
     """What is there in one namespace.
 
     :ivar status: ``present``, ``absent`` or ``broken`` (netlink.netns_status).
+    :ivar aliases: the other names of the same namespace; the empty one is that of the process.
     :ivar routes: with the number of the protocol that installed each.
     """
 
@@ -166,6 +171,7 @@ class Observed:
     routes: dict[tuple[str, int, int], tuple[Route, int]] = field(default_factory=dict)
     neighbours: dict[tuple[str, str], Neighbour] = field(default_factory=dict)
     fdb: dict[FdbEntry, None] = field(default_factory=dict)
+    aliases: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -173,11 +179,13 @@ class Desired:
     """What is wanted in one namespace.
 
     :ivar create: whether the namespace is made where it is missing.
+    :ivar joins: the name is to be another one of this namespace; None: it has a namespace of its own.
     :ivar claimed: links that a bridge or a bond lists as its ports.
     :ivar purge_routes: devices on which a route of ours that is not listed goes; None in it: on every device.
     """
 
     create: bool = False
+    joins: str | None = None
     links: dict[str, Link] = field(default_factory=dict)
     claimed: set[str] = field(default_factory=set)
     addresses: dict[Address, str] = field(default_factory=dict)
@@ -606,7 +614,7 @@ def _add_fdb(desired: Desired, item: Mapping[str, Any], where: str, seen: dict[t
 
 # -- the whole document ----------------------------------------------------------------------------
 
-_SECTIONS = ("links", "addresses", "routes", "neighbours", "fdb")
+_SECTIONS = ("links", "addresses", "routes", "neighbours", "fdb", "joins")
 
 
 def parse(namespaces: Any, absent: bool = False, purge: bool = False) -> Document:
@@ -625,11 +633,31 @@ def parse(namespaces: Any, absent: bool = False, purge: bool = False) -> Documen
         document.at(netns).create = bool(netns)
         _known(f"namespaces.{netns}.", mapping(f"namespaces.{netns}", content or {}), _SECTIONS, "a namespace")
     for netns, content in found.items():
+        _join(document, netns, content or {})
         _parse_namespace(document, netns, content or {})
     complete(document)
-    for desired in document.namespaces.values():
+    for netns, desired in document.namespaces.items():
         _check_controllers(desired)
+        if desired.joins is not None and document.at(desired.joins).joins is not None:
+            remedy = f"that one joins {document.at(desired.joins).joins or 'the empty name'} itself: join that instead"
+            raise InvalidParameter(f"namespaces.{netns}.joins", desired.joins, remedy)
     return document
+
+
+def _join(document: Document, netns: str, content: Mapping[str, Any]) -> None:
+    """A name that is to be another one of a namespace which has one."""
+    other = content.get("joins")
+    if other is None:
+        return
+    where = f"namespaces.{netns}.joins" if netns else 'namespaces."".joins'
+    if other != "":
+        values.netns(where, other)
+    if netns in ("", other):
+        raise InvalidParameter(where, other, "only a named namespace joins another one")
+    if len(given(content)) > 1:
+        raise InvalidParameter(where, other, f"what is in it is listed for {other or 'the empty name'}")
+    document.at(netns).joins = other
+    document.at(other)
 
 
 def _parse_namespace(document: Document, netns: str, content: Mapping[str, Any]) -> None:

@@ -168,6 +168,16 @@ def netns_names() -> list[str]:
     return [name for name in names if netns_status(name) == "present"]
 
 
+def netns_aliases() -> dict[str, frozenset[str]]:
+    """By name, the other names of the same namespace; the empty name is the one that this process runs in."""
+    found: dict[tuple[int, int], set[str]] = {}
+    for name in ("", *netns_names()):
+        with suppress(FileNotFoundError):
+            status = os.stat(netns_path(name))
+            found.setdefault((status.st_dev, status.st_ino), set()).add(name)
+    return {name: frozenset(names - {name}) for names in found.values() for name in names}
+
+
 def _call(function: str, *arguments: Any) -> None:
     """Call a C library function that returns -1 and errno on failure."""
     library = ctypes.CDLL(None, use_errno=True)
@@ -216,9 +226,10 @@ def netns_fd(netns: str) -> Iterator[int]:
         os.close(fd)
 
 
-def create_netns(name: str) -> None:
+def create_netns(name: str, joins: str | None = None) -> None:
     """Make a named namespace, as ``ip netns add`` does.
 
+    :param joins: give this namespace one more name instead, as ``ip netns attach`` does.
     :raises KernelError: naming the namespace.
     """
     path = netns_path(name)
@@ -226,6 +237,9 @@ def create_netns(name: str) -> None:
         os.makedirs(NETNS_DIR, 0o755, exist_ok=True)
         _share_directory()
         os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
+        if joins is not None:
+            _call("mount", netns_path(joins).encode(), path.encode(), b"none", MS_BIND, None)
+            return
         home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
             _call("unshare", CLONE_NEWNET)

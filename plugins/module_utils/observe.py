@@ -24,6 +24,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.netlink import (
     Request,
     Socket,
     attributes,
+    netns_aliases,
     netns_fd,
     netns_names,
     netns_status,
@@ -38,6 +39,7 @@ NETNSA_NSID, NETNSA_FD = 1, 3
 class Scope:
     """What to read in one namespace.
 
+    :ivar aliases: find the other names of the namespace.
     :ivar links: read all links, with all they have.
     :ivar devices: names of devices to look up where links are not read.
     :ivar tables: routing tables to read.
@@ -48,6 +50,7 @@ class Scope:
     :ivar takers: links that may have rivals: before one is made, those are looked for everywhere.
     """
 
+    aliases: bool = False
     links: bool = False
     devices: set[str] = field(default_factory=set)
     addresses: bool = False
@@ -64,7 +67,15 @@ def everything(others: Iterable[str] = ()) -> Scope:
 
     :param others: namespaces in which a veth's other end may be.
     """
-    return Scope(links=True, addresses=True, tables={MAIN}, neighbours={None}, fdb={None}, others=list(others))
+    return Scope(
+        aliases=True,
+        links=True,
+        addresses=True,
+        tables={MAIN},
+        neighbours={None},
+        fdb={None},
+        others=list(others),
+    )
 
 
 def scope_of(document: Document) -> dict[str, Scope]:
@@ -73,7 +84,9 @@ def scope_of(document: Document) -> dict[str, Scope]:
     below = {place for desired in document.namespaces.values() for place in _parents(desired)}
     for netns, desired in document.namespaces.items():
         scope = scopes[netns] = Scope()
-        scope.links = bool(desired.links or desired.create or netns in below)
+        scope.aliases = desired.create
+        own = desired.create and (desired.joins is None or document.absent)
+        scope.links = bool(desired.links or own or netns in below)
         scope.addresses = bool(desired.addresses or desired.purge_addresses)
         scope.neighbours = {*(entry.dev for entry in desired.neighbours.values()), *desired.purge_neighbours}
         scope.fdb = {*(entry.dev for entry in desired.fdb), *desired.purge_fdb}
@@ -106,9 +119,11 @@ def observe(kernel: Kernel, scopes: Mapping[str, Scope]) -> dict[str, Observed]:
     :raises FabricError: a namespace cannot be entered, or pyroute2 is missing.
     """
     observed = {}
+    aliases = netns_aliases() if any(scope.aliases for scope in scopes.values()) else {}
     for netns, scope in scopes.items():
         status = netns_status(netns)
         observed[netns] = _read(kernel.socket(netns), scope) if status == "present" else Observed(status)
+        observed[netns].aliases = aliases.get(netns, frozenset())
     present = [netns for netns in scopes if observed[netns].status == "present"]
     for netns in present:
         _join_ends(kernel, netns, scopes[netns].others, observed)
@@ -126,7 +141,8 @@ def _lacks(observed: Observed, scope: Scope) -> bool:
 
 def _look_everywhere(kernel: Kernel, known: list[str], observed: dict[str, Observed]) -> None:
     """Find ends of veths that are not where they are wanted, so that they can be moved, and who sits on whose links."""
-    elsewhere = {"", *netns_names()} - set(observed)
+    aliases = netns_aliases()
+    elsewhere = {name for name in ("", *netns_names()) if not {name, *aliases.get(name, ())} & observed.keys()}
     for other in elsewhere:
         observed[other] = Observed(links=read_links(kernel.socket(other)))
     for netns in known:

@@ -144,6 +144,7 @@ class _Planner:
                 dict(state.routes),
                 dict(state.neighbours),
                 dict(state.fdb),
+                state.aliases,
             )
             for netns, state in observed.items()
         }
@@ -229,8 +230,11 @@ class _Planner:
 
     def build(self) -> None:
         """Plan what makes the host as the document says."""
-        for netns, desired in self.document.namespaces.items():
-            self._namespace(netns, desired)
+        for netns, desired in sorted(self.document.namespaces.items(), key=lambda item: item[1].joins is not None):
+            if desired.joins is None:
+                self._namespace(netns, desired)
+            else:
+                self._alias(netns, desired.joins)
         ordered = self._ordered()
         for netns, link in ordered:
             self._settle(netns, link)
@@ -252,8 +256,23 @@ class _Planner:
                 self._delete(netns, item)
             self._purge_addresses(netns, desired)
 
+    def _alias(self, netns: str, joins: str) -> None:
+        """Let a name be another one of a namespace."""
+        if joins in self.view[netns].aliases:
+            return
+        if self.view[joins].status != "present":
+            self._missing(f"namespace {joins} does not exist: create it with weft.fabric.netns")
+        if self.view[netns].status != "absent":
+            self._remove_namespace(netns)
+        self._do("create", "", None, Namespace(netns, joins))
+        self.view[netns] = Observed(aliases=frozenset({joins}))
+
     def _namespace(self, netns: str, desired: Desired) -> None:
         status = self.view[netns].status
+        for other in sorted(self.view[netns].aliases) if desired.create else ():
+            if other == "" or (other in self.document.namespaces and self.document.namespaces[other].joins is None):
+                told = f"namespace {netns} is the same as {other or 'the one of this process'}"
+                raise FabricError(f"{told}: take this name away first (state: absent), then it gets one of its own")
         if status != "present":
             if desired.create:
                 if status == "broken":
@@ -717,9 +736,12 @@ class _Planner:
         """A namespace goes; of what is in it, what is tied to another namespace goes first.
 
         The kernel takes a namespace apart some time after it is gone by name. A veth's other end would still be there
-        when the next task makes one of the same name.
+        when the next task makes one of the same name. What has another name stays, with all that is in it.
         """
-        for link in list(self.view[netns].links.values()):
+        aliases = self.view[netns].aliases
+        for other in aliases & self.view.keys():
+            self.view[other].aliases -= {netns}
+        for link in list(self.view[netns].links.values()) if not aliases else ():
             tied = link.nsid is not None or (link.peer is not None and link.peer[0] != netns)
             if link.kind and tied and link.name in self.view[netns].links:
                 self._do("delete", netns, link)

@@ -31,6 +31,8 @@ options:
       - What is in each network namespace, by the namespace's name. An empty name is the namespace that the module
         runs in.
       - Each has the lists C(links), C(addresses), C(routes), C(neighbours) and C(fdb), all optional.
+      - Or it has C(joins) alone, another namespace, of which its name is then one more. With an empty C(joins) that is
+        the namespace that the module runs in.
       - With O(state=present), a namespace that is missing is made, and its loopback interface brought up.
       - With O(state=absent), exactly what is listed goes, named namespaces included. Links without C(kind) stay.
     type: dict

@@ -71,7 +71,11 @@ def body(module):
     scopes = {name: everything(others=[other for other in names if other != name]) for name in names}
     with Kernel() as kernel:
         observed = observe(kernel, scopes)
-    return {"changed": False, "namespaces": {name: facts.document(state) for name, state in observed.items()}}
+    found = {}
+    for name, state in observed.items():
+        joined = next((other for other in found if other in state.aliases), None)
+        found[name] = facts.document(state) if joined is None else {"joins": joined}
+    return {"changed": False, "namespaces": found}
 
 
 def main():
