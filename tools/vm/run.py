@@ -79,8 +79,7 @@ def add_boxes(boxes: list[pathlib.Path], variables: dict[str, str]) -> None:
 
 def run_with_own_libvirt(command: list[str], boxes: list[pathlib.Path], variables: dict[str, str]) -> int:
     """In namespaces whose processes all end with the first one, and that one with this process."""
-    kernel = boxes[0] / "vmlinuz" if boxes else pathlib.Path(f"/boot/vmlinuz-{os.uname().release}")
-    accelerator = "kvm" if kvm_works(kernel) else "tcg"
+    accelerator = "kvm" if kvm_works(boxes[0] / "vmlinuz") else "tcg"
     print(f"virtual machines: in a libvirt of their own, by {accelerator.upper()}", flush=True)
     alone = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--mount", "--pid", "--fork", "--kill-child"]
     with tempfile.TemporaryDirectory(prefix="weft-vm-", dir="/var/tmp") as state:
@@ -106,14 +105,15 @@ def main() -> int:
     command = sys.argv[2:]
     # Like Ctrl-C: by an exception, on whose way out everything is undone.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    variables = environment()
+    if os.environ.get("WEFT_BOX"):
+        # A public box, for the provider that the user has running: only that one has a network to fetch it from.
+        return subprocess.run(command, env=variables, check=False).returncode
     own = not libvirt_runs()
     if own and os.geteuid() != 0:
         sys.exit("no libvirt runs that this user may use: start libvirtd, or run this as root")
-    public = os.environ.get("WEFT_BOX")
-    if own or not public:
-        subprocess.run([HERE.parent / "setup.sh", "vm"], check=True)
-    boxes = [] if public else [box(name) for name in BOXES]
-    variables = environment()
+    subprocess.run([HERE.parent / "setup.sh", "vm"], check=True)
+    boxes = [box(name) for name in BOXES]
     if own:
         return run_with_own_libvirt(command, boxes, variables)
     add_boxes(boxes, variables)
