@@ -59,6 +59,14 @@ def documents(draw: Any, every_kind: bool = False) -> dict[str, Any]:
         links.append(_link(draw, "vlan5", "vlan", mtu=1400, parent=veths[0], vlan_id=5))
         if draw(st.booleans()):
             links.append(_link(draw, "qinq6", "vlan", mtu=1400, parent="vlan5", vlan_id=6))
+    if every_kind and draw(st.booleans()):
+        links.append(_link(draw, "dummy0", "dummy"))
+        mode = draw(st.sampled_from(["bridge", "vepa"]))
+        place = draw(st.sampled_from(names))
+        more = {"parent_netns": ""} if place else {}
+        found[place]["links"].append(_link(draw, "mac0", "macvlan", mtu=1400, parent="dummy0", mode=mode, **more))
+    if every_kind and draw(st.booleans()):
+        found[""]["links"].append(_ipip(draw))
     if draw(st.booleans()):
         _add_vxlan(draw, found[""], controllers=bridges)
     for content in found.values():
@@ -90,6 +98,13 @@ def _bond(draw: Any) -> dict[str, Any]:
     bond = _link(draw, "bond0", "bond", mode=mode, miimon=100, updelay=draw(st.sampled_from([0, 200])), **more)
     del bond["mac_address"]
     return bond
+
+
+def _ipip(draw: Any) -> dict[str, Any]:
+    ends = {"local": draw(st.sampled_from(["192.0.2.8", "192.0.2.9"])), "remote": draw(st.sampled_from(_remotes))}
+    ipip = _link(draw, "ipip0", "ipip", **ends, ttl=draw(st.sampled_from([0, 64])), tos=draw(st.sampled_from([0, 4])))
+    del ipip["mac_address"]
+    return ipip
 
 
 def _add_vxlan(draw: Any, content: dict[str, Any], controllers: list[str]) -> None:

@@ -15,9 +15,9 @@ from contextlib import ExitStack
 from itertools import groupby
 from typing import Any, Callable
 
-from ansible_collections.weft.fabric.plugins.module_utils import facts, inet, neigh
+from ansible_collections.weft.fabric.plugins.module_utils import facts, inet, neigh, tuntap
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, KernelError
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import KERNEL_MODULES, KINDS, TAKERS
 from ansible_collections.weft.fabric.plugins.module_utils.model import (
     Address,
     FdbEntry,
@@ -43,8 +43,6 @@ RTM_NEWLINK, RTM_DELLINK = 16, 17
 # Seconds that duplicate address detection takes at most, by default: up to one of delay, and one of probing.
 DETECTION = 3.0
 
-# The module that a distribution's kernel has the kind in, where it is not called as the kind.
-KERNEL_MODULES = {"bond": "bonding", "vlan": "8021q"}
 UNKNOWN_KIND = "Unknown device type"  # net/core/rtnetlink.c
 
 
@@ -163,12 +161,24 @@ class _Worker:
             return Request(RTM_DELLINK, 0, self._message(netns, link.name, {}, ""))
         if operation.verb == "move":
             return self._move(operation, descriptors)
+        if link.kind == "tuntap":
+            return self._tuntap(operation)
         if operation.verb == "create":
             peer = self._peer(operation, descriptors)
             there = self._there(operation, descriptors)
             payload = self._message(_home(operation), link.name, link.attributes, link.kind, peer, there, create=True)
             return Request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, payload)
         return Request(RTM_NEWLINK, 0, self._message(netns, link.name, link.attributes, link.kind))
+
+    def _tuntap(self, operation: Operation) -> Request:
+        """What netlink cannot say of a TUN or TAP device; the request is for what it can."""
+        netns, link = operation.netns, operation.after
+        if "mode" in link.attributes:
+            try:
+                tuntap.configure(netns, link.name, link.attributes, create=operation.verb == "create")
+            except OSError as error:
+                raise _refusal(operation, error.errno or errno.EIO, "", 1) from error
+        return Request(RTM_NEWLINK, 0, self._message(netns, link.name, link.attributes, ""))
 
     def _peer(self, operation: Operation, descriptors: ExitStack) -> Any | None:
         """A veth's other end, made in its own namespace by the same request: a pair is there or it is not."""
@@ -283,9 +293,14 @@ def _refusal(operation: Operation, code: int, detail: str, count: int) -> Kernel
 def _remedy(operation: Operation, item: Any, code: int, detail: str) -> str:
     if code == errno.EPERM:
         return "set 'become: true'"
-    if isinstance(item, Link) and operation.verb == "create" and detail.startswith(UNKNOWN_KIND):
+    missing = detail.startswith(UNKNOWN_KIND) or code in tuntap.MISSING
+    if isinstance(item, Link) and operation.verb == "create" and missing:
         module = KERNEL_MODULES.get(item.kind, item.kind)
         return f"this kernel has no {item.kind} support: load the module {module}, or run a kernel that has it"
+    if isinstance(item, Link) and code == errno.EBUSY and item.kind == "tuntap":
+        return "a program holds it: end that first"
+    if isinstance(item, Link) and code == errno.EBUSY and item.kind in TAKERS:
+        return f"something else takes what {item.attributes.get('parent')} receives: see 'ip -details link'"
     if isinstance(item, Link) and code == errno.EOPNOTSUPP:
         options = ", ".join(name for name in item.attributes if name in KINDS.get(item.kind, {}))
         return f"this kernel has a {item.kind} without all of: {options}" if options else ""

@@ -100,6 +100,17 @@ def _macs(where: str, value: Any) -> list[str]:
     return found
 
 
+def _four(where: str, value: Any) -> str:
+    found = values.unicast(where, value)
+    if ":" in found:
+        raise InvalidParameter(where, value, "an ipip tunnel carries IPv4 over IPv4: give an IPv4 address")
+    return found
+
+
+def _unless_zero(address: str) -> str | None:
+    return None if address == "0.0.0.0" else address
+
+
 def _netns(where: str, value: Any) -> str:
     return "" if value == "" else values.netns(where, value)
 
@@ -129,6 +140,8 @@ HASH_POLICIES = {
 MACVLAN_MODES = ("private", "vepa", "bridge", "passthru", "source")
 IPVLAN_MODES = {"l2": 0, "l3": 1, "l3s": 2}
 IPVLAN_FLAGS = {"bridge": 0, "private": 1, "vepa": 2}
+IPIP_MODES = {"ipip": 4, "mplsip": 137, "any": 0}  # IP protocol numbers
+TUN_MODES = {"tun": 1, "tap": 2}  # IFF_TUN, IFF_TAP
 VLAN_PROTOCOLS = {"802.1q": 0x8100, "802.1ad": 0x88A8}
 
 _PARENT = {
@@ -204,6 +217,24 @@ KINDS: dict[str, dict[str, Option]] = {
         "tos": _number("IFLA_VXLAN_TOS", 0, 255),
         "df": _named("IFLA_VXLAN_DF", {"unset": 0, "set": 1, "inherit": 2}),
     },
+    "ipip": {
+        # ipip.c: ipip_changelink; a tunnel with a remote is another kind of device than one without
+        "local": Option("IFLA_IPIP_LOCAL", _four, decode=_unless_zero),
+        "remote": Option("IFLA_IPIP_REMOTE", _four, decode=_unless_zero, fixed_values=(None,)),
+        "dev": Option("IFLA_IPIP_LINK", values.ifname, link=True),
+        "mode": _named("IFLA_IPIP_PROTO", IPIP_MODES),
+        "ttl": _number("IFLA_IPIP_TTL", 0, 255),
+        "tos": _number("IFLA_IPIP_TOS", 0, 255),
+        "pmtudisc": _boolean("IFLA_IPIP_PMTUDISC"),
+    },
+    "tuntap": {
+        # tun.c: tun_set_iff, __tun_chr_ioctl; the attributes are for reading, tuntap.py writes
+        "mode": _named("IFLA_TUN_TYPE", TUN_MODES, fixed=True),
+        "owner": Option("IFLA_TUN_OWNER", values.user),
+        "group": Option("IFLA_TUN_GROUP", values.group),
+        "persist": _boolean("IFLA_TUN_PERSIST"),
+        "multi_queue": _boolean("IFLA_TUN_MULTI_QUEUE", fixed=True),
+    },
 }
 
 # What a link of the kind gets where nothing else is asked for.
@@ -212,16 +243,28 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "macvlan": {"mode": "bridge"},
     "ipvlan": {"mode": "l2", "flag": "bridge"},
     "vxlan": {"port": 4789, "learning": False},
+    "tuntap": {"persist": True},
 }
 REQUIRED: dict[str, tuple[str, ...]] = {
     "vlan": ("parent", "vlan_id"),
     "macvlan": ("parent",),
     "ipvlan": ("parent",),
     "vxlan": ("vni",),
+    "tuntap": ("mode",),
 }
 
+# Kinds to which a change has to repeat all options, because what it leaves out falls back to its default.
+WHOLE = ("ipip", "tuntap")
+
+# What the kernel calls a kind, where it is not as here, and which driver has it.
+KERNEL_NAMES = {"tuntap": "tun"}
+KERNEL_MODULES = {"bond": "bonding", "vlan": "8021q", **KERNEL_NAMES}
+
 # Which option names the link that another one sits on; it is created first.
-PARENTS: dict[str, str] = {"vlan": "parent", "macvlan": "parent", "ipvlan": "parent", "vxlan": "dev"}
+PARENTS: dict[str, str] = {"vlan": "parent", "macvlan": "parent", "ipvlan": "parent", "vxlan": "dev", "ipip": "dev"}
+
+# Kinds whose links stay when the one that they sit on goes.
+SURVIVORS = ("ipip",)
 
 # Kinds that take all that their parent receives, so that it has but one of them, or is the port of one controller
 # (net/core/dev.c: netdev_rx_handler_register).
@@ -236,14 +279,19 @@ def one(kind: str) -> str:
     return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
-def own_mac(kind: str) -> bool:
-    """Whether links of a kind have a MAC address of their own, which can be set."""
-    return kind != "ipvlan"
+def is_ethernet(kind: str, mode: str | None) -> bool:
+    """Whether a link carries Ethernet frames, so that it can be a port or a parent; the others carry IP packets."""
+    return kind != "ipip" and (kind, mode) != ("tuntap", "tun")
+
+
+def own_mac(kind: str, mode: str | None) -> bool:
+    """Whether a link has a MAC address of its own, which can be set."""
+    return is_ethernet(kind, mode) and kind != "ipvlan"
 
 
 def overhead(kind: str, attributes: Mapping[str, Any]) -> int:
-    """Bytes that a link takes of its parent's MTU: 50 for VXLAN over IPv4, 70 over IPv6 (RFC 7348), else none."""
+    """Bytes that a link takes of its parent's MTU: 50 for VXLAN over IPv4, 70 over IPv6 (RFC 7348), 20 for ipip."""
     if kind != "vxlan":
-        return 0
+        return 20 if kind == "ipip" else 0
     endpoint: str | None = attributes.get("local") or attributes.get("remote") or attributes.get("group")
     return 70 if endpoint and ":" in endpoint else 50

@@ -22,6 +22,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
     OPTION_MODES,
     PARENTS,
     REQUIRED,
+    is_ethernet,
     one,
     own_mac,
 )
@@ -326,7 +327,11 @@ def _check_link(link: Link, where: str) -> None:
     wanted = link.attributes
     if wanted.get("controller") == link.name:
         raise InvalidParameter(f"{where}controller", link.name, "a link cannot be a port of itself")
-    if "mac_address" in wanted and not own_mac(link.kind):
+    mode = {**DEFAULTS.get(link.kind, {}), **wanted}.get("mode")
+    if wanted.get("controller") and not is_ethernet(link.kind, mode):
+        remedy = f"{link.name} carries IP packets, no Ethernet frames, so it cannot be a port"
+        raise InvalidParameter(f"{where}controller", wanted["controller"], remedy)
+    if "mac_address" in wanted and not own_mac(link.kind, mode):
         raise InvalidParameter(f"{where}mac_address", wanted["mac_address"], f"{one(link.kind)} has none of its own")
     parent = PARENTS.get(link.kind, "")
     if parent and wanted.get(parent) == link.name and wanted.get("parent_netns") is None:
@@ -338,7 +343,6 @@ def _check_link(link: Link, where: str) -> None:
         _check_vxlan(wanted, where)
     if link.kind == "bond":
         _check_bond(wanted, where)
-    mode = {**DEFAULTS.get(link.kind, {}), **wanted}.get("mode")
     for name, modes in OPTION_MODES.get(link.kind, {}).items():
         if name in wanted and mode not in (None, *modes):
             raise InvalidParameter(

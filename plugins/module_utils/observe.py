@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import inet, neigh, values
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS, TAKERS, own_mac
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import KERNEL_NAMES, KINDS, TAKERS, own_mac
 from ansible_collections.weft.fabric.plugins.module_utils.model import (
     MAIN,
     Desired,
@@ -33,6 +33,10 @@ from ansible_collections.weft.fabric.plugins.module_utils.netlink import (
 
 RTM_GETNSID = 90
 NETNSA_NSID, NETNSA_FD = 1, 3
+
+# Devices that the kernel has in every namespace for the packets of tunnels that nobody made; nobody can delete them.
+FALLBACKS = ("tunl0",)
+_KINDS = {name: kind for kind, name in KERNEL_NAMES.items()}
 
 
 @dataclass
@@ -188,10 +192,11 @@ def read_links(kernel: Socket) -> dict[str, Link]:
 
 def _link(message: Any, names: Mapping[int, str]) -> Link:
     kind = message.get_nested("IFLA_LINKINFO", "IFLA_INFO_KIND") or ""
+    kind = "" if message.get_attr("IFLA_IFNAME") in FALLBACKS else _KINDS.get(kind, kind)
     known: dict[str, Any] = {
         "admin_state": "up" if message["flags"] & neigh.IFF_UP else "down",
         "mtu": message.get_attr("IFLA_MTU"),
-        "mac_address": message.get_attr("IFLA_ADDRESS") if own_mac(kind) else None,
+        "mac_address": message.get_attr("IFLA_ADDRESS"),
         "controller": names.get(message.get_attr("IFLA_MASTER") or 0, ""),
     }
     nsid = message.get_attr("IFLA_LINK_NETNSID")
@@ -213,6 +218,8 @@ def _link(message: Any, names: Mapping[int, str]) -> Link:
             known[name] = option.unsaid
         else:
             known[name] = option.decode(value)
+    if not own_mac(kind, known.get("mode")) or len(known["mac_address"] or "") != len(values.ZERO_MAC):
+        known["mac_address"] = None  # a tunnel's is its IP address
     if kind == "vxlan":
         # one attribute for both: a group is a remote that is multicast
         other = "remote" if known["remote"] and values.is_multicast(known["remote"]) else "group"

@@ -22,7 +22,10 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
     CONTROLLERS,
     KINDS,
     PARENTS,
+    SURVIVORS,
     TAKERS,
+    WHOLE,
+    is_ethernet,
     one,
     overhead,
 )
@@ -107,7 +110,8 @@ def _facts(operation: Operation) -> tuple[list[str], list[str]]:
         return [], created
     if verb == "delete" and isinstance(before, Link):
         return [facts.new_link(netns, before)], []
-    return facts.lines(netns, before), facts.lines(netns, after)
+    then, now = facts.lines(netns, before), facts.lines(netns, after)
+    return [line for line in then if line not in now], [line for line in now if line not in then]
 
 
 def plan(document: Document, observed: Mapping[str, Observed], check: bool = False) -> Plan:
@@ -202,7 +206,8 @@ class _Planner:
                 released.attributes = {**other.attributes, "controller": ""}
                 view.links[other.name] = released
         for place, other in self._on(netns, name):
-            self._forget(place, other.name)
+            if other.kind not in SURVIVORS:
+                self._forget(place, other.name)
         if link.peer and link.peer[0] in self.view:
             self._forget(*link.peer)
 
@@ -240,6 +245,7 @@ class _Planner:
             self._settle(netns, link)
         for netns, link in ordered:
             sized = self._sized(netns, link)
+            self._check_persist(netns, link)
             if link.name not in self.view[netns].links:
                 self._create(netns, sized)
             self._change(netns, sized)
@@ -309,7 +315,7 @@ class _Planner:
             if not different:
                 return
             reason = "; ".join(
-                f"{name} is {current.attributes[name]}, not {link.attributes[name]}" for name in different
+                f"{name} is {_told(current.attributes[name])}, not {_told(link.attributes[name])}" for name in different
             )
         if not link.recreate:
             raise FabricError(
@@ -352,6 +358,13 @@ class _Planner:
         self.view[netns].links[link.name] = joined
         return True
 
+    def _check_persist(self, netns: str, link: Link) -> None:
+        """A TUN or TAP device that is not persistent goes with the last program that holds it."""
+        current = self.view[netns].links.get(link.name)
+        if link.attributes.get("persist") is False and (current is None or current.attributes.get("persist")):
+            remedy = "no program holds it, so the kernel would delete it: leave it true, or say 'state: absent'"
+            raise InvalidParameter(f"{link.where}persist", False, remedy)
+
     def _create(self, netns: str, link: Link) -> None:
         if not link.kind:
             self._require(netns, link.name, f"{link.where}name")
@@ -364,6 +377,7 @@ class _Planner:
             if option.link and name in link.attributes:
                 self._require(_place(netns, link.attributes), link.attributes[name], f"{link.where}{name}")
         self._check_unique(netns, link)
+        self._check_tunnel(netns, link, link.attributes)
         self._check_taker(netns, link)
         self._check_mtu(netns, link, link.attributes)
         made = self._created(link)
@@ -398,6 +412,22 @@ class _Planner:
                 )
                 raise InvalidParameter(f"{link.where}vni", wanted["vni"], remedy)
 
+    def _check_tunnel(self, netns: str, link: Link, attributes: Mapping[str, Any]) -> None:
+        """What the kernel tells tunnels apart by (ip_tunnel.c: ip_tunnel_find), and what it would not tell us of."""
+        if link.kind != "ipip":
+            return
+        ends = [attributes.get(name) for name in ("local", "remote", "dev")]
+        if not any(ends):
+            raise InvalidParameter(f"{link.where}remote", None, f"{link.name} needs 'remote', 'local' or 'dev'")
+        if attributes.get("ttl") and attributes.get("pmtudisc") is False:
+            remedy = f"with ttl {attributes['ttl']} the kernel discovers the path's MTU: leave it true, or give ttl 0"
+            raise InvalidParameter(f"{link.where}pmtudisc", False, remedy)
+        for other in self.view[netns].links.values():
+            known = [other.attributes.get(name) for name in ("local", "remote", "dev")]
+            if other.kind == "ipip" and other.name != link.name and known == ends:
+                remedy = f"{other.name}{self._place(netns)} has the same ends already: choose another"
+                raise InvalidParameter(f"{link.where}remote", attributes.get("remote"), remedy)
+
     def _check_taker(self, netns: str, link: Link) -> None:
         """What a link receives goes to one taker: macvlans, ipvlans, or the bridge or bond that it is a port of."""
         if link.kind not in TAKERS:
@@ -408,7 +438,7 @@ class _Planner:
             # the kernel would take the parent's parent (macvlan_common_newlink, ipvlan_link_new)
             remedy = f"it is {one(link.kind)} itself: give what it sits on, {parent.attributes.get('parent')}"
             raise InvalidParameter(where, name, remedy)
-        if name == "lo":
+        if name == "lo" or not is_ethernet(parent.kind, parent.attributes.get("mode")):
             raise InvalidParameter(where, name, f"{one(link.kind)} sits on an Ethernet link")
         controller = parent.attributes.get("controller")
         if controller:
@@ -464,7 +494,7 @@ class _Planner:
             return
         takes = overhead(link.kind, attributes)
         if mtu > limit - takes:
-            why = f"{below.name} has {limit}" + (f", and VXLAN takes {takes} of it" if takes else "")
+            why = f"{below.name} has {limit}" + (f", and {link.kind} takes {takes} of it" if takes else "")
             raise InvalidParameter(f"{link.where}mtu", mtu, f"{why}: at most {limit - takes}")
 
     def _change(self, netns: str, link: Link) -> None:
@@ -481,7 +511,9 @@ class _Planner:
                 self._require(netns, wanted[name], f"{link.where}{name}")
             if name == PARENTS.get(link.kind) and self._sits_on(netns, wanted[name], link.name):
                 raise InvalidParameter(f"{link.where}{name}", wanted[name], f"it sits on {link.name} itself")
-        self._check_mtu(netns, link, {**current.attributes, **link.attributes})
+        merged = {**current.attributes, **link.attributes}
+        self._check_mtu(netns, link, merged)
+        self._check_tunnel(netns, link, merged)
         if "mode" in wanted or "flag" in wanted:
             self._check_taker(netns, link)
         if not wanted:
@@ -502,10 +534,11 @@ class _Planner:
     def _set_attributes(self, netns: str, link: Link, wanted: Mapping[str, Any]) -> None:
         """The kind's options, then what every link has: a VXLAN refuses both in one request (vxlan_nl2conf)."""
         options = KINDS.get(link.kind, {})
-        for part in (
-            {name: value for name, value in wanted.items() if name in options},
-            {name: value for name, value in wanted.items() if name not in options},
-        ):
+        own = {name: value for name, value in wanted.items() if name in options}
+        if own and link.kind in WHOLE:
+            known = self.view[netns].links[link.name].attributes
+            own = {name: own.get(name, known.get(name)) for name in options}
+        for part in (own, {name: value for name, value in wanted.items() if name not in options}):
             if part:
                 self._set(netns, link.name, part)
 
@@ -748,6 +781,10 @@ class _Planner:
                 self._forget(netns, link.name)
         self._do("delete", "", Namespace(netns))
         self.view[netns] = Observed("absent")
+
+
+def _told(value: Any) -> str:
+    return "none" if value is None else str(value) or "''"
 
 
 def _place(netns: str, attributes: Mapping[str, Any]) -> str:

@@ -9,11 +9,13 @@ inet_pton and inet_ntop, because ten thousand entries go through here: the modul
 
 from __future__ import annotations
 
+import grp
+import pwd
 import re
 import socket
 from collections.abc import Collection
 from functools import lru_cache
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 
@@ -52,6 +54,25 @@ def boolean(where: str, value: Any) -> bool:
     if word in _FALSE:
         return False
     raise InvalidParameter(where, value, "give true or false")
+
+
+def user(where: str, value: Any) -> int:
+    """The number of a user of this host, given as such or by name."""
+    return _account(where, value, "user", lambda name: pwd.getpwnam(name).pw_uid)
+
+
+def group(where: str, value: Any) -> int:
+    """The number of a group of this host, given as such or by name."""
+    return _account(where, value, "group", lambda name: grp.getgrnam(name).gr_gid)
+
+
+def _account(where: str, value: Any, what: str, number_of: Callable[[str], int]) -> int:
+    if isinstance(value, str) and not _DIGITS(value):
+        try:
+            return number_of(value)
+        except (KeyError, ValueError):  # ValueError: it holds NUL, or half a character
+            raise InvalidParameter(where, value, f"this host has no such {what}: give its name or number") from None
+    return integer(where, value, 0, 2**32 - 2)
 
 
 def choice(where: str, value: Any, choices: Collection[str]) -> str:

@@ -61,17 +61,19 @@ NFT_NAMES = {
     24: "DELFLOWTABLE",
 }  # fmt: skip
 
-# How `ip link add` asks for each kind of link that the collection makes; v0 is one end of a veth pair, because lo takes
+# How ip(8) is asked for each kind of link that the collection makes; v0 is one end of a veth pair, because lo takes
 # no VLAN on any kernel.
 LINK_KINDS = {
-    "bond": "name t0 type bond",
-    "bridge": "name t0 type bridge",
-    "dummy": "name t0 type dummy",
-    "ipvlan": "link v0 name t0 type ipvlan",
-    "macvlan": "link v0 name t0 type macvlan",
-    "veth": "name t0 type veth peer name t1",
-    "vlan": "link v0 name t0 type vlan id 2",
-    "vxlan": "name t0 type vxlan id 2 dstport 4789",
+    "bond": "link add name t0 type bond",
+    "bridge": "link add name t0 type bridge",
+    "dummy": "link add name t0 type dummy",
+    "ipip": "link add name t0 type ipip local 192.0.2.1",
+    "ipvlan": "link add link v0 name t0 type ipvlan",
+    "macvlan": "link add link v0 name t0 type macvlan",
+    "tuntap": "tuntap add name t0 mode tap",
+    "veth": "link add name t0 type veth peer name t1",
+    "vlan": "link add link v0 name t0 type vlan id 2",
+    "vxlan": "link add name t0 type vxlan id 2 dstport 4789",
 }
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -175,7 +177,7 @@ def new_namespace() -> Iterator[str]:
 @functools.cache
 def has_link_kind(kind: str) -> bool:
     """Whether the kernel makes links of a kind, asked in a namespace that ends with the question."""
-    command = f"ip link add v0 type veth peer name v1; ip link add {LINK_KINDS[kind]}"
+    command = f"ip link add v0 type veth peer name v1; ip {LINK_KINDS[kind]}"
     return subprocess.run(["unshare", "--net", "sh", "-c", command], capture_output=True, check=False).returncode == 0
 
 

@@ -12,8 +12,8 @@ from ansible_collections.weft.fabric.tests.integration.kernel import bridge_json
 # Options of links; the rest is what the kernel counts or finds out by itself.
 _OPTIONS = {
     "ageing_time", "forward_delay", "mcast_snooping", "stp_state", "vlan_filtering",
-    "df", "group", "group6", "id", "learning", "link", "local", "local6", "port", "remote", "remote6", "tos", "ttl",
-    "macaddr_data", "mode", "nopromisc",
+    "df", "group6", "id", "learning", "link", "local", "local6", "port", "remote", "remote6", "tos", "ttl",
+    "bridge", "private", "vepa", "group", "macaddr_data", "mode", "nopromisc", "persist", "pmtudisc", "type", "user",
 }  # fmt: skip
 
 

@@ -32,6 +32,8 @@ VXLAN = {"name": "x0", "kind": "vxlan", "vni": 1}
 VLAN = {"name": "n0", "kind": "vlan", "parent": "under0", "vlan_id": 5}
 BOND = {"name": "o0", "kind": "bond", "mode": "active-backup"}
 MACVLAN = {"name": "m0", "kind": "macvlan", "parent": "under0"}
+TUNTAP = {"name": "t0", "kind": "tuntap", "mode": "tap"}
+IPIP = {"name": "p0", "kind": "ipip", "remote": "192.0.2.1"}
 IPVLAN = {"name": "i0", "kind": "ipvlan", "parent": "under0"}
 
 
@@ -112,7 +114,7 @@ CASES: list[tuple[Any, str, str, str]] = [
     (links({**VETH, "mtu": 67}), "mtu", "67", "from 68 to 65535 (bytes)"),
     (links({**VETH, "mtu": 65536}), "mtu", "65536", "from 68 to 65535 (bytes)"),
     (links({**VETH, "mtu": 1279, "addresses": ["fd00::1/64"]}), "mtu", "1279", "at least 1280 bytes"),
-    (links({**VXLAN, "dev": "under0", "mtu": 1451}), "mtu", "1451", "VXLAN takes 50 of it: at most 1450"),
+    (links({**VXLAN, "dev": "under0", "mtu": 1451}), "mtu", "1451", "vxlan takes 50 of it: at most 1450"),
     (links({**VXLAN, "dev": "under0", "local": "2001:db8::1", "mtu": 1431}), "mtu", "1431", "at most 1430"),
     (links({"name": "vxlan0", "kind": "vxlan", "vni": 99, "dev": "under0", "mtu": 1451}), "mtu", "1451", "most 1450"),
     (links({**VLAN, "mtu": 1501}), "mtu", "1501", "under0 has 1500: at most 1500"),
@@ -296,6 +298,27 @@ CASES: list[tuple[Any, str, str, str]] = [
     (links({"name": "m0", "kind": "macvlan"}), "parent", "None", "a macvlan needs it"),
     (links({**IPVLAN, "mode": "l4"}), "mode", "'l4'", "l2, l3, l3s"),
     (links({**IPVLAN, "mac_address": MAC}), "mac_address", repr(MAC), "has none of its own"),
+    # devices of programs, and tunnels
+    (links({"name": "t0", "kind": "tuntap"}), "mode", "None", "a tuntap needs it"),
+    (links({**TUNTAP, "mode": "tup"}), "mode", "'tup'", "tun, tap"),
+    (links({**TUNTAP, "persist": False}), "persist", "False", "no program holds it"),
+    (links({**TUNTAP, "name": "tap9", "persist": False}), "persist", "False", "no program holds it"),
+    (links({**TUNTAP, "owner": "nobody-at-all"}), "owner", "'nobody-at-all'", "this host has no such user"),
+    (links({**TUNTAP, "owner": "a\0b"}), "owner", r"'a\x00b'", "this host has no such user"),
+    (links({**TUNTAP, "owner": -1}), "owner", "-1", "from 0 to 4294967294"),
+    (links({**TUNTAP, "group": "nobody-at-all"}), "group", "'nobody-at-all'", "this host has no such group"),
+    (links({**TUNTAP, "mode": "tun", "mac_address": MAC}), "mac_address", repr(MAC), "has none of its own"),
+    (links({**TUNTAP, "mode": "tun", "controller": "bridge0"}), "controller", "'bridge0'", "no Ethernet frames"),
+    (links({**TUNTAP, "mode": "tun"}, {**MACVLAN, "parent": "t0"}), "parent", "'t0'", "sits on an Ethernet link"),
+    (links({**IPIP, "remote": "2001:db8::1"}), "remote", "'2001:db8::1'", "give an IPv4 address"),
+    (links({**IPIP, "local": "239.1.1.1"}), "local", "'239.1.1.1'", "of one host"),
+    (links({"name": "p0", "kind": "ipip"}), "remote", "None", "needs 'remote', 'local' or 'dev'"),
+    (links({**IPIP, "ttl": 64, "pmtudisc": False}), "pmtudisc", "False", "or give ttl 0"),
+    (links(IPIP, {**IPIP, "name": "p1"}), "remote", "'192.0.2.1'", "p0 has the same ends already"),
+    (links({**IPIP, "dev": "under0", "mtu": 1481}), "mtu", "1481", "ipip takes 20 of it: at most 1480"),
+    (links({**IPIP, "mode": "gre"}), "mode", "'gre'", "ipip, mplsip, any"),
+    (links({**IPIP, "mac_address": MAC}), "mac_address", repr(MAC), "an ipip has none of its own"),
+    (links({**IPIP, "controller": "bridge0"}), "controller", "'bridge0'", "p0 carries IP packets, no Ethernet frames"),
     # what is there
     (links({**VXLAN, "vni": 99}), "vni", "99", "vxlan0 has this VNI on port 4789 already"),
     (fdb(dev="under0"), "fdb", "'under0'", "only a VXLAN has entries with a destination"),
@@ -311,6 +334,7 @@ def place():
             "link add bridge0 type bridge",
             "link set port0 master bridge0",
             "link add vxlan0 type vxlan id 99 dstport 4789",
+            "tuntap add tap9 mode tap",
             "link add low0 type veth peer name low1",
             "link add mac0 link low0 type macvlan mode bridge",
             "link set under0 up",
@@ -370,6 +394,8 @@ MODULES = [
     ("vlan", {"name": "n", "parent": "lo", "vlan_id": 4095}, ("vlan_id", "4095", "from 1 to 4094")),
     ("macvlan", {"name": "m", "parent": "lo"}, ("parent", "'lo'", "an Ethernet link")),
     ("ipvlan", {"name": "i", "parent": "low0"}, ("parent", "'low0'", "mac0 in namespace", "is a macvlan on it")),
+    ("tuntap", {"name": "tap9", "mode": "tun"}, ("link tap9", "mode is tap, not tun", "'recreate: true'")),
+    ("ipip", {"name": "p", "local": "x"}, ("local", "'x'", "give an IPv4 or IPv6 address")),
     ("dummy", {"name": "d", "mtu": 65536}, ("mtu", "65536", "from 68 to 65535")),
     ("vxlan", {"name": "x", "vni": 16777216}, ("vni", "16777216", "from 0 to 16777215")),
     ("vxlan", {"name": "x", "vni": 1, "remote": "10.0.0.1", "group": "239.0.0.1"}, ("remote|group", "exclusive")),

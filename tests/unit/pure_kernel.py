@@ -33,10 +33,15 @@ from ansible_collections.weft.fabric.plugins.module_utils.plan import Operation,
 UNASKED: dict[str, dict[str, Any]] = {
     "bridge": {"stp": False, "forward_delay": 15, "ageing_time": 300, "vlan_filtering": False, "mcast_snooping": True},
     "bond": {"mode": "balance-rr", "miimon": 0, "updelay": 0, "downdelay": 0, "lacp_rate": "slow", "min_links": 0},
+    "macvlan": {"mode": "vepa", "source_macs": [], "nopromisc": False, "parent_netns": None},
+    "ipvlan": {"mode": "l3", "flag": "bridge", "parent_netns": None},
+    "ipip": {"local": None, "remote": None, "dev": None, "mode": "ipip", "ttl": 0, "tos": 0, "pmtudisc": True},
     "vxlan": {"local": None, "dev": None, "remote": None, "group": None, "ttl": 0, "tos": 0, "df": "unset"},
 }
 NEEDS_DOWN = ("mode", "lacp_rate", "ad_select")  # bond_options.c: BOND_OPTFLAG_IFDOWN
-PARENT = {"vlan": "parent", "vxlan": "dev"}
+PARENT = {"vlan": "parent", "macvlan": "parent", "ipvlan": "parent", "vxlan": "dev"}
+TAKERS = ("macvlan", "ipvlan")
+REPEATED = ("local", "remote", "dev", "mode", "ttl", "tos", "pmtudisc")  # ipip.c: ipip_changelink
 
 
 class Refused(Exception):
@@ -131,8 +136,13 @@ class PureKernel:
         for place, end in ends:
             demand(place in self.state and end.name not in self.state[place].links, f"EEXIST {end.name}")
             parent = end.attributes.get(PARENT.get(end.kind, ""))
-            demand(parent is None or parent in self.state[place].links, f"no parent {parent}")
+            below = self.state[self._place(place, end)].links
+            demand(parent is None or parent in below, f"no parent {parent}")
+            if end.kind in TAKERS:
+                demand(not below[parent].attributes["controller"], "EBUSY: the parent is a port")
             attributes = {"mtu": 1500, "mac_address": f"02:ff:00:00:{next(self._indexes) >> 8:02x}:01"}
+            if end.kind in ("ipvlan", "ipip"):
+                attributes["mac_address"] = None
             attributes.update(UNASKED.get(end.kind, {}), **end.attributes, admin_state="down", controller="")
             self.state[place].links[end.name] = Link(end.name, end.kind, attributes, index=next(self._indexes))
         if operation.peer is not None:
@@ -144,6 +154,8 @@ class PureKernel:
         state, name = self.state[operation.netns], operation.after.name
         demand(name in state.links, f"ENODEV {name}")
         link = state.links[name]
+        if link.kind == "ipip" and {*operation.after.attributes} & {*REPEATED}:
+            link.attributes.update(UNASKED["ipip"])
         for key, value in operation.after.attributes.items():
             if link.kind == "bond":
                 ports = [port for port in state.links.values() if port.attributes["controller"] == name]
@@ -204,10 +216,19 @@ class PureKernel:
         for other in list(state.links.values()):
             if other.attributes["controller"] == name:
                 other.attributes["controller"] = ""
-            if other.kind in PARENT and other.attributes.get(PARENT[other.kind]) == name:
-                self._drop(netns, other.name)
+        for place, others in list(self.state.items()):
+            for other in list(others.links.values()):
+                on = other.kind in PARENT and other.attributes.get(PARENT[other.kind]) == name
+                if on and self._place(place, other) == netns:
+                    self._drop(place, other.name)
         if link.peer:
             self._drop(*link.peer)
+
+    @staticmethod
+    def _place(netns: str, link: Link) -> str:
+        """The namespace of a link's parent."""
+        place = link.attributes.get("parent_netns")
+        return netns if place is None else place
 
     # -- addresses, routes, entries ----------------------------------------------------------------
 

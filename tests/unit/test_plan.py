@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import random
+import struct
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from ansible_collections.weft.fabric.plugins.module_utils import facts
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.model import ROUTE_PROTOCOL, Document, Link, Route, parse
+from ansible_collections.weft.fabric.plugins.module_utils.netlink import pyroute2_ifinfmsg
 from ansible_collections.weft.fabric.plugins.module_utils.plan import Plan, plan
 from ansible_collections.weft.fabric.tests.documents import documents
 from ansible_collections.weft.fabric.tests.unit.pure_kernel import PureKernel
@@ -333,6 +335,104 @@ def test_two_vxlans_of_one_number() -> None:
         planned(kernel, host({**one, "name": "two"}))
     assert planned(kernel, host({**one, "name": "two", "port": 8472})).operations
     assert planned(kernel, host({**one, "name": "two", "local": "2001:db8::1"})).operations
+
+
+# -- what takes all that a link receives -------------------------------------------------------------
+
+
+def on(kind: str, name: str, parent: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "kind": kind, "parent": parent, **more}
+
+
+def test_a_pods_macvlan_comes_after_its_parent() -> None:
+    pod = {"links": [on("macvlan", "eth0", "eth0", parent_netns="", mtu="auto")]}
+    todo = planned(PureKernel(), {"one": pod, **host(veth("eth0", mtu=1400))})
+    made = [item for item in todo.operations if item.verb == "create" and isinstance(item.after, Link)]
+    assert [(item.netns, item.after.name, item.after.attributes["mtu"]) for item in made] == [
+        ("", "eth0", 1400),
+        ("one", "eth0", 1400),
+    ]
+
+
+def test_a_parent_takes_a_pods_macvlan_along() -> None:
+    pod = {"links": [on("macvlan", "mac0", "eth0", parent_netns="")]}
+    kernel = prepared({**host({"name": "eth0", "kind": "dummy"}), "one": pod})
+    wanted = {**host(veth("eth0", recreate=True)), "one": pod}
+    assert steps(planned(kernel, wanted))[:3] == ["delete eth0", "create eth0", "create mac0"]
+    kernel.run(parse(wanted))
+    assert kernel.state["one"].links["mac0"].attributes["parent_netns"] == ""
+
+
+@pytest.mark.parametrize(("old", "new", "possible"), [
+    ("bridge", "private", True), ("vepa", "source", True), ("bridge", "passthru", False), ("passthru", "vepa", False),
+])  # fmt: skip
+def test_a_macvlan_changes_its_mode_in_place_but_not_to_or_from_passthru(old: str, new: str, possible: bool) -> None:
+    kernel = prepared(host(veth("eth0"), on("macvlan", "mac0", "eth0", mode=old)))
+    wanted = on("macvlan", "mac0", "eth0", mode=new)
+    if possible:
+        assert steps(planned(kernel, host(wanted))) == [f"mac0 mode={new}"]
+        return
+    with pytest.raises(FabricError, match=f"link mac0: mode is {old}, not {new}; .*'recreate: true'"):
+        planned(kernel, host(wanted))
+    assert steps(planned(kernel, host({**wanted, "recreate": True})))[:2] == ["delete mac0", "create mac0"]
+
+
+def test_ipvlans_on_one_parent_change_together() -> None:
+    def both(mode: str) -> dict[str, Any]:
+        return host(veth("eth0"), *(on("ipvlan", name, "eth0", mode=mode) for name in ("ip0", "ip1")))
+
+    kernel = prepared(both("l2"))
+    told = "mode: 'l3' is refused: ip1 has l2, and all ipvlans on eth0 have one mode: change them together"
+    with pytest.raises(InvalidParameter, match=told):
+        planned(kernel, host(on("ipvlan", "ip0", "eth0", mode="l3")))
+    assert steps(planned(kernel, both("l3"))) == ["ip0 mode=l3", "ip1 mode=l3"]
+
+
+def test_a_macvlan_gives_way_to_an_ipvlan() -> None:
+    kernel = prepared(host(veth("eth0"), on("macvlan", "x0", "eth0"), on("macvlan", "x1", "eth0")))
+    wanted = [on("ipvlan", name, "eth0", recreate=True) for name in ("x0", "x1")]
+    with pytest.raises(InvalidParameter, match="parent: 'eth0' is refused: x1 is a macvlan on it"):
+        planned(kernel, host(wanted[0]))
+    assert steps(planned(kernel, host(*wanted)))[:4] == ["delete x0", "delete x1", "create x0", "create x1"]
+
+
+def test_an_ipvlan_in_netlinks_form() -> None:
+    """pyroute2 itself knows no flags of an ipvlan."""
+    message = pyroute2_ifinfmsg()()
+    data = {"attrs": [("IFLA_IPVLAN_MODE", 1), ("IFLA_IPVLAN_FLAGS", 2)]}
+    message["attrs"] = [("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", "ipvlan"), ("IFLA_INFO_DATA", data)]})]
+    message.encode()
+    # struct nlattr: length, type; IFLA_IPVLAN_MODE is 1 and IFLA_IPVLAN_FLAGS is 2, both 16 bits wide
+    assert struct.pack("=HHHxxHHHxx", 6, 1, 1, 6, 2, 2) in bytes(message.data)
+
+
+# -- tunnels, and devices of programs -----------------------------------------------------------------
+
+
+def test_a_change_of_a_tunnel_repeats_all_and_shows_what_changes() -> None:
+    ipip = {"name": "ipip0", "kind": "ipip", "local": "192.0.2.1", "remote": "192.0.2.2", "tos": 4}
+    kernel = prepared(host(ipip))
+    todo = planned(kernel, host({"name": "ipip0", "kind": "ipip", "ttl": 9}))
+    (operation,) = todo.operations
+    assert {**ipip, "ttl": 9}.items() <= {"name": "ipip0", "kind": "ipip", **operation.after.attributes}.items()
+    assert todo.diff() == {"before": "link ipip0 ttl 0\n", "after": "link ipip0 ttl 9\n"}
+    kernel.apply(operation)
+    assert kernel.state[""].links["ipip0"].attributes["remote"] == "192.0.2.2"
+
+
+def test_a_tunnel_gets_no_first_remote() -> None:
+    kernel = prepared(host({"name": "ipip0", "kind": "ipip", "local": "192.0.2.1"}))
+    with pytest.raises(FabricError, match=r"remote is none, not 192\.0\.2\.2; the kernel cannot"):
+        planned(kernel, host({"name": "ipip0", "kind": "ipip", "remote": "192.0.2.2"}))
+
+
+def test_what_a_program_holds_may_stay_as_it_is() -> None:
+    tap = {"name": "tap0", "kind": "tuntap", "mode": "tap"}
+    kernel = prepared(host(tap))
+    with pytest.raises(InvalidParameter, match="persist: False is refused: no program holds it"):
+        planned(kernel, host({**tap, "persist": False}))
+    kernel.state[""].links["tap0"].attributes["persist"] = False
+    assert planned(kernel, host({**tap, "persist": False})).operations == []
 
 
 # -- purging, and what is not ours ------------------------------------------------------------------

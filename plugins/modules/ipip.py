@@ -1,0 +1,118 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ipip
+short_description: Manage IPv4-in-IPv4 tunnels
+version_added: 0.1.0
+description:
+  - Makes a tunnel that carries IPv4 packets in IPv4 packets (RFC 2003), and changes it in place.
+  - The kernel cannot give an existing one its first O(remote), so that needs O(recreate).
+  - The kernel needs the driver C(ipip).
+author:
+  - The weft.fabric authors (@weft-fabric)
+extends_documentation_fragment:
+  - weft.fabric.attributes
+  - weft.fabric.attributes.engine
+  - weft.fabric.attributes.action_group
+  - weft.fabric.link
+  - weft.fabric.link.state
+  - weft.fabric.link.netns
+options:
+  mtu:
+    description:
+      - Largest packet in bytes, at most what O(dev) leaves it, which is 20 less than its own.
+      - V(auto) is just that, also after the MTU of O(dev) changes.
+    type: str
+  local:
+    description: Address that packets are sent from.
+    type: str
+  remote:
+    description:
+      - Address that packets are sent to.
+      - Without one, each goes to the gateway of its route, which needs C(onlink).
+    type: str
+  dev:
+    description: The interface that packets leave by.
+    type: str
+  mode:
+    description: What is carried. The kernel's default is V(ipip).
+    type: str
+    choices: [ipip, mplsip, any]
+  ttl:
+    description: Time to live of the outer packets; 0 is that of the inner one.
+    type: int
+  tos:
+    description: Type of service of the outer packets; 1 is that of the inner one.
+    type: int
+  pmtudisc:
+    description:
+      - Whether outer packets may not be fragmented. The kernel's default is V(true).
+      - V(false) needs O(ttl) to be 0.
+    type: bool
+  mac_address:
+    description: Refused, since it has none.
+    type: str
+  controller:
+    description: Refused, since it cannot be a port.
+    type: str
+    aliases: [master]
+"""
+
+EXAMPLES = r"""
+- name: Make a tunnel to one other host
+  weft.fabric.ipip:
+    name: ipip0
+    local: 192.168.1.138
+    remote: 192.168.2.142
+    addresses: [10.1.0.1/30]
+
+- name: Make a tunnel to as many as there are routes
+  weft.fabric.ipip:
+    name: fan0
+    local: 192.168.1.138
+    dev: enp1s0
+    mtu: auto
+
+- name: Delete it
+  weft.fabric.ipip:
+    name: ipip0
+    state: absent
+"""
+
+RETURN = r"""
+link:
+  description: The interface as the kernel now has it; none if it is gone.
+  type: dict
+  returned: success
+  sample: {name: ipip0, kind: ipip, admin_state: up, mtu: 1480, local: 192.168.1.138, remote: 192.168.2.142,
+           mode: ipip, ttl: 0, tos: 0, pmtudisc: true, addresses: [10.1.0.1/30]}
+"""
+
+from ansible_collections.weft.fabric.plugins.module_utils.argspec import LINK
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import IPIP_MODES
+from ansible_collections.weft.fabric.plugins.module_utils.module import link_body, run
+
+SPEC = {
+    **LINK,
+    "mtu": {"type": "str"},
+    "local": {"type": "str"},
+    "remote": {"type": "str"},
+    "dev": {"type": "str"},
+    "mode": {"type": "str", "choices": list(IPIP_MODES)},
+    "ttl": {"type": "int"},
+    "tos": {"type": "int"},
+    "pmtudisc": {"type": "bool"},
+}
+
+
+def main():
+    run(link_body("ipip"), argument_spec=SPEC)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""docs/interfaces.md holds what it says: each section's commands and its tasks lead to the same state of the kernel."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import pathlib
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS
+from ansible_collections.weft.fabric.tests.integration.kernel import LINK_KINDS, bridge_json, ip_json, run
+
+PAGE = pathlib.Path(__file__).parent.parent.parent / "docs" / "interfaces.md"
+SECTION = re.compile(r"^## (.+?)\n.*?^```sh\n(.*?)^```\n\n^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# What the commands refer to without making it.
+REFERRED = re.compile(r"(?:link|dev) (eth\d)|set (\S+) master")
+
+
+def tasks(text: str) -> list[tuple[str, dict[str, Any]]]:
+    """(module, arguments) of each task."""
+    return [
+        (key.removeprefix("weft.fabric."), arguments)
+        for task in yaml.safe_load(text)
+        for key, arguments in task.items()
+        if key != "name"
+    ]
+
+
+SECTIONS = {
+    title: (commands.splitlines(), tasks(text))
+    for title, commands, text in SECTION.findall(PAGE.read_text(encoding="utf-8"))
+}
+each = pytest.mark.parametrize(
+    ("commands", "modules"),
+    [
+        pytest.param(
+            commands,
+            modules,
+            marks=[
+                pytest.mark.needs_kind(kind) for kind in sorted({module for module, _arguments in modules} & {*KINDS})
+            ],
+        )
+        for commands, modules in SECTIONS.values()
+    ],
+    ids=list(SECTIONS),
+)
+
+
+def prepare(name: str, commands: list[str]) -> None:
+    """Make what the commands refer to, with the same MAC addresses each time."""
+    referred = sorted({link for found in REFERRED.findall("\n".join(commands)) for link in found if link})
+    for number, link in enumerate(referred):
+        if link.startswith("tap"):
+            run("ip", "-n", name, "tuntap", "add", link, "mode", "tap")
+        else:
+            run("ip", "-n", name, "link", "add", link, "type", "veth", "peer", "name", f"far{number}")
+        run("ip", "-n", name, "link", "set", link, "address", f"02:00:5e:00:00:{number:02x}")
+
+
+def kernel(name: str) -> dict[str, Any]:
+    """All that iproute2 says of links and of entries with a destination, but indexes and random MAC addresses."""
+    links = {link.pop("ifname"): link for link in ip_json(name, "link")}
+    for ifname, link in links.items():
+        del link["ifindex"]
+        path = f"/sys/class/net/{ifname}/addr_assign_type"
+        if run("ip", "netns", "exec", name, "cat", path).strip() == "1":  # NET_ADDR_RANDOM
+            link["address"] = "random"
+    entries = sorted(json.dumps(entry, sort_keys=True) for entry in bridge_json(name, "fdb") if "dst" in entry)
+    return {"links": links, "fdb": entries}
+
+
+def test_every_kind_is_on_the_page() -> None:
+    modules = {module for _commands, found in SECTIONS.values() for module, _arguments in found}
+    assert modules == {*KINDS, "vxlan_fdb"} and set(KINDS) == set(LINK_KINDS)
+    headings = re.findall(r"^## (.+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [*SECTIONS, "What is not here"] == headings
+
+
+@each
+def test_a_task_does_what_the_commands_do(commands: list[str], modules: Any, run_module, ns) -> None:
+    by_command, by_task = ns(), ns()
+    for name in (by_command, by_task):
+        prepare(name, commands)
+    before = kernel(by_command)
+    assert kernel(by_task) == before
+    for command in commands:
+        program, *words = command.split()
+        run(program, "-n", by_command, *words)
+    for (module, arguments), again in itertools.product(modules, (False, True)):
+        result = run_module(module, netns=by_task, **arguments)
+        assert (result.get("msg"), result["changed"]) == (None, not again)
+    assert kernel(by_task) == kernel(by_command) != before
