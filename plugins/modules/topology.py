@@ -14,7 +14,8 @@ description:
     makes one pass over the kernel.
   - What takes a task for each object otherwise takes one task, however many objects there are.
   - Links take their C(kind) and the options of its module, M(weft.fabric.veth), M(weft.fabric.bridge),
-    M(weft.fabric.bond), M(weft.fabric.vlan), M(weft.fabric.vxlan). A link without C(kind) has to exist, and gets the
+    M(weft.fabric.bond), M(weft.fabric.vlan), M(weft.fabric.vxlan), M(weft.fabric.macvlan), M(weft.fabric.ipvlan),
+    M(weft.fabric.dummy), M(weft.fabric.tuntap), M(weft.fabric.ipip). A link without C(kind) has to exist, and gets the
     attributes that are given.
   - Routes take the options of M(weft.fabric.route). Items of C(addresses) have C(dev) and C(address), those of
     C(neighbours) C(dev), C(dst) and C(lladdr), those of C(fdb) C(dev), C(lladdr), C(dst), C(port) and C(vni).

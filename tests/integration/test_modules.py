@@ -941,21 +941,25 @@ def test_a_netns_can_go_whoever_made_another_one_after_it(first: str, run_module
     assert machine.mounts() == before
 
 
+# What a link of each kind is asked for besides its name.
+OWN = {
+    "veth": {"peer": {"name": "t1"}},
+    "vlan": {"parent": "v0", "vlan_id": 2},
+    "vxlan": {"vni": 2, "dev": "v0", "group": "239.1.1.1", "ttl": 8},
+    "macvlan": {"parent": "v0", "mode": "source", "source_macs": [MACS[5]]},
+    "ipvlan": {"parent": "v0", "mode": "l3", "flag": "private"},
+    "ipip": {"local": "192.0.2.1", "remote": "192.0.2.2", "ttl": 9},
+    "tuntap": {"mode": "tun", "owner": "daemon"},
+    "bond": {"mode": "802.3ad", "miimon": 100},
+}
+
+
 @pytest.mark.parametrize("kind", sorted(LINK_KINDS))
 def test_a_kind_is_made_or_the_lack_of_it_is_told(kind: str, run_module, ns) -> None:
     name = ns()
-    own = {
-        "veth": {"peer": {"name": "t1"}},
-        "vlan": {"parent": "v0", "vlan_id": 2},
-        "macvlan": {"parent": "v0"},
-        "ipvlan": {"parent": "v0"},
-        "ipip": {"local": "192.0.2.1"},
-        "tuntap": {"mode": "tap"},
-        "vxlan": {"vni": 2},
-    }
     run("ip", "-n", name, "link", "add", "v0", "type", "veth", "peer", "name", "v1")
     before = snapshot(name)
-    result = run_module(kind, name="t0", netns=name, **own.get(kind, {}))
+    result = run_module(kind, name="t0", netns=name, **OWN.get(kind, {}))
     if has_link_kind(kind):
         assert snapshot(name)["links"]["t0"]["kind"] == {"tuntap": "tun"}.get(kind, kind)
     else:
@@ -990,6 +994,27 @@ def test_a_link_of_another_kind_is_not_deleted(run_module, ns) -> None:
     assert "link x0" in absent["msg"] and "is a bridge, not a vxlan: it is not deleted" in absent["msg"]
     assert "it is a bridge, not a vxlan" in present["msg"]
     assert monitor.events == []
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=pytest.mark.needs_kind(kind)) for kind in LINK_KINDS])
+def test_a_document_read_from_the_kernel_can_be_declared(kind: str, run_module, ns) -> None:
+    host, pod = ns(), ns()
+    links = [
+        {"name": "v0", "kind": "veth", "peer": {"name": "v1"}},
+        {"name": "t0", "kind": kind, "addresses": ["10.1.0.1/24"], **OWN.get(kind, {})},
+    ]
+    far = {"links": []}
+    if kind in ("macvlan", "ipvlan"):
+        far["links"].append({**links[1], "name": "eth0", "parent_netns": host, "addresses": ["10.1.0.2/24"]})
+    made = run_module("topology", namespaces={host: {"links": links}, pod: far})
+    assert made.rc == 0, made
+    read = run_module("topology_info", namespaces=[host, pod])["namespaces"]
+    assert [link["kind"] for link in read[host]["links"] if link["name"] == "t0"] == [kind]
+    with Monitor(host, pod) as monitor:
+        again = run_module("topology", namespaces=read, purge=True)
+    assert (again.get("msg"), again["changed"], monitor.changes) == (None, False, [])
+    gone = run_module("topology", namespaces=read, state="absent")
+    assert gone["changed"] and not {host, pod} & namespaces()
 
 
 def test_what_a_module_returns_is_what_there_is(run_module, ns) -> None:
