@@ -107,7 +107,8 @@ def scope_of(document: Document) -> dict[str, Scope]:
         likely = [link.peer[0] for link in desired.links.values() if link.peer] + _parents(desired)
         scope.others = [place for place in dict.fromkeys((*likely, *document.namespaces)) if place != netns]
         scope.veths = {link.name for link in desired.links.values() if link.peer}
-        scope.takers = {link.name for link in desired.links.values() if link.kind in TAKERS}
+        if not document.absent:
+            scope.takers = {link.name for link in desired.links.values() if link.kind in TAKERS}
     return scopes
 
 
