@@ -222,7 +222,7 @@ KINDS: dict[str, dict[str, Option]] = {
         "local": Option("IFLA_IPIP_LOCAL", _four, decode=_unless_zero),
         "remote": Option("IFLA_IPIP_REMOTE", _four, decode=_unless_zero, fixed_values=(None,)),
         "dev": Option("IFLA_IPIP_LINK", values.ifname, link=True),
-        "mode": _named("IFLA_IPIP_PROTO", IPIP_MODES),
+        "mode": _named("IFLA_IPIP_PROTO", IPIP_MODES, fixed=True),
         "ttl": _number("IFLA_IPIP_TTL", 0, 255),
         "tos": _number("IFLA_IPIP_TOS", 0, 255),
         "pmtudisc": _boolean("IFLA_IPIP_PMTUDISC"),

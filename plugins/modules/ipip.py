@@ -11,7 +11,7 @@ short_description: Manage IPv4-in-IPv4 tunnels
 version_added: 0.1.0
 description:
   - Makes a tunnel that carries IPv4 packets in IPv4 packets (RFC 2003), and changes it in place.
-  - The kernel cannot give an existing one its first O(remote), so that needs O(recreate).
+  - The kernel cannot change O(mode) of an existing one, nor give it its first O(remote), so that needs O(recreate).
   - The kernel needs the driver C(ipip).
 author:
   - The weft.fabric authors (@weft-fabric)

@@ -464,7 +464,14 @@ CASES = {
                 "addresses": [("v10", "10.1.0.1/24"), ("v10", "fd00:1::1/64")],
             }
         },
-        change={"name": "v10", "parent": "p0", "vlan_id": 10, "mtu": 1300, "mac_address": MACS[1]},
+        change={
+            "name": "v10",
+            "parent": "p0",
+            "vlan_id": 10,
+            "mtu": 1300,
+            "mac_address": MACS[1],
+            "addresses": ["10.1.0.1/24", "fd00:1::1/64"],
+        },
         changed={"HOST": link("v10", "vlan", 1300, MACS[1])},
         drift=("ip -n HOST link set v10 mtu 1290", "ip -n HOST link set v10 down"),
         missing=("name", "parent", "vlan_id"),
@@ -610,8 +617,7 @@ CASES = {
         change={
             "name": "tap0",
             "mode": "tap",
-            "owner": 1,
-            "group": "daemon",
+            "owner": "nobody",
             "mac_address": MACS[2],
             "mtu": 1500,
             "controller": "",
@@ -625,7 +631,7 @@ CASES = {
                     1500,
                     MACS[2],
                     master=None,
-                    options={"type": "tap", "persist": True, "user": "daemon", "group": "daemon"},
+                    options={"type": "tap", "persist": True, "user": "nobody"},
                 ),
                 "addresses": [("tap0", "10.1.0.1/24"), ("tap0", "fd00:1::1/64")],
             }
@@ -641,11 +647,17 @@ CASES = {
     ),
     "tuntap of several queues, without frames": Case(
         "tuntap",
-        create={"name": "tun0", "mode": "tun", "multi_queue": True, "addresses": ["10.1.0.1/24"]},
-        made={"HOST": {"links": {"tun0": {"kind": "tun", "up": True, "options": {"type": "tun", "persist": True}}}}},
-        change={"name": "tun0", "mode": "tun", "multi_queue": True, "group": 1, "addresses": ["10.1.0.1/24"]},
+        create={"name": "tun0", "mode": "tun", "multi_queue": True, "group": 1, "addresses": ["10.1.0.1/24"]},
+        made={
+            "HOST": {
+                "links": {
+                    "tun0": {"kind": "tun", "up": True, "options": {"type": "tun", "persist": True, "group": "daemon"}}
+                }
+            }
+        },
+        change={"name": "tun0", "mode": "tun", "multi_queue": True, "mtu": 1400, "addresses": ["10.1.0.1/24"]},
         changed={"HOST": {"links": {"tun0": {"options": {"type": "tun", "persist": True, "group": "daemon"}}}}},
-        drift=("ip -n HOST tuntap delete tun0 mode tun multi_queue", "ip -n HOST link set tun0 down"),
+        drift=("ip -n HOST link set tun0 mtu 1300", "ip -n HOST link set tun0 down"),
         missing=("name", "mode"),
         delete={"name": "tun0"},
     ),
@@ -656,6 +668,7 @@ CASES = {
             "name": "ipip0",
             "local": "192.0.2.1",
             "remote": "192.0.2.2",
+            "mode": "any",
             "ttl": 64,
             "tos": 4,
             "addresses": ["10.1.0.1/30"],
@@ -666,8 +679,8 @@ CASES = {
             "local": "192.0.2.1",
             "remote": "192.0.2.3",
             "dev": "p0",
-            "mode": "any",
             "ttl": 0,
+            "tos": 8,
             "pmtudisc": False,
             "mtu": "auto",
             "addresses": ["10.1.0.1/30"],

@@ -146,7 +146,11 @@ def test_what_a_program_holds(run_module, ns) -> None:
         result = run_module("tuntap", name="tap0", netns=name, mode="tap", owner=1)
         assert "set link tap0" in result["msg"] and "a program holds it: end that first" in result["msg"]
         assert run_module("tuntap", name="tap0", netns=name, mode="tap", mtu=1400)["changed"]
-    assert run_module("tuntap", name="tap0", netns=name, mode="tap", owner=1)["link"]["owner"] == 1
+    changed = run_module("tuntap", name="tap0", netns=name, mode="tap", owner=1, group="daemon")
+    assert changed["diff"]["after"] == f"netns {name}: link tap0 owner 1\nnetns {name}: link tap0 group 1\n"
+    assert not run_module("tuntap", name="tap0", netns=name, mode="tap", owner="daemon", group=1)["changed"]
+    data = ip_json(name, "link", "show", "tap0")[0]["linkinfo"]["info_data"]
+    assert (data["user"], data["group"]) == ("daemon", "daemon")
 
 
 def test_what_a_program_made_stays_when_asked(run_module, ns) -> None:

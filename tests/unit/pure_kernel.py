@@ -155,7 +155,7 @@ class PureKernel:
         demand(name in state.links, f"ENODEV {name}")
         link = state.links[name]
         if link.kind == "ipip" and {*operation.after.attributes} & {*REPEATED}:
-            link.attributes.update(UNASKED["ipip"])
+            link.attributes.update({**UNASKED["ipip"], "mode": link.attributes["mode"]})
         for key, value in operation.after.attributes.items():
             if link.kind == "bond":
                 ports = [port for port in state.links.values() if port.attributes["controller"] == name]
