@@ -10,6 +10,7 @@ second environment. With --vm: those in virtual machines alone.
 from __future__ import annotations
 
 import argparse
+import collections
 import concurrent.futures
 import dataclasses
 import os
@@ -23,8 +24,6 @@ import time
 import xml.etree.ElementTree
 from collections.abc import Callable
 
-from ansible_collections.weft.fabric.tests.integration import kernel
-
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = CHECKOUT / "build" / "test"
 BIN = pathlib.Path(sys.executable).parent
@@ -37,7 +36,7 @@ PYROUTE2 = "pyroute2==0.9.7"
 OLDEST_PYROUTE2 = "pyroute2==0.7.2"  # Debian 12's
 
 # Virtual machines take their own tools, and their own time.
-VM_SCENARIOS = {"vagrant"}
+VM_SCENARIOS = {"kinds", "vagrant"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,12 +92,8 @@ def one_case(_log: str, good: bool) -> Cases:
     return Cases(1, 0) if good else Cases(0, 1)
 
 
-def pytest_job(name: str, python: pathlib.Path, *tests: str, **environment: str) -> Job:
-    report = BUILD / f"{file_name(name)}.xml"
-    command = [str(python), "-m", "pytest", "-q", "-n", "2", f"--junitxml={report}", *tests]
-    if "tests/integration" in tests:
-        # What they start, servers too, ends with them, however they end.
-        command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", *command]
+def reported(report: pathlib.Path) -> Callable[[str, bool], Cases]:
+    """Count the cases in a report of pytest's."""
 
     def count(_log: str, good: bool) -> Cases:
         if not report.exists():
@@ -109,7 +104,16 @@ def pytest_job(name: str, python: pathlib.Path, *tests: str, **environment: str)
         # pytest can also fail as a whole: nothing was collected, or a worker was lost.
         return Cases(total - failed - skipped, failed if good else max(failed, 1), skipped)
 
-    return Job(name, command, count, environment)
+    return count
+
+
+def pytest_job(name: str, python: pathlib.Path, *tests: str, **environment: str) -> Job:
+    report = BUILD / f"{file_name(name)}.xml"
+    command = [str(python), "-m", "pytest", "-q", "-n", "2", f"--junitxml={report}", *tests]
+    if "tests/integration" in tests:
+        # What they start, servers too, ends with them, however they end.
+        command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", *command]
+    return Job(name, command, reported(report), environment)
 
 
 def other_pythons() -> dict[tuple[int, int], pathlib.Path]:
@@ -252,7 +256,54 @@ def molecule_jobs() -> list[Job]:
 
 def vm_jobs() -> list[Job]:
     run = [sys.executable, "tools/vm/run.py", "--", "molecule", "test", "-s"]
-    return [Job(f"molecule {name}", [*run, name], one_case) for name in sorted(VM_SCENARIOS)]
+    # Where pytest runs in the machine, its report comes back.
+    counts = {"kinds": reported(BUILD / "molecule-kinds.xml")}
+    return [Job(f"molecule {name}", [*run, name], counts.get(name, one_case)) for name in sorted(VM_SCENARIOS)]
+
+
+@dataclasses.dataclass
+class Seen:
+    """What the reports say of one test.
+
+    :ivar kernels: those on which it passed.
+    :ivar modules: those that it ran.
+    """
+
+    kernels: set[str] = dataclasses.field(default_factory=set)
+    modules: set[str] = dataclasses.field(default_factory=set)
+
+
+def integration_tests() -> dict[str, Seen]:
+    """By what pytest calls them, the integration tests of all reports: of this machine and of virtual ones."""
+    tests: dict[str, Seen] = collections.defaultdict(Seen)
+    for report in BUILD.glob("*.xml"):
+        for case in xml.etree.ElementTree.parse(report).iter("testcase"):
+            found = [(entry.get("name", ""), entry.get("value", "")) for entry in case.iter("property")]
+            kernels = {value for name, value in found if name == "kernel"}
+            if kernels:
+                seen = tests[f"{case.get('classname')}::{case.get('name')}"]
+                seen.modules |= {value for name, value in found if name == "module"}
+                if all(case.find(outcome) is None for outcome in ("skipped", "failure", "error")):
+                    seen.kernels |= kernels
+    return tests
+
+
+def ran_nowhere(tests: dict[str, Seen]) -> list[str]:
+    """The tests that passed on no kernel, after a table of how many of each module's passed on which."""
+    kernels = sorted({kernel for seen in tests.values() for kernel in seen.kernels})
+    rows = [("module", "tests", *kernels, "nowhere")]
+    modules = sorted({module for seen in tests.values() for module in seen.modules})
+    for module, chosen in [
+        *((module, [seen for seen in tests.values() if module in seen.modules]) for module in modules),
+        ("all, and without a module", list(tests.values())),
+    ]:
+        passed = [sum(kernel in seen.kernels for seen in chosen) for kernel in kernels]
+        rows.append((module, *map(str, (len(chosen), *passed, sum(not seen.kernels for seen in chosen)))))
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    print("\nintegration tests that passed, by module and kernel:")
+    for first, *numbers in rows:
+        print("  ".join([first.ljust(widths[0]), *(text.rjust(width) for text, width in zip(numbers, widths[1:]))]))
+    return sorted(name for name, seen in tests.items() if not seen.kernels)
 
 
 def main() -> int:
@@ -276,19 +327,21 @@ def main() -> int:
             # The longest first.
             jobs = [*kernel_jobs(pythons), *molecule_jobs(), sanity_job(pythons, pathlib.Path(outside)), *jobs]
         results = list(executor.map(Job.run, jobs))
-    if vm:
+    if not fast:
         # One after the other: emulated machines want the processors for themselves.
-        jobs = vm_jobs()
-        results = [job.run() for job in jobs]
+        alone = vm_jobs()
+        results += [job.run() for job in alone]
+        jobs += alone
 
     print()
     for job, cases in zip(jobs, results):
         print(f"{job.name}: {cases}")
-    if everything and (missing := [kind for kind in kernel.LINK_KINDS if not kernel.has_link_kind(kind)]):
-        print(f"not run on this kernel, which has no such links: {', '.join(missing)}")
+    nowhere = [] if fast else ran_nowhere(integration_tests())
+    for name in nowhere:
+        print(f"passed nowhere: {name}")
     total = Cases(*(sum(numbers) for numbers in zip(*map(dataclasses.astuple, results))))
     print(total)
-    return 1 if total.failed else 0
+    return 1 if total.failed or nowhere else 0
 
 
 if __name__ == "__main__":

@@ -343,11 +343,18 @@ def _check_link(link: Link, where: str) -> None:
         _check_vxlan(wanted, where)
     if link.kind == "bond":
         _check_bond(wanted, where)
+    check_mode_options(link, mode)
+
+
+def check_mode_options(link: Link, mode: str | None) -> None:
+    """Refuse options that a link does not have in a mode.
+
+    :param mode: None: it is not known yet.
+    """
     for name, modes in OPTION_MODES.get(link.kind, {}).items():
-        if name in wanted and mode not in (None, *modes):
-            raise InvalidParameter(
-                f"{where}{name}", wanted[name], f"mode {mode} has none: it is for {', '.join(modes)}"
-            )
+        if name in link.attributes and mode not in (None, *modes):
+            remedy = f"mode {mode} has none: it is for {', '.join(modes)}"
+            raise InvalidParameter(f"{link.where}{name}", link.attributes[name], remedy)
 
 
 def _check_vxlan(wanted: Mapping[str, Any], where: str) -> None:

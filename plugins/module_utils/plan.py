@@ -42,6 +42,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model import (
     Neighbour,
     Observed,
     Route,
+    check_mode_options,
 )
 
 
@@ -516,6 +517,7 @@ class _Planner:
         self._check_tunnel(netns, link, merged)
         if "mode" in wanted or "flag" in wanted:
             self._check_taker(netns, link)
+        check_mode_options(link, link.attributes.get("mode", current.attributes.get("mode")))
         if not wanted:
             return
         needs = [options[name] for name in wanted if name in options]

@@ -8,14 +8,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from ansible_collections.weft.fabric.tests.integration import kernel
+from ansible_collections.weft.fabric.tests.integration import kernel, module_server
+
+_RUNNING: pytest.StashKey[pytest.Item] = pytest.StashKey()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -25,6 +26,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    item.session.stash[_RUNNING] = item
+    item.user_properties.append(("kernel", os.uname().release))
     for mark in item.iter_markers("needs_kind"):
         if not kernel.has_link_kind(mark.args[0]):
             pytest.skip(f"this kernel has no {mark.args[0]}")
@@ -45,23 +48,12 @@ class Result(dict):  # type: ignore[type-arg]
 def _run_module(name: str, /, check: bool = False, diff: bool = True, **args: Any) -> Result:
     """Run plugins/modules/<name>.py as a process of its own; its parsed result.
 
-    Arguments go through standard input, as ansible-core 2.19 and newer read them when a module is run directly: a
-    list of thousands is longer than a command line may be. WEFT_TEST_PYTHON names the managed host's interpreter
-    where it is not the tests' own.
+    WEFT_TEST_PYTHON names the managed host's interpreter where it is not the tests' own.
     """
     arguments = {"ANSIBLE_MODULE_ARGS": {**args, "_ansible_check_mode": check, "_ansible_diff": diff}}
-    done = subprocess.run(
-        [
-            os.environ.get("WEFT_TEST_PYTHON", sys.executable),
-            "-m",
-            f"ansible_collections.weft.fabric.plugins.modules.{name}",
-        ],
-        input=json.dumps(arguments),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    python = os.environ.get("WEFT_TEST_PYTHON", sys.executable)
+    server = module_server.server(python, os.environ.get("PYTHONPATH", ""))
+    done = server.run(name, json.dumps(arguments))
     assert "Traceback" not in done.stderr, done.stderr
     assert done.stdout.lstrip().startswith("{"), f"{done.stdout}\n{done.stderr}"
     result = Result(json.loads(done.stdout))
@@ -71,8 +63,16 @@ def _run_module(name: str, /, check: bool = False, diff: bool = True, **args: An
 
 
 @pytest.fixture(scope="session")
-def run_module() -> Callable[..., Result]:
-    return _run_module
+def run_module(request: pytest.FixtureRequest) -> Callable[..., Result]:
+    """Run a module; the report of the test that runs then says which."""
+
+    def run(name: str, /, **arguments: Any) -> Result:
+        properties = request.session.stash[_RUNNING].user_properties
+        if ("module", name) not in properties:
+            properties.append(("module", name))
+        return _run_module(name, **arguments)
+
+    return run
 
 
 @pytest.fixture

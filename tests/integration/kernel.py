@@ -22,7 +22,8 @@ import select
 import socket
 import struct
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 CLONE_NEWNS = 0x00020000  # include/uapi/linux/sched.h
@@ -146,6 +147,13 @@ def ip_json(namespace: str, *arguments: str) -> list[dict[str, Any]]:
 def bridge_json(namespace: str, *arguments: str) -> list[dict[str, Any]]:
     """``bridge -json -details`` in a namespace."""
     return [row for row in json.loads(bridge(namespace, "-json", "-details", *arguments) or "[]") if row]
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Ask again until it holds: for what the kernel gets to by itself and tells nobody. The question takes its time."""
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit, f"not within {seconds} seconds"
 
 
 def namespaces() -> set[str]:

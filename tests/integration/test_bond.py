@@ -1,0 +1,147 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bonds by the kernel's own word, under traffic: modes, options, failover, and an aggregate with a peer."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Any
+
+import pytest
+
+from ansible_collections.weft.fabric.tests.integration.kernel import Monitor, eventually, ip, ip_json
+
+pytestmark = pytest.mark.needs_kind("bond")
+
+MODES = ("balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb")
+# (option, mode, first value, second value, ip-link(8)'s name of it)
+OPTIONS = (
+    ("mode", "balance-rr", "active-backup", "802.3ad", "mode"),
+    ("miimon", "active-backup", 100, 50, "miimon"),
+    ("updelay", "active-backup", 100, 200, "updelay"),
+    ("downdelay", "active-backup", 200, 100, "downdelay"),
+    ("primary", "active-backup", "p0", "p1", "primary"),
+    ("primary", "balance-tlb", "p0", "p1", "primary"),
+    ("primary", "balance-alb", "p0", "p1", "primary"),
+    ("lacp_rate", "802.3ad", "slow", "fast", "ad_lacp_rate"),
+    ("ad_select", "802.3ad", "stable", "bandwidth", "ad_select"),
+    ("ad_select", "802.3ad", "bandwidth", "count", "ad_select"),
+    ("min_links", "802.3ad", 0, 2, "min_links"),
+    ("xmit_hash_policy", "balance-xor", "layer2", "layer3+4", "xmit_hash_policy"),
+    ("xmit_hash_policy", "802.3ad", "layer2+3", "encap2+3", "xmit_hash_policy"),
+    ("xmit_hash_policy", "balance-tlb", "encap3+4", "vlan+srcmac", "xmit_hash_policy"),
+)
+# Those that a mode does not have.
+FOREIGN = (
+    ("lacp_rate", "fast", "active-backup"),
+    ("ad_select", "count", "balance-xor"),
+    ("primary", "p1", "802.3ad"),
+)
+
+
+def data(namespace: str) -> dict[str, Any]:
+    """What iproute2 says of bond0's options."""
+    found: dict[str, Any] = ip_json(namespace, "link", "show", "bond0")[0]["linkinfo"]["info_data"]
+    return found
+
+
+def ports(namespace: str) -> dict[str, dict[str, Any]]:
+    """What iproute2 says of bond0's ports, by name."""
+    rows = ip_json(namespace, "link", "show", "master", "bond0")
+    return {row["ifname"]: row["linkinfo"]["info_slave_data"] for row in rows}
+
+
+@pytest.fixture
+def pair(ns) -> tuple[str, str]:
+    """Two namespaces and two cables between them: p0 and p1 in the first, q0 and q1 in the second."""
+    here, there = ns(), ns()
+    for number in (0, 1):
+        ip(here, "link", "add", f"p{number}", "type", "veth", "peer", "name", f"q{number}", "netns", there)
+        ip(there, "link", "set", f"q{number}", "up")
+    return here, there
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_mode_by_name(mode: str, run_module, pair) -> None:
+    here, _there = pair
+    arguments = {"name": "bond0", "netns": here, "mode": mode, "ports": ["p0", "p1"]}
+    made = run_module("bond", **arguments)
+    assert (made["changed"], made["link"]["mode"], data(here)["mode"]) == (True, mode, mode)
+    assert set(ports(here)) == {"p0", "p1"}
+    with Monitor(here) as monitor:
+        assert not run_module("bond", **arguments)["changed"]
+    assert monitor.changes == []
+
+
+@pytest.mark.parametrize(("option", "mode", "first", "second", "told"), OPTIONS)
+def test_an_option_in_place(option: str, mode: str, first: Any, second: Any, told: str, run_module, pair) -> None:
+    here, _there = pair
+    arguments = {"name": "bond0", "netns": here, "mode": mode, "ports": ["p0", "p1"]}
+    if option in ("updelay", "downdelay"):
+        arguments["miimon"] = 100
+    run_module("bond", **{**arguments, option: first})
+    before = ip_json(here, "link", "show", "bond0")[0]["ifindex"]
+    assert data(here).get(told) == first
+    changed = run_module("bond", **{**arguments, option: second})
+    assert (changed["changed"], changed["link"][option], data(here)[told]) == (True, second, second)
+    row = ip_json(here, "link", "show", "bond0")[0]
+    assert (row["ifindex"], "UP" in row["flags"], set(ports(here))) == (before, True, {"p0", "p1"})
+
+
+@pytest.mark.parametrize(("option", "value", "mode"), FOREIGN)
+@pytest.mark.parametrize("named", [True, False])
+def test_an_option_of_another_mode_is_refused(
+    named: bool, option: str, value: str, mode: str, run_module, pair
+) -> None:
+    here, _there = pair
+    run_module("bond", name="bond0", netns=here, mode=mode, ports=["p0", "p1"])
+    with Monitor(here) as monitor:
+        refused = run_module("bond", name="bond0", netns=here, **{option: value}, **({"mode": mode} if named else {}))
+    assert refused["msg"].startswith(f"{option}: '{value}' is refused: mode {mode} has none: it is for ")
+    assert monitor.changes == []
+
+
+def test_failover_under_a_running_ping(run_module, pair) -> None:
+    here, there = pair
+    made = run_module(
+        "bond", name="bond0", netns=here, mode="active-backup", ports=["p0", "p1"], primary="p0", miimon=50,
+        addresses=["10.1.0.1/24"],
+    )  # fmt: skip
+    assert made.rc == 0, made
+    run_module("bridge", name="br0", netns=there, ports=["q0", "q1"], addresses=["10.1.0.2/24"])
+    eventually(lambda: data(here)["active_slave"] == "p0")
+    ping = ["ip", "netns", "exec", here, "ping", "-n", "-i", "0.1", "-c", "40", "-W", "1", "10.1.0.2"]
+    with subprocess.Popen(ping, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        lines = []
+        for line in running.stdout:
+            lines.append(line)
+            if "icmp_seq=10 " in line:
+                ip(there, "link", "set", "q0", "down")
+    assert data(here)["active_slave"] == "p1"
+    received = {int(line.partition("icmp_seq=")[2].split()[0]) for line in lines if "icmp_seq=" in line}
+    assert 40 in received
+    assert len(received) >= 38, "".join(lines)
+
+
+def test_an_aggregate_with_a_peer(run_module, pair) -> None:
+    arguments = {"name": "bond0", "mode": "802.3ad", "lacp_rate": "fast", "miimon": 100}
+    for namespace, names, address in zip(pair, (["p0", "p1"], ["q0", "q1"]), ("10.1.0.1/24", "10.1.0.2/24")):
+        made = run_module("bond", netns=namespace, ports=names, addresses=[address], **arguments)
+        assert made.rc == 0, made
+    macs = [ip_json(namespace, "link", "show", "bond0")[0]["address"] for namespace in pair]
+    for namespace, other in zip(pair, reversed(macs)):
+        eventually(lambda ns=namespace, mac=other: data(ns)["ad_info"].get("partner_mac") == mac)
+        eventually(lambda ns=namespace: data(ns)["ad_info"]["num_ports"] == 2)
+        aggregator = data(namespace)["ad_info"]["aggregator"]
+        assert {port["ad_aggregator_id"] for port in ports(namespace).values()} == {aggregator}
+    here, there = pair
+    ping = ["netns", "exec", here, "ping", "-n", "-q", "-c", "3", "-w", "30", "-i", "0.1", "10.1.0.2"]
+    assert "3 received" in ip("", *ping)
+    with Monitor(*pair) as monitor:
+        assert not run_module("bond", netns=here, ports=["p0", "p1"], **arguments)["changed"]
+    assert monitor.changes == []
+    ip(there, "link", "set", "q0", "down")
+    eventually(lambda: data(here)["ad_info"]["num_ports"] == 1)
+    assert "3 received" in ip("", *ping)
