@@ -41,6 +41,7 @@ NLMSG_ERROR = 2
 NLMSG_DONE = 3
 
 RTM_NEWLINK, RTM_GETLINK = 16, 18  # include/uapi/linux/rtnetlink.h
+IFF_UP, IFF_RUNNING, IFF_LOWER_UP = 0x1, 0x40, 0x10000  # include/uapi/linux/if.h
 RTM_NEWADDR, RTM_GETADDR = 20, 22
 RTM_FAMILIES = {
     16: "LINK", 20: "ADDR", 24: "ROUTE", 28: "NEIGH", 32: "RULE", 36: "QDISC", 40: "TCLASS", 44: "TFILTER",
@@ -312,7 +313,18 @@ class _RouteListener(_Listener):
         return [_rtnetlink_event(self.namespace, kind, body) for kind, body in notifications]
 
     def settle(self) -> None:
-        """Wait until no address is tentative: each becomes permanent or fails, with a notification."""
+        """Wait until what the kernel has begun is done, and notified.
+
+        An address that is tentative becomes permanent or fails. A link whose carrier has changed gets another
+        operational state (net/core/link_watch.c), a second later at most.
+        """
+        while True:
+            links, notifications = self.ask(RTM_GETLINK, bytes(16), NLM_F_DUMP)
+            flags = [struct.unpack_from("=I", link, 8)[0] for link in links]
+            if all(bool(flag & IFF_LOWER_UP) == bool(flag & IFF_RUNNING) for flag in flags if flag & IFF_UP):
+                break
+            if not notifications:
+                assert select.select([self._socket], [], [], 60)[0], "a link does not follow its carrier"
         while True:
             addresses, notifications = self.ask(RTM_GETADDR, bytes(8), NLM_F_DUMP)
             flags = [struct.unpack("=I", _attributes(address[8:])[IFA_FLAGS])[0] for address in addresses]

@@ -39,7 +39,7 @@ class Case:
     :ivar prepare: commands, before the module runs.
     :ivar create: its arguments; ``made`` is what the kernel then has, as part of a snapshot.
     :ivar change: its arguments for another state, reached without making anything again; ``changed`` what it then has.
-    :ivar drift: commands that alter that state behind its back.
+    :ivar drift: commands, or several joined by &&, that alter that state behind its back.
     :ivar missing: arguments without which it fails.
     :ivar delete: its arguments to take everything away; those of ``change`` where they are not given.
     """
@@ -112,7 +112,7 @@ CASES = {
             "ip -n HOST address add 10.1.0.77/24 dev veth0",
             "ip -n HOST address add fd00:1::77/64 dev veth0",
             "ip -n POD link set eth7 down",
-            "ip -n POD link set eth7 name lost",
+            "ip -n POD link set eth7 down && ip -n POD link set eth7 name lost",
             "ip -n POD link set eth7 netns HOST",
             "ip -n POD address flush dev eth7 scope global",
         ),
@@ -883,7 +883,7 @@ def test_life(case: Case, run_module, ns) -> None:
     right = stage.state()
 
     for command in case.drift:
-        stage.command(command)
+        stage.command(*command.split(" && "))
         assert stage.state() != right, f"{command} changes nothing"
         repaired = stage.run(case.change)
         assert repaired["changed"] and repaired["diff"] != QUIET, command
