@@ -528,6 +528,9 @@ class _Planner:
             for port in ports:
                 self._set(netns, port.name, {"controller": ""}, shown=False)
             self._set_attributes(netns, link, wanted)
+            # With its last port it lost its MAC address (bond_main.c: __bond_release_one).
+            kept = {**current.attributes, **wanted}["mac_address"]
+            self._set(netns, link.name, {"mac_address": kept}, shown=False)
             for port in ports:
                 self._enslave(netns, port.name, link.name)
         else:

@@ -14,7 +14,8 @@ _OPTIONS = {
     "ageing_time", "forward_delay", "mcast_snooping", "stp_state", "vlan_filtering",
     "df", "group6", "id", "learning", "link", "local", "local6", "port", "remote", "remote6", "tos", "ttl",
     "bridge", "private", "vepa", "group", "macaddr_data", "mode", "nopromisc", "persist", "pmtudisc", "type", "user",
-    "protocol", "miimon", "updelay", "downdelay", "primary", "xmit_hash_policy", "ad_lacp_rate", "ad_select", "min_links",
+    "protocol", "miimon", "updelay", "downdelay", "primary", "xmit_hash_policy", "ad_lacp_rate", "ad_select",
+    "min_links",
 }  # fmt: skip
 
 

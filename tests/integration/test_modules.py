@@ -434,6 +434,8 @@ CASES = {
             "ad_select": "count",
             "min_links": 1,
             "xmit_hash_policy": "layer3+4",
+            "mac_address": MACS[1],
+            "addresses": ["10.1.0.1/24", "fd00:1::1/64"],
             "miimon": 50,
             "updelay": 0,
             "downdelay": 0,

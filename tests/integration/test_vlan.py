@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.weft.fabric.tests.integration.kernel import Monitor, inside, ip
+from ansible_collections.weft.fabric.tests.integration.kernel import Monitor, eventually, inside, ip, ip_json
 
 pytestmark = pytest.mark.needs_kind("vlan")
 
@@ -93,6 +93,8 @@ def test_a_tag_in_a_tag(run_module, wire) -> None:
         run_module("vlan", name="outer", netns=namespace, parent=parent, vlan_id=100, protocol="802.1ad")
         inner = {"name": "inner", "netns": namespace, "parent": "outer", "vlan_id": 10}
         run_module("vlan", addresses=[address], **inner)
+        # A change of the operational state is notified some time later.
+        eventually(lambda where=namespace: ip_json(where, "link", "show", "inner")[0]["operstate"] == "UP")
         with Monitor(namespace) as monitor:
             assert not run_module("vlan", addresses=[address], **inner)["changed"]
         assert monitor.changes == []

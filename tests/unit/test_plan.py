@@ -210,6 +210,7 @@ def test_a_bonds_mode_changes_without_ports_and_down() -> None:
         "eth0 controller=",
         "eth1 controller=",
         "bond0 mode=802.3ad",
+        f"bond0 mac_address={kernel.state[''].links['bond0'].attributes['mac_address']}",
         "eth0 admin_state=down",
         "eth0 controller=bond0",
         "eth0 admin_state=up",
