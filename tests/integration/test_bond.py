@@ -59,6 +59,7 @@ def pair(ns) -> tuple[str, str]:
     for number in (0, 1):
         ip(here, "link", "add", f"p{number}", "type", "veth", "peer", "name", f"q{number}", "netns", there)
         ip(there, "link", "set", f"q{number}", "up")
+    ip(here, "link", "set", "p0", "up")  # the kernel takes only what is down into a bond
     return here, there
 
 

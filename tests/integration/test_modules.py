@@ -406,7 +406,6 @@ CASES = {
         prepare=(
             "ip -n HOST link add p0 type veth peer name q0",
             "ip -n HOST link add p1 type veth peer name q1",
-            "ip -n HOST link set p0 up",
         ),
         create={
             "name": "bond0",
