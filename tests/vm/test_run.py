@@ -63,13 +63,17 @@ def alive(pids: dict[int, str]) -> list[str]:
 def machine() -> dict[str, str]:
     """What a run could leave on this machine, apart from processes and the directory of another run."""
     commands = (["ip", "-brief", "link"], ["ip", "netns"], ["nft", "list", "ruleset"], ["ip", "route"])
-    found = {" ".join(words): subprocess.run(words, capture_output=True, text=True).stdout for words in commands}
+    found = {
+        " ".join(words): subprocess.run(words, capture_output=True, text=True, check=False).stdout for words in commands
+    }
     return {**found, "mounts": pathlib.Path("/proc/self/mounts").read_text(encoding="utf-8")}
 
 
 @pytest.mark.parametrize("name", ["debian12", "debian13"])
 def test_a_box_is_built_once(name: str) -> None:
-    first, second = (subprocess.run([TOOLS / "build_box.sh", name], capture_output=True, text=True) for _time in "12")
+    first, second = (
+        subprocess.run([TOOLS / "build_box.sh", name], capture_output=True, text=True, check=False) for _time in "12"
+    )
     assert (second.returncode, second.stderr, second.stdout) == (0, "", first.stdout)
     box = pathlib.Path(second.stdout.strip())
     assert {f"{name}.box", f"{name}.json", "vmlinuz"} == {path.name for path in box.iterdir()}
@@ -77,7 +81,9 @@ def test_a_box_is_built_once(name: str) -> None:
 
 def libvirt_runs() -> bool:
     try:
-        return not subprocess.run(["virsh", "--connect", "qemu:///system", "uri"], capture_output=True).returncode
+        return not subprocess.run(
+            ["virsh", "--connect", "qemu:///system", "uri"], capture_output=True, check=False
+        ).returncode
     except FileNotFoundError:
         return False
 
