@@ -22,9 +22,11 @@ positional: _input, cidr, vni
 options:
   _input:
     description:
-      - The nodes, a mapping of inventory name to C({number, address}), or a list of C({name, number, address}).
+      - The nodes, a mapping of inventory name to C({number, address, dev}), or a list of such with C(name).
       - C(number) is the node's number, kept for its life. It selects the node's subnet.
-      - C(address) is the node's underlay address. Other keys are ignored.
+      - C(address) is the node's underlay address. Its prefix length, which only O(mode=direct) and O(mode=cross_subnet)
+        need, says which segment the node is on.
+      - C(dev) is the interface that has it. Other keys are ignored.
     type: raw
     required: true
   cidr:
@@ -44,6 +46,14 @@ options:
     description: Name of the VXLAN device in the peer entries.
     type: str
     default: vxlan0
+  mode:
+    description:
+      - With V(vxlan), all that goes to other nodes' pods is encapsulated.
+      - With V(direct), nothing is. All nodes have to be on one segment.
+      - With V(cross_subnet), what goes to nodes of other segments is.
+    type: str
+    choices: [vxlan, direct, cross_subnet]
+    default: vxlan
 """
 
 EXAMPLES = r"""
@@ -68,14 +78,16 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - By node name, in the order of their numbers, C(number), C(underlay), C(mac_address), C(mtu_overhead) in bytes,
-      C(networks), the node's share of each of the overlay's networks, and C(peer), the entries that every other node
-      needs.
+    - By node name, in the order of their numbers, C(number), C(underlay), C(dev), C(segment) (none if all is
+      encapsulated), C(mac_address), C(mtu_overhead) in bytes, C(networks), the node's share of each of the overlay's
+      networks, and C(peer), the entries that other nodes need to reach it through VXLAN.
   type: dict
   sample:
     network-2:
       number: 1
       underlay: 192.168.2.142
+      dev: enp1s0
+      segment: null
       mac_address: 3a:2c:3f:5d:ff:9d
       mtu_overhead: 50
       networks:
@@ -100,9 +112,9 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricEr
 from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import plan
 
 
-def overlay_plan(nodes, cidr, vni, node_prefix=None, device="vxlan0"):
+def overlay_plan(nodes, cidr, vni, node_prefix=None, device="vxlan0", mode="vxlan"):
     try:
-        return plan(nodes, cidr, vni, node_prefix, device)
+        return plan(nodes, cidr, vni, node_prefix, device, mode)
     except FabricError as error:
         raise AnsibleFilterError(f"overlay_plan: {error}") from error
 

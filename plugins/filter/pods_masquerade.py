@@ -11,12 +11,12 @@ version_added: 0.1.0
 author:
   - The weft.fabric authors (@weft-fabric)
 description:
-  - Lists the rules by which what a host's pods send out of the overlay gets the host's own address. What they send to
+  - Lists the rules by which what a host's pods send out of their overlay gets the host's own address. What they send to
     each other and to the nodes' underlay addresses does not.
 positional: _input, host
 options:
   _input:
-    description: The result of P(weft.fabric.overlay_plan#filter).
+    description: The result of P(weft.fabric.overlay_plans#filter).
     type: dict
     required: true
   host:
@@ -29,11 +29,7 @@ EXAMPLES = r"""
 - name: Masquerade what a node's pods send out of the overlay
   weft.fabric.masquerade:
     table: weft_pods
-    rules: "{{ plan | weft.fabric.pods_masquerade('network-1') }}"
-  vars:
-    plan: "{{ nodes | weft.fabric.overlay_plan('172.2.0.0/16', 10) }}"
-    nodes:
-      network-1: {number: 0, address: 192.168.1.138}
+    rules: "{{ overlay_plans | weft.fabric.pods_masquerade(inventory_hostname) }}"
 """
 
 RETURN = r"""

@@ -11,32 +11,34 @@ version_added: 0.1.0
 author:
   - The weft.fabric authors (@weft-fabric)
 description:
-  - Turns the pods of a host into the topology that is to be there (a bridge with the gateway's address, and a veth pair
-    and a default route for each pod), and the one that is to go.
+  - Turns the pods of a host into the topology that is to be there, and the one that is to go. There is a bridge with
+    the gateway's address for each overlay, and a veth pair and a default route for each pod.
   - Two pods with one name, address or interface, an address outside of the node's subnet, and bad names are refused,
     naming the pod, the value and the remedy.
-positional: _input, bridge
+positional: _input, overlays
 options:
   _input:
     description:
       - The pods. Each has C(name), which is its namespace, and C(address), which is one address, or a list of one in
         IPv4 and one in IPv6. It may have C(interface), the pod's end of its veth pair (C(eth0)), C(host_interface), the
-        host's end (derived from the name), and C(state).
+        host's end (derived from the name), C(overlay), the name of its overlay (the first one), and C(state).
     type: list
     elements: dict
     required: true
-  bridge:
-    description: Name of the bridge.
-    type: str
-    required: true
-  node:
-    description: The host's entry in the result of P(weft.fabric.overlay_plan#filter). Needed with O(state=present).
+  overlays:
+    description: The result of P(weft.fabric.overlay_plans#filter).
     type: dict
+    required: true
+  host:
+    description: The host that has the pods. Needed with O(state=present).
+    type: str
   mtu:
-    description: The overlay's MTU in bytes. Needed with O(state=present).
+    description:
+      - MTU of the host's underlay interface, in bytes. Pods have what their overlay leaves of it. Needed with
+        O(state=present).
     type: int
   state:
-    description: With V(absent) all pods and the bridge are to go.
+    description: With V(absent) all pods and the bridges are to go.
     type: str
     choices: [present, absent]
     default: present
@@ -45,10 +47,10 @@ options:
 EXAMPLES = r"""
 - name: Show the topology of a pod
   ansible.builtin.debug:
-    msg: "{{ ([{'name': 'pod1', 'address': '172.2.0.2'}] | weft.fabric.pods_plan('br0', node, 1450)).present }}"
+    msg: "{{ (pods | weft.fabric.pods_plan(overlay_plans, inventory_hostname, 1500)).present }}"
   vars:
-    nodes: {network-1: {number: 0, address: 192.168.1.138}}
-    node: "{{ (nodes | weft.fabric.overlay_plan('172.2.0.0/16', 10))['network-1'] }}"
+    pods:
+      - {name: pod1, address: 172.2.0.2}
 """
 
 RETURN = r"""
@@ -87,9 +89,9 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricEr
 from ansible_collections.weft.fabric.plugins.plugin_utils import pods
 
 
-def pods_plan(given, bridge, node=None, mtu=None, state="present"):
+def pods_plan(given, overlays, host=None, mtu=None, state="present"):
     try:
-        return pods.removal(given, bridge) if state == "absent" else pods.plan(given, bridge, node, mtu)
+        return pods.removal(given, overlays) if state == "absent" else pods.plan(given, overlays, host, mtu)
     except FabricError as error:
         raise AnsibleFilterError(f"pods_plan: {error}") from error
 

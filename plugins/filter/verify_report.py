@@ -13,15 +13,15 @@ author:
 description:
   - Turns the results of M(weft.fabric.reachability) for the targets of P(weft.fabric.verify_targets#filter), from all
     hosts, into one table, and says of each pair that fails which layer does. That is C(underlay), C(link), C(FDB),
-    C(neighbour), C(route), C(forwarding), C(MTU), C(HTTP) or C(NAT).
-positional: _input, plan, pods
+    C(neighbour), C(route), C(forwarding), C(MTU), C(HTTP), C(NAT) or C(isolation).
+positional: _input, overlays, pods
 options:
   _input:
     description: By host, the RV(weft.fabric.reachability#module:results) of its probes.
     type: dict
     required: true
-  plan:
-    description: The result of P(weft.fabric.overlay_plan#filter).
+  overlays:
+    description: The result of P(weft.fabric.overlay_plans#filter).
     type: dict
     required: true
   pods:
@@ -29,7 +29,7 @@ options:
     type: dict
     required: true
   mtus:
-    description: By host, the overlay's MTU in bytes. A host that is missing is not held to any.
+    description: By host, the MTU of its underlay interface in bytes. A host that is missing is not held to any.
     type: dict
     default: {}
   states:
@@ -41,7 +41,7 @@ options:
 EXAMPLES = r"""
 - name: Show the proof
   ansible.builtin.debug:
-    msg: "{{ (results | weft.fabric.verify_report(overlay_plan, {})).lines }}"
+    msg: "{{ (results | weft.fabric.verify_report(overlay_plans, {})).lines }}"
   vars:
     results: "{{ dict(hosts | zip(hosts | map('extract', hostvars, ['probes', 'results']))) }}"
     hosts: "{{ ansible_play_hosts }}"
@@ -62,8 +62,8 @@ _value:
 from ansible_collections.weft.fabric.plugins.plugin_utils import proof
 
 
-def verify_report(results, plan, pods, mtus=None, states=None):
-    return proof.report(results, plan, pods, mtus or {}, states or {})
+def verify_report(results, overlays, pods, mtus=None, states=None):
+    return proof.report(results, overlays, pods, mtus or {}, states or {})
 
 
 class FilterModule:

@@ -11,12 +11,13 @@ version_added: 0.1.0
 author:
   - The weft.fabric authors (@weft-fabric)
 description:
-  - Lists what a node probes, from itself and from each of its pods. That is every pod and every VTEP of the plan, and
-    from the node itself also the other nodes' underlay addresses.
+  - Lists what a node probes, from itself and from each of its pods. That is every pod and every VTEP of each overlay,
+    from the node itself also the other nodes' underlay addresses, and from pods also those of other overlays, which
+    must not answer.
 positional: _input, host, pods, port
 options:
   _input:
-    description: The result of P(weft.fabric.overlay_plan#filter).
+    description: The result of P(weft.fabric.overlay_plans#filter).
     type: dict
     required: true
   host:
@@ -34,14 +35,9 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Probe a node's VTEP from another node
+- name: Probe the other nodes' underlay addresses and VTEPs
   weft.fabric.reachability:
-    targets: "{{ plan | weft.fabric.verify_targets('network-1', {}, 8000) }}"
-  vars:
-    plan: "{{ nodes | weft.fabric.overlay_plan('172.2.0.0/16', 10) }}"
-    nodes:
-      network-1: {number: 0, address: 192.168.1.138}
-      network-2: {number: 1, address: 192.168.2.142}
+    targets: "{{ overlay_plans | weft.fabric.verify_targets(inventory_hostname, {}, 8000) }}"
 """
 
 RETURN = r"""
@@ -60,9 +56,9 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricEr
 from ansible_collections.weft.fabric.plugins.plugin_utils import proof
 
 
-def verify_targets(plan, host, pods, port):
+def verify_targets(overlays, host, pods, port):
     try:
-        return proof.probes(host, plan, pods, port)
+        return proof.probes(host, overlays, pods, port)
     except FabricError as error:
         raise AnsibleFilterError(f"verify_targets: {error}") from error
 

@@ -151,7 +151,9 @@ class _Worker:
     def _route(self, operation: Operation) -> Request:
         route = operation.after or operation.before
         index = self._index(operation.netns, route.dev) if route.dev else None
-        return inet.delete_route(index, route) if operation.verb == "delete" else inet.set_route(index, route)
+        if operation.verb == "delete":
+            return inet.delete_route(index, route)
+        return inet.set_route(index, route, operation.protocol)
 
     # -- links -------------------------------------------------------------------------------------
 

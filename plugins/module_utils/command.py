@@ -163,6 +163,9 @@ def _state(document: Stored) -> dict[str, Any]:
     if document.masquerade:
         table = nft.read(document.masquerade[0])
         found["masquerade"] = [rule.as_dict() for rule in table.rules.values()] if table else []
+    if document.isolation:
+        table = nft.read(document.isolation[0])
+        found["isolation"] = [rule.as_dict() for rule in table.rules.values()] if table else []
     if document.echo_server:
         names, _port = document.echo_server
         found["echo_server"] = [

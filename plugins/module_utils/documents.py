@@ -20,12 +20,13 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricEr
 
 DIRECTORY = "/etc/weft"
 FORMAT = 1
+ISOLATION = "weft_isolation"  # the nftables table
 # What is replayed first: nodes reach each other, then the overlay between them, then what uses it.
 ORDER = ("mgmt_routing", "masquerade", "overlay", "pods")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}").fullmatch
 _SUFFIX = ".json"
-_SECTIONS = ("topology", "sysctl", "masquerade", "echo_server", "resync")
+_SECTIONS = ("topology", "sysctl", "masquerade", "isolation", "echo_server", "resync")
 _LONGEST_RESYNC = 86400
 _REMEDY = "it is kept as it is; remove it, and run the playbook weft.fabric.site again, which writes it anew"
 
@@ -43,6 +44,7 @@ class Stored:
     :ivar topology: None where it has no such section.
     :ivar sysctl: None where it has no such section.
     :ivar masquerade: (table, rules), or None for rules that are to be gone; None where it has no such section.
+    :ivar isolation: (table, rules), or None for rules that are to be gone; None where it has no such section.
     :ivar echo_server: (namespaces, port); None where it has no such section.
     :ivar resync: seconds after which all documents are to be replayed again and again; 0: only when the host starts.
     """
@@ -53,6 +55,7 @@ class Stored:
     topology: model.Document | None
     sysctl: sysctl.Values | None
     masquerade: tuple[str, tuple[nft.Rule, ...] | None] | None
+    isolation: tuple[str, tuple[nft.Drop, ...] | None] | None
     echo_server: tuple[tuple[str, ...], int] | None
     resync: int
 
@@ -81,11 +84,12 @@ def parse(name: str, content: Any, absent: bool = False) -> Stored:
     for section, value in sections.items():
         if section not in _SECTIONS:
             raise InvalidParameter(f"document.{section}", value, f"a document takes only {', '.join(_SECTIONS)}")
-    topology = settings = masquerade = echo_server = None
+    topology = settings = masquerade = isolation = echo_server = None
     if "topology" in sections:
-        given = _section(sections, "topology", ("namespaces", "purge"))
+        given = _section(sections, "topology", ("namespaces", "purge", "route_protocol"))
         purge = values.boolean("document.topology.purge", given.get("purge", False))
-        topology = model.parse(given.get("namespaces"), absent, purge)
+        protocol = given.get("route_protocol", model.ROUTE_PROTOCOL)
+        topology = model.parse(given.get("namespaces"), absent, purge, protocol)
     if "sysctl" in sections:
         settings = sysctl.wanted(model.mapping("document.sysctl", sections["sysctl"]))
     if "masquerade" in sections:
@@ -93,6 +97,9 @@ def parse(name: str, content: Any, absent: bool = False) -> Stored:
         table = nft.table_name("document.masquerade.table", values.text("table", given.get("table", "weft")))
         rules = model.items("rules", given.get("rules"))
         masquerade = (table, nft.wanted(rules) if rules and not absent else None)
+    if "isolation" in sections:
+        groups = model.items("document.isolation", sections["isolation"])
+        isolation = (ISOLATION, (nft.isolated(groups) or None) if not absent else None)
     if "echo_server" in sections:
         given = _section(sections, "echo_server", ("namespaces", "port"))
         names = model.items("document.echo_server.namespaces", given.get("namespaces"))
@@ -101,7 +108,7 @@ def parse(name: str, content: Any, absent: bool = False) -> Stored:
         echo_server = (tuple(pods), port)
     resync = values.integer("document.resync", sections.get("resync", 0), 0, _LONGEST_RESYNC, "seconds")
     kept = {section: value for section, value in sections.items() if section != "sysctl"}
-    return Stored(name, kept, absent, topology, settings, masquerade, echo_server, resync)
+    return Stored(name, kept, absent, topology, settings, masquerade, isolation, echo_server, resync)
 
 
 def _section(sections: Mapping[str, Any], name: str, known: tuple[str, ...]) -> dict[str, Any]:

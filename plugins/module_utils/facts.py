@@ -11,7 +11,7 @@ from typing import Any
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS, OPTION_MODES
 from ansible_collections.weft.fabric.plugins.module_utils.model import (
     MAIN,
-    ROUTE_PROTOCOL,
+    ROUTE_PROTOCOLS,
     Address,
     Desired,
     FdbEntry,
@@ -24,7 +24,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model import (
 
 # Routes that the kernel makes itself, and those of routing daemons, DHCP and router advertisements, are not part of a
 # document: RTPROT_BOOT and RTPROT_STATIC are what ip(8) and administrators leave behind.
-DOCUMENTED_PROTOCOLS = (3, 4, ROUTE_PROTOCOL)
+DOCUMENTED_PROTOCOLS = (3, 4, *ROUTE_PROTOCOLS)
 
 
 def _word(value: Any) -> str:

@@ -15,7 +15,7 @@ import struct
 from collections.abc import Mapping
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
-from ansible_collections.weft.fabric.plugins.module_utils.model import ROUTE_PROTOCOL, Address, AddressState, Route
+from ansible_collections.weft.fabric.plugins.module_utils.model import Address, AddressState, Route
 from ansible_collections.weft.fabric.plugins.module_utils.netlink import (
     NLM_F_CREATE,
     NLM_F_REPLACE,
@@ -121,14 +121,15 @@ def read_tentative(kernel: Socket) -> set[str]:
 # -- routes ----------------------------------------------------------------------------------------
 
 
-def set_route(index: int | None, route: Route) -> Request:
+def set_route(index: int | None, route: Route, protocol: int) -> Request:
     """Add a route, or replace the one that has its key.
 
     :param index: that of the interface, where the route names one.
+    :param protocol: the number that says who installed it.
     """
     scope = RT_SCOPE_UNIVERSE if route.via or ":" in route.dst else RT_SCOPE_LINK
     flags = RTNH_F_ONLINK if route.onlink else 0
-    payload = _route_payload(index, route, ROUTE_PROTOCOL, scope, RTN_UNICAST, flags)
+    payload = _route_payload(index, route, protocol, scope, RTN_UNICAST, flags)
     if route.src:
         payload += _attribute(RTA_PREFSRC, to_bytes(route.src))
     if route.mtu:

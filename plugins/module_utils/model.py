@@ -30,6 +30,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
 # rtnetlink's mark of who installed a route (rtm_protocol). Ours is one that nobody has registered in iproute2's
 # rt_protos, so that purging never touches a route of a routing daemon, of DHCP or of an administrator.
 ROUTE_PROTOCOL = 119
+ROUTE_PROTOCOLS = range(119, 128)  # for documents that share an interface and are purged apart
 TABLES = {"default": 253, "main": 254, "local": 255}
 MAIN = TABLES["main"]
 IP6_METRIC = 1024  # IP6_RT_PRIO_USER: what the kernel makes of no metric
@@ -206,10 +207,13 @@ class Document:
 
     :ivar absent: the document lists what has to be gone.
     :ivar purge: its lists are authoritative.
+    :ivar route_protocol: the number by which its routes are known. With one of its own, all routes of that number are
+        the document's, whatever interface they are on.
     """
 
     absent: bool = False
     purge: bool = False
+    route_protocol: int = ROUTE_PROTOCOL
     namespaces: dict[str, Desired] = field(default_factory=dict)
 
     def at(self, netns: str) -> Desired:
@@ -628,15 +632,17 @@ def _add_fdb(desired: Desired, item: Mapping[str, Any], where: str, seen: dict[t
 _SECTIONS = ("links", "addresses", "routes", "neighbours", "fdb", "joins")
 
 
-def parse(namespaces: Any, absent: bool = False, purge: bool = False) -> Document:
+def parse(namespaces: Any, absent: bool = False, purge: bool = False, route_protocol: Any = ROUTE_PROTOCOL) -> Document:
     """A document from topology's parameter ``namespaces``.
 
     :param absent: the document lists what has to be gone.
     :param purge: make the lists authoritative: for routes of ours and neighbour and FDB entries on the devices that the
         document names, and for addresses on the links that it makes and gives addresses to.
+    :param route_protocol: one of ROUTE_PROTOCOLS.
     :raises InvalidParameter: for the first that is wrong.
     """
-    document = Document(absent, purge)
+    protocol = values.integer("route_protocol", route_protocol, ROUTE_PROTOCOLS[0], ROUTE_PROTOCOLS[-1])
+    document = Document(absent, purge, protocol)
     found = mapping("namespaces", namespaces)
     for netns, content in found.items():
         if netns:
@@ -649,6 +655,8 @@ def parse(namespaces: Any, absent: bool = False, purge: bool = False) -> Documen
     complete(document)
     for netns, desired in document.namespaces.items():
         _check_controllers(desired)
+        if protocol != ROUTE_PROTOCOL and (purge or absent):
+            desired.purge_routes.add(None)
         if desired.joins is not None and document.at(desired.joins).joins is not None:
             remedy = f"that one joins {document.at(desired.joins).joins or 'the empty name'} itself: join that instead"
             raise InvalidParameter(f"namespaces.{netns}.joins", desired.joins, remedy)

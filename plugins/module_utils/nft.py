@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Masquerading in an nftables table of our own: what is wanted, what is there, and the transaction between.
+"""Masquerading, and isolation, each in an nftables table of our own: what is wanted, what is there, the transaction.
 
 All but converge() and read() is pure. The kernel is read as libnftables-json(5); nft's text is used only to show
 a person what stands in our table that we never wrote.
@@ -17,7 +17,7 @@ import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any, ClassVar, Union
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
@@ -25,10 +25,20 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricEr
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 FAMILY = "inet"
-CHAIN = "postrouting"
 
-# As libnftables-json(5) gives the objects of a table, handles left out.
-_CHAIN_PROPERTIES = {"name": CHAIN, "type": "nat", "hook": "postrouting", "prio": 100, "policy": "accept"}
+# Our chains, each called as its hook: (type, priority, the same as a number).
+_CHAINS = {
+    "postrouting": ("nat", "srcnat", 100),
+    # Before the route is looked up: what is dropped reaches neither another network nor this host's addresses there.
+    "prerouting": ("filter", "raw", -300),
+}
+
+
+def _chain_properties(name: str) -> dict[str, Any]:
+    """A chain of ours as libnftables-json(5) gives it, handle left out."""
+    kind, _word, priority = _CHAINS[name]
+    return {"name": name, "type": kind, "hook": name, "prio": priority, "policy": "accept"}
+
 
 _PROTOCOL = {4: "ip", 6: "ip6"}
 
@@ -36,9 +46,9 @@ _PROTOCOL = {4: "ip", 6: "ip6"}
 _SLOTS = {
     ("==", json.dumps({"meta": {"key": "oifname"}})): "oifname",
     **{
-        (operator, json.dumps({"payload": {"field": field, "protocol": protocol}})): f"{protocol} {field}"
+        (operator, json.dumps({"payload": {"field": field, "protocol": protocol}})): f"{protocol} {slot}"
         for protocol in _PROTOCOL.values()
-        for operator, field in (("==", "saddr"), ("!=", "daddr"))
+        for operator, field, slot in (("==", "saddr", "saddr"), ("!=", "daddr", "daddr"), ("==", "daddr", "to"))
     },
 }
 
@@ -51,6 +61,8 @@ class Rule:
     :param out_interface: ... if they leave by this one (None: any) ...
     :param exempt: ... and do not go to one of these: collapsed and sorted, so that equal sets compare equal.
     """
+
+    chain: ClassVar[str] = "postrouting"
 
     source: Network
     out_interface: str | None
@@ -76,6 +88,31 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class Drop:
+    """One rule that keeps networks apart: packets from one do not go to others.
+
+    :param destinations: collapsed and sorted, so that equal sets compare equal.
+    """
+
+    chain: ClassVar[str] = "prerouting"
+
+    source: Network
+    destinations: tuple[Network, ...]
+
+    def __str__(self) -> str:
+        """The rule in nft's syntax."""
+        protocol = _PROTOCOL[self.source.version]
+        return f"{protocol} saddr {self.source} {protocol} daddr {{ {', '.join(map(str, self.destinations))} }} drop"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The rule as data."""
+        return {"source": str(self.source), "destinations": [str(destination) for destination in self.destinations]}
+
+
+AnyRule = Union[Rule, Drop]
+
+
+@dataclass(frozen=True)
 class Observed:
     """Our table as the kernel has it.
 
@@ -83,7 +120,7 @@ class Observed:
     :param foreign: the table holds anything else: another chain, a set, a changed priority, a rule made by hand.
     """
 
-    rules: Mapping[int, Rule]
+    rules: Mapping[int, AnyRule]
     foreign: bool
 
 
@@ -121,6 +158,36 @@ def wanted(rules: Sequence[Mapping[str, Any]]) -> tuple[Rule, ...]:
     return tuple(result)
 
 
+def isolated(groups: Sequence[object]) -> tuple[Drop, ...]:
+    """The rules that keep groups of networks apart; none for a single group.
+
+    :raises InvalidParameter: a network is none.
+    """
+    found: list[list[Network]] = []
+    for index, group in enumerate(groups):
+        if not isinstance(group, (list, tuple)):
+            raise InvalidParameter(f"isolation[{index}]", group, "give a list of networks")
+        found.append(
+            [
+                ipaddress.ip_network(values.network(f"isolation[{index}][{number}]", network))
+                for number, network in enumerate(group)
+            ]
+        )
+    rules = []
+    for group in found:
+        for source in group:
+            others = _collapsed(
+                network
+                for other in found
+                if other is not group
+                for network in other
+                if network.version == source.version
+            )
+            if others:
+                rules.append(Drop(source, others))
+    return tuple(rules)
+
+
 def _rule(parameter: str, entry: Mapping[str, Any]) -> Rule:
     source = ipaddress.ip_network(values.network(f"{parameter}.source", entry["source"]))
     out_interface = entry.get("out_interface")
@@ -152,13 +219,15 @@ def _collapsed(networks: Iterable[Any]) -> tuple[Network, ...]:
     return tuple(ipaddress.collapse_addresses(networks))
 
 
-def render(name: str, rules: Iterable[Rule]) -> str:
+def render(name: str, rules: Sequence[AnyRule]) -> str:
     """The whole table in nft's syntax, one line for each rule."""
+    chain = rules[0].chain
+    kind, priority, _number = _CHAINS[chain]
     lines = "".join(f"\t\t{rule}\n" for rule in rules)
     return (
         f"table {FAMILY} {name} {{\n"
-        f"\tchain {CHAIN} {{\n"
-        "\t\ttype nat hook postrouting priority srcnat; policy accept;\n"
+        f"\tchain {chain} {{\n"
+        f"\t\ttype {kind} hook {chain} priority {priority}; policy accept;\n"
         f"{lines}"
         "\t}\n"
         "}\n"
@@ -170,7 +239,8 @@ def parse(name: str, listing: Mapping[str, Any]) -> Observed:
 
     :param listing: the decoded document, ``{"nftables": [...]}``.
     """
-    rules: dict[int, Rule] = {}
+    rules: dict[int, AnyRule] = {}
+    ours = [{"family": FAMILY, "table": name, **_chain_properties(chain)} for chain in _CHAINS]
     foreign = False
     chains = 0
     for item in listing["nftables"]:
@@ -181,19 +251,20 @@ def parse(name: str, listing: Mapping[str, Any]) -> Observed:
         rule = _parse_rule(properties) if kind == "rule" else None
         if rule is not None:
             rules[handle] = rule
-        elif kind == "chain" and properties == {"family": FAMILY, "table": name, **_CHAIN_PROPERTIES}:
+        elif kind == "chain" and properties in ours:
             chains += 1
         elif kind != "table" or properties != {"family": FAMILY, "name": name}:
             foreign = True
     return Observed(rules, foreign or chains != 1)
 
 
-def _parse_rule(properties: Mapping[str, Any]) -> Rule | None:
+def _parse_rule(properties: Mapping[str, Any]) -> AnyRule | None:
     """None: not a rule as we write them."""
-    if properties.keys() != {"family", "table", "chain", "expr"} or properties["chain"] != CHAIN:
+    if properties.keys() != {"family", "table", "chain", "expr"}:
         return None
     expressions = properties["expr"]
-    if expressions[-1] != {"masquerade": None}:
+    verdicts = {Rule.chain: {"masquerade": None}, Drop.chain: {"drop": None}}
+    if expressions[-1] != verdicts.get(properties["chain"]):
         return None
     right: dict[str, Any] = {}
     for expression in expressions[:-1]:
@@ -202,6 +273,22 @@ def _parse_rule(properties: Mapping[str, Any]) -> Rule | None:
         if slot is None or slot in right:
             return None
         right[slot] = match["right"]
+    return _parse_drop(right) if properties["chain"] == Drop.chain else _parse_masquerade(right)
+
+
+def _parse_drop(right: Mapping[str, Any]) -> Drop | None:
+    for protocol in _PROTOCOL.values():
+        if right.keys() == {f"{protocol} saddr", f"{protocol} to"}:
+            try:
+                source = _parse_networks(right[f"{protocol} saddr"])
+                destinations = _parse_networks(right[f"{protocol} to"])
+            except ValueError:
+                return None
+            return Drop(source[0], destinations) if len(source) == 1 else None
+    return None
+
+
+def _parse_masquerade(right: dict[str, Any]) -> Rule | None:
     out_interface = right.pop("oifname", None)
     for protocol in _PROTOCOL.values():
         if f"{protocol} saddr" in right and right.keys() <= {f"{protocol} saddr", f"{protocol} daddr"}:
@@ -237,7 +324,7 @@ def _parse_networks(right: Any) -> tuple[Network, ...]:
     return _collapsed(networks)
 
 
-def plan(name: str, rules: tuple[Rule, ...] | None, observed: Observed | None) -> str:
+def plan(name: str, rules: tuple[AnyRule, ...] | None, observed: Observed | None) -> str:
     """The transaction that brings the kernel from what is observed to the wanted rules; empty if nothing is to be done.
 
     :param rules: None: no table.
@@ -248,7 +335,7 @@ def plan(name: str, rules: tuple[Rule, ...] | None, observed: Observed | None) -
     return "" if not observed.foreign and tuple(observed.rules.values()) == rules else transaction(name, rules)
 
 
-def transaction(name: str, rules: tuple[Rule, ...] | None) -> str:
+def transaction(name: str, rules: tuple[AnyRule, ...] | None) -> str:
     """The script that makes it so, whatever is there: nft -f runs it as one netlink batch, all of it or nothing.
 
     :param rules: None takes the table away.
@@ -271,7 +358,7 @@ def describe(observed: Observed, text: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def predict(name: str, rules: tuple[Rule, ...] | None, observed: Observed | None, text: str = "") -> dict[str, Any]:
+def predict(name: str, rules: tuple[AnyRule, ...] | None, observed: Observed | None, text: str = "") -> dict[str, Any]:
     """What the module masquerade returns, if the plan is carried out.
 
     :param rules: None: no table is wanted.
@@ -289,7 +376,7 @@ def predict(name: str, rules: tuple[Rule, ...] | None, observed: Observed | None
     }
 
 
-def converge(name: str, rules: tuple[Rule, ...] | None, check: bool) -> dict[str, Any]:
+def converge(name: str, rules: tuple[AnyRule, ...] | None, check: bool) -> dict[str, Any]:
     """Bring our table, in the network namespace of this process, to the wanted rules.
 
     :param rules: None: no table is wanted.

@@ -53,6 +53,7 @@ class Operation(NamedTuple):
     :ivar before: the object as it is, or None. Of a link that is set: the attributes that change.
     :ivar after: the object as it will be, or None.
     :ivar peer: the other end of a veth that is created; of one that is moved, the end in its new place.
+    :ivar protocol: the number that a route is installed with.
     :ivar shown: whether the reader of a diff needs to know: a port that leaves its bond for the time of a change does
         not belong there.
     """
@@ -63,6 +64,7 @@ class Operation(NamedTuple):
     after: Any = None
     peer: Link | None = None
     shown: bool = True
+    protocol: int = ROUTE_PROTOCOL
 
 
 @dataclass
@@ -101,7 +103,7 @@ class Plan:
 
 
 def _facts(operation: Operation) -> tuple[list[str], list[str]]:
-    verb, netns, before, after, peer, _shown = operation
+    verb, netns, before, after, peer, _shown, _protocol = operation
     if verb == "move" and peer and peer.peer:
         return [facts.new_link(netns, before)], [facts.new_link(peer.peer[0], after)]
     if verb == "create" and isinstance(after, Link):
@@ -718,15 +720,16 @@ class _Planner:
             if known is not None and route.met_by(known[0]):
                 continue
             wanted = route.over(known[0]) if known else route
-            self._do("set", netns, known[0] if known else None, wanted)
-            view.routes[route.key] = (wanted, ROUTE_PROTOCOL)
+            protocol = self.document.route_protocol
+            self._do("set", netns, known[0] if known else None, wanted, protocol=protocol)
+            view.routes[route.key] = (wanted, protocol)
 
     def _stale_routes(self, netns: str, desired: Desired) -> list[Route]:
         everywhere = None in desired.purge_routes
         return [
             route
             for key, (route, protocol) in self.view[netns].routes.items()
-            if protocol == ROUTE_PROTOCOL
+            if protocol == self.document.route_protocol
             and key not in desired.routes
             and (everywhere or route.dev in desired.purge_routes)
         ]
@@ -739,6 +742,9 @@ class _Planner:
         for netns, desired in present:
             for item in self._listed(netns, desired):
                 self._delete(netns, item)
+            if self.document.route_protocol != ROUTE_PROTOCOL:
+                for route in self._stale_routes(netns, desired):
+                    self._delete(netns, route)
         for netns, link in reversed(self._ordered()):
             current = self.view[netns].links.get(link.name) if self.view[netns].status == "present" else None
             if current is None or not link.kind:

@@ -32,15 +32,21 @@ class Done(NamedTuple):
 def replay(document: Stored, check: bool) -> Iterator[Done]:
     """Carry out a document section by section, each when it is asked for.
 
-    What is made: links before the parameters that are theirs, and servers in namespaces that are there. What goes, goes
-    the other way round.
+    What is made: what keeps networks apart before there is a way between them, links before the parameters that are
+    theirs, and servers in namespaces that are there. What goes, goes the other way round.
 
     :param check: change nothing.
     :raises FabricError: a section could not be carried out; those before it are.
     """
-    steps = [_topology, _sysctl, _masquerade, _echo_server]
+    steps = [_isolation, _topology, _sysctl, _masquerade, _echo_server]
     for step in reversed(steps) if document.absent else steps:
         yield from step(document, check)
+
+
+def _isolation(document: Stored, check: bool) -> Iterator[Done]:
+    if document.isolation:
+        result = nft.converge(*document.isolation, check)
+        yield Done("isolation", result["changed"], [result["diff"]], [], {})
 
 
 def _topology(document: Stored, check: bool) -> Iterator[Done]:

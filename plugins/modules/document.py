@@ -61,7 +61,9 @@ options:
     required: true
     suboptions:
       topology:
-        description: O(weft.fabric.topology#module:namespaces) and O(weft.fabric.topology#module:purge).
+        description:
+          - O(weft.fabric.topology#module:namespaces), O(weft.fabric.topology#module:purge) and
+            O(weft.fabric.topology#module:route_protocol).
         type: dict
       sysctl:
         description: O(weft.fabric.sysctl#module:settings).
@@ -71,6 +73,13 @@ options:
           - O(weft.fabric.masquerade#module:table) and O(weft.fabric.masquerade#module:rules).
           - Without rules, the table goes.
         type: dict
+      isolation:
+        description:
+          - Groups of networks. What comes from one of a group to one of another is dropped, in the nftables table
+            C(weft_isolation).
+          - With one group, the table goes.
+        type: list
+        elements: list
       echo_server:
         description: O(weft.fabric.echo_server#module:namespaces) and O(weft.fabric.echo_server#module:port).
         type: dict
@@ -156,6 +165,7 @@ ARGUMENT_SPEC = {
             "topology": {"type": "dict"},
             "sysctl": {"type": "dict"},
             "masquerade": {"type": "dict"},
+            "isolation": {"type": "list", "elements": "list"},
             "echo_server": {"type": "dict"},
             "resync": {"type": "int"},
         },

@@ -48,6 +48,14 @@ options:
       - Links and namespaces stay.
     type: bool
     default: false
+  route_protocol:
+    description:
+      - Number by which the document's routes are known (C(proto) in C(ip route)), from V(119) to V(127).
+      - A document with another number than V(119) owns all routes of that number, whatever interface they are on. With
+        O(purge=true) those go that it does not list, and with O(state=absent) all of them do. So documents can share an
+        interface.
+    type: int
+    default: 119
 """
 
 EXAMPLES = r"""
@@ -104,14 +112,20 @@ namespaces:
 
 from ansible_collections.weft.fabric.plugins.module_utils import facts
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import PURGE, STATE
-from ansible_collections.weft.fabric.plugins.module_utils.model import parse
+from ansible_collections.weft.fabric.plugins.module_utils.model import ROUTE_PROTOCOL, parse
 from ansible_collections.weft.fabric.plugins.module_utils.module import apply_document, run
 
-SPEC = {**STATE, **PURGE, "namespaces": {"type": "dict", "required": True}}
+SPEC = {
+    **STATE,
+    **PURGE,
+    "namespaces": {"type": "dict", "required": True},
+    "route_protocol": {"type": "int", "default": ROUTE_PROTOCOL},
+}
 
 
 def body(module):
-    document = parse(module.params["namespaces"], module.params["state"] == "absent", module.params["purge"])
+    params = module.params
+    document = parse(params["namespaces"], params["state"] == "absent", params["purge"], params["route_protocol"])
     outcome, result = apply_document(module, document)
     found = {netns: facts.wanted(desired, outcome.state[netns]) for netns, desired in document.namespaces.items()}
     return {**result, "namespaces": found}

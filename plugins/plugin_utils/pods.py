@@ -7,96 +7,110 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import derived_mac
 
-_KEYS = ("name", "address", "interface", "host_interface", "state")
+_KEYS = ("name", "address", "interface", "host_interface", "overlay", "state")
 
 
-def plan(pods: object, bridge: object, node: Mapping[str, Any], mtu: object) -> dict[str, Any]:
-    """Plan a host's bridge and pods.
+def plan(pods: object, overlays: Mapping[str, Mapping[str, Any]], host: str, mtu: object) -> dict[str, Any]:
+    """Plan a host's bridges and pods.
 
-    :param pods: list of ``{name, address, interface, host_interface, state}``; ``name`` is the pod's namespace.
-        ``address`` is one, or a list of one for each family. ``interface`` is the pod's end of its veth pair (eth0),
-        ``host_interface`` the host's (derived from the name).
-    :param bridge: name of the bridge.
-    :param node: the host's entry in the overlay's plan, of which ``networks`` is used.
-    :param mtu: the overlay's MTU in bytes, for the bridge and the pods.
+    :param pods: list of ``{name, address, interface, host_interface, overlay, state}``. ``name`` is the pod's
+        namespace. ``address`` is one, or a list of one for each family. ``interface`` is the pod's end of its veth pair
+        (eth0), ``host_interface`` the host's (derived from the name). ``overlay`` is the overlay that it is in (the
+        first).
+    :param overlays: the plans of all overlays; each has a bridge.
+    :param mtu: that of the underlay's interface, in bytes. Bridges and pods have what their overlay leaves of it.
     :returns: ``present`` and ``absent``, each ``namespaces`` as weft.fabric.topology takes them, and ``running`` and
         ``gone``, each the names of the pods in it.
     :raises InvalidParameter: for the first that is wrong.
     """
-    known = _checked(pods, values.ifname("pods_bridge", bridge))
-    there = [pod for pod in known if pod["state"] == "present"]
-    networks = node["networks"]
-    addresses = _addresses(there, networks)
-    links: list[dict[str, Any]] = [
-        {
-            "name": bridge,
-            "kind": "bridge",
-            "mtu": mtu,
-            # Otherwise it is the lowest of its ports', and pods lose their gateway when another pod comes or goes.
-            "mac_address": derived_mac(networks[0]["gateway_cidr"]),
-            # Without a spanning tree there is nothing for a new port to wait for.
-            "stp": False,
-            "forward_delay": 0,
-            "addresses": [network["gateway_cidr"] for network in networks],
-        },
-    ]
+    known = _checked(pods, overlays)
+    for pod in known:
+        if pod["state"] == "present" and pod["overlay"]["state"] == "absent":
+            raise InvalidParameter(f"{pod['where']}.state", "present", "its overlay goes: give it state: absent too")
+    underlay = values.integer("mtu", mtu, 68, 65535, "bytes")
+    links: list[dict[str, Any]] = []
     namespaces: dict[str, Any] = {"": {"links": links}}
-    for pod in there:
-        own = addresses[pod["name"]]
-        inner = {
-            "name": pod["interface"],
-            "netns": pod["name"],
-            "mtu": mtu,
-            "addresses": [str(address) for address, _gateway in own],
-        }
-        links.append(
-            {"name": pod["host_interface"], "kind": "veth", "controller": bridge, "mtu": mtu, "peer": inner},
-        )
-        namespaces[pod["name"]] = {
-            "routes": [
-                {"dst": "default", "via": gateway, "dev": pod["interface"], "src": str(address.ip)}
-                for address, gateway in own
-            ]
-        }
+    for overlay in overlays.values():
+        if overlay["state"] == "absent":
+            continue
+        node = overlay["nodes"][host]
+        there = [pod for pod in known if pod["overlay"] is overlay and pod["state"] == "present"]
+        addresses = _addresses(there, node["networks"])
+        size = underlay - node["mtu_overhead"]
+        links.append(_bridge(overlay["bridge"], node["networks"], size))
+        for pod in there:
+            own = addresses[pod["name"]]
+            inner = {
+                "name": pod["interface"],
+                "netns": pod["name"],
+                "mtu": size,
+                "addresses": [str(address) for address, _gateway in own],
+            }
+            outer = {"name": pod["host_interface"], "kind": "veth", "controller": overlay["bridge"], "mtu": size}
+            links.append({**outer, "peer": inner})
+            namespaces[pod["name"]] = {
+                "routes": [
+                    {"dst": "default", "via": gateway, "dev": pod["interface"], "src": str(address.ip)}
+                    for address, gateway in own
+                ]
+            }
     return {
         "present": namespaces,
-        "absent": _absent(pod for pod in known if pod["state"] == "absent"),
-        "running": [pod["name"] for pod in there],
+        "absent": _absent((pod for pod in known if pod["state"] == "absent"), overlays),
+        "running": [pod["name"] for pod in known if pod["state"] == "present"],
         "gone": [pod["name"] for pod in known if pod["state"] == "absent"],
     }
 
 
-def removal(pods: object, bridge: object) -> dict[str, Any]:
-    """Plan to take away all pods and their bridge, for which no node has to be known.
+def removal(pods: object, overlays: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Plan to take away all pods and their bridges, for which no node has to be known.
 
+    :param overlays: plans, of which the bridges are used.
     :returns: as plan() does.
     :raises InvalidParameter: for the first that is wrong.
     """
-    known = _checked(pods, values.ifname("pods_bridge", bridge))
-    absent = _absent(known)
-    absent[""]["links"].append({"name": bridge, "kind": "bridge"})
-    return {"present": {}, "absent": absent, "running": [], "gone": [pod["name"] for pod in known]}
+    gone = {name: {**overlay, "state": "absent"} for name, overlay in overlays.items()}
+    known = [{**pod, "state": "absent"} for pod in _checked(pods, overlays)]
+    return {"present": {}, "absent": _absent(known, gone), "running": [], "gone": [pod["name"] for pod in known]}
 
 
-def masquerade(plan: Mapping[str, Mapping[str, Any]], host: str) -> list[dict[str, Any]]:
-    """The rules that masquerade what a host's pods send out of the overlay, but to the nodes.
+def _bridge(name: str, networks: Sequence[Mapping[str, str]], mtu: int) -> dict[str, Any]:
+    gateways = [network["gateway_cidr"] for network in networks]
+    return {
+        "name": name,
+        "kind": "bridge",
+        "mtu": mtu,
+        # Otherwise it is the lowest of its ports', and pods lose their gateway when another pod comes or goes.
+        "mac_address": derived_mac(gateways[0]),
+        # Without a spanning tree there is nothing for a new port to wait for.
+        "stp": False,
+        "forward_delay": 0,
+        "addresses": gateways,
+    }
 
-    :param plan: the overlay's plan, by node.
+
+def masquerade(overlays: Mapping[str, Mapping[str, Any]], host: str) -> list[dict[str, Any]]:
+    """The rules that masquerade what a host's pods send out of their overlay, but to the nodes.
+
+    :param overlays: the plans of all overlays.
     :returns: rules as weft.fabric.masquerade takes them.
     """
-    nodes = [ipaddress.ip_address(node["underlay"]) for node in plan.values()]
     rules = []
-    for network in plan[host]["networks"]:
-        version = ipaddress.ip_network(network["cidr"]).version
-        exempt = [f"{address}/{address.max_prefixlen}" for address in nodes if address.version == version]
-        rules.append({"source": network["subnet"], "exempt": [network["cidr"], *exempt]})
+    for overlay in overlays.values():
+        if overlay["state"] == "absent":
+            continue
+        nodes = [ipaddress.ip_address(node["underlay"]) for node in overlay["nodes"].values()]
+        for network in overlay["nodes"][host]["networks"]:
+            version = ipaddress.ip_network(network["cidr"]).version
+            exempt = [f"{address}/{address.max_prefixlen}" for address in nodes if address.version == version]
+            rules.append({"source": network["subnet"], "exempt": [network["cidr"], *exempt]})
     return rules
 
 
@@ -105,16 +119,19 @@ def default_host_interface(name: str) -> str:
     return "veth" + hashlib.blake2s(name.encode(), digest_size=4).hexdigest()
 
 
-def _absent(pods: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def _absent(pods: Iterable[Mapping[str, Any]], overlays: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     gone = list(pods)
     links = [{"name": pod["host_interface"], "kind": "veth"} for pod in gone]
+    links += [
+        {"name": overlay["bridge"], "kind": "bridge"} for overlay in overlays.values() if overlay["state"] == "absent"
+    ]
     return {"": {"links": links}, **{pod["name"]: {} for pod in gone}}
 
 
-def _checked(pods: object, bridge: str) -> list[dict[str, str]]:
+def _checked(pods: object, overlays: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     if not isinstance(pods, Iterable) or isinstance(pods, (str, bytes, Mapping)):
         raise InvalidParameter("pods_pods", pods, "give a list of {name, address}")
-    holders: dict[tuple[str, str], str] = {("host_interface", bridge): "pods_bridge"}
+    holders = {("host_interface", overlay["bridge"]): f"the bridge of overlay {n}" for n, overlay in overlays.items()}
     checked = []
     for index, pod in enumerate(pods):
         where = f"pods_pods[{index}]"
@@ -124,6 +141,7 @@ def _checked(pods: object, bridge: str) -> list[dict[str, str]]:
             if key not in _KEYS:
                 raise InvalidParameter(f"{where}.{key}", pod[key], f"a pod takes only {', '.join(_KEYS)}")
         name = values.netns(f"{where}.name", pod.get("name"))
+        overlay = values.choice(f"{where}.overlay", overlay_of(pod, overlays), list(overlays))
         found = {
             "name": name,
             "address": pod.get("address"),
@@ -131,6 +149,7 @@ def _checked(pods: object, bridge: str) -> list[dict[str, str]]:
             "host_interface": values.ifname(
                 f"{where}.host_interface", pod.get("host_interface", default_host_interface(name))
             ),
+            "overlay": overlays[overlay],
             "state": values.choice(f"{where}.state", pod.get("state", "present"), ("present", "absent")),
             "where": where,
         }
@@ -140,6 +159,11 @@ def _checked(pods: object, bridge: str) -> list[dict[str, str]]:
                 raise InvalidParameter(f"{where}.{key}", found[key], f"{other} has it too: give each its own")
         checked.append(found)
     return checked
+
+
+def overlay_of(pod: Mapping[str, Any], overlays: Iterable[str]) -> str:
+    """The name of the overlay that a pod is in: the first, if it does not say."""
+    return str(pod.get("overlay", next(iter(overlays))))
 
 
 def listed(where: str, address: object) -> list[tuple[str, str]]:

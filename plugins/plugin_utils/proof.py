@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
-from ansible_collections.weft.fabric.plugins.plugin_utils.pods import listed
+from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import entries
+from ansible_collections.weft.fabric.plugins.plugin_utils.pods import listed, overlay_of
 
-Plan = Mapping[str, Mapping[str, Any]]
+Overlays = Mapping[str, Mapping[str, Any]]
 Pods = Mapping[str, Sequence[Mapping[str, Any]]]
 
 COLUMNS = ("from", "to", "rtt ms", "ttl", "pmtu", "http", "source seen", "result")
@@ -24,12 +25,13 @@ _ANYWHERE = ("underlay", "forwarding", "HTTP")
 
 
 class Target(NamedTuple):
-    """One thing to reach.
+    """One thing to reach, or not to reach.
 
     :ivar netns: the pod from which it is probed; empty: the host itself.
     :ivar host: the node that it is on.
     :ivar pod: the pod that it is; empty for a VTEP and an underlay address.
-    :ivar kind: ``underlay``, ``VTEP`` or ``pod``.
+    :ivar kind: ``underlay``, ``VTEP``, ``pod``, or ``isolated``: a pod of another overlay, which must not answer.
+    :ivar overlay: the name of the overlay that it is in.
     """
 
     netns: str
@@ -37,6 +39,7 @@ class Target(NamedTuple):
     pod: str
     kind: str
     address: str
+    overlay: str
 
     @property
     def name(self) -> str:
@@ -44,43 +47,62 @@ class Target(NamedTuple):
         return f"{self.host}/{self.pod}" if self.pod else f"{self.host} {self.kind}"
 
 
-def targets(host: str, plan: Plan, pods: Pods) -> list[Target]:
-    """What a host proves: from itself and from each of its pods to every pod and VTEP; from itself to every underlay.
+def targets(host: str, overlays: Overlays, pods: Pods) -> list[Target]:
+    """What a host proves of each overlay: from itself and from each of its pods to every pod and VTEP.
 
-    A pod is held to the address families that it has.
+    Also from itself to every other node's underlay address, and from each pod that it does not reach those of other
+    overlays. A pod is held to the address families that it has.
 
-    :param host: a node of the plan.
-    :param plan: the overlay's plan, by node.
+    :param host: a node of the overlays.
+    :param overlays: their plans.
     :param pods: each node's pods.
     :raises InvalidParameter: a pod has no name, or no address.
     """
-    found = [Target("", peer, "", "underlay", plan[peer]["underlay"]) for peer in plan if peer != host]
-    running = {peer: _running(peer, pods.get(peer, ())) for peer in plan}
-    for netns in ("", *running[host]):
-        reach = [
-            Target(netns, peer, "", "VTEP", network["vtep"])
-            for peer in plan
-            for network in plan[peer]["networks"]
-            if netns or peer != host
+    there = {name: overlay for name, overlay in overlays.items() if overlay["state"] == "present"}
+    running = {
+        name: {peer: _running(peer, pods.get(peer, ()), name, overlays) for peer in overlay["nodes"]}
+        for name, overlay in there.items()
+    }
+    found: list[Target] = []
+    for name, overlay in there.items():
+        nodes = overlay["nodes"]
+        if not found:
+            found += [Target("", peer, "", "underlay", nodes[peer]["underlay"], name) for peer in nodes if peer != host]
+        vteps = [
+            Target("", peer, "", "VTEP", network["vtep"], name)
+            for peer in nodes
+            for network in nodes[peer]["networks"]
+            if overlay["mode"] != "direct"
         ]
-        reach += [
-            Target(netns, peer, name, "pod", address)
-            for peer in plan
-            for name, addresses in running[peer].items()
-            for address in addresses
-            if (peer, name) != (host, netns)
-        ]
-        spoken = {values.family(address) for address in running[host].get(netns, ())}
-        found += [target for target in reach if not netns or values.family(target.address) in spoken]
+        own = _pod_targets(running[name], name, "pod")
+        others = [item for other in there if other != name for item in _pod_targets(running[other], other, "isolated")]
+        found += [target for target in vteps if target.host != host]
+        found += own
+        for netns, addresses in running[name][host].items():
+            spoken = {values.family(address) for address in addresses}
+            found += [
+                target._replace(netns=netns)
+                for target in (*vteps, *own, *others)
+                if values.family(target.address) in spoken and (target.host, target.pod) != (host, netns)
+            ]
     return found
 
 
-def probes(host: str, plan: Plan, pods: Pods, port: int) -> list[dict[str, Any]]:
+def _pod_targets(running: Mapping[str, Mapping[str, Sequence[str]]], overlay: str, kind: str) -> list[Target]:
+    return [
+        Target("", peer, name, kind, address, overlay)
+        for peer, pods in running.items()
+        for name, addresses in pods.items()
+        for address in addresses
+    ]
+
+
+def probes(host: str, overlays: Overlays, pods: Pods, port: int) -> list[dict[str, Any]]:
     """The targets as weft.fabric.reachability takes them.
 
     :param port: TCP port of the pods' echo servers.
     """
-    found = targets(host, plan, pods)
+    found = targets(host, overlays, pods)
     times = Counter((target.netns, target.name) for target in found)
     return [
         {
@@ -88,7 +110,8 @@ def probes(host: str, plan: Plan, pods: Pods, port: int) -> list[dict[str, Any]]
             "name": f"{target.name} {target.address}" if times[target.netns, target.name] > 1 else target.name,
             "address": target.address,
             **({"netns": target.netns} if target.netns else {}),
-            **({"url": _url(target.address, port)} if target.pod else {}),
+            **({"url": _url(target.address, port)} if target.kind == "pod" else {}),
+            **({"port": port} if target.kind == "isolated" else {}),
         }
         for target in found
     ]
@@ -96,7 +119,7 @@ def probes(host: str, plan: Plan, pods: Pods, port: int) -> list[dict[str, Any]]
 
 def report(
     results: Mapping[str, Sequence[Mapping[str, Any]]],
-    plan: Plan,
+    overlays: Overlays,
     pods: Pods,
     mtus: Mapping[str, int],
     states: Mapping[str, Mapping[str, Any]],
@@ -104,18 +127,18 @@ def report(
     """The proof as a table, and what failed in it.
 
     :param results: by host, what weft.fabric.reachability returned for its probes().
-    :param mtus: by host, the overlay's MTU on it in bytes.
+    :param mtus: by host, the MTU of its underlay interface in bytes.
     :param states: by host, ``namespaces`` as weft.fabric.topology_info returned them; a host may be missing.
     :returns: ``lines`` of the table, and ``failures``, each a line that names the pair, the layer and the cause. A pair
         whose other end is on a host without results, and that nothing on this side keeps from working, is unproved.
     """
-    evidence = Evidence(results, plan, pods, mtus, states)
+    evidence = Evidence(results, overlays, pods, mtus, states)
     rows = [COLUMNS]
     failures = []
     unproved = 0
     for host, target, result in evidence.pairs:
         layer, cause = evidence.judge(host, target, result)
-        verdict = "ok"
+        verdict = "isolated" if target.kind == "isolated" else "ok"
         if layer in _ANYWHERE and target.host not in results:
             unproved += 1
             verdict = f"unproved: {layer}"
@@ -139,7 +162,7 @@ class Evidence:
     def __init__(
         self,
         results: Mapping[str, Sequence[Mapping[str, Any]]],
-        plan: Plan,
+        overlays: Overlays,
         pods: Pods,
         mtus: Mapping[str, int],
         states: Mapping[str, Mapping[str, Any]],
@@ -147,9 +170,9 @@ class Evidence:
         self.pairs = [
             (host, target, result)
             for host, measured in results.items()
-            for target, result in zip(targets(host, plan, pods), measured)
+            for target, result in zip(targets(host, overlays, pods), measured)
         ]
-        self._plan = plan
+        self._overlays = overlays
         self._pods = pods
         self._mtus = mtus
         self._states = states
@@ -161,9 +184,14 @@ class Evidence:
 
     def judge(self, host: str, target: Target, result: Mapping[str, Any]) -> tuple[str, str]:
         """The layer that fails between a host and a target, and why; both empty if none does."""
+        if target.kind == "isolated":
+            answers = result["received"] or result["tcp"] in ("open", "refused")
+            return ("isolation", f"a pod of overlay {target.overlay} answers one of another") if answers else ("", "")
         if not result["received"]:
             return next(self._causes(host, target, result))
-        mtu = min((self._mtus[node] for node in (host, target.host) if node in self._mtus), default=0)
+        nodes = self._overlays[target.overlay]["nodes"]
+        ends = [node for node in (host, target.host) if node in self._mtus]
+        mtu = min((self._mtus[node] - nodes[node]["mtu_overhead"] for node in ends), default=0)
         if target.kind != "underlay" and result["pmtu"] is not None and result["pmtu"] < mtu:
             return "MTU", f"packets beyond {result['pmtu']} bytes do not arrive, the overlay's MTU is {mtu}"
         if not result["reachable"]:
@@ -179,16 +207,14 @@ class Evidence:
             yield "underlay", result["error"]
         for near, far in ((host, target.host), (target.host, host)):
             if (near, far) in self._deaf:
-                yield (
-                    "underlay",
-                    f"{near} does not reach {far} at {self._plan[far]['underlay']}: {self._deaf[near, far]}",
-                )
+                address = self._overlays[target.overlay]["nodes"][far]["underlay"]
+                yield "underlay", f"{near} does not reach {far} at {address}: {self._deaf[near, far]}"
         if host != target.host:
-            yield from self._tunnel(host, target.host, target.address)
-            yield from self._tunnel(target.host, host, target.address)
+            yield from self._way(host, target.host, target)
+            yield from self._way(target.host, host, target)
         for node, pod in ((host, target.netns), (target.host, target.pod)):
             if pod:
-                yield from self._pod(node, pod, target.address)
+                yield from self._pod(node, pod, target)
         yield (
             "forwarding",
             (
@@ -197,41 +223,44 @@ class Evidence:
             ),
         )
 
-    def _tunnel(self, near: str, far: str, address: str) -> Iterator[tuple[str, str]]:
-        """What one end lacks to send to the other, in the family of an address."""
+    def _way(self, near: str, far: str, target: Target) -> Iterator[tuple[str, str]]:
+        """What one end lacks to send to the other, in the family of a target."""
         state = self._states.get(near, {}).get("")
         if state is None:
             return
-        peer = self._plan[far]["peer"]
-        device = peer["fdb"][0]["dev"]
-        link = _find(state, "links", name=device)
-        if not link or link["admin_state"] != "up":
-            yield "link", f"{near} has no {device} that is up"
-        if link and link["mac_address"] != self._plan[near]["mac_address"]:
-            yield "link", f"{device} of {near} has MAC {link['mac_address']}, not {self._plan[near]['mac_address']}"
+        overlay = self._overlays[target.overlay]
+        needed = entries(overlay["nodes"], near, far)
+        if needed["fdb"]:
+            device, mac = overlay["device"], overlay["nodes"][near]["mac_address"]
+            link = _find(state, "links", name=device)
+            if not link or link["admin_state"] != "up":
+                yield "link", f"{near} has no {device} that is up"
+            if link and link["mac_address"] != mac:
+                yield "link", f"{device} of {near} has MAC {link['mac_address']}, not {mac}"
         for section, layer in (("fdb", "FDB"), ("neighbours", "neighbour"), ("routes", "route")):
-            for entry in peer[section]:
-                if section != "fdb" and values.family(entry["dst"]) != values.family(address):
+            for entry in needed[section]:
+                if section != "fdb" and values.family(entry["dst"]) != values.family(target.address):
                     continue
                 wanted = {key: value for key, value in entry.items() if key != "onlink"}
                 if not _find(state, section, **wanted):
                     told = " ".join(f"{key} {value}" for key, value in wanted.items())
                     yield layer, f"{near} lacks the {layer} entry to {far} ({told})"
 
-    def _pod(self, node: str, name: str, address: str) -> Iterator[tuple[str, str]]:
-        """What a pod lacks to be reached, in the family of an address."""
+    def _pod(self, node: str, name: str, target: Target) -> Iterator[tuple[str, str]]:
+        """What a pod lacks to be reached, in the family of a target."""
         if node not in self._states:
             return
         state = self._states[node].get(name)
         if state is None:
             yield "link", f"{node} has no namespace {name}"
             return
-        for own in _running(node, self._pods[node])[name]:
-            if values.family(own) == values.family(address) and not _holds(state, own):
+        family = values.family(target.address)
+        for own in _running(node, self._pods[node], target.overlay, self._overlays)[name]:
+            if values.family(own) == family and not _holds(state, own):
                 yield "link", f"{node}/{name} has no interface with {own} that is up"
-        for network in self._plan[node]["networks"]:
+        for network in self._overlays[target.overlay]["nodes"][node]["networks"]:
             gateway = network["gateway"]
-            if values.family(gateway) != values.family(address):
+            if values.family(gateway) != family:
                 continue
             if not _holds(self._states[node][""], gateway):
                 yield "link", f"{node} has no bridge with {gateway} that is up"
@@ -239,14 +268,16 @@ class Evidence:
                 yield "route", f"{node}/{name} lacks the default route via {gateway}"
 
 
-def _running(host: str, pods: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """The addresses of a host's pods, by name."""
+def _running(
+    host: str, pods: Iterable[Mapping[str, Any]], overlay: str, overlays: Iterable[str]
+) -> dict[str, list[str]]:
+    """The addresses of a host's pods in an overlay, by name."""
     return {
         values.text(f"{host}: pods_pods[{index}].name", pod.get("name")): [
             address for _where, address in listed(f"{host}: pods_pods[{index}].address", pod.get("address"))
         ]
         for index, pod in enumerate(pods)
-        if pod.get("state", "present") == "present"
+        if pod.get("state", "present") == "present" and overlay_of(pod, overlays) == overlay
     }
 
 

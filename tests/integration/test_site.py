@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -72,7 +73,8 @@ def test_the_article(shared: Fabric) -> None:
     assert shared.node(one, "ip", "neigh", "show", "dev", "vxlan0").split() == [
         "172.2.1.0", "lladdr", MAC[two], "PERMANENT",
     ]  # fmt: skip
-    routes = [line.replace(" proto 119", "").strip() for line in shared.node(one, "ip", "route").splitlines()]
+    shown = shared.node(one, "ip", "route").splitlines()
+    routes = [re.sub(" proto (119|120)", "", line).strip() for line in shown]
     assert routes == [
         "172.2.0.0/24 dev br0 proto kernel scope link src 172.2.0.1",
         "172.2.1.0/24 via 172.2.1.0 dev vxlan0 onlink",

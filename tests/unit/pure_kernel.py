@@ -16,7 +16,6 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.model import (
-    ROUTE_PROTOCOL,
     Address,
     AddressState,
     Document,
@@ -116,9 +115,10 @@ class PureKernel:
             state = self.state[operation.netns]
             gone = operation.verb == "delete"
             demand(item.dev is None or item.dev in state.links, f"no device for {item}")
-            {Address: self._address, Route: self._route, Neighbour: self._neighbour, FdbEntry: self._fdb}[type(item)](
-                state, item, gone
-            )
+            if isinstance(item, Route):
+                self._route(state, item, gone, operation.protocol)
+            else:
+                {Address: self._address, Neighbour: self._neighbour, FdbEntry: self._fdb}[type(item)](state, item, gone)
 
     def _namespace(self, verb: str, name: str) -> None:
         if verb == "create":
@@ -255,14 +255,14 @@ class PureKernel:
         state.routes = {key: it for key, it in state.routes.items() if it[0].src is None or it[0].src in left}
 
     @staticmethod
-    def _route(state: Observed, item: Route, gone: bool) -> None:
+    def _route(state: Observed, item: Route, gone: bool, protocol: int) -> None:
         if gone:
             state.routes.pop(item.key, None)
             return
         demand(item.dev is None or state.links[item.dev].attributes["admin_state"] == "up", f"ENETDOWN {item}")
         held = [address.address.partition("/")[0] for address in state.addresses]
         demand(item.src is None or item.src in held, f"EINVAL: nobody has {item.src}")
-        state.routes[item.key] = (item._replace(onlink=bool(item.onlink)), ROUTE_PROTOCOL)
+        state.routes[item.key] = (item._replace(onlink=bool(item.onlink)), protocol)
 
     @staticmethod
     def _neighbour(state: Observed, item: Neighbour, gone: bool) -> None:

@@ -278,3 +278,58 @@ def test_refused(entries: list[dict[str, Any]], parameter: str) -> None:
 def test_what_nft_complains_of_in_one_line(stderr: str, words: str) -> None:
     # Kernels that this machine does not have; what it has is in the integration tests.
     assert str(nft.explain("weft", stderr)) == words
+
+
+# -- isolation ---------------------------------------------------------------------------------------
+
+GROUPS = [["10.244.0.0/16", "fd00::/48"], ["10.245.0.0/16"], ["10.246.0.0/16", "fd01::/48"]]
+
+
+def drop_listing(rules: tuple[nft.Drop, ...], **chain: Any) -> dict[str, Any]:
+    """A table of isolation as ``nft -j list table`` prints it."""
+    where = {"family": "inet", "table": "weft"}
+    known = {"name": "prerouting", "type": "filter", "hook": "prerouting", "prio": -300, "policy": "accept"}
+    objects: list[dict[str, Any]] = [
+        {"metainfo": {"json_schema_version": 1}},
+        {"table": {"family": "inet", "name": "weft", "handle": 1}},
+        {"chain": {**where, **known, **chain, "handle": 1}},
+    ]
+    for handle, rule in enumerate(rules, 2):
+        protocol = "ip6" if rule.source.version == 6 else "ip"
+        sides = (("saddr", right(rule.source)), ("daddr", {"set": [right(network) for network in rule.destinations]}))
+        matches = [
+            {"match": {"op": "==", "left": {"payload": {"protocol": protocol, "field": field}}, "right": side}}
+            for field, side in sides
+        ]
+        objects.append({"rule": {**where, "chain": "prerouting", "handle": handle, "expr": [*matches, {"drop": None}]}})
+    return {"nftables": objects}
+
+
+def test_each_group_is_kept_from_all_others() -> None:
+    assert [str(rule) for rule in nft.isolated(GROUPS)] == [
+        "ip saddr 10.244.0.0/16 ip daddr { 10.245.0.0/16, 10.246.0.0/16 } drop",
+        "ip6 saddr fd00::/48 ip6 daddr { fd01::/48 } drop",
+        "ip saddr 10.245.0.0/16 ip daddr { 10.244.0.0/16, 10.246.0.0/16 } drop",
+        "ip saddr 10.246.0.0/16 ip daddr { 10.244.0.0/15 } drop",
+        "ip6 saddr fd01::/48 ip6 daddr { fd00::/48 } drop",
+    ]
+    assert nft.isolated(GROUPS[:1]) == ()
+
+
+def test_isolation_is_read_back_as_it_was_written() -> None:
+    rules = nft.isolated(GROUPS)
+    observed = nft.parse("weft", drop_listing(rules))
+    assert (tuple(observed.rules.values()), observed.foreign) == (rules, False)
+    assert nft.plan("weft", rules, observed) == ""
+    assert nft.plan("weft", nft.isolated(GROUPS[:2]), observed)
+    assert nft.plan("weft", rules, nft.parse("weft", drop_listing(rules, prio=0))), "a changed priority is repaired"
+
+
+@pytest.mark.parametrize(
+    ("groups", "named"),
+    [(["10.0.0.0/8"], "isolation[0]: '10.0.0.0/8'"), ([["10.0.0.1/8"]], "isolation[0][0]: '10.0.0.1/8'")],
+)
+def test_refused_isolation(groups: list[Any], named: str) -> None:
+    with pytest.raises(InvalidParameter) as refusal:
+        nft.isolated(groups)
+    assert named in str(refusal.value)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.weft.fabric.plugins.filter.overlay_plan import FilterModule
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import plan, vtep_mac
+from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import document, entries, plan, plans, vtep_mac
 
 ARTICLE = {
     "network-1": {"number": 0, "address": "192.168.1.138"},
@@ -31,6 +31,8 @@ def test_the_articles_plan():
     assert second == {
         "number": 1,
         "underlay": "192.168.2.142",
+        "dev": None,
+        "segment": None,
         "mtu_overhead": 50,
         "networks": [
             {
@@ -181,7 +183,14 @@ REFUSED = [
         ["nodes[b].address", "2001:db8::1", "192.0.2.1"],
     ),
     ("no underlay address", {"a": {"number": 0}}, "10.244.0.0/16", 10, None, ["nodes[a].address", "None"]),
-    ("underlay with prefix", {"a": node(0, "192.0.2.1/24")}, "10.244.0.0/16", 10, None, ["nodes[a].address", "/24"]),
+    (
+        "underlay with a bad prefix",
+        {"a": node(0, "192.0.2.1/33")},
+        "10.244.0.0/16",
+        10,
+        None,
+        ["nodes[a].address", "/33"],
+    ),
     ("underlay a number", {"a": node(0, 3221225985)}, "10.244.0.0/16", 10, None, ["nodes[a].address", "3221225985"]),
     ("underlay multicast", {"a": node(0, "239.1.1.1")}, "10.244.0.0/16", 10, None, ["nodes[a].address", "239.1.1.1"]),
     ("underlay loopback", {"a": node(0, "::1")}, "10.244.0.0/16", 10, None, ["nodes[a].address", "::1"]),
@@ -293,3 +302,182 @@ def test_a_thousand_nodes_are_planned_at_once():
     started = time.process_time()
     assert len(plan(nodes, "10.0.0.0/8", 10)) == 1000
     assert time.process_time() - started < 1.0
+
+
+# -- segments and modes ------------------------------------------------------------------------------
+
+SEGMENTS = {
+    "a": {"number": 0, "address": "192.0.2.1/25", "dev": "eth0"},
+    "b": {"number": 1, "address": "192.0.2.2/25", "dev": "eth1"},
+    "c": {"number": 2, "address": "192.0.2.129/25", "dev": "eth0"},
+}
+TWO = {name: SEGMENTS[name] for name in ("a", "b")}
+
+
+def test_a_prefix_length_changes_nothing_in_a_vxlan():
+    bare = {name: {**found, "address": found["address"].partition("/")[0]} for name, found in SEGMENTS.items()}
+    assert plan(SEGMENTS, "10.244.0.0/16", 10) == plan(bare, "10.244.0.0/16", 10)
+
+
+def test_nodes_of_one_segment_route_to_each_other():
+    planned = plan(SEGMENTS, "10.244.0.0/16", 10, mode="cross_subnet")
+    assert [found["segment"] for found in planned.values()] == ["192.0.2.0/25", "192.0.2.0/25", "192.0.2.128/25"]
+    straight = {"dst": "10.244.1.0/24", "via": "192.0.2.2", "dev": "eth0"}
+    assert entries(planned, "a", "b") == {"fdb": [], "neighbours": [], "routes": [straight]}
+    assert entries(planned, "a", "c") == planned["c"]["peer"]
+    assert {found["mtu_overhead"] for found in planned.values()} == {50}
+
+
+def test_what_the_underlay_does_not_speak_goes_through_the_tunnel():
+    planned = plan(TWO, ["10.244.0.0/16", "fd00::/48"], 10, mode="cross_subnet")
+    found, through = entries(planned, "b", "a"), planned["a"]["peer"]
+    assert found["routes"] == [{"dst": "10.244.0.0/24", "via": "192.0.2.1", "dev": "eth1"}, through["routes"][1]]
+    assert found["neighbours"] == [through["neighbours"][1]]
+    assert found["fdb"] == through["fdb"]
+
+
+def test_direct_takes_nothing_of_the_mtu():
+    planned = plan(TWO, "10.244.0.0/16", 10, mode="direct")
+    assert {found["mtu_overhead"] for found in planned.values()} == {0}
+    assert entries(planned, "b", "a")["routes"] == [{"dst": "10.244.0.0/24", "via": "192.0.2.1", "dev": "eth1"}]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "cidr", "mode", "named"),
+    [
+        (TWO, "10.0.0.0/8", "host-gw", ["mode", "host-gw", "vxlan, direct, cross_subnet"]),
+        (
+            {**TWO, "b": {"number": 1, "address": "192.0.2.2", "dev": "eth0"}},
+            "10.0.0.0/8",
+            "cross_subnet",
+            ["nodes[b].address", "192.0.2.2", "prefix length", "192.0.2.2/24"],
+        ),
+        (
+            {**TWO, "b": {"number": 1, "address": "192.0.2.2/25"}},
+            "10.0.0.0/8",
+            "direct",
+            ["nodes[b].dev", "None"],
+        ),
+        (
+            {**TWO, "b": {"number": 1, "address": "192.0.2.2/24", "dev": "eth0"}},
+            "10.0.0.0/8",
+            "cross_subnet",
+            ["nodes[b].address", "192.0.2.2/24", "a is in 192.0.2.0/25", "one prefix length"],
+        ),
+        (SEGMENTS, "10.0.0.0/8", "direct", ["nodes[c].address", "192.0.2.128/25", "192.0.2.0/25", "cross_subnet"]),
+        (TWO, ["10.0.0.0/8", "fd00::/48"], "direct", ["cidr", "fd00::/48", "192.0.2.1", "cross_subnet"]),
+    ],
+    ids=["no mode", "no prefix length", "no interface", "two prefix lengths", "two segments", "two families"],
+)
+def test_refused_modes(nodes, cidr, mode, named):
+    with pytest.raises(InvalidParameter) as refusal:
+        plan(nodes, cidr, 10, mode=mode)
+    message = str(refusal.value)
+    assert [part for part in named if part not in message] == []
+
+
+# -- several overlays --------------------------------------------------------------------------------
+
+DEFAULTS = {
+    "state": "present",
+    "cidr": "10.244.0.0/16",
+    "node_prefix": None,
+    "vni": 10,
+    "port": 4789,
+    "device": "vxlan0",
+    "mode": "vxlan",
+    "bridge": "br0",
+}
+BLUE = {"name": "blue", "cidr": "10.245.0.0/16", "vni": 20, "device": "vxlan1", "bridge": "br1"}
+
+
+def both(**blue):
+    return plans([{"name": "red"}, {**BLUE, **blue}], SEGMENTS, DEFAULTS)
+
+
+def test_one_overlay_is_a_list_of_one():
+    planned = plans([{"name": "default"}], SEGMENTS, DEFAULTS)
+    assert planned["default"]["nodes"] == plan(SEGMENTS, "10.244.0.0/16", 10)
+    there = document(planned, "a")
+    found = there["document"]["topology"]["namespaces"][""]
+    assert [link["name"] for link in found["links"]] == ["eth0", "vxlan0"]
+    assert [route["dst"] for route in found["routes"]] == ["10.244.1.0/24", "10.244.2.0/24"]
+    assert "isolation" not in there["document"], "nothing has to be asked of nftables"
+    assert (there["state"], there["gone"]) == ("present", [])
+
+
+def test_two_overlays_have_their_own_devices_entries_and_macs():
+    found = document(both(mode="cross_subnet"), "a")["document"]
+    topology = found["topology"]["namespaces"][""]
+    devices = topology["links"][1:]
+    assert [(link["name"], link["vni"], link["addresses"]) for link in devices] == [
+        ("vxlan0", 10, ["10.244.0.0/32"]),
+        ("vxlan1", 20, ["10.245.0.0/32"]),
+    ]
+    assert devices[0]["mac_address"] != devices[1]["mac_address"]
+    assert [entry["dev"] for entry in topology["fdb"]] == ["vxlan0", "vxlan0", "vxlan1"]
+    assert [route["dev"] for route in topology["routes"]] == ["vxlan0", "vxlan0", "eth0", "vxlan1"]
+    assert found["isolation"] == [["10.244.0.0/16"], ["10.245.0.0/16"]]
+    assert found["sysctl"]["net/ipv4/conf/vxlan1/rp_filter"] == 2
+
+
+def test_direct_has_no_device_and_takes_the_one_of_another_mode_away():
+    planned = plans([{"name": "default"}], TWO, {**DEFAULTS, "mode": "direct"})
+    there = document(planned, "a")
+    assert [link["name"] for link in there["document"]["topology"]["namespaces"][""]["links"]] == ["eth0"]
+    assert there["gone"] == [{"name": "vxlan0", "kind": "vxlan"}]
+    assert there["document"]["sysctl"] == {"net.ipv4.ip_forward": 1, "net.ipv4.conf.all.accept_redirects": 0}
+
+
+def test_an_overlay_that_goes():
+    there = document(both(state="absent"), "a")
+    assert there["gone"] == [{"name": "vxlan1", "kind": "vxlan"}]
+    assert there["document"]["isolation"] == [["10.244.0.0/16"]], "of one group nothing is left to keep apart"
+    assert "net/ipv4/conf/vxlan1/rp_filter" not in there["document"]["sysctl"]
+
+
+def test_all_that_goes_needs_no_nodes():
+    there = document(plans([{"name": "red"}, BLUE], None, {**DEFAULTS, "state": "absent"}), "a")
+    links = [{"name": "vxlan0", "kind": "vxlan"}, {"name": "vxlan1", "kind": "vxlan"}]
+    assert there["document"]["topology"]["namespaces"] == {"": {"links": links}}
+    assert (there["state"], there["gone"], there["document"]["isolation"]) == ("absent", [], [])
+
+
+@pytest.mark.parametrize(
+    ("overlays", "named"),
+    [
+        ([], ["overlay_overlays", "[]"]),
+        ("red", ["overlay_overlays", "red"]),
+        (["red"], ["overlay_overlays[0]", "red"]),
+        ([{"vni": 7}], ["overlay_overlays[0].name", "None"]),
+        ([{"name": "red", "vnid": 7}], ["overlay_overlays[0].vnid", "7", "vni"]),
+        ([{"name": "red", "vni": -7}], ["overlay_overlays[0].vni", "-7"]),
+        ([{"name": "red", "port": 0}], ["overlay_overlays[0].port", "0"]),
+        ([{"name": "red", "state": "gone"}], ["overlay_overlays[0].state", "gone"]),
+        ([{"name": "red"}, {**BLUE, "name": "red"}], ["overlay_overlays[1].name", "red", "overlay_overlays[0] has it"]),
+        ([{"name": "red"}, {**BLUE, "vni": 10}], ["overlay_overlays[1].vni", "10", "overlay_overlays[0] has it"]),
+        ([{"name": "red"}, {**BLUE, "device": "vxlan0"}], ["overlay_overlays[1].device", "vxlan0"]),
+        ([{"name": "red"}, {**BLUE, "bridge": "br0"}], ["overlay_overlays[1].bridge", "br0"]),
+        (
+            [{"name": "red"}, {**BLUE, "cidr": "10.0.0.0/8"}],
+            ["overlay_overlays[1].cidr", "10.0.0.0/8", "overlay red has 10.244.0.0/16"],
+        ),
+        ([{"name": "red"}, {**BLUE, "cidr": "10.245.0.1/16"}], ["overlay blue: cidr", "10.245.0.1/16"]),
+        ([{"name": "red"}, {**BLUE, "mode": "direct"}], ["overlay blue: nodes[c].address", "cross_subnet"]),
+    ],
+)
+def test_refused_together(overlays, named):
+    with pytest.raises(InvalidParameter) as refusal:
+        plans(overlays, SEGMENTS, DEFAULTS)
+    message = str(refusal.value)
+    assert "\n" not in message
+    assert [part for part in named if part not in message] == []
+
+
+def test_what_is_wrong_in_a_role_variable_is_named_as_one():
+    with pytest.raises(InvalidParameter, match=r"^overlay_vni: 16777216 is refused"):
+        plans([{"name": "default"}], SEGMENTS, {**DEFAULTS, "vni": 16777216})
+
+
+def test_two_overlays_may_share_a_vni_on_two_ports():
+    assert both(vni=10, port=8472)["blue"]["vni"] == 10

@@ -439,6 +439,30 @@ def test_what_a_program_holds_may_stay_as_it_is() -> None:
 # -- purging, and what is not ours ------------------------------------------------------------------
 
 
+def test_two_documents_share_an_interface() -> None:
+    """Each knows its routes by a number of its own, so neither takes the other's for its own leftovers."""
+    kernel = prepared(host(veth("eth0", addresses=["10.0.0.1/24"])))
+    first = host({"name": "eth0"}, routes=[{"dst": f"10.{net}.0.0/16", "dev": "eth0"} for net in (1, 2)])
+    second = host({"name": "eth0"}, routes=[{"dst": f"10.{net}.0.0/16", "dev": "eth0"} for net in (3, 4)])
+    kernel.run(parse(first))
+    kernel.run(parse(second, purge=True, route_protocol=120))
+    assert {key[0]: found[1] for key, found in kernel.state[""].routes.items()} == {
+        "10.1.0.0/16": 119, "10.2.0.0/16": 119, "10.3.0.0/16": 120, "10.4.0.0/16": 120,
+    }  # fmt: skip
+    assert not planned(kernel, first, purge=True).operations
+    second[""]["routes"].pop()
+    assert steps(planned(kernel, second, purge=True, route_protocol=120)) == ["delete 10.4.0.0/16/254"]
+    assert steps(planned(kernel, host(), purge=True, route_protocol=120)) == [
+        "delete 10.3.0.0/16/254", "delete 10.4.0.0/16/254",
+    ]  # fmt: skip
+    assert steps(planned(kernel, host(), absent=True, route_protocol=120)) == [
+        "delete 10.3.0.0/16/254", "delete 10.4.0.0/16/254",
+    ]  # fmt: skip
+    assert not planned(kernel, host(), absent=True).operations
+    with pytest.raises(InvalidParameter, match="route_protocol: 186 is refused"):
+        parse(host(), route_protocol=186)
+
+
 def test_routes_of_others_stay() -> None:
     wanted = host(veth("eth0", addresses=["10.0.0.1/24"]), routes=[{"dst": "10.1.0.0/16", "dev": "eth0"}])
     kernel = prepared(wanted)

@@ -15,7 +15,23 @@ from ansible_collections.weft.fabric.plugins.filter.pods_plan import FilterModul
 from ansible_collections.weft.fabric.plugins.module_utils import model
 from ansible_collections.weft.fabric.plugins.plugin_utils import overlay, pods
 
-NODE = overlay.plan({"network-1": {"number": 0, "address": "192.168.1.138"}}, "172.2.0.0/16", 10)["network-1"]
+DEFAULTS = {
+    "state": "present",
+    "cidr": "172.2.0.0/16",
+    "node_prefix": None,
+    "vni": 10,
+    "port": 4789,
+    "device": "vxlan0",
+    "mode": "vxlan",
+    "bridge": "br0",
+}
+
+
+def overlays_of(nodes, *overlays, **defaults):
+    return overlay.plans(overlays or [{"name": "default"}], nodes, {**DEFAULTS, **defaults})
+
+
+ONE = overlays_of({"network-1": {"number": 0, "address": "192.168.1.138"}})
 POD = {"name": "pod1", "address": "172.2.0.2", "interface": "vceth0", "host_interface": "veth0"}
 
 pods_plan = FilterModule().filters()["pods_plan"]
@@ -23,7 +39,7 @@ pods_masquerade = pods_masquerade_filter.FilterModule().filters()["pods_masquera
 
 
 def test_the_articles_pod():
-    assert pods_plan([POD], "br0", NODE, 1450) == {
+    assert pods_plan([POD], ONE, "network-1", 1500) == {
         "present": {
             "": {
                 "links": [
@@ -54,33 +70,33 @@ def test_the_articles_pod():
 
 
 def test_a_pod_that_goes_leaves_the_others():
-    plan = pods_plan([POD, {"name": "pod2", "state": "absent"}], "br0", NODE, 1450)
-    assert plan["present"] == pods_plan([POD], "br0", NODE, 1450)["present"]
+    plan = pods_plan([POD, {"name": "pod2", "state": "absent"}], ONE, "network-1", 1500)
+    assert plan["present"] == pods_plan([POD], ONE, "network-1", 1500)["present"]
     host_interface = pods.default_host_interface("pod2")
     assert plan["absent"] == {"": {"links": [{"name": host_interface, "kind": "veth"}]}, "pod2": {}}
     assert (plan["running"], plan["gone"]) == (["pod1"], ["pod2"])
 
 
 def test_all_that_was_made_is_taken_away():
-    plan = pods_plan([POD], "br0", state="absent")
+    plan = pods_plan([POD], ONE, state="absent")
     links = [{"name": "veth0", "kind": "veth"}, {"name": "br0", "kind": "bridge"}]
     assert plan == {"present": {}, "absent": {"": {"links": links}, "pod1": {}}, "running": [], "gone": ["pod1"]}
 
 
 def test_ipv6():
-    node = overlay.plan({"a": {"number": 1, "address": "2001:db8::1"}}, "fd00:10:244::/48", 10)["a"]
-    plan = pods_plan([{"name": "pod1", "address": "fd00:10:244:1::2"}], "br0", node, 1430)
+    six = overlays_of({"a": {"number": 1, "address": "2001:db8::1"}}, cidr="fd00:10:244::/48")
+    plan = pods_plan([{"name": "pod1", "address": "fd00:10:244:1::2"}], six, "a", 1500)
     veth = plan["present"][""]["links"][1]
     assert veth["peer"] == {"name": "eth0", "netns": "pod1", "mtu": 1430, "addresses": ["fd00:10:244:1::2/64"]}
     assert plan["present"]["pod1"]["routes"][0]["via"] == "fd00:10:244:1::1"
 
 
-DUAL = overlay.plan({"a": {"number": 1, "address": "192.0.2.1"}}, ["10.244.0.0/16", "fd00::/48"], 10)["a"]
+DUAL = overlays_of({"a": {"number": 1, "address": "192.0.2.1"}}, cidr=["10.244.0.0/16", "fd00::/48"])
 
 
 def test_dual_stack():
     both = {"name": "pod1", "address": ["fd00:0:0:1::2", "10.244.1.2"]}
-    plan = pods_plan([both, {"name": "pod2", "address": "fd00:0:0:1::3"}], "br0", DUAL, 1450)["present"]
+    plan = pods_plan([both, {"name": "pod2", "address": "fd00:0:0:1::3"}], DUAL, "a", 1500)["present"]
     bridge, first, second = plan[""]["links"]
     assert bridge["addresses"] == ["10.244.1.1/24", "fd00:0:0:1::1/64"]
     assert first["peer"]["addresses"] == ["fd00:0:0:1::2/64", "10.244.1.2/24"]
@@ -94,8 +110,8 @@ def test_dual_stack():
 
 def test_masquerading_speaks_each_family():
     nodes = {"a": {"number": 0, "address": "192.0.2.1"}, "b": {"number": 1, "address": "192.0.2.2"}}
-    plan = overlay.plan(nodes, ["10.244.0.0/16", "fd00::/48"], 10)
-    assert pods_masquerade(plan, "b") == [
+    there = overlays_of(nodes, cidr=["10.244.0.0/16", "fd00::/48"])
+    assert pods_masquerade(there, "b") == [
         {"source": "10.244.1.0/24", "exempt": ["10.244.0.0/16", "192.0.2.1/32", "192.0.2.2/32"]},
         {"source": "fd00:0:0:1::/64", "exempt": ["fd00::/48"]},
     ]
@@ -114,14 +130,14 @@ def test_masquerading_speaks_each_family():
 )
 def test_refused_in_dual_stack(address, named):
     with pytest.raises(AnsibleFilterError) as refusal:
-        pods_plan([{"name": "a", "address": address}], "br0", DUAL, 1450)
+        pods_plan([{"name": "a", "address": address}], DUAL, "a", 1500)
     assert [part for part in named if part not in refusal.value.message] == []
 
 
 @pytest.mark.parametrize("state", ["present", "absent"])
 def test_the_engine_takes_both_documents(state):
     plan = pods_plan(
-        [POD, {"name": "pod2", "address": "172.2.0.3"}, {"name": "pod3", "state": "absent"}], "br0", NODE, 1450
+        [POD, {"name": "pod2", "address": "172.2.0.3"}, {"name": "pod3", "state": "absent"}], ONE, "network-1", 1500
     )
     document = model.parse(plan[state], absent=state == "absent")
     assert {name for name in document.namespaces if name} == set(plan["running" if state == "present" else "gone"])
@@ -152,7 +168,11 @@ REFUSED = [
     ("broadcast", [{"name": "a", "address": "172.2.0.255"}], ["pods_pods[0].address", "172.2.0.255", "broadcast"]),
     ("interface too long", [{**POD, "interface": "a" * 16}], ["pods_pods[0].interface", "15"]),
     ("white space", [{**POD, "host_interface": "ve th"}], ["pods_pods[0].host_interface", "ve th"]),
-    ("the bridge's name", [{**POD, "host_interface": "br0"}], ["pods_pods[0].host_interface", "br0", "pods_bridge"]),
+    (
+        "the bridge's name",
+        [{**POD, "host_interface": "br0"}],
+        ["pods_pods[0].host_interface", "br0", "the bridge of overlay default"],
+    ),
     ("a state", [{**POD, "state": "gone"}], ["pods_pods[0].state", "gone", "present, absent"]),
     (
         "one address twice",
@@ -175,17 +195,54 @@ REFUSED = [
 @pytest.mark.parametrize(("given", "named"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
 def test_refused(given, named):
     with pytest.raises(AnsibleFilterError) as refusal:
-        pods_plan(given, "br0", NODE, 1450)
+        pods_plan(given, ONE, "network-1", 1500)
     assert [part for part in named if part not in refusal.value.message] == []
 
 
 def test_an_exhausted_subnet_says_how_many_it_holds():
-    node = overlay.plan({"a": {"number": 0, "address": "192.0.2.1"}}, "10.0.0.0/24", 10, 30)["a"]
-    pods_plan([{"name": "a", "address": "10.0.0.2"}], "br0", node, 1450)
+    small = overlays_of({"a": {"number": 0, "address": "192.0.2.1"}}, cidr="10.0.0.0/24", node_prefix=30)
+    pods_plan([{"name": "a", "address": "10.0.0.2"}], small, "a", 1500)
     with pytest.raises(AnsibleFilterError, match=r"10\.0\.0\.0/30, from 10\.0\.0\.2 on, which has room for 1 of them"):
-        pods_plan([{"name": "a", "address": "10.0.0.2"}, {"name": "b", "address": "10.0.0.4"}], "br0", node, 1450)
+        pods_plan([{"name": "a", "address": "10.0.0.2"}, {"name": "b", "address": "10.0.0.4"}], small, "a", 1500)
 
 
-def test_a_bad_bridge_name_is_refused():
-    with pytest.raises(AnsibleFilterError, match="pods_bridge"):
-        pods_plan([], "br 0", NODE, 1450)
+NODES = {"a": {"number": 0, "address": "192.0.2.1/24", "dev": "eth0"}}
+RED, BLUE = {"name": "red"}, {"name": "blue", "cidr": "10.0.0.0/16", "vni": 20, "device": "vxlan1", "bridge": "br1"}
+
+
+def test_each_overlay_has_its_bridge_and_its_pods():
+    there = overlays_of(NODES, RED, {**BLUE, "mode": "direct"})
+    given = [{"name": "pod1", "address": "172.2.0.2"}, {"name": "pod2", "address": "10.0.0.2", "overlay": "blue"}]
+    found = pods_plan(given, there, "a", 1500)
+    links = found["present"][""]["links"]
+    assert [(link["name"], link["mtu"]) for link in links if link["kind"] == "bridge"] == [("br0", 1450), ("br1", 1500)]
+    assert [(link["controller"], link["mtu"]) for link in links if link["kind"] == "veth"] == [
+        ("br0", 1450),
+        ("br1", 1500),
+    ]
+    assert found["present"]["pod2"]["routes"][0]["via"] == "10.0.0.1"
+    assert [rule["source"] for rule in pods_masquerade(there, "a")] == ["172.2.0.0/24", "10.0.0.0/24"]
+    gone = pods_plan(given, there, state="absent")["absent"]
+    assert [link["name"] for link in gone[""]["links"] if link["kind"] == "bridge"] == ["br0", "br1"]
+
+
+def test_an_overlay_that_goes_takes_its_bridge_along():
+    there = overlays_of(NODES, RED, {**BLUE, "state": "absent"})
+    found = pods_plan([{"name": "pod2", "overlay": "blue", "state": "absent"}], there, "a", 1500)
+    assert found["absent"][""]["links"][-1] == {"name": "br1", "kind": "bridge"}
+    assert [link["name"] for link in found["present"][""]["links"]] == ["br0"]
+
+
+@pytest.mark.parametrize(
+    ("pod", "state", "named"),
+    [
+        ({"name": "a", "address": "172.2.0.2", "overlay": "green"}, "present", ["overlay", "green", "red, blue"]),
+        ({"name": "a", "address": "172.2.0.2", "overlay": "blue"}, "present", ["address", "172.2.0.2", "10.0.0.0/24"]),
+        ({"name": "a", "address": "10.0.0.2", "overlay": "blue"}, "absent", ["state", "its overlay goes"]),
+    ],
+    ids=["no such overlay", "another overlay's address", "an overlay that goes"],
+)
+def test_refused_in_several_overlays(pod, state, named):
+    with pytest.raises(AnsibleFilterError) as refusal:
+        pods_plan([pod], overlays_of(NODES, RED, {**BLUE, "state": state}), "a", 1500)
+    assert [part for part in ["pods_pods[0].", *named] if part not in refusal.value.message] == []

@@ -17,12 +17,29 @@ NODES = {
     "network-1": {"number": 0, "address": "192.168.1.138"},
     "network-2": {"number": 1, "address": "192.168.2.142"},
 }
-PLAN = overlay.plan(NODES, "172.2.0.0/16", 10)
+DEFAULTS = {
+    "state": "present",
+    "cidr": "172.2.0.0/16",
+    "node_prefix": None,
+    "vni": 10,
+    "port": 4789,
+    "device": "vxlan0",
+    "mode": "vxlan",
+    "bridge": "br0",
+}
+
+
+def overlays_of(nodes, *overlays, **defaults):
+    return overlay.plans(overlays or [{"name": "default"}], nodes, {**DEFAULTS, **defaults})
+
+
+OVERLAYS = overlays_of(NODES)
+PLAN = OVERLAYS["default"]["nodes"]
 PODS = {
     "network-1": [{"name": "pod1", "address": "172.2.0.2"}],
     "network-2": [{"name": "pod2", "address": "172.2.1.2"}],
 }
-MTUS = {"network-1": 1450, "network-2": 1450}
+MTUS = {"network-1": 1500, "network-2": 1500}
 MACS = {name: node["mac_address"] for name, node in PLAN.items()}
 
 report = verify_report.FilterModule().filters()["verify_report"]
@@ -64,7 +81,7 @@ DEAF = {
 
 
 def results():
-    return {host: [result(target) for target in targets(PLAN, host, PODS, 8000)] for host in PLAN}
+    return {host: [result(target) for target in targets(OVERLAYS, host, PODS, 8000)] for host in NODES}
 
 
 def fail(measured, host, to, netns="", **other):
@@ -101,7 +118,7 @@ STATES = {"network-1": state_of("network-1", "network-2"), "network-2": state_of
 
 def test_what_a_node_probes():
     url = "http://172.2.{}.2:8000/echo"
-    assert targets(PLAN, "network-1", PODS, 8000) == [
+    assert targets(OVERLAYS, "network-1", PODS, 8000) == [
         {"name": "network-2 underlay", "address": "192.168.2.142"},
         {"name": "network-2 VTEP", "address": "172.2.1.0"},
         {"name": "network-1/pod1", "address": "172.2.0.2", "url": url.format(0)},
@@ -114,7 +131,7 @@ def test_what_a_node_probes():
 
 def test_a_pod_that_is_absent_is_neither_probed_nor_probes():
     gone = {**PODS, "network-1": [{"name": "pod1", "state": "absent"}]}
-    assert [probe["name"] for probe in targets(PLAN, "network-1", gone, 8000)] == [
+    assert [probe["name"] for probe in targets(OVERLAYS, "network-1", gone, 8000)] == [
         "network-2 underlay",
         "network-2 VTEP",
         "network-2/pod2",
@@ -122,12 +139,12 @@ def test_a_pod_that_is_absent_is_neither_probed_nor_probes():
 
 
 def test_an_ipv6_pods_url():
-    plan = overlay.plan({"a": {"number": 0, "address": "192.0.2.1"}}, "fd00::/48", 10)
-    probes = targets(plan, "a", {"a": [{"name": "p", "address": "fd00::2"}]}, 80)
+    six = overlays_of({"a": {"number": 0, "address": "192.0.2.1"}}, cidr="fd00::/48")
+    probes = targets(six, "a", {"a": [{"name": "p", "address": "fd00::2"}]}, 80)
     assert probes[0]["url"] == "http://[fd00::2]:80/echo"
 
 
-DUAL_PLAN = overlay.plan(NODES, ["172.2.0.0/16", "fd00::/48"], 10)
+DUAL = overlays_of(NODES, cidr=["172.2.0.0/16", "fd00::/48"])
 DUAL_PODS = {
     "network-1": [{"name": "pod1", "address": ["172.2.0.2", "fd00::2"]}],
     "network-2": [{"name": "pod2", "address": ["fd00:0:0:1::2"]}],
@@ -135,7 +152,7 @@ DUAL_PODS = {
 
 
 def test_dual_stack_is_proved_in_both_families():
-    probes = targets(DUAL_PLAN, "network-1", DUAL_PODS, 8000)
+    probes = targets(DUAL, "network-1", DUAL_PODS, 8000)
     assert [(probe["name"], probe["address"]) for probe in probes if "netns" not in probe] == [
         ("network-2 underlay", "192.168.2.142"),
         ("network-2 VTEP 172.2.1.0", "172.2.1.0"),
@@ -148,7 +165,7 @@ def test_dual_stack_is_proved_in_both_families():
 
 
 def test_a_pod_is_held_to_the_families_that_it_has():
-    probes = targets(DUAL_PLAN, "network-2", DUAL_PODS, 8000)
+    probes = targets(DUAL, "network-2", DUAL_PODS, 8000)
     assert [probe["address"] for probe in probes if probe.get("netns") == "pod2"] == [
         "fd00::",
         "fd00:0:0:1::",
@@ -157,15 +174,15 @@ def test_a_pod_is_held_to_the_families_that_it_has():
 
 
 def test_what_one_family_lacks_is_put_down_to_it():
-    measured = {host: [result(target) for target in targets(DUAL_PLAN, host, DUAL_PODS, 8000)] for host in DUAL_PLAN}
+    measured = {host: [result(target) for target in targets(DUAL, host, DUAL_PODS, 8000)] for host in NODES}
     fail(measured, "network-1", "network-2/pod2", "pod1")
     state = {
         "links": [{"name": "vxlan0", "kind": "vxlan", "admin_state": "up", "mac_address": MACS["network-1"]}],
-        **copy.deepcopy(DUAL_PLAN["network-2"]["peer"]),
+        **copy.deepcopy(DUAL["default"]["nodes"]["network-2"]["peer"]),
     }
     del state["routes"][0]  # that of IPv4, which IPv6 does not need
     del state["neighbours"][1]
-    failures = proof.report(measured, DUAL_PLAN, DUAL_PODS, MTUS, {"network-1": {"": state}})["failures"]
+    failures = proof.report(measured, DUAL, DUAL_PODS, MTUS, {"network-1": {"": state}})["failures"]
     assert [line.split(": ", 2)[1:] for line in failures] == [
         ["neighbour", "network-1 lacks the neighbour entry to network-2 (dev vxlan0 dst fd00:0:0:1:: lladdr "
          f"{MACS['network-2']})"]
@@ -174,11 +191,11 @@ def test_what_one_family_lacks_is_put_down_to_it():
 
 def test_a_pod_without_an_address_is_named():
     with pytest.raises(AnsibleFilterError, match=r"network-2: pods_pods\[0\]\.address: None is refused"):
-        targets(PLAN, "network-1", {**PODS, "network-2": [{"name": "pod2"}]}, 8000)
+        targets(OVERLAYS, "network-1", {**PODS, "network-2": [{"name": "pod2"}]}, 8000)
 
 
 def test_the_table_of_a_fabric_that_works():
-    shown = report(results(), PLAN, PODS, MTUS)
+    shown = report(results(), OVERLAYS, PODS, MTUS)
     assert shown["failures"] == []
     assert shown["lines"][0].split("  ")[0] == "from"
     assert shown["lines"][7] == (
@@ -189,7 +206,7 @@ def test_the_table_of_a_fabric_that_works():
 
 
 def test_one_host_alone():
-    shown = report({"network-1": results()["network-1"]}, PLAN, PODS, {"network-1": 1450})
+    shown = report({"network-1": results()["network-1"]}, OVERLAYS, PODS, {"network-1": 1500})
     assert shown["lines"][-1] == "7 of 7 pairs hold, 0 fail"
 
 
@@ -198,8 +215,8 @@ def test_the_other_end_is_not_in_the_run():
     for name in ("network-2 underlay", "network-2 VTEP", "network-2/pod2"):
         fail(measured, "network-1", name)
     fail(measured, "network-1", "network-2/pod2", "pod1", reachable=False, error="http: connection refused", http=None)
-    mtus, states = {"network-1": 1450}, {"network-1": copy.deepcopy(STATES["network-1"])}
-    shown = report(measured, PLAN, PODS, mtus, states)
+    mtus, states = {"network-1": 1500}, {"network-1": copy.deepcopy(STATES["network-1"])}
+    shown = report(measured, OVERLAYS, PODS, mtus, states)
     assert shown["failures"] == []
     assert shown["lines"][1].endswith("unproved: underlay")
     assert shown["lines"][-1].startswith("3 of 7 pairs hold, 0 fail, 4 unproved: ")
@@ -211,12 +228,12 @@ def test_the_other_end_is_not_in_the_run():
         **result({"name": "network-2 underlay", "address": "192.168.2.142"}),
     )
     states["network-1"][""]["fdb"] = []
-    layers = [line.split(": ")[1] for line in report(measured, PLAN, PODS, mtus, states)["failures"]]
+    layers = [line.split(": ")[1] for line in report(measured, OVERLAYS, PODS, mtus, states)["failures"]]
     assert layers == ["FDB", "FDB"], "what this side lacks is not put down to the other"
 
 
 def only_failure(measured, states=None, mtus=None):
-    shown = report(measured, PLAN, PODS, mtus or MTUS, states or STATES)
+    shown = report(measured, OVERLAYS, PODS, mtus or MTUS, states or STATES)
     assert len(shown["failures"]) == 1, shown["failures"]
     (line,) = [line for line in shown["lines"] if "FAILED" in line]
     layer = line.split("FAILED: ")[1].split(",")[0]
@@ -228,7 +245,7 @@ def only_failure(measured, states=None, mtus=None):
 def test_a_lost_packet_is_shown_and_does_not_fail():
     measured = results()
     fail(measured, "network-1", "network-2/pod2", loss=33.3, received=2)
-    shown = report(measured, PLAN, PODS, MTUS)
+    shown = report(measured, OVERLAYS, PODS, MTUS)
     assert shown["failures"] == []
     assert any(line.endswith("ok, 33.3 % lost") for line in shown["lines"])
 
@@ -254,7 +271,7 @@ def test_mtu():
     measured = results()
     fail(measured, "network-1", "network-2/pod2", pmtu=1400)
     assert only_failure(measured)[1:] == ("MTU", "packets beyond 1400 bytes do not arrive, the overlay's MTU is 1450")
-    assert report(measured, PLAN, PODS, {"network-2": 1400})["failures"] == [], "the smaller of the two ends counts"
+    assert report(measured, OVERLAYS, PODS, {"network-2": 1450})["failures"] == [], "the smaller of the two ends counts"
 
 
 def test_underlay():
@@ -268,7 +285,7 @@ def test_a_dead_underlay_is_behind_what_runs_over_it(host):
     measured = results()
     fail(measured, host, f"network-{3 - int(host[-1])} underlay")
     fail(measured, "network-1", "network-2/pod2", "pod1")
-    layers = [line.split(": ")[1] for line in report(measured, PLAN, PODS, MTUS, STATES)["failures"]]
+    layers = [line.split(": ")[1] for line in report(measured, OVERLAYS, PODS, MTUS, STATES)["failures"]]
     assert layers == ["underlay", "underlay"]
 
 
@@ -364,7 +381,79 @@ def test_what_remains_is_forwarding(states):
 
 def test_two_pods_of_one_host_need_no_tunnel():
     pods = {"network-1": [{"name": "a", "address": "172.2.0.2"}, {"name": "b", "address": "172.2.0.3"}]}
-    measured = {"network-1": [result(target) for target in targets(PLAN, "network-1", pods, 8000)]}
+    measured = {"network-1": [result(target) for target in targets(OVERLAYS, "network-1", pods, 8000)]}
     fail(measured, "network-1", "network-1/b", "a")
-    failures = proof.report(measured, PLAN, pods, MTUS, {"network-1": {"": {}, "a": {}, "b": {}}})["failures"]
+    failures = proof.report(measured, OVERLAYS, pods, MTUS, {"network-1": {"": {}, "a": {}, "b": {}}})["failures"]
     assert [line.split(": ")[1] for line in failures] == ["link"]
+
+
+SEGMENT = {
+    "a": {"number": 0, "address": "192.0.2.1/24", "dev": "eth0"},
+    "b": {"number": 1, "address": "192.0.2.2/24", "dev": "eth0"},
+}
+SEGMENT_PODS = {
+    "a": [{"name": "a1", "address": "172.2.0.2"}, {"name": "a2", "address": "10.0.0.2", "overlay": "blue"}],
+    "b": [{"name": "b1", "address": "172.2.1.2"}, {"name": "b2", "address": "10.0.1.2", "overlay": "blue"}],
+}
+TWO = overlays_of(
+    SEGMENT, {"name": "red"}, {"name": "blue", "cidr": "10.0.0.0/16", "vni": 20, "device": "vxlan1", "bridge": "br1"}
+)
+
+
+def test_pods_of_two_overlays_must_not_answer_each_other():
+    probes = targets(TWO, "a", SEGMENT_PODS, 8000)
+    assert [(probe.get("netns"), probe["name"]) for probe in probes if "port" in probe] == [
+        ("a1", "a/a2"), ("a1", "b/b2"), ("a2", "a/a1"), ("a2", "b/b1"),
+    ]  # fmt: skip
+    assert [probe["name"] for probe in probes if probe.get("netns") == "a2" and "port" not in probe] == [
+        "a VTEP", "b VTEP", "b/b2",
+    ]  # fmt: skip
+    assert [probe["name"] for probe in probes if "netns" not in probe] == [
+        "b underlay",
+        "b VTEP 172.2.1.0", "a/a1", "b/b1",
+        "b VTEP 10.0.1.0", "a/a2", "b/b2",
+    ]  # fmt: skip
+
+
+def isolated_results(**answer):
+    measured = {"a": [result(probe, tcp="timeout") for probe in targets(TWO, "a", SEGMENT_PODS, 8000)]}
+    for name, netns in (("a/a2", "a1"), ("b/b2", "a1"), ("a/a1", "a2"), ("b/b1", "a2")):
+        fail(measured, "a", name, netns)
+    if answer:
+        fail(measured, "a", "b/b2", "a1", **answer)
+    return proof.report(measured, TWO, SEGMENT_PODS, {"a": 1500}, {})
+
+
+def test_silence_is_the_proof_of_isolation():
+    shown = isolated_results()
+    assert shown["failures"] == []
+    (line,) = [line for line in shown["lines"] if line.startswith("a/a1") and "b/b2 10.0.1.2" in line]
+    assert line.endswith("  isolated")
+
+
+@pytest.mark.parametrize("answer", [{"received": 1, "loss": 66.7}, {"tcp": "open"}, {"tcp": "refused"}])
+def test_an_answer_is_a_failure_of_isolation(answer):
+    assert isolated_results(**answer)["failures"] == [
+        "a/a1 -> b/b2 10.0.1.2: isolation: a pod of overlay blue answers one of another"
+    ]
+
+
+def test_direct_has_no_vteps_and_the_whole_mtu():
+    direct = overlays_of(SEGMENT, mode="direct")
+    pods = {host: [SEGMENT_PODS[host][0]] for host in SEGMENT}
+    probes = targets(direct, "a", pods, 8000)
+    assert [probe["name"] for probe in probes if "netns" not in probe] == ["b underlay", "a/a1", "b/b1"]
+    measured = {"a": [result(probe) for probe in probes]}
+    layers = [line.split(": ")[1] for line in proof.report(measured, direct, pods, {"a": 1500}, {})["failures"]]
+    assert layers == ["MTU"] * len([probe for probe in probes if "url" in probe])
+
+
+def test_a_direct_route_that_is_missing_is_named():
+    direct = overlays_of(SEGMENT, mode="direct")
+    pods = {host: [SEGMENT_PODS[host][0]] for host in SEGMENT}
+    measured = {"a": [result(probe, pmtu=1500) for probe in targets(direct, "a", pods, 8000)]}
+    fail(measured, "a", "b/b1", "a1")
+    shown = proof.report(measured, direct, pods, {"a": 1500}, {"a": {"": {"routes": []}}})
+    assert shown["failures"] == [
+        "a/a1 -> b/b1 172.2.1.2: route: a lacks the route entry to b (dst 172.2.1.0/24 via 192.0.2.2 dev eth0)"
+    ]

@@ -1,0 +1,77 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: overlay_document
+short_description: Turn the plans of overlays into what one host has of them
+version_added: 0.1.0
+author:
+  - The weft.fabric authors (@weft-fabric)
+description:
+  - Turns the plans of all overlays into the document that M(weft.fabric.document) makes of one host.
+  - Nodes of one segment get plain routes to each other where the mode is C(direct) or C(cross_subnet).
+positional: _input, host
+options:
+  _input:
+    description: The result of P(weft.fabric.overlay_plans#filter).
+    type: dict
+    required: true
+  host:
+    description: The node.
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Show what a host has of the overlays
+  ansible.builtin.debug:
+    msg: "{{ (overlay_plans | weft.fabric.overlay_document(inventory_hostname)).document }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - C(state) and C(document), as the options of M(weft.fabric.document), and C(gone), links that are to go afterwards,
+      because their overlay does, or has no more use for them.
+    - Of what is present, the first link is the underlay's interface.
+  type: dict
+  sample:
+    state: present
+    document:
+      topology:
+        namespaces:
+          "":
+            links:
+              - {name: enp1s0}
+              - {name: vxlan0, kind: vxlan, vni: 10, local: 192.168.1.138, dev: enp1s0}
+            neighbours:
+              - {dev: vxlan0, dst: 172.2.1.0, lladdr: "7a:a8:b2:e5:b6:b6"}
+            fdb:
+              - {dev: vxlan0, lladdr: "7a:a8:b2:e5:b6:b6", dst: 192.168.2.142}
+            routes:
+              - {dst: 172.2.1.0/24, via: 172.2.1.0, dev: vxlan0, onlink: true}
+        purge: true
+        route_protocol: 120
+      sysctl: {net.ipv4.ip_forward: 1}
+    gone: []
+"""
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import document
+
+
+def overlay_document(overlays, host):
+    try:
+        return document(overlays, host)
+    except FabricError as error:
+        raise AnsibleFilterError(f"overlay_document: {error}") from error
+
+
+class FilterModule:
+    def filters(self):
+        return {"overlay_document": overlay_document}

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: overlay_plans
+short_description: Plan several overlays of the same nodes
+version_added: 0.1.0
+author:
+  - The weft.fabric authors (@weft-fabric)
+description:
+  - Plans each of a list of overlays as P(weft.fabric.overlay_plan#filter) does one.
+  - Two overlays with one name, device, bridge, or VNI and port, and networks that overlap are refused, naming the
+    overlay, the value and the remedy.
+positional: _input, nodes, defaults
+options:
+  _input:
+    description:
+      - The overlays. Each has a C(name), and may have C(state), C(cidr), C(node_prefix), C(vni), C(port), C(device),
+        C(mode), and C(bridge), the name of its pods' bridge.
+    type: list
+    elements: dict
+    required: true
+  nodes:
+    description: The nodes, as P(weft.fabric.overlay_plan#filter) takes them.
+    type: raw
+    required: true
+  defaults:
+    description: What those overlays have that do not say it. With C(state=absent), all go.
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Name the networks of each overlay
+  ansible.builtin.debug:
+    msg: "{{ overlays | weft.fabric.overlay_plans(nodes, defaults) | dict2items | map(attribute='value.cidrs') }}"
+  vars:
+    nodes: {network-1: {number: 0, address: 192.168.1.138, dev: enp1s0}}
+    defaults: {state: present, node_prefix: null, port: 4789, mode: vxlan, bridge: br0, device: vxlan0, vni: 10}
+    overlays:
+      - {name: red, cidr: 10.244.0.0/16}
+      - {name: blue, cidr: 10.245.0.0/16, vni: 20, device: vxlan1, bridge: br1}
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - By name, C(state), C(vni), C(port), C(device), C(mode), C(bridge), C(cidrs), and C(nodes), which is what
+      P(weft.fabric.overlay_plan#filter) returns. Of overlays that are to go, all but the last two.
+  type: dict
+  sample:
+    blue:
+      state: present
+      vni: 20
+      port: 4789
+      device: vxlan1
+      mode: vxlan
+      bridge: br1
+      cidrs: [10.245.0.0/16]
+      nodes: {}
+"""
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import plans
+
+
+def overlay_plans(overlays, nodes, defaults):
+    try:
+        return plans(overlays, nodes, defaults)
+    except FabricError as error:
+        raise AnsibleFilterError(f"overlay_plans: {error}") from error
+
+
+class FilterModule:
+    def filters(self):
+        return {"overlay_plans": overlay_plans}
