@@ -12,6 +12,8 @@ version_added: 0.1.0
 description:
   - Sets kernel parameters live, where they differ, and persists them in one file below C(/etc/sysctl.d).
   - The file records the values as they were before, and V(absent) puts those back.
+  - With C(net.ipv6.conf.all.forwarding) switched on, Linux would drop the addresses and routes that it has by routers'
+    advertisements. Interfaces that have such routes get C(accept_ra) V(2) before, if it was V(1).
   - The list is authoritative for the file, so a parameter that is no longer in O(settings) gets its old value back.
 author:
   - The weft.fabric authors (@weft-fabric)
