@@ -11,8 +11,9 @@ version_added: 0.1.0
 author:
   - The weft.fabric authors (@weft-fabric)
 description:
-  - Turns the pods of a host into the topology that is to be there, and the one that is to go. There is a bridge with
-    the gateway's address for each overlay, and a veth pair and a default route for each pod.
+  - Turns the pods of a host into the topology that is to be there, and the one that is to go. With the driver C(bridge)
+    there is a bridge with the gateway's address for each overlay, and a veth pair and a default route for each pod.
+    What other drivers make is in C(docs/drivers.md).
   - Two pods with one name, address or interface, an address outside of the node's subnet, and bad names are refused,
     naming the pod, the value and the remedy.
 positional: _input, overlays
@@ -21,7 +22,8 @@ options:
     description:
       - The pods. Each has C(name), which is its namespace, and C(address), which is one address, or a list of one in
         IPv4 and one in IPv6. It may have C(interface), the pod's end of its veth pair (C(eth0)), C(host_interface), the
-        host's end (derived from the name), C(overlay), the name of its overlay (the first one), and C(state).
+        host's end (derived from the name), C(overlay), the name of its overlay (the first one), C(network), in place of
+        O(network), and C(state).
     type: list
     elements: dict
     required: true
@@ -42,6 +44,10 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  network:
+    description: What the pods are connected by, a C(driver) and what that takes, as the role's C(pods_network).
+    type: dict
+    default: {driver: bridge}
 """
 
 EXAMPLES = r"""
@@ -86,12 +92,14 @@ _value:
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
-from ansible_collections.weft.fabric.plugins.plugin_utils import pods
+from ansible_collections.weft.fabric.plugins.plugin_utils import drivers, pods
 
 
-def pods_plan(given, overlays, host=None, mtu=None, state="present"):
+def pods_plan(given, overlays, host=None, mtu=None, state="present", network=drivers.DEFAULT):
     try:
-        return pods.removal(given, overlays) if state == "absent" else pods.plan(given, overlays, host, mtu)
+        if state == "absent":
+            return pods.removal(given, overlays, network)
+        return pods.plan(given, overlays, host, mtu, network)
     except FabricError as error:
         raise AnsibleFilterError(f"pods_plan: {error}") from error
 

@@ -13,7 +13,8 @@ author:
 description:
   - Turns the results of M(weft.fabric.reachability) for the targets of P(weft.fabric.verify_targets#filter), from all
     hosts, into one table, and says of each pair that fails which layer does. That is C(underlay), C(link), C(FDB),
-    C(neighbour), C(route), C(forwarding), C(MTU), C(HTTP), C(NAT) or C(isolation).
+    C(neighbour), C(route), C(forwarding), C(MTU), C(HTTP), C(NAT), C(isolation), or
+    C(pod) for one that is in no overlay.
 positional: _input, overlays, pods
 options:
   _input:
@@ -34,6 +35,10 @@ options:
     default: {}
   states:
     description: By host, the C(namespaces) that M(weft.fabric.topology_info) returned. A host may be missing.
+    type: dict
+    default: {}
+  networks:
+    description: Each node's C(pods_network), by the node's name. The driver C(bridge), where it is missing.
     type: dict
     default: {}
 """
@@ -62,8 +67,8 @@ _value:
 from ansible_collections.weft.fabric.plugins.plugin_utils import proof
 
 
-def verify_report(results, overlays, pods, mtus=None, states=None):
-    return proof.report(results, overlays, pods, mtus or {}, states or {})
+def verify_report(results, overlays, pods, mtus=None, states=None, networks=None):
+    return proof.report(results, overlays, pods, mtus or {}, states or {}, networks or {})
 
 
 class FilterModule:

@@ -14,6 +14,7 @@ description:
   - Lists what a node probes, from itself and from each of its pods. That is every pod and every VTEP of each overlay,
     from the node itself also the other nodes' underlay addresses, and from pods also those of other overlays, which
     must not answer.
+  - Of pods that are in no overlay, it lists whom they reach, and whom they must not, by their driver.
 positional: _input, host, pods, port
 options:
   _input:
@@ -32,6 +33,10 @@ options:
     description: TCP port of the pods' echo servers.
     type: int
     required: true
+  networks:
+    description: Each node's C(pods_network), by the node's name. The driver C(bridge), where it is missing.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -56,9 +61,9 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricEr
 from ansible_collections.weft.fabric.plugins.plugin_utils import proof
 
 
-def verify_targets(overlays, host, pods, port):
+def verify_targets(overlays, host, pods, port, networks=None):
     try:
-        return proof.probes(host, overlays, pods, port)
+        return proof.probes(host, overlays, pods, port, networks or {})
     except FabricError as error:
         raise AnsibleFilterError(f"verify_targets: {error}") from error
 

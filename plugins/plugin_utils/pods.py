@@ -7,93 +7,150 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import derived_mac
+from ansible_collections.weft.fabric.plugins.plugin_utils import drivers
 
-_KEYS = ("name", "address", "interface", "host_interface", "overlay", "state")
+Overlays = Mapping[str, Mapping[str, Any]]
+
+_KEYS = ("name", "network", "state")
+_ANY = ("address", "interface", "host_interface", "overlay")
 
 
-def plan(pods: object, overlays: Mapping[str, Mapping[str, Any]], host: str, mtu: object) -> dict[str, Any]:
-    """Plan a host's bridges and pods.
+def plan(pods: object, overlays: Overlays, host: str, mtu: object, network: object = drivers.DEFAULT) -> dict[str, Any]:
+    """Plan a host's pods, and what connects them.
 
-    :param pods: list of ``{name, address, interface, host_interface, overlay, state}``. ``name`` is the pod's
-        namespace. ``address`` is one, or a list of one for each family. ``interface`` is the pod's end of its veth pair
-        (eth0), ``host_interface`` the host's (derived from the name). ``overlay`` is the overlay that it is in (the
-        first).
+    :param pods: list of ``{name, address, interface, host_interface, overlay, network, state}``. ``name`` is the pod's
+        namespace. ``address`` is one, or a list of one for each family. ``interface`` is the pod's interface (eth0),
+        ``host_interface`` the other end of its veth pair (derived from the name). ``overlay`` is the overlay that it is
+        in (the first). ``network`` is its own, in place of the host's.
     :param overlays: the plans of all overlays; each has a bridge.
     :param mtu: that of the underlay's interface, in bytes. Bridges and pods have what their overlay leaves of it.
+    :param network: pods_network, a driver and what that takes.
     :returns: ``present`` and ``absent``, each ``namespaces`` as weft.fabric.topology takes them, and ``running`` and
-        ``gone``, each the names of the pods in it.
+        ``gone``, each the names of the pods in it that have a server of their own.
     :raises InvalidParameter: for the first that is wrong.
     """
-    known = _checked(pods, overlays)
-    for pod in known:
-        if pod["state"] == "present" and pod["overlay"]["state"] == "absent":
-            raise InvalidParameter(f"{pod['where']}.state", "present", "its overlay goes: give it state: absent too")
+    default = drivers.network("pods_network", network)
+    known = _checked(pods, overlays, default)
+    there = [pod for pod in known if pod["state"] == "present"]
     underlay = values.integer("mtu", mtu, 68, 65535, "bytes")
-    links: list[dict[str, Any]] = []
-    namespaces: dict[str, Any] = {"": {"links": links}}
+    namespaces: dict[str, Any] = {"": {"links": []}}
     for overlay in overlays.values():
-        if overlay["state"] == "absent":
-            continue
-        node = overlay["nodes"][host]
-        there = [pod for pod in known if pod["overlay"] is overlay and pod["state"] == "present"]
-        addresses = _addresses(there, node["networks"])
-        size = underlay - node["mtu_overhead"]
-        links.append(_bridge(overlay["bridge"], node["networks"], size))
-        for pod in there:
-            own = addresses[pod["name"]]
-            inner = {
-                "name": pod["interface"],
-                "netns": pod["name"],
-                "mtu": size,
-                "addresses": [str(address) for address, _gateway in own],
-            }
-            outer = {"name": pod["host_interface"], "kind": "veth", "controller": overlay["bridge"], "mtu": size}
-            links.append({**outer, "peer": inner})
-            namespaces[pod["name"]] = {
-                "routes": [
-                    {"dst": "default", "via": gateway, "dev": pod["interface"], "src": str(address.ip)}
-                    for address, gateway in own
-                ]
-            }
+        inside = [pod for pod in there if pod["overlay"] is overlay]
+        if overlay["state"] == "absent" and inside:
+            remedy = "its overlay goes: give it state: absent too"
+            raise InvalidParameter(f"{inside[0]['where']}.state", "present", remedy)
+        if overlay["state"] == "present":
+            for piece in _in_overlay(inside, overlay, host, underlay, default):
+                _add(namespaces, piece)
+    for net in dict.fromkeys([default, *(pod["net"] for pod in there)]):
+        beside = [pod for pod in there if pod["net"] == net]
+        if net.driver not in drivers.OVERLAY:
+            for piece in _beside(beside, net, overlays, host, underlay):
+                _add(namespaces, piece)
     return {
         "present": namespaces,
-        "absent": _absent((pod for pod in known if pod["state"] == "absent"), overlays),
-        "running": [pod["name"] for pod in known if pod["state"] == "present"],
+        "absent": _absent((pod for pod in known if pod["state"] == "absent"), _bridged(known, overlays, default)),
+        "running": [pod["name"] for pod in there if pod["net"].driver != "container"],
         "gone": [pod["name"] for pod in known if pod["state"] == "absent"],
     }
 
 
-def removal(pods: object, overlays: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Plan to take away all pods and their bridges, for which no node has to be known.
+def removal(pods: object, overlays: Overlays, network: object = drivers.DEFAULT) -> dict[str, Any]:
+    """Plan to take away all pods and what connects them, for which no node has to be known.
 
     :param overlays: plans, of which the bridges are used.
+    :param network: pods_network.
     :returns: as plan() does.
     :raises InvalidParameter: for the first that is wrong.
     """
+    default = drivers.network("pods_network", network)
+    known = [{**pod, "state": "absent"} for pod in _checked(pods, overlays, default)]
     gone = {name: {**overlay, "state": "absent"} for name, overlay in overlays.items()}
-    known = [{**pod, "state": "absent"} for pod in _checked(pods, overlays)]
-    return {"present": {}, "absent": _absent(known, gone), "running": [], "gone": [pod["name"] for pod in known]}
+    absent = _absent(known, _bridged(known, gone, default))
+    if "fan" in {default.driver, *(pod["net"].driver for pod in known)}:
+        absent[""]["links"] += [
+            {"name": drivers.FAN_BRIDGE, "kind": "bridge"},
+            {"name": drivers.FAN_TUNNEL, "kind": "ipip"},
+        ]
+    return {"present": {}, "absent": absent, "running": [], "gone": [pod["name"] for pod in known]}
 
 
-def _bridge(name: str, networks: Sequence[Mapping[str, str]], mtu: int) -> dict[str, Any]:
-    gateways = [network["gateway_cidr"] for network in networks]
-    return {
-        "name": name,
-        "kind": "bridge",
-        "mtu": mtu,
-        # Otherwise it is the lowest of its ports', and pods lose their gateway when another pod comes or goes.
-        "mac_address": derived_mac(gateways[0]),
-        # Without a spanning tree there is nothing for a new port to wait for.
-        "stp": False,
-        "forward_delay": 0,
-        "addresses": gateways,
-    }
+def _add(namespaces: dict[str, Any], piece: Mapping[str, Any]) -> None:
+    for netns, content in piece.items():
+        found = namespaces.setdefault(netns, {})
+        for section, items in content.items():
+            found[section] = [*found.get(section, []), *items] if isinstance(items, list) else items
+
+
+def _in_overlay(
+    pods: Sequence[Mapping[str, Any]], overlay: Mapping[str, Any], host: str, underlay: int, default: drivers.Network
+) -> Iterator[dict[str, Any]]:
+    node = overlay["nodes"][host]
+    mtu = underlay - node["mtu_overhead"]
+    addresses = _addresses(pods, [_share(network) for network in node["networks"]])
+    if _has_bridge(pods, default):
+        gateways = [network["gateway_cidr"] for network in node["networks"]]
+        yield {"": {"links": [drivers.bridge(overlay["bridge"], gateways, mtu)]}}
+    routed = [item.ip for pod in pods if pod["net"].driver == "ptp" for item, _gateway in addresses[pod["name"]]]
+    for pod in pods:
+        own = addresses[pod["name"]]
+        if pod["net"].driver == "ptp":
+            yield drivers.ptp(pod, own, mtu)
+        else:
+            yield drivers.bridged(pod, own, overlay["bridge"], mtu, routed)
+
+
+def _beside(
+    pods: Sequence[Mapping[str, Any]], net: drivers.Network, overlays: Overlays, host: str, underlay: int
+) -> Iterator[dict[str, Any]]:
+    """What pods have that are in no overlay."""
+    nodes: Mapping[str, Any] = next((item["nodes"] for item in overlays.values() if item["state"] == "present"), {})
+    if net.driver in drivers.UNDERLAY:
+        _check_underlay(net, overlays, nodes[host]["underlay"])
+        addresses = _addresses(pods, [_underlay_share(subnet, gateway, nodes) for subnet, gateway in net.subnets])
+        for pod in pods:
+            yield drivers.child(pod, addresses[pod["name"]], net)
+    elif net.driver == "fan":
+        mtu = underlay - drivers.IPIP_OVERHEAD
+        subnet = drivers.fan_subnet(f"nodes[{host}].address", nodes[host]["underlay"], net)
+        addresses = _addresses(pods, [_Share(subnet, subnet[1], {subnet[1]: "the bridge"})])
+        yield drivers.fan(net, host, nodes, mtu)
+        for pod in pods:
+            yield drivers.bridged(pod, addresses[pod["name"]], drivers.FAN_BRIDGE, mtu)
+    else:
+        for pod in pods:
+            yield drivers.alone(pod, net)
+
+
+def _check_underlay(net: drivers.Network, overlays: Overlays, address: str) -> None:
+    for subnet, _gateway in net.subnets:
+        for overlay in overlays.values():
+            for cidr in map(ipaddress.ip_network, overlay.get("cidrs", ())):
+                if cidr.version == subnet.version and cidr.overlaps(subnet):
+                    remedy = f"an overlay has {cidr}: keep the two apart"
+                    raise InvalidParameter(f"{net.where}.subnet", str(subnet), remedy)
+        if net.mode == "l3" and ipaddress.ip_address(address) in subnet:
+            remedy = f"an ipvlan in mode l3 is on another network than its host, which has {address}: give another"
+            raise InvalidParameter(f"{net.where}.subnet", str(subnet), remedy)
+
+
+def _has_bridge(pods: Iterable[Mapping[str, Any]], default: drivers.Network) -> bool:
+    return default.driver == "bridge" or any(pod["net"].driver == "bridge" for pod in pods)
+
+
+def _bridged(known: Sequence[Mapping[str, Any]], overlays: Overlays, default: drivers.Network) -> list[str]:
+    """The bridges of overlays that go."""
+
+    def of(overlay: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        return (pod for pod in known if pod["overlay"] and pod["overlay"]["bridge"] == overlay["bridge"])
+
+    gone = [overlay for overlay in overlays.values() if overlay["state"] == "absent"]
+    return [overlay["bridge"] for overlay in gone if _has_bridge(of(overlay), default)]
 
 
 def masquerade(overlays: Mapping[str, Mapping[str, Any]], host: str) -> list[dict[str, Any]]:
@@ -119,46 +176,97 @@ def default_host_interface(name: str) -> str:
     return "veth" + hashlib.blake2s(name.encode(), digest_size=4).hexdigest()
 
 
-def _absent(pods: Iterable[Mapping[str, Any]], overlays: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _absent(pods: Iterable[Mapping[str, Any]], bridges: Iterable[str]) -> dict[str, Any]:
     gone = list(pods)
-    links = [{"name": pod["host_interface"], "kind": "veth"} for pod in gone]
-    links += [
-        {"name": overlay["bridge"], "kind": "bridge"} for overlay in overlays.values() if overlay["state"] == "absent"
-    ]
+    cabled = [pod["host_interface"] for pod in gone if "host_interface" in drivers.DRIVERS[pod["net"].driver].pod]
+    links = [{"name": name, "kind": "veth"} for name in cabled]
+    links += [{"name": name, "kind": "bridge"} for name in bridges]
     return {"": {"links": links}, **{pod["name"]: {} for pod in gone}}
 
 
-def _checked(pods: object, overlays: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _checked(pods: object, overlays: Overlays, default: drivers.Network) -> list[dict[str, Any]]:
     if not isinstance(pods, Iterable) or isinstance(pods, (str, bytes, Mapping)):
         raise InvalidParameter("pods_pods", pods, "give a list of {name, address}")
     holders = {("host_interface", overlay["bridge"]): f"the bridge of overlay {n}" for n, overlay in overlays.items()}
     checked = []
     for index, pod in enumerate(pods):
-        where = f"pods_pods[{index}]"
-        if not isinstance(pod, Mapping):
-            raise InvalidParameter(where, pod, "give a dictionary with name and address")
-        for key in pod:
-            if key not in _KEYS:
-                raise InvalidParameter(f"{where}.{key}", pod[key], f"a pod takes only {', '.join(_KEYS)}")
-        name = values.netns(f"{where}.name", pod.get("name"))
-        overlay = values.choice(f"{where}.overlay", overlay_of(pod, overlays), list(overlays))
-        found = {
-            "name": name,
-            "address": pod.get("address"),
-            "interface": values.ifname(f"{where}.interface", pod.get("interface", "eth0")),
-            "host_interface": values.ifname(
-                f"{where}.host_interface", pod.get("host_interface", default_host_interface(name))
-            ),
-            "overlay": overlays[overlay],
-            "state": values.choice(f"{where}.state", pod.get("state", "present"), ("present", "absent")),
-            "where": where,
-        }
+        found = _pod(f"pods_pods[{index}]", pod, overlays, default)
         for key in ("name", "host_interface"):
-            other = holders.setdefault((key, found[key]), where)
-            if other != where:
-                raise InvalidParameter(f"{where}.{key}", found[key], f"{other} has it too: give each its own")
+            other = holders.setdefault((key, found[key]), found["where"])
+            if other != found["where"]:
+                raise InvalidParameter(f"{found['where']}.{key}", found[key], f"{other} has it too: give each its own")
         checked.append(found)
+    _check_shared(pod for pod in checked if pod["state"] == "present")
     return checked
+
+
+def _pod(where: str, pod: object, overlays: Overlays, default: drivers.Network) -> dict[str, Any]:
+    if not isinstance(pod, Mapping):
+        raise InvalidParameter(where, pod, "give a dictionary with name and address")
+    net = drivers.network(f"{where}.network", pod["network"]) if "network" in pod else default
+    known = (_KEYS[0], *drivers.DRIVERS[net.driver].pod, *_KEYS[1:])
+    state = values.choice(f"{where}.state", pod.get("state", "present"), ("present", "absent"))
+    for key in pod:
+        if key not in known and (state == "present" or key not in _ANY):
+            told = "a pod" if key not in _ANY else f"a pod with driver {net.driver}"
+            raise InvalidParameter(f"{where}.{key}", pod[key], f"{told} takes only {', '.join(known)}")
+    name = values.netns(f"{where}.name", pod.get("name"))
+    overlay = values.choice(f"{where}.overlay", overlay_of(pod, overlays), list(overlays))
+    return {
+        "name": name,
+        "address": pod.get("address"),
+        "interface": values.ifname(f"{where}.interface", pod.get("interface", "eth0")),
+        "host_interface": values.ifname(
+            f"{where}.host_interface", pod.get("host_interface", default_host_interface(name))
+        ),
+        "net": net,
+        "overlay": overlays[overlay] if net.driver in drivers.OVERLAY else None,
+        "state": state,
+        "where": where,
+    }
+
+
+def _check_shared(pods: Iterable[Mapping[str, Any]]) -> None:
+    """What pods are to each other that share a namespace or an interface."""
+    there = {pod["name"]: pod for pod in pods}
+    host = ""
+    for pod in there.values():
+        net = pod["net"]
+        if net.driver == "host":
+            if host:
+                remedy = f"{host} is in the host's namespace too, and its server has the port: keep one"
+                raise InvalidParameter(f"{pod['where']}.network.driver", "host", remedy)
+            host = pod["where"]
+        if net.driver == "container":
+            joined = there.get(net.container)
+            if joined is None or joined["net"].driver in ("host", "container"):
+                remedy = "name a pod of this host that has a namespace of its own"
+                raise InvalidParameter(f"{pod['where']}.network.container", net.container, remedy)
+
+
+def ends(host: str, pods: object, overlays: Overlays, network: object) -> list[tuple[str, drivers.End]]:
+    """A host's pods as ends of pairs, each with the name of its overlay; one that joins another is where that is.
+
+    :raises InvalidParameter: a pod that is not as it should be, the host named.
+    """
+    try:
+        default = drivers.network("pods_network", network)
+        there = [pod for pod in _checked(pods, overlays, default) if pod["state"] == "present"]
+        addresses = {
+            pod["name"]: tuple(own for _where, own in listed(f"{pod['where']}.address", pod["address"]))
+            for pod in there
+            if "address" in drivers.DRIVERS[pod["net"].driver].pod
+        }
+    except InvalidParameter as error:
+        raise InvalidParameter(f"{host}: {error.parameter}", error.value, error.remedy) from None
+    names = {pod["name"]: pod for pod in there}
+    found = []
+    for pod in there:
+        joined = names[pod["net"].container] if pod["net"].driver == "container" else pod
+        overlay = next((name for name, item in overlays.items() if item is joined["overlay"]), "")
+        end = drivers.End(host, pod["name"], addresses.get(joined["name"], ()), joined["net"], joins=joined is not pod)
+        found.append((overlay, end))
+    return found
 
 
 def overlay_of(pod: Mapping[str, Any], overlays: Iterable[str]) -> str:
@@ -185,31 +293,61 @@ def listed(where: str, address: object) -> list[tuple[str, str]]:
     return list(found.values())
 
 
-def _addresses(pods: Iterable[Mapping[str, Any]], networks: Iterable[Mapping[str, str]]) -> dict[str, Any]:
-    """By pod name its addresses, each with the subnet's prefix length, and with the gateway there."""
-    subnets = {ipaddress.ip_network(network["subnet"]): network for network in networks}
-    taken: dict[Any, str] = {}
-    for subnet, network in subnets.items():
-        taken[ipaddress.ip_address(network["vtep"])] = "the VTEP"
-        taken[ipaddress.ip_address(network["gateway"])] = "the bridge"
-        if subnet.version == 4:
-            taken[subnet.broadcast_address] = "the subnet's broadcast"
+class _Share(NamedTuple):
+    """A subnet that pods have addresses of.
+
+    :ivar gateway: None: there is none.
+    :ivar taken: by address, who has it.
+    """
+
+    subnet: Any
+    gateway: Any
+    taken: dict[Any, str]
+
+    def reserved(self) -> dict[Any, str]:
+        """By address, who has it, with the addresses that nobody can have."""
+        if self.subnet.version == 6:
+            return self.taken
+        ends = {self.subnet.network_address: "the subnet", self.subnet.broadcast_address: "the subnet's broadcast"}
+        return {**ends, **self.taken}
+
+
+def _share(network: Mapping[str, str]) -> _Share:
+    """That of an overlay's node."""
+    vtep, gateway = ipaddress.ip_address(network["vtep"]), ipaddress.ip_address(network["gateway"])
+    return _Share(ipaddress.ip_network(network["subnet"]), gateway, {vtep: "the VTEP", gateway: "the bridge"})
+
+
+def _underlay_share(subnet: Any, gateway: Any, nodes: Mapping[str, Mapping[str, Any]]) -> _Share:
+    """That of pods that sit on an interface of the host."""
+    taken = {ipaddress.ip_address(node["underlay"]): f"node {name}" for name, node in nodes.items()}
+    if gateway:
+        taken[gateway] = "the gateway"
+    return _Share(subnet, gateway, {address: name for address, name in taken.items() if address in subnet})
+
+
+def _addresses(pods: Iterable[Mapping[str, Any]], shares: Sequence[_Share]) -> dict[str, Any]:
+    """By pod name its addresses, each with the subnet's prefix length, and with the gateway there (empty: none)."""
+    taken = {address: name for share in shares for address, name in share.reserved().items()}
     found: dict[str, Any] = {}
     for pod in pods:
         for where, text in listed(f"{pod['where']}.address", pod["address"]):
             address = ipaddress.ip_address(text)
-            home = next((subnet for subnet in subnets if address in subnet), None)
+            home = next((share for share in shares if address in share.subnet), None)
             if home is None:
-                raise InvalidParameter(where, text, " and ".join(_room(subnet, taken) for subnet in subnets))
+                raise InvalidParameter(where, text, " and ".join(map(_room, shares)))
             other = taken.setdefault(address, pod["where"])
             if other != pod["where"]:
                 raise InvalidParameter(where, text, f"{other} has this address: give each pod one of its own")
-            own = (ipaddress.ip_interface(f"{address}/{home.prefixlen}"), subnets[home]["gateway"])
+            gateway = str(home.gateway) if home.gateway else ""
+            own = (ipaddress.ip_interface(f"{address}/{home.subnet.prefixlen}"), gateway)
             found.setdefault(pod["name"], []).append(own)
     return found
 
 
-def _room(subnet: Any, taken: Iterable[Any]) -> str:
+def _room(share: _Share) -> str:
     """What a subnet holds, for a pod that is not in it."""
-    room = subnet.num_addresses - len({*taken} & {subnet[0], subnet[1], subnet[-1]})
-    return f"this node's pods are in {subnet}, from {subnet[2]} on, which has room for {room} of them"
+    subnet, reserved = share.subnet, share.reserved()
+    first = next((address for address in subnet if address not in reserved), None)
+    room = subnet.num_addresses - len(reserved)
+    return f"this node's pods are in {subnet}, from {first} on, which has room for {room} of them"

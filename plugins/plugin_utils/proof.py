@@ -7,20 +7,27 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.plugin_utils import drivers
+from ansible_collections.weft.fabric.plugins.plugin_utils.drivers import End
 from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import entries
-from ansible_collections.weft.fabric.plugins.plugin_utils.pods import listed, overlay_of
+from ansible_collections.weft.fabric.plugins.plugin_utils.pods import ends
 
 Overlays = Mapping[str, Mapping[str, Any]]
 Pods = Mapping[str, Sequence[Mapping[str, Any]]]
+Networks = Mapping[str, Mapping[str, Any]]
+BRIDGES: Networks = {}
+"""No node says what its pods are connected by."""
+
+Ends = Mapping[str, Sequence[tuple[str, End]]]
 
 COLUMNS = ("from", "to", "rtt ms", "ttl", "pmtu", "http", "source seen", "result")
 _RIGHT = ("rtt ms", "ttl", "pmtu", "http")
 
-_ANYWHERE = ("underlay", "forwarding", "HTTP")
+_ANYWHERE = ("underlay", "forwarding", "HTTP", "pod")
 """Layers whose cause may be on a host that was not looked at."""
 
 
@@ -30,8 +37,9 @@ class Target(NamedTuple):
     :ivar netns: the pod from which it is probed; empty: the host itself.
     :ivar host: the node that it is on.
     :ivar pod: the pod that it is; empty for a VTEP and an underlay address.
-    :ivar kind: ``underlay``, ``VTEP``, ``pod``, or ``isolated``: a pod of another overlay, which must not answer.
-    :ivar overlay: the name of the overlay that it is in.
+    :ivar kind: ``underlay``, ``VTEP`` or ``pod``.
+    :ivar overlay: the name of the overlay that it is reached by; empty: what connects the pod is none.
+    :ivar answers: whether it has to; False: it must not.
     """
 
     netns: str
@@ -40,6 +48,7 @@ class Target(NamedTuple):
     kind: str
     address: str
     overlay: str
+    answers: bool = True
 
     @property
     def name(self) -> str:
@@ -47,62 +56,86 @@ class Target(NamedTuple):
         return f"{self.host}/{self.pod}" if self.pod else f"{self.host} {self.kind}"
 
 
-def targets(host: str, overlays: Overlays, pods: Pods) -> list[Target]:
+def targets(host: str, overlays: Overlays, pods: Pods, networks: Networks = BRIDGES) -> list[Target]:
     """What a host proves of each overlay: from itself and from each of its pods to every pod and VTEP.
 
-    Also from itself to every other node's underlay address, and from each pod that it does not reach those of other
-    overlays. A pod is held to the address families that it has.
+    Also from itself to every other node's underlay address, from each pod that it does not reach those of other
+    overlays, and of pods that are in no overlay, what their drivers say. A pod is held to the address families that it
+    has.
 
     :param host: a node of the overlays.
     :param overlays: their plans.
     :param pods: each node's pods.
-    :raises InvalidParameter: a pod has no name, or no address.
+    :param networks: each node's pods_network.
+    :raises InvalidParameter: a pod is not as it should be.
     """
     there = {name: overlay for name, overlay in overlays.items() if overlay["state"] == "present"}
-    running = {
-        name: {peer: _running(peer, pods.get(peer, ()), name, overlays) for peer in overlay["nodes"]}
-        for name, overlay in there.items()
-    }
-    found: list[Target] = []
+    nodes = next((overlay["nodes"] for overlay in there.values()), {})
+    attached = {peer: ends(peer, pods.get(peer, ()), overlays, networks.get(peer, drivers.DEFAULT)) for peer in nodes}
+    found = [Target("", peer, "", "underlay", nodes[peer]["underlay"], next(iter(there))) for peer in nodes]
+    found = [target for target in found if target.host != host]
     for name, overlay in there.items():
-        nodes = overlay["nodes"]
-        if not found:
-            found += [Target("", peer, "", "underlay", nodes[peer]["underlay"], name) for peer in nodes if peer != host]
         vteps = [
             Target("", peer, "", "VTEP", network["vtep"], name)
             for peer in nodes
-            for network in nodes[peer]["networks"]
+            for network in overlay["nodes"][peer]["networks"]
             if overlay["mode"] != "direct"
         ]
-        own = _pod_targets(running[name], name, "pod")
-        others = [item for other in there if other != name for item in _pod_targets(running[other], other, "isolated")]
+        own = _pod_targets(attached, name)
+        others = [
+            target._replace(answers=False)
+            for other in there
+            if other != name
+            for target in _pod_targets(attached, other)
+        ]
         found += [target for target in vteps if target.host != host]
         found += own
-        for netns, addresses in running[name][host].items():
-            spoken = {values.family(address) for address in addresses}
+        for end in (end for place, end in attached[host] if place == name):
             found += [
-                target._replace(netns=netns)
+                target._replace(netns=end.pod)
                 for target in (*vteps, *own, *others)
-                if values.family(target.address) in spoken and (target.host, target.pod) != (host, netns)
+                if _spoken(target.address, end) and (target.host, target.pod) != (host, end.pod)
             ]
-    return found
+    return found + list(_beside(host, nodes, attached))
 
 
-def _pod_targets(running: Mapping[str, Mapping[str, Sequence[str]]], overlay: str, kind: str) -> list[Target]:
+def _pod_targets(attached: Ends, overlay: str) -> list[Target]:
     return [
-        Target("", peer, name, kind, address, overlay)
-        for peer, pods in running.items()
-        for name, addresses in pods.items()
-        for address in addresses
+        Target("", peer, end.pod, "pod", address, overlay)
+        for peer, pods in attached.items()
+        for place, end in pods
+        if place == overlay
+        for address in end.addresses
     ]
 
 
-def probes(host: str, overlays: Overlays, pods: Pods, port: int) -> list[dict[str, Any]]:
+def _spoken(address: str, end: End) -> bool:
+    return values.family(address) in {values.family(own) for own in end.addresses}
+
+
+def _beside(host: str, nodes: Mapping[str, Any], attached: Ends) -> Iterator[Target]:
+    """What pods reach, and what they must not, by what connects those that are in no overlay."""
+    hosts = {name: End(name, "", (node["underlay"],), dev=node["dev"]) for name, node in nodes.items()}
+    everyone = [*hosts.values(), *(end for pods in attached.values() for _overlay, end in pods)]
+    for one in (hosts[host], *(end for _overlay, end in attached[host])):
+        if one.joins or (one.net and one.net.driver == "none"):
+            # What is on its own loopback interface: its own server, or that of the pod whose namespace it is in.
+            yield Target(one.pod, host, one.pod, "pod", "127.0.0.1", "")
+        for other in everyone:
+            answers = None if one is other else drivers.reaches(one, other)
+            if answers is not None:
+                kind = "pod" if other.pod else "underlay"
+                addresses = other.addresses or hosts[other.host].addresses
+                spoken = [own for own in addresses if not one.addresses or _spoken(own, one)]
+                yield from (Target(one.pod, other.host, other.pod, kind, own, "", answers) for own in spoken)
+
+
+def probes(host: str, overlays: Overlays, pods: Pods, port: int, networks: Networks = BRIDGES) -> list[dict[str, Any]]:
     """The targets as weft.fabric.reachability takes them.
 
     :param port: TCP port of the pods' echo servers.
     """
-    found = targets(host, overlays, pods)
+    found = targets(host, overlays, pods, networks)
     times = Counter((target.netns, target.name) for target in found)
     return [
         {
@@ -110,8 +143,8 @@ def probes(host: str, overlays: Overlays, pods: Pods, port: int) -> list[dict[st
             "name": f"{target.name} {target.address}" if times[target.netns, target.name] > 1 else target.name,
             "address": target.address,
             **({"netns": target.netns} if target.netns else {}),
-            **({"url": _url(target.address, port)} if target.kind == "pod" else {}),
-            **({"port": port} if target.kind == "isolated" else {}),
+            **({"url": _url(target.address, port)} if target.pod and target.answers else {}),
+            **({"port": port} if target.pod and not target.answers else {}),
         }
         for target in found
     ]
@@ -123,22 +156,24 @@ def report(
     pods: Pods,
     mtus: Mapping[str, int],
     states: Mapping[str, Mapping[str, Any]],
+    networks: Networks = BRIDGES,
 ) -> dict[str, Any]:
     """The proof as a table, and what failed in it.
 
     :param results: by host, what weft.fabric.reachability returned for its probes().
     :param mtus: by host, the MTU of its underlay interface in bytes.
     :param states: by host, ``namespaces`` as weft.fabric.topology_info returned them; a host may be missing.
+    :param networks: each node's pods_network.
     :returns: ``lines`` of the table, and ``failures``, each a line that names the pair, the layer and the cause. A pair
         whose other end is on a host without results, and that nothing on this side keeps from working, is unproved.
     """
-    evidence = Evidence(results, overlays, pods, mtus, states)
+    evidence = Evidence(results, overlays, pods, mtus, states, networks)
     rows = [COLUMNS]
     failures = []
     unproved = 0
     for host, target, result in evidence.pairs:
         layer, cause = evidence.judge(host, target, result)
-        verdict = "isolated" if target.kind == "isolated" else "ok"
+        verdict = "ok" if target.answers else "isolated"
         if layer in _ANYWHERE and target.host not in results:
             unproved += 1
             verdict = f"unproved: {layer}"
@@ -166,27 +201,33 @@ class Evidence:
         pods: Pods,
         mtus: Mapping[str, int],
         states: Mapping[str, Mapping[str, Any]],
+        networks: Networks,
     ) -> None:
         self.pairs = [
             (host, target, result)
             for host, measured in results.items()
-            for target, result in zip(targets(host, overlays, pods), measured)
+            for target, result in zip(targets(host, overlays, pods, networks), measured)
         ]
         self._overlays = overlays
-        self._pods = pods
+        self._ends = {
+            host: ends(host, found, overlays, networks.get(host, drivers.DEFAULT)) for host, found in pods.items()
+        }
         self._mtus = mtus
         self._states = states
         self._deaf = {
             (host, target.host): result["error"]
             for host, target, result in self.pairs
-            if target.kind == "underlay" and not result["received"]
+            if target.kind == "underlay" and not target.netns and not result["received"]
         }
 
     def judge(self, host: str, target: Target, result: Mapping[str, Any]) -> tuple[str, str]:
         """The layer that fails between a host and a target, and why; both empty if none does."""
-        if target.kind == "isolated":
+        if not target.answers:
             answers = result["received"] or result["tcp"] in ("open", "refused")
-            return ("isolation", f"a pod of overlay {target.overlay} answers one of another") if answers else ("", "")
+            cause = f"a pod of overlay {target.overlay} answers one of another"
+            return ("isolation", cause if target.overlay else "it answers, and must not") if answers else ("", "")
+        if not target.overlay:
+            return ("", "") if result["reachable"] else ("pod", result["error"])
         if not result["received"]:
             return next(self._causes(host, target, result))
         nodes = self._overlays[target.overlay]["nodes"]
@@ -254,8 +295,9 @@ class Evidence:
         if state is None:
             yield "link", f"{node} has no namespace {name}"
             return
+        state = self._states[node][state["joins"]] if "joins" in state else state
         family = values.family(target.address)
-        for own in _running(node, self._pods[node], target.overlay, self._overlays)[name]:
+        for own in next(end.addresses for _overlay, end in self._ends[node] if end.pod == name):
             if values.family(own) == family and not _holds(state, own):
                 yield "link", f"{node}/{name} has no interface with {own} that is up"
         for network in self._overlays[target.overlay]["nodes"][node]["networks"]:
@@ -263,22 +305,9 @@ class Evidence:
             if values.family(gateway) != family:
                 continue
             if not _holds(self._states[node][""], gateway):
-                yield "link", f"{node} has no bridge with {gateway} that is up"
+                yield "link", f"{node} has no interface with {gateway} that is up"
             if not _find(state, "routes", dst=_default(gateway), via=gateway):
                 yield "route", f"{node}/{name} lacks the default route via {gateway}"
-
-
-def _running(
-    host: str, pods: Iterable[Mapping[str, Any]], overlay: str, overlays: Iterable[str]
-) -> dict[str, list[str]]:
-    """The addresses of a host's pods in an overlay, by name."""
-    return {
-        values.text(f"{host}: pods_pods[{index}].name", pod.get("name")): [
-            address for _where, address in listed(f"{host}: pods_pods[{index}].address", pod.get("address"))
-        ]
-        for index, pod in enumerate(pods)
-        if pod.get("state", "present") == "present" and overlay_of(pod, overlays) == overlay
-    }
 
 
 def _url(address: str, port: int) -> str:

@@ -342,7 +342,7 @@ BROKEN = [
         "addresses",
         [{"dev": "vxlan0", "address": "172.2.0.0/32"}],
         "link",
-        ["network-1", "bridge", "172.2.0.1"],
+        ["network-1", "interface", "172.2.0.1"],
     ),
 ]
 
