@@ -1,0 +1,237 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What pods are connected by: each driver with the connectivity and the isolation that it stands for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ansible_collections.weft.fabric.tests.integration import kernel
+from ansible_collections.weft.fabric.tests.integration.fabric import Fabric, article, standing
+
+NODES = ("network-1", "network-2")
+HOSTS = (*NODES, "router")
+SUBNETS = {"network-1": "192.168.1", "network-2": "192.168.2"}
+GATEWAYS = {"network-1": "192.168.1.213", "network-2": "192.168.2.216"}
+
+# Pods of every driver that this machine's kernel has, beside each other on both nodes.
+HERE = [
+    {"name": "pod-br", "address": "172.2.{node}.2"},
+    {"name": "pod-p1", "address": "172.2.{node}.3", "network": {"driver": "ptp"}},
+    {"name": "pod-p2", "address": "172.2.{node}.4", "network": {"driver": "ptp"}},
+    {"name": "pod-m1", "address": "{lan}.31", "network": "macvlan"},
+    {"name": "pod-m2", "address": "{lan}.32", "network": "macvlan"},
+    {"name": "pod-host", "network": {"driver": "host"}},
+    {"name": "pod-none", "network": {"driver": "none"}},
+    {"name": "pod-in", "network": {"driver": "container", "container": "pod-p1"}},
+]
+
+
+def inventory(name: str, pods: list[dict[str, Any]], networks: dict[str, Any]) -> Any:
+    """The article's, with other pods.
+
+    :param networks: by name, what a pod's ``network`` stands for.
+    """
+    found = article(name)
+    for node, (host, variables) in enumerate(found["all"]["children"]["nodes"]["hosts"].items()):
+        fill = {"node": node, "lan": SUBNETS[host], "gateway": GATEWAYS[host]}
+        text = json.dumps(
+            [{**pod, "network": networks.get(str(pod.get("network")), pod.get("network"))} for pod in pods]
+        )
+        for key, value in fill.items():
+            text = text.replace("{" + key + "}", str(value))
+        listed = json.loads(text)
+        variables["pods_pods"] = [{key: item for key, item in pod.items() if item is not None} for pod in listed]
+    return found
+
+
+MACVLAN = {"driver": "macvlan", "parent": "enp1s0", "subnet": "{lan}.0/24", "gateway": "{gateway}"}
+
+
+@pytest.fixture(scope="module")
+def fabric(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fabric]:
+    with standing(tmp_path_factory.mktemp("drivers"), inventory("drivers", HERE, {"macvlan": MACVLAN})) as made:
+        yield made
+
+
+def inside(fabric: Fabric, host: str, pod: str, *command: str) -> str:
+    return fabric.node(host, "ip", "netns", "exec", pod, *command)
+
+
+def routes(fabric: Fabric, host: str, pod: str) -> list[str]:
+    return [line.replace(" proto 119", "").strip() for line in inside(fabric, host, pod, "ip", "route").splitlines()]
+
+
+def table(text: str) -> dict[tuple[str, str], str]:
+    """The result of each pair of the proof."""
+    rows = [line.strip().strip('",') for line in text.splitlines() if line.rstrip('",').endswith(("ok", "isolated"))]
+    return {(row.split()[0], " ".join(row.split()[1:3])): row.split()[-1] for row in rows}
+
+
+def test_every_driver_at_once(fabric: Fabric) -> None:
+    before = {host: fabric.snapshot(host) for host in HOSTS}
+    coming = fabric.ok("site", "--check", "--diff")
+    assert {host: fabric.snapshot(host) for host in HOSTS} == before
+    done = fabric.ok("site", "--diff")
+    assert coming.diff <= done.diff | {line for line in coming.diff if "rp_filter" in line}
+    assert " 0 fail" in done.text
+    pairs = table(done.text)
+    for pair, result in {
+        # ptp: by way of the host, to its neighbour, to the bridge's pod, and over the overlay.
+        ("network-1/pod-p1", "network-1/pod-p2 172.2.0.4"): "ok",
+        ("network-1/pod-p1", "network-1/pod-br 172.2.0.2"): "ok",
+        ("network-1/pod-br", "network-1/pod-p1 172.2.0.3"): "ok",
+        ("network-1/pod-p1", "network-2/pod-p1 172.2.1.3"): "ok",
+        ("network-1", "network-1/pod-p1 172.2.0.3"): "ok",
+        # macvlan: children reach each other, and not their host.
+        ("network-1/pod-m1", "network-1/pod-m2 192.168.1.32"): "ok",
+        ("network-1", "network-1/pod-m1 192.168.1.31"): "isolated",
+        ("network-1/pod-m1", "network-1 underlay"): "isolated",
+        # none: loopback only.
+        ("network-1/pod-none", "network-1/pod-none 127.0.0.1"): "ok",
+        ("network-1/pod-none", "network-1 underlay"): "isolated",
+        # host: the host's addresses, and so the host's server.
+        ("network-1", "network-1/pod-host 192.168.1.138"): "ok",
+        ("network-2", "network-1/pod-host 192.168.1.138"): "ok",
+        # container: the other pod's addresses, and its localhost.
+        ("network-1/pod-in", "network-1/pod-in 127.0.0.1"): "ok",
+        ("network-1/pod-br", "network-1/pod-in 172.2.0.3"): "ok",
+        ("network-1/pod-in", "network-2/pod-br 172.2.1.2"): "ok",
+    }.items():
+        found = [value for (source, target), value in pairs.items() if (source, target) == pair or
+                 (source == pair[0] and target.startswith(pair[1]))]  # fmt: skip
+        assert found and set(found) == {result}, (pair, pairs)
+    with fabric.names(*HOSTS) as names, kernel.Monitor(*names) as monitor:
+        again = fabric.ok("site", "--diff")
+    assert again.changed == {}
+    assert monitor.changes == []
+
+
+def test_what_goes_where(fabric: Fabric) -> None:
+    fabric.ok("site")
+    one = "network-1"
+    addresses = json.loads(inside(fabric, one, "pod-p1", "ip", "-json", "-4", "address", "show", "dev", "eth0"))
+    assert [(item["local"], item["prefixlen"]) for item in addresses[0]["addr_info"]] == [("172.2.0.3", 32)]
+    assert routes(fabric, one, "pod-p1") == [
+        "default via 172.2.0.1 dev eth0 src 172.2.0.3",
+        "172.2.0.1 dev eth0 scope link",
+    ]
+    (back,) = json.loads(fabric.node(one, "ip", "-json", "route", "show", "172.2.0.3/32"))
+    assert (back["dev"].startswith("veth"), back["prefsrc"]) == (True, "172.2.0.1")
+    (child,) = json.loads(inside(fabric, one, "pod-m1", "ip", "-json", "-details", "link", "show", "dev", "eth0"))
+    assert child["linkinfo"]["info_kind"] == "macvlan"
+    assert child["linkinfo"]["info_data"]["mode"] == "bridge"
+    assert routes(fabric, one, "pod-m1") == [
+        "default via 192.168.1.213 dev eth0 src 192.168.1.31",
+        "192.168.1.0/24 dev eth0 proto kernel scope link src 192.168.1.31",
+    ]
+    links = json.loads(inside(fabric, one, "pod-none", "ip", "-json", "link"))
+    assert [(link["ifname"], "UP" in link["flags"]) for link in links] == [("lo", True)]
+
+    def namespace(*command: str) -> str:
+        return fabric.node(one, *command, "stat", "-L", "-c%i", "/proc/self/ns/net")
+
+    assert namespace("ip", "netns", "exec", "pod-host") == namespace()
+    assert namespace("ip", "netns", "exec", "pod-in") == namespace("ip", "netns", "exec", "pod-p1")
+
+
+def test_a_ptp_pods_way_is_by_its_host(fabric: Fabric) -> None:
+    fabric.ok("site")
+    for address, ttl in (("172.2.0.1", 64), ("172.2.0.4", 63), ("172.2.1.3", 62)):
+        said = inside(fabric, "network-1", "pod-p1", "ping", "-c2", "-i0.2", address)
+        assert said.count(f"ttl={ttl} ") == 2, said
+
+
+def test_what_should_be_isolated_and_answers_fails_the_proof(fabric: Fabric) -> None:
+    fabric.ok("site")
+    # A way from the host to its own children: by a macvlan of its own.
+    fabric.node("network-1", "ip", "link", "add", "shim", "link", "enp1s0", "type", "macvlan", "mode", "bridge")
+    fabric.node("network-1", "ip", "link", "set", "shim", "up")
+    fabric.node("network-1", "ip", "route", "add", "192.168.1.31/32", "dev", "shim", "src", "192.168.1.138")
+    try:
+        said = fabric.play("verify")
+        assert said.rc != 0
+        assert "network-1 -> network-1/pod-m1 192.168.1.31: isolation" in said.text
+    finally:
+        fabric.node("network-1", "ip", "link", "delete", "shim")
+    fabric.ok("verify")
+
+
+def test_teardown_leaves_nothing_of_any_driver(fabric: Fabric) -> None:
+    fabric.ok("site")
+    fabric.ok("teardown")
+    for host in NODES:
+        assert {link["ifname"] for link in json.loads(fabric.node(host, "ip", "-json", "link"))} == {"lo", "enp1s0"}
+        assert fabric.node(host, "ip", "netns", "list") == ""
+    assert fabric.ok("teardown").changed == {}
+
+
+def test_bad_input_changes_nothing(fabric: Fabric) -> None:
+    fabric.ok("teardown")
+    before = {host: fabric.snapshot(host) for host in HOSTS}
+    network = json.dumps({"pods_network": {"driver": "macvlan", "parent": "enp1s0", "subnet": "172.2.0.0/24"}})
+    said = fabric.play("site", "--tags", "pods", "-e", network)
+    assert said.rc != 0
+    assert "pods_network.subnet" in said.text
+    assert "keep the two apart" in said.text
+    assert {host: fabric.snapshot(host) for host in HOSTS} == before
+
+
+L2 = {"parent": "enp1s0", "subnet": "{lan}.0/24", "gateway": "{gateway}"}
+L3 = {"driver": "ipvlan", "parent": "enp1s0", "subnet": "10.9.{node}.0/24", "mode": "l3"}
+
+
+@pytest.mark.parametrize(
+    ("network", "subnet", "hears"),
+    [
+        ({"driver": "macvlan", **L2}, "192.168.1", True),
+        pytest.param({"driver": "ipvlan", **L2}, "192.168.1", True, marks=pytest.mark.needs_kind("ipvlan")),
+        pytest.param(L3, "10.9.0", False, marks=pytest.mark.needs_kind("ipvlan")),
+    ],
+    ids=["macvlan", "ipvlan l2", "ipvlan l3"],
+)
+def test_broadcasts_among_the_pods_of_a_parent(
+    network: dict[str, Any], subnet: str, hears: bool, tmp_path: pathlib.Path
+) -> None:
+    address = "{lan}" if subnet.startswith("192") else "10.9.{node}"
+    pods = [{"name": f"pod{host}", "address": f"{address}.{host}", "network": "this"} for host in (31, 32)]
+    with standing(tmp_path, inventory("broadcasts", pods, {"this": network})) as made:
+        said = made.ok("site")
+        assert table(said.text)["network-1/pod31", f"network-1/pod32 {subnet}.32"] == "ok"
+        inside(made, "network-1", "pod32", "sysctl", "-qw", "net.ipv4.icmp_echo_ignore_broadcasts=0")
+        ping = f"ping -b -c2 -i0.2 -W1 {subnet}.255 || true"
+        heard = inside(made, "network-1", "pod31", "sh", "-c", ping)
+        assert (f"from {subnet}.32" in heard) == hears, heard
+        made.ok("teardown")
+
+
+def test_macvlans_in_mode_private_do_not_reach_each_other(tmp_path: pathlib.Path) -> None:
+    pods = [{"name": f"pod{host}", "address": f"{{lan}}.{host}", "network": "this"} for host in (31, 32)]
+    private = {"driver": "macvlan", "mode": "private", **L2}
+    with standing(tmp_path, inventory("private", pods, {"this": private})) as made:
+        said = made.ok("site")
+    assert table(said.text)["network-1/pod31", "network-1/pod32 192.168.1.32"] == "isolated"
+
+
+@pytest.mark.needs_kind("ipip")
+def test_a_fan_over_routed_segments(tmp_path: pathlib.Path) -> None:
+    fan = {"driver": "fan", "underlay": "192.168.0.0/16", "overlay": "10.0.0.0/8"}
+    pods = [{"name": "pod-fan", "address": "{fan}.2", "network": "this"}]
+    found = inventory("fan", pods, {"this": fan})
+    for host, subnet in (("network-1", "10.1.138"), ("network-2", "10.2.142")):
+        found["all"]["children"]["nodes"]["hosts"][host]["pods_pods"][0]["address"] = f"{subnet}.2"
+    with standing(tmp_path, found) as made:
+        said = made.ok("site")
+        assert table(said.text)["network-1/pod-fan", "network-2/pod-fan 10.2.142.2"] == "ok"
+        echo = json.loads(inside(made, "network-1", "pod-fan", "curl", "-s", "10.2.142.2:8000/echo"))
+        assert echo["client"] == "10.1.138.2"
+        (route,) = json.loads(made.node("network-1", "ip", "-json", "route", "show", "10.2.142.0/24"))
+        assert (route["gateway"], route["dev"], route["prefsrc"]) == ("192.168.2.142", "fan0", "10.1.138.1")
+        made.ok("teardown")
+        links = json.loads(made.node("network-1", "ip", "-json", "link"))
+        assert {link["ifname"] for link in links} <= {"lo", "enp1s0", "tunl0"}

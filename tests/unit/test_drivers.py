@@ -1,0 +1,287 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What pods are connected by: each driver's topology, who reaches whom, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.weft.fabric.plugins.filter import verify_targets as verify_targets_filter
+from ansible_collections.weft.fabric.plugins.filter.pods_plan import FilterModule
+from ansible_collections.weft.fabric.plugins.module_utils import model
+from ansible_collections.weft.fabric.plugins.plugin_utils import drivers, overlay
+from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import derived_mac
+
+pods_plan = FilterModule().filters()["pods_plan"]
+verify_targets = verify_targets_filter.FilterModule().filters()["verify_targets"]
+
+DEFAULTS = {
+    "state": "present",
+    "cidr": "172.2.0.0/16",
+    "node_prefix": None,
+    "vni": 10,
+    "port": 4789,
+    "device": "vxlan0",
+    "mode": "vxlan",
+    "bridge": "br0",
+}
+NODES = {
+    "a": {"number": 0, "address": "192.168.1.138", "dev": "eth0"},
+    "b": {"number": 1, "address": "192.168.1.142", "dev": "eth0"},
+}
+PLANS = overlay.plans([{"name": "default"}], NODES, DEFAULTS)
+MACVLAN = {"driver": "macvlan", "parent": "eth0", "subnet": "192.168.1.0/24", "gateway": "192.168.1.1"}
+IPVLAN = {"driver": "ipvlan", "parent": "eth0", "subnet": "192.168.1.0/24"}
+L3 = {"driver": "ipvlan", "parent": "eth0", "subnet": ["10.9.0.0/24", "fd09::/64"], "mode": "l3"}
+FAN = {"driver": "fan", "underlay": "192.168.0.0/16", "overlay": "10.0.0.0/8"}
+
+
+def plan(pods, network=None, **more):
+    return pods_plan(pods, PLANS, "a", 1500, network=network or {"driver": "bridge"}, **more)
+
+
+def present(pods, network=None):
+    found = plan(pods, network)["present"]
+    model.parse(found, purge=True)
+    return found
+
+
+def test_ptp():
+    pod = {"name": "p", "address": "172.2.0.2", "host_interface": "veth0"}
+    assert present([pod], {"driver": "ptp"}) == {
+        "": {
+            "links": [
+                {
+                    "name": "veth0",
+                    "kind": "veth",
+                    "mtu": 1450,
+                    "addresses": ["172.2.0.1/32"],
+                    "peer": {"name": "eth0", "netns": "p", "mtu": 1450, "addresses": ["172.2.0.2/32"]},
+                }
+            ],
+            "routes": [{"dst": "172.2.0.2/32", "dev": "veth0", "src": "172.2.0.1"}],
+        },
+        "p": {
+            "routes": [
+                {"dst": "172.2.0.1/32", "dev": "eth0"},
+                {"dst": "default", "via": "172.2.0.1", "dev": "eth0", "src": "172.2.0.2"},
+            ]
+        },
+    }
+
+
+def test_ptp_in_ipv6():
+    plans = overlay.plans([{"name": "six"}], NODES, {**DEFAULTS, "cidr": "fd00::/48"})
+    pod = {"name": "p", "address": "fd00::2", "host_interface": "veth0"}
+    found = pods_plan([pod], plans, "a", 1500, network={"driver": "ptp"})["present"]
+    assert found[""]["routes"] == [{"dst": "fd00::2/128", "dev": "veth0", "src": "fd00::1"}]
+    assert found["p"]["routes"][0] == {"dst": "fd00::1/128", "dev": "eth0"}
+
+
+def test_a_bridges_pod_reaches_a_ptp_neighbour_by_the_host():
+    pods = [{"name": "b", "address": "172.2.0.2"}, {"name": "p", "address": "172.2.0.3", "network": {"driver": "ptp"}}]
+    assert {"dst": "172.2.0.3/32", "via": "172.2.0.1", "dev": "eth0"} in present(pods)["b"]["routes"]
+
+
+def test_macvlan():
+    found = present([{"name": "p", "address": "192.168.1.31"}], MACVLAN)
+    assert found == {
+        "": {"links": []},
+        "p": {
+            "links": [
+                {
+                    "name": "eth0",
+                    "kind": "macvlan",
+                    "parent": "eth0",
+                    "parent_netns": "",
+                    "mode": "bridge",
+                    "mtu": "auto",
+                    "mac_address": derived_mac("192.168.1.31/24"),
+                    "addresses": ["192.168.1.31/24"],
+                }
+            ],
+            "routes": [{"dst": "default", "via": "192.168.1.1", "dev": "eth0", "src": "192.168.1.31"}],
+        },
+    }
+
+
+def test_ipvlan():
+    (link,) = present([{"name": "p", "address": "192.168.1.31"}], IPVLAN)["p"]["links"]
+    assert (link["kind"], link["mode"]) == ("ipvlan", "l2")
+    assert "mac_address" not in link
+    found = present([{"name": "p", "address": ["10.9.0.2", "fd09::2"]}], L3)["p"]
+    assert found["links"][0]["mode"] == "l3"
+    assert found["routes"] == [
+        {"dst": "0.0.0.0/0", "dev": "eth0", "src": "10.9.0.2"},
+        {"dst": "::/0", "dev": "eth0", "src": "fd09::2"},
+    ]
+
+
+def test_no_interface_of_their_own():
+    pods = [
+        {"name": "n", "network": {"driver": "none"}},
+        {"name": "h", "network": {"driver": "host"}},
+        {"name": "c", "network": {"driver": "container", "container": "n"}},
+    ]
+    found = plan(pods, {"driver": "none"})
+    assert found["present"] == {"": {"links": []}, "n": {}, "h": {"joins": ""}, "c": {"joins": "n"}}
+    assert found["running"] == ["n", "h"], "the other's server has the port"
+    model.parse(found["present"], purge=True)
+
+
+def test_fan():
+    pod = {"name": "p", "address": "10.1.138.2", "host_interface": "veth0"}
+    found = present([pod], FAN)
+    bridge, tunnel, veth = found[""]["links"]
+    assert (bridge["name"], bridge["addresses"], bridge["mtu"]) == ("fanbr0", ["10.1.138.1/24"], 1480)
+    assert tunnel == {"name": "fan0", "kind": "ipip", "local": "192.168.1.138", "mtu": 1480}
+    assert (veth["controller"], veth["peer"]["addresses"]) == ("fanbr0", ["10.1.138.2/24"])
+    assert found[""]["routes"] == [
+        {"dst": "10.1.142.0/24", "via": "192.168.1.142", "dev": "fan0", "onlink": True, "src": "10.1.138.1"}
+    ]
+    assert found["p"]["routes"] == [{"dst": "default", "via": "10.1.138.1", "dev": "eth0", "src": "10.1.138.2"}]
+
+
+@pytest.mark.parametrize(
+    ("underlay", "over", "address", "subnet"),
+    [
+        ("192.168.0.0/16", "10.0.0.0/8", "192.168.1.138", "10.1.138.0/24"),
+        ("172.16.3.0/24", "10.2.0.0/16", "172.16.3.4", "10.2.4.0/24"),
+        ("192.168.0.0/16", "250.0.0.0/8", "192.168.255.254", "250.255.254.0/24"),
+        ("192.168.0.0/20", "10.0.0.0/8", "192.168.15.1", "10.240.16.0/20"),
+    ],
+)
+def test_the_fans_arithmetic(underlay, over, address, subnet):
+    net = drivers.network("pods_network", {"driver": "fan", "underlay": underlay, "overlay": over})
+    assert str(drivers.fan_subnet("here", address, net)) == subnet
+
+
+def test_what_was_made_is_taken_away():
+    def links(network, pods):
+        found = plan(pods, network, state="absent")["absent"]
+        model.parse(found, absent=True)
+        return [link["name"] for link in found[""]["links"]]
+
+    veth = {"name": "p", "host_interface": "veth0", "address": "172.2.0.2"}
+    assert links({"driver": "ptp"}, [veth]) == ["veth0"]
+    assert links(MACVLAN, [{"name": "p", "address": "192.168.1.31"}]) == []
+    assert links({"driver": "none"}, [{"name": "p"}]) == []
+    assert links(FAN, [{**veth, "address": "10.1.138.2"}]) == ["veth0", "fanbr0", "fan0"]
+    assert links({"driver": "none"}, [{**veth, "network": {"driver": "bridge"}}]) == ["veth0", "br0"]
+
+
+def pairs(host, networks, pods):
+    found = verify_targets(PLANS, host, pods, 8000, networks)
+    return {(probe.get("netns", ""), probe["name"]): "url" in probe for probe in found}
+
+
+def test_who_is_to_reach_whom_on_a_segment():
+    pods = {
+        "a": [{"name": "m1", "address": "192.168.1.31"}, {"name": "m2", "address": "192.168.1.32"}],
+        "b": [{"name": "m3", "address": "192.168.1.33"}],
+    }
+    found = pairs("a", {"a": MACVLAN, "b": MACVLAN}, pods)
+    assert found == {
+        ("", "b underlay"): False,
+        ("", "b VTEP"): False,
+        ("", "a/m1"): False,
+        ("", "a/m2"): False,
+        ("", "b/m3"): True,
+        ("m1", "a underlay"): False,
+        ("m1", "b underlay"): False,
+        ("m1", "a/m2"): True,
+        ("m1", "b/m3"): True,
+        ("m2", "a underlay"): False,
+        ("m2", "b underlay"): False,
+        ("m2", "a/m1"): True,
+        ("m2", "b/m3"): True,
+    }
+    private = {**MACVLAN, "mode": "private"}
+    found = pairs("a", {"a": private, "b": private}, pods)
+    assert found["m1", "a/m2"] is False
+    assert found["m1", "b/m3"] is True
+    vepa = {**MACVLAN, "mode": "vepa"}
+    assert ("m1", "a/m2") not in pairs("a", {"a": vepa, "b": vepa}, pods), "it depends on the switch"
+
+
+def test_who_is_to_reach_whom_in_ipvlan_l3():
+    pods = {"a": [{"name": "i1", "address": "10.9.0.2"}, {"name": "i2", "address": "10.9.0.3"}], "b": []}
+    assert set(pairs("a", {"a": L3}, pods)) == {
+        ("", "b underlay"),
+        ("", "b VTEP"),
+        ("i1", "a/i2"),
+        ("i2", "a/i1"),
+    }
+
+
+def test_who_is_to_reach_whom_in_a_fan():
+    pods = {"a": [{"name": "f1", "address": "10.1.138.2"}], "b": [{"name": "f2", "address": "10.1.142.2"}]}
+    found = pairs("a", {"a": FAN, "b": FAN}, pods)
+    assert found["f1", "b/f2"]
+    assert found["", "a/f1"]
+
+
+CABLE = {"name": "p", "address": "172.2.0.2"}
+REFUSED = [
+    ("no dictionary", "ptp", [], ["pods_network", "ptp", "dictionary"]),
+    ("an unknown driver", {"driver": "weave"}, [], ["pods_network.driver", "weave", "macvlan"]),
+    ("a key of another driver", {"driver": "ptp", "parent": "eth0"}, [], ["pods_network.parent", "eth0", "ptp"]),
+    ("no parent", {"driver": "macvlan", "subnet": "10.0.0.0/24"}, [], ["pods_network.parent", "macvlan needs it"]),
+    ("no subnet", {"driver": "ipvlan", "parent": "eth0"}, [], ["pods_network.subnet", "ipvlan needs it"]),
+    ("no network", {**MACVLAN, "subnet": "here"}, [], ["pods_network.subnet", "here"]),
+    ("two of a family", {**IPVLAN, "subnet": ["10.0.0.0/24", "10.0.1.0/24"]}, [], ["subnet", "10.0.1.0/24"]),
+    ("another kind's mode", {**MACVLAN, "mode": "l2"}, [], ["pods_network.mode", "l2", "bridge"]),
+    ("a gateway outside", {**MACVLAN, "gateway": "192.168.2.1"}, [], ["pods_network.gateway", "192.168.2.1"]),
+    ("a gateway in l3", {**L3, "gateway": "10.9.0.1"}, [], ["pods_network.gateway", "10.9.0.1", "l3"]),
+    ("l3 on the host's network", {**L3, "subnet": "192.168.1.0/24"}, [], ["pods_network.subnet", "192.168.1.138"]),
+    ("the overlay's network", {**MACVLAN, "subnet": "172.2.0.0/24", "gateway": None}, [], ["subnet", "172.2.0.0/16"]),
+    ("a node's address", MACVLAN, [{"name": "p", "address": "192.168.1.142"}], ["pods_pods[0].address", "node b"]),
+    ("the gateway's", MACVLAN, [{"name": "p", "address": "192.168.1.1"}], ["pods_pods[0].address", "the gateway"]),
+    ("the subnet's own", MACVLAN, [{"name": "p", "address": "192.168.1.0"}], ["pods_pods[0].address", "the subnet"]),
+    ("outside the subnet", MACVLAN, [CABLE], ["pods_pods[0].address", "172.2.0.2", "192.168.1.0/24"]),
+    ("a cable of macvlan", MACVLAN, [{**CABLE, "host_interface": "v"}], ["pods_pods[0].host_interface", "macvlan"]),
+    ("an address of none", {"driver": "none"}, [CABLE], ["pods_pods[0].address", "172.2.0.2", "driver none"]),
+    ("an address of host", {"driver": "host"}, [CABLE], ["pods_pods[0].address", "172.2.0.2", "driver host"]),
+    ("no address", {"driver": "ptp"}, [{"name": "p"}], ["pods_pods[0].address", "None"]),
+    ("host twice", {"driver": "host"}, [{"name": "p"}, {"name": "q"}], ["pods_pods[1].network.driver", "pods_pods[0]"]),
+    ("no container", {"driver": "container"}, [], ["pods_network.container", "container needs it"]),
+    (
+        "a container that is not there",
+        {"driver": "container", "container": "q"},
+        [{"name": "p"}],
+        ["pods_pods[0].network.container", "q", "this host"],
+    ),
+    (
+        "a container that joins",
+        {"driver": "container", "container": "p"},
+        [{"name": "p"}],
+        ["pods_pods[0].network.container", "p", "a namespace of its own"],
+    ),
+    (
+        "a bad network of a pod's own",
+        {"driver": "bridge"},
+        [{**CABLE, "network": {"driver": "macvlan", "parent": "a b", "subnet": "10.0.0.0/24"}}],
+        ["pods_pods[0].network.parent", "a b"],
+    ),
+    ("a fan without underlay", {"driver": "fan", "overlay": "10.0.0.0/8"}, [], ["pods_network.underlay", "fan needs"]),
+    ("a fan in IPv6", {**FAN, "overlay": "fd00::/8"}, [], ["pods_network.overlay", "fd00::/8", "IPv4"]),
+    ("a fan without room", {**FAN, "overlay": "10.0.0.0/16"}, [], ["pods_network.overlay", "/32", "wider"]),
+    ("a fan over itself", {**FAN, "overlay": "192.0.0.0/8"}, [], ["pods_network.overlay", "192.168.0.0/16"]),
+    ("a node outside", {**FAN, "underlay": "10.0.0.0/16", "overlay": "11.0.0.0/8"}, [], ["nodes[a]", "192.168.1.138"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("network", "pods", "named"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED]
+)
+def test_refused(network, pods, named):
+    with pytest.raises(AnsibleFilterError) as refusal:
+        pods_plan(pods, PLANS, "a", 1500, network=network)
+    assert [part for part in named if part not in refusal.value.message] == []
+
+
+def test_what_verify_is_given_names_the_host():
+    with pytest.raises(AnsibleFilterError, match=r"b: pods_pods\[0\]\.address"):
+        verify_targets(PLANS, "a", {"b": [{"name": "p"}]}, 8000)
