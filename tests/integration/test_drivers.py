@@ -55,9 +55,20 @@ MACVLAN = {"driver": "macvlan", "parent": "enp1s0", "subnet": "{lan}.0/24", "gat
 
 
 @pytest.fixture(scope="module")
-def fabric(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fabric]:
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fabric]:
     with standing(tmp_path_factory.mktemp("drivers"), inventory("drivers", HERE, {"macvlan": MACVLAN})) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def before(lab: Fabric) -> dict[str, Any]:
+    return {host: lab.snapshot(host) for host in HOSTS}
+
+
+@pytest.fixture
+def fabric(lab: Fabric, before: dict[str, Any]) -> Fabric:
+    """Pods of every driver, once a test has run site; what was there before that is known."""
+    return lab
 
 
 def inside(fabric: Fabric, host: str, pod: str, *command: str) -> str:
@@ -74,8 +85,7 @@ def table(text: str) -> dict[tuple[str, str], str]:
     return {(row.split()[0], " ".join(row.split()[1:3])): row.split()[-1] for row in rows}
 
 
-def test_every_driver_at_once(fabric: Fabric) -> None:
-    before = {host: fabric.snapshot(host) for host in HOSTS}
+def test_every_driver_at_once(fabric: Fabric, before: dict[str, Any]) -> None:
     coming = fabric.ok("site", "--check", "--diff")
     assert {host: fabric.snapshot(host) for host in HOSTS} == before
     done = fabric.ok("site", "--diff")
@@ -163,18 +173,17 @@ def test_what_should_be_isolated_and_answers_fails_the_proof(fabric: Fabric) -> 
     fabric.ok("verify")
 
 
-def test_teardown_leaves_nothing_of_any_driver(fabric: Fabric) -> None:
+def test_teardown_leaves_nothing_of_any_driver(fabric: Fabric, before: dict[str, Any]) -> None:
     fabric.ok("site")
     fabric.ok("teardown")
-    for host in NODES:
-        assert {link["ifname"] for link in json.loads(fabric.node(host, "ip", "-json", "link"))} == {"lo", "enp1s0"}
-        assert fabric.node(host, "ip", "netns", "list") == ""
+    for host in HOSTS:
+        after = fabric.snapshot(host)
+        assert [part for part in before[host] if after[part] != before[host][part]] == [], host
     assert fabric.ok("teardown").changed == {}
 
 
-def test_bad_input_changes_nothing(fabric: Fabric) -> None:
+def test_bad_input_changes_nothing(fabric: Fabric, before: dict[str, Any]) -> None:
     fabric.ok("teardown")
-    before = {host: fabric.snapshot(host) for host in HOSTS}
     network = json.dumps({"pods_network": {"driver": "macvlan", "parent": "enp1s0", "subnet": "172.2.0.0/24"}})
     said = fabric.play("site", "--tags", "pods", "-e", network)
     assert said.rc != 0
@@ -217,6 +226,39 @@ def test_macvlans_in_mode_private_do_not_reach_each_other(tmp_path: pathlib.Path
     with standing(tmp_path, inventory("private", pods, {"this": private})) as made:
         said = made.ok("site")
     assert table(said.text)["network-1/pod31", "network-1/pod32 192.168.1.32"] == "isolated"
+
+
+def test_ptp_in_both_families_repaired_and_taken_away_one_by_one(tmp_path: pathlib.Path) -> None:
+    pods = [
+        {"name": "pod-p1", "address": ["10.244.{node}.2", "fd00:0:0:{node}::2"]},
+        {"name": "pod-p2", "address": ["10.244.{node}.3", "fd00:0:0:{node}::3"]},
+        {"name": "pod-br", "address": ["10.244.{node}.4", "fd00:0:0:{node}::4"], "network": {"driver": "bridge"}},
+        {"name": "pod-in", "network": {"driver": "container", "container": "pod-p1"}},
+    ]
+    found = inventory("ptp", pods, {})
+    found["all"]["vars"] |= {"overlay_cidr": ["10.244.0.0/16", "fd00::/48"], "pods_network": {"driver": "ptp"}}
+    with standing(tmp_path, found) as made:
+        said = made.ok("site")
+        pairs = table(said.text)
+        for target in ("network-1/pod-p2 fd00::3", "network-2/pod-p1 fd00:0:0:1::2", "network-1/pod-br fd00::4"):
+            assert pairs["network-1/pod-p1", target] == "ok"
+        made.node("network-1", "ip", "netns", "delete", "pod-in")
+        made.node("network-1", "ip", "route", "delete", "10.244.0.2/32")
+        repaired = made.ok("site", "--diff", "--limit", "network-1")
+        assert "+namespace pod-in joins pod-p1" in repaired.diff
+        assert any(line.startswith("+route 10.244.0.2/32 dev veth") for line in repaired.diff)
+
+        changed = made.inventory
+        listed = changed["all"]["children"]["nodes"]["hosts"]["network-1"]["pods_pods"]
+        for pod in listed[1], listed[3]:
+            pod["state"] = "absent"
+        made.inventory = changed
+        with made.names("network-2") as names, kernel.Monitor(*names) as monitor:
+            made.ok("site")
+        assert monitor.changes == []
+        left = made.node("network-1", "ip", "netns", "list").splitlines()
+        assert sorted(line.split()[0] for line in left) == ["pod-br", "pod-p1"]
+        assert [route for route in routes(made, "network-1", "pod-br") if "10.244.0.3" in route] == []
 
 
 @pytest.mark.needs_kind("ipip")
