@@ -21,8 +21,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricEr
 DIRECTORY = "/etc/weft"
 FORMAT = 1
 ISOLATION = "weft_isolation"  # the nftables table
-# What is replayed first: nodes reach each other, then the overlay between them, then what uses it.
-ORDER = ("mgmt_routing", "masquerade", "overlay", "pods")
+# What is replayed first: nodes have links and reach each other, then the overlay between them, then what uses it.
+ORDER = ("underlay", "mgmt_routing", "masquerade", "overlay", "pods")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}").fullmatch
 _SUFFIX = ".json"

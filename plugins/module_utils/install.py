@@ -234,10 +234,12 @@ def _wanted(stored: Sequence[Stored], systemd: bool) -> Iterator[tuple[str, Entr
         yield NETWORKD, Entry(_NETWORKD_TEXT.encode())
     yield documents.DIRECTORY, Entry(b"", 0o700, "directory")
     for document in stored:
-        names = _links(document)
+        made, ports = _links(document)
+        names = sorted(made + ports)
         if names and systemd_here:
             yield NETWORK.format(document.name), Entry(_NETWORK_TEXT.format(" ".join(names)).encode())
-            yield LINK.format(document.name), Entry(_LINK_TEXT.format(" ".join(names)).encode())
+        if made and systemd_here:
+            yield LINK.format(document.name), Entry(_LINK_TEXT.format(" ".join(made)).encode())
         if names and network_manager_here:
             devices = ";".join(f"interface-name:{name}" for name in names)
             yield NETWORK_MANAGER.format(document.name), Entry(_NETWORK_MANAGER_TEXT.format(devices).encode())
@@ -246,12 +248,13 @@ def _wanted(stored: Sequence[Stored], systemd: bool) -> Iterator[tuple[str, Entr
         yield from _units(max(document.resync for document in stored))
 
 
-def _links(document: Stored) -> list[str]:
-    """The links that a document makes in the host's own namespace."""
+def _links(document: Stored) -> tuple[list[str], list[str]]:
+    """In the host's own namespace, the links that a document makes, and the interfaces that it makes ports of them."""
     if not document.topology or "" not in document.topology.namespaces:
-        return []
-    links = document.topology.namespaces[""].links.values()
-    return sorted(link.name for link in links if link.kind and _PLAIN(link.name))
+        return [], []
+    links = [link for link in document.topology.namespaces[""].links.values() if _PLAIN(link.name)]
+    made = sorted(link.name for link in links if link.kind)
+    return made, sorted(link.name for link in links if not link.kind and link.attributes.get("controller"))
 
 
 def _units(resync: int) -> Iterator[tuple[str, Entry]]:

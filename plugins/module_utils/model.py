@@ -182,6 +182,7 @@ class Desired:
 
     :ivar create: whether the namespace is made where it is missing.
     :ivar joins: the name is to be another one of this namespace; None: it has a namespace of its own.
+    :ivar gone: links that are to be gone.
     :ivar claimed: links that a bridge or a bond lists as its ports.
     :ivar purge_routes: devices on which a route of ours that is not listed goes; None in it: on every device.
     """
@@ -189,6 +190,7 @@ class Desired:
     create: bool = False
     joins: str | None = None
     links: dict[str, Link] = field(default_factory=dict)
+    gone: dict[str, Link] = field(default_factory=dict)
     claimed: set[str] = field(default_factory=set)
     addresses: dict[Address, str] = field(default_factory=dict)
     routes: dict[tuple[str, int, int], Route] = field(default_factory=dict)
@@ -215,6 +217,12 @@ class Document:
     purge: bool = False
     route_protocol: int = ROUTE_PROTOCOL
     namespaces: dict[str, Desired] = field(default_factory=dict)
+
+    @property
+    def moves_interfaces(self) -> bool:
+        """Whether it puts interfaces of the host, which it does not make, into a bridge or a bond, or out of one."""
+        own = self.namespaces.get("", Desired())
+        return any(not link.kind and "controller" in link.attributes for link in own.links.values())
 
     def at(self, netns: str) -> Desired:
         """What is wanted in a namespace; a namespace that was not mentioned yet is not made where missing."""
@@ -267,6 +275,13 @@ def add_link(document: Document, netns: str, item: Mapping[str, Any], where: str
     kind = item.get("kind", "")
     if kind != "":
         values.choice(f"{where}kind", kind, KINDS)
+    if item.pop("state", "present") == "absent":
+        _known(where, item, ("name", "kind"), "a link that is to be gone")
+        if not kind:
+            raise InvalidParameter(f"{where}kind", kind, "say what kind of link it is, so that no other one goes")
+        gone = Link(values.ifname(f"{where}name", item.get("name")), kind, where=where)
+        document.at(netns).gone[gone.name] = gone
+        return
     options = KINDS.get(kind, {})
     ports = ("ports", "purge_ports") if kind in CONTROLLERS else ()
     peer = ("peer",) if kind == "veth" else ()

@@ -66,16 +66,17 @@ class Scope:
     takers: set[str] = field(default_factory=set)
 
 
-def everything(others: Iterable[str] = ()) -> Scope:
+def everything(others: Iterable[str] = (), tables: Iterable[int] = ()) -> Scope:
     """All that a document can hold of one namespace.
 
     :param others: namespaces in which a veth's other end may be.
+    :param tables: routing tables besides the main one.
     """
     return Scope(
         aliases=True,
         links=True,
         addresses=True,
-        tables={MAIN},
+        tables={MAIN, *tables},
         neighbours={None},
         fdb={None},
         others=list(others),
@@ -90,7 +91,7 @@ def scope_of(document: Document) -> dict[str, Scope]:
         scope = scopes[netns] = Scope()
         scope.aliases = desired.create
         own = desired.create and (desired.joins is None or document.absent)
-        scope.links = bool(desired.links or own or netns in below)
+        scope.links = bool(desired.links or desired.gone or own or netns in below)
         scope.addresses = bool(desired.addresses or desired.purge_addresses)
         scope.neighbours = {*(entry.dev for entry in desired.neighbours.values()), *desired.purge_neighbours}
         scope.fdb = {*(entry.dev for entry in desired.fdb), *desired.purge_fdb}

@@ -207,6 +207,8 @@ class _Planner:
             if other.attributes.get("controller") == name:
                 released = copy.copy(other)
                 released.attributes = {**other.attributes, "controller": ""}
+                if link.kind == "bond":
+                    released.attributes["admin_state"] = "down"  # bond_main.c: __bond_release_one
                 view.links[other.name] = released
         for place, other in self._on(netns, name):
             if other.kind not in SURVIVORS:
@@ -243,6 +245,9 @@ class _Planner:
                 self._namespace(netns, desired)
             else:
                 self._alias(netns, desired.joins)
+        for netns, desired in self.document.namespaces.items():
+            for link in reversed(desired.gone.values()):
+                self._delete_link(netns, link)
         ordered = self._ordered()
         for netns, link in ordered:
             self._settle(netns, link)
@@ -556,7 +561,16 @@ class _Planner:
                 if port.attributes.get("controller") == controller:
                     wanted = desired.links.get(port.name)
                     if wanted is None or wanted.attributes.get("controller") != controller:
-                        self._set(netns, port.name, {"controller": ""})
+                        self._free(netns, port.name)
+
+    def _free(self, netns: str, port: str) -> None:
+        """Take a port out; a bond leaves it down (bond_main.c: __bond_release_one), which nobody asked for."""
+        links = self.view[netns].links
+        up = links[port].attributes.get("admin_state") == "up"
+        held = links.get(links[port].attributes["controller"])
+        self._set(netns, port, {"controller": ""})
+        if up and held and held.kind == "bond":
+            self._set(netns, port, {"admin_state": "up"}, shown=False)
 
     def _raise(self, netns: str, link: Link) -> None:
         """Give a link its controller, then bring it up (or down)."""
@@ -566,7 +580,7 @@ class _Planner:
             if controller:
                 self._enslave(netns, link.name, controller, link)
             else:
-                self._set(netns, link.name, {"controller": ""})
+                self._free(netns, link.name)
         attributes = self.view[netns].links[link.name].attributes
         state = link.attributes.get("admin_state")
         if state is None:
@@ -612,6 +626,19 @@ class _Planner:
         else:
             self._set(netns, port, {"controller": controller})
 
+    def _delete_link(self, netns: str, link: Link) -> None:
+        """Delete a link that is listed to be gone, and no other one of its name."""
+        current = self.view[netns].links.get(link.name)
+        if current is None:
+            return
+        if current.kind != link.kind:
+            found = one(current.kind or "NIC or another kind of link")
+            raise FabricError(
+                f"link {link.name}{self._place(netns)} is {found}, not {one(link.kind)}: it is not deleted"
+            )
+        self._do("delete", netns, current)
+        self._forget(netns, link.name)
+
     # -- addresses, entries, routes ----------------------------------------------------------------
 
     def _delete(self, netns: str, item: Any) -> None:
@@ -645,10 +672,14 @@ class _Planner:
 
     def _purge_addresses(self, netns: str, desired: Desired) -> None:
         view = self.view[netns]
+        # Wherever it came from, an address that has moved from one link to another is not left on the first.
+        moved = {address.address.partition("/")[0] for address in desired.addresses}
         stale = {
             address: state
             for address, state in view.addresses.items()
-            if address.dev in desired.purge_addresses and address not in desired.addresses and not state.foreign
+            if address.dev in desired.purge_addresses
+            and address not in desired.addresses
+            and (not state.foreign or address.address.partition("/")[0] in moved)
         }
         for address in stale:
             self._delete(netns, address)
@@ -746,16 +777,8 @@ class _Planner:
                 for route in self._stale_routes(netns, desired):
                     self._delete(netns, route)
         for netns, link in reversed(self._ordered()):
-            current = self.view[netns].links.get(link.name) if self.view[netns].status == "present" else None
-            if current is None or not link.kind:
-                continue
-            if current.kind != link.kind:
-                found = one(current.kind or "NIC or another kind of link")
-                raise FabricError(
-                    f"link {link.name}{self._place(netns)} is {found}, not {one(link.kind)}: it is not deleted"
-                )
-            self._do("delete", netns, current)
-            self._forget(netns, link.name)
+            if link.kind and self.view[netns].status == "present":
+                self._delete_link(netns, link)
         for netns, desired in self.document.namespaces.items():
             if desired.create and self.view[netns].status != "absent":
                 self._remove_namespace(netns)

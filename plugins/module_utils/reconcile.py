@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import NamedTuple
 
+from ansible_collections.weft.fabric.plugins.module_utils import lifeline
 from ansible_collections.weft.fabric.plugins.module_utils.apply import apply
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.files import alone
 from ansible_collections.weft.fabric.plugins.module_utils.model import Document, Observed
 from ansible_collections.weft.fabric.plugins.module_utils.netlink import Kernel, require_admin
-from ansible_collections.weft.fabric.plugins.module_utils.observe import observe, scope_of
+from ansible_collections.weft.fabric.plugins.module_utils.observe import Scope, everything, observe, scope_of
 from ansible_collections.weft.fabric.plugins.module_utils.plan import Plan, plan
 
 ROUNDS = 4
@@ -55,19 +57,51 @@ def reconcile(document: Document, check: bool = False) -> Outcome:
     :raises FabricError: nothing was changed if planning failed; a KernelError names what the kernel refused.
     """
     scopes = scope_of(document)
+    moving = document.moves_interfaces
+    if moving:
+        # With all that may have to be taken back.
+        scopes[""] = everything(scopes[""].others, scopes[""].tables)
     with nullcontext() if check else alone(), Kernel() as kernel:
-        first = todo = plan(document, observe(kernel, scopes), check)
+        before = observe(kernel, scopes)
+        first = plan(document, before, check)
+        last = first
+        if moving and first.operations:
+            lifeline.check(before[""], first, document.namespaces[""], lifeline.session())
         if first.operations and not check:
             require_admin()
-            for _round in range(ROUNDS):
-                apply(kernel, todo.operations)
-                if not todo.disturbs:
-                    break
-                todo = plan(document, observe(kernel, scopes))
-                if not todo.operations:
-                    break
-            else:
-                left = todo.diff()["after"].splitlines() or todo.diff()["before"].splitlines()
-                told = "; ".join(left[:3])
-                raise FabricError(f"the kernel took this and did not keep it: {told}: does something else manage it?")
-        return Outcome(first, todo.view)
+            with lifeline.undisturbed() if moving else nullcontext():
+                try:
+                    last = _converge(kernel, document, scopes, first)
+                except FabricError as error:
+                    if moving:
+                        _take_back(kernel, document, before[""], error)
+                    raise
+        return Outcome(first, last.view)
+
+
+def _converge(kernel: Kernel, document: Document, scopes: Mapping[str, Scope], todo: Plan) -> Plan:
+    """Carry out a plan, and what turns out to be left; the last plan."""
+    for _round in range(ROUNDS):
+        apply(kernel, todo.operations)
+        if not todo.disturbs:
+            return todo
+        todo = plan(document, observe(kernel, scopes))
+        if not todo.operations:
+            return todo
+    left = todo.diff()["after"].splitlines() or todo.diff()["before"].splitlines()
+    told = "; ".join(left[:3])
+    raise FabricError(f"the kernel took this and did not keep it: {told}: does something else manage it?")
+
+
+def _take_back(kernel: Kernel, document: Document, before: Observed, error: FabricError) -> None:
+    """Put the host's own interfaces back to where they were.
+
+    :raises FabricError: always, with what failed, and what has become of the interfaces.
+    """
+    old = lifeline.as_it_was(document, before)
+    scopes = scope_of(old)
+    try:
+        _converge(kernel, old, scopes, plan(old, observe(kernel, scopes)))
+    except FabricError as another:
+        raise FabricError(f"{error}; putting the interfaces back fails too: {another}") from error
+    raise FabricError(f"{error}; the interfaces are as they were before") from error

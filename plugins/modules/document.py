@@ -25,6 +25,9 @@ description:
     check mode that is before anything changes. It is one that manages an interface to which the document gives routes,
     and dhcpcd where it is not told to leave the document's links.
   - All of it is checked before anything changes, and stored before anything of the network changes.
+  - A document that moves interfaces of the host itself into a bond or a bridge, or out of one, is stored afterwards. If
+    a step of it fails, the interfaces are put back to where they were. It is refused where it would take away the
+    address by which the SSH session that runs it is connected, or the way back to whoever connected.
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -40,8 +43,8 @@ options:
   name:
     description:
       - What the document is for, such as the name of a role. The file is C(/etc/weft/NAME.json).
-      - Those called V(mgmt_routing), V(masquerade), V(overlay) and V(pods) are replayed first, in this order, others
-        after them by name.
+      - Those called V(underlay), V(mgmt_routing), V(masquerade), V(overlay) and V(pods) are replayed first, in this
+        order, others after them by name.
     type: str
     required: true
   state:
@@ -176,15 +179,28 @@ ARGUMENT_SPEC = {
 def body(module: AnsibleModule) -> dict[str, Any]:
     absent = module.params["state"] == "absent"
     wanted = documents.parse(module.params["name"], module.params["document"], absent)
-    stored = module.params["persist"] and not absent
-    result = install.store(wanted.name, wanted if stored else None, module.check_mode)
-    for done in replay(wanted, module.check_mode):
-        result["changed"] = result["changed"] or done.changed
-        result["diff"] += done.diffs
-        result.update(done.returned)
-        for warning in done.warnings:
-            module.warn(warning)
+    stored = wanted if module.params["persist"] and not absent else None
+    result: dict[str, Any] = {"changed": False, "diff": []}
+
+    def store() -> None:
+        _add(result, install.store(wanted.name, stored, module.check_mode))
+
+    def carry_out() -> None:
+        for done in replay(wanted, module.check_mode):
+            _add(result, {"changed": done.changed, "diff": done.diffs, **done.returned})
+            for warning in done.warnings:
+                module.warn(warning)
+
+    # What may cut a host off is stored once it has been seen to work: a reboot then helps.
+    moving = wanted.topology is not None and wanted.topology.moves_interfaces
+    for step in (carry_out, store) if moving else (store, carry_out):
+        step()
     return result
+
+
+def _add(result: dict[str, Any], more: dict[str, Any]) -> None:
+    changed, diff = result["changed"] or more["changed"], result["diff"] + more["diff"]
+    result.update(more, changed=changed, diff=diff)
 
 
 def main() -> None:

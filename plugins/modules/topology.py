@@ -34,7 +34,8 @@ options:
       - Each has the lists C(links), C(addresses), C(routes), C(neighbours) and C(fdb), all optional.
       - Or it has C(joins) alone, another namespace, of which its name is then one more. With an empty C(joins) that is
         the namespace that the module runs in.
-      - With O(state=present), a namespace that is missing is made, and its loopback interface brought up.
+      - With O(state=present), a namespace that is missing is made, and its loopback interface brought up. A link with
+        C(state=absent), which takes nothing but C(name) and C(kind) besides, goes before others are made.
       - With O(state=absent), exactly what is listed goes, named namespaces included. Links without C(kind) stay.
     type: dict
     required: true

@@ -163,6 +163,10 @@ class PureKernel:
                 demand(key != "mode" or not ports, "mode: bond has ports")
             if key == "controller" and value:
                 self._check_controller(state, link, value)
+            held = state.links.get(link.attributes["controller"]) if key == "controller" else None
+            if held is not None and held.kind == "bond":  # bond_main.c: __bond_release_one
+                link.attributes["admin_state"] = "down"
+                self._down(state, link)
             if key == "admin_state" and value == "down":
                 self._down(state, link)
             if key == "mac_address":  # net/core/neighbour.c: neigh_changeaddr
@@ -216,6 +220,9 @@ class PureKernel:
         for other in list(state.links.values()):
             if other.attributes["controller"] == name:
                 other.attributes["controller"] = ""
+                if link.kind == "bond":  # bond_main.c: __bond_release_one
+                    other.attributes["admin_state"] = "down"
+                    self._down(state, other)
         for place, others in list(self.state.items()):
             for other in list(others.links.values()):
                 on = other.kind in PARENT and other.attributes.get(PARENT[other.kind]) == name

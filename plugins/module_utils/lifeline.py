@@ -1,0 +1,156 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whoever moves a host's own interfaces sits at the other end of one: what would cut that off is refused, a run goes on
+when its session stalls, and what fails half-way is taken back.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from ansible_collections.weft.fabric.plugins.module_utils import facts
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import PARENTS
+from ansible_collections.weft.fabric.plugins.module_utils.model import (
+    Desired,
+    Document,
+    Link,
+    Observed,
+    add_link,
+    complete,
+)
+from ansible_collections.weft.fabric.plugins.module_utils.plan import Plan
+
+RTPROT_KERNEL = 2
+_VARIABLE = b"SSH_CONNECTION="  # ssh(1)
+
+
+class Session(NamedTuple):
+    """An SSH session: the address of whoever connected, and the one of this host that was connected to."""
+
+    client: str
+    host: str
+
+
+def session() -> Session | None:
+    """The SSH session that this process is part of, if it is.
+
+    sudo(8) takes the variable out of the environment. Its own process still has it, and that is one of our ancestors.
+    """
+    process = os.getpid()
+    while process > 1:
+        try:
+            with open(f"/proc/{process}/environ", "rb") as file:
+                environment = file.read().split(b"\0")
+            with open(f"/proc/{process}/stat", "rb") as file:
+                process = int(file.read().rpartition(b")")[2].split()[1])
+        except OSError:  # it has ended, or belongs to somebody whose processes are not ours to read
+            return None
+        found = next((entry for entry in environment if entry.startswith(_VARIABLE)), None)
+        if found:
+            client, _port, host, _own_port = found[len(_VARIABLE) :].decode().split()
+            return Session(client, host)
+    return None
+
+
+def check(before: Observed, plan: Plan, desired: Desired, connected: Session | None) -> None:
+    """Refuse a plan that takes away what the controller is connected by.
+
+    :param before: the host's own namespace as it is.
+    :param desired: what is wanted in it.
+    :raises FabricError: the address would be on no link that works, or no route would lead back.
+    """
+    if connected is None or not _holders(before, connected.host):
+        return
+    after = plan.view[""]
+    told = f"this host is reached at {connected.host} by {connected.client}, and"
+    if not _holders(after, connected.host):
+        (dev, *_others) = _holders(before, connected.host)
+        raise FabricError(
+            f"{told} would lose that address with {dev}: nothing is changed; list it as an address of a bond, "
+            "a VLAN or an interface that stays"
+        )
+    client = ipaddress.ip_address(connected.client)
+    subnets = [address.address for address in after.addresses if _works(after, address.dev)]
+    # A link that goes down for a moment loses its routes. Those that are listed come back.
+    lowered = {
+        item.before.name if item.before else item.after.name
+        for item in plan.operations
+        if isinstance(item.after or item.before, Link)
+        and (item.verb == "delete" or (item.after.attributes.get("admin_state") == "down"))
+    }
+    routes = [
+        route.dst
+        for key, (route, _protocol) in after.routes.items()
+        if _works(after, route.dev) and (key in desired.routes or route.dev not in lowered)
+    ]
+    if not any(client in ipaddress.ip_interface(network).network for network in subnets + routes):
+        raise FabricError(f"{told} would have no route back: nothing is changed; list a route to {connected.client}")
+
+
+def _holders(state: Observed, host: str) -> list[str]:
+    """The links that work and have an address."""
+    return [
+        address.dev
+        for address in state.addresses
+        if address.address.partition("/")[0] == host and _works(state, address.dev)
+    ]
+
+
+def _works(state: Observed, name: str | None) -> bool:
+    """Whether a link is up, is no port, and so is what it sits on."""
+    link = state.links.get(name or "")
+    if link is None or link.attributes.get("admin_state") != "up" or link.attributes.get("controller"):
+        return False
+    if link.kind == "bond":
+        return any(port.attributes.get("controller") == name for port in state.links.values())
+    return link.kind not in PARENTS or _works(state, link.attributes.get(PARENTS[link.kind]))
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """The end of the session does not end this process for the length of the block."""
+    kept = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGHUP, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
+def as_it_was(document: Document, before: Observed) -> Document:
+    """A document that takes back, in the host's own namespace, what another one may have changed.
+
+    :param before: that namespace as it was.
+    """
+    listed = document.namespaces[""]
+    taken_back = Document()
+    own = taken_back.at("")
+    for name, link in {**listed.gone, **listed.links}.items():
+        known = before.links.get(name)
+        if known is None:
+            own.gone[name] = link
+            continue
+        item = {**facts.link_data(known), "controller": known.attributes.get("controller", "")}
+        if not known.kind:
+            item.pop("mac_address", None)  # a bond gives its ports theirs back
+        add_link(taken_back, "", item)
+        own.purge_addresses.add(name)
+    complete(taken_back)
+    own.addresses = {
+        address: ""
+        for address in before.addresses
+        if address.dev in own.links and not address.address.startswith("fe80:")
+    }
+    own.routes = {
+        key: route
+        for key, (route, protocol) in before.routes.items()
+        if route.dev in own.links and protocol != RTPROT_KERNEL
+    }
+    return taken_back

@@ -1,0 +1,143 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host's own interfaces moved into a bridge or a bond: refused where it cuts the controller off, taken back where it
+fails half-way.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ansible_collections.weft.fabric.plugins.module_utils import apply as engine
+from ansible_collections.weft.fabric.plugins.module_utils import lifeline
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+from ansible_collections.weft.fabric.plugins.module_utils.lifeline import Session
+from ansible_collections.weft.fabric.plugins.module_utils.model import parse
+from ansible_collections.weft.fabric.plugins.module_utils.reconcile import reconcile
+from ansible_collections.weft.fabric.tests.integration.kernel import Monitor, inside, ip
+from ansible_collections.weft.fabric.tests.integration.state import snapshot
+
+HERE = Session("10.1.0.9", "10.1.0.1")
+FAR = Session("198.51.100.9", "10.1.0.1")
+PORT = {"name": "nic0", "addresses": [], "purge_addresses": True}
+every_controller = pytest.mark.parametrize(
+    "kind", ["bridge", pytest.param("bond", marks=pytest.mark.needs_kind("bond"))]
+)
+
+
+@pytest.fixture
+def host(ns) -> Iterator[str]:
+    """A namespace that this process is in, with an interface that has an address, and a default route by it."""
+    name, far = ns(), ns()
+    ip(name, "link", "add", "nic0", "type", "veth", "peer", "name", "far0", "netns", far)
+    ip(far, "link", "set", "far0", "up")
+    # A veth's end is a link of a kind, and a document that names none leaves it alone as it does a NIC.
+    ip(name, "link", "set", "nic0", "up")
+    ip(name, "address", "add", "10.1.0.1/24", "dev", "nic0")
+    ip(name, "address", "add", "10.5.0.1/24", "dev", "nic0")
+    ip(name, "route", "add", "default", "via", "10.1.0.254", "proto", "static")
+    with inside(name):
+        yield name
+
+
+def document(kind: str, *addresses: str, **more: Any) -> Any:
+    link = {"name": "up0", "kind": kind, "ports": ["nic0"], "addresses": list(addresses)}
+    return parse({"": {"links": [link, PORT], **more}}, purge=True)
+
+
+@every_controller
+def test_addresses_move_and_come_back(kind: str, host: str, monkeypatch) -> None:
+    monkeypatch.setattr(lifeline, "session", lambda: FAR)
+    before = snapshot(host)
+    routes = [{"dst": "default", "via": "10.1.0.254", "dev": "up0"}]
+    assert reconcile(document(kind, "10.1.0.1/24", routes=routes)).changed
+    state = snapshot(host)
+    assert state["addresses"] == [("up0", "10.1.0.1/24")]
+    assert (state["links"]["nic0"]["master"], state["links"]["nic0"]["up"]) == ("up0", True)
+    assert "default via 10.1.0.254 dev up0 proto 119" in state["routes"]
+    with Monitor(host) as monitor:
+        assert not reconcile(document(kind, "10.1.0.1/24", routes=routes)).changed
+    assert monitor.changes == []
+    back = {
+        "links": [
+            {"name": "up0", "kind": kind, "state": "absent"},
+            {"name": "nic0", "controller": "", "admin_state": "up", "addresses": ["10.1.0.1/24", "10.5.0.1/24"]},
+        ],
+        "routes": [{"dst": "default", "via": "10.1.0.254", "dev": "nic0"}],
+    }
+    reconcile(parse({"": back}))
+    state = snapshot(host)
+    assert [route.replace("proto 119", "proto static") for route in state["routes"]] == before["routes"]
+    assert (state["links"], state["addresses"]) == (before["links"], before["addresses"])
+    with Monitor(host) as monitor:
+        assert not reconcile(parse({"": back})).changed
+    assert monitor.changes == []
+
+
+@every_controller
+@pytest.mark.parametrize(
+    ("connected", "addresses", "told"),
+    [
+        (HERE, [], "would lose that address with nic0: nothing is changed; list it as an address of"),
+        (HERE, ["10.5.0.1/24"], "would lose that address with nic0: nothing is changed; list it as an address of"),
+        (FAR, ["10.1.0.1/24"], "would have no route back: nothing is changed; list a route to 198.51.100.9"),
+    ],
+)
+@pytest.mark.parametrize("check", [True, False])
+def test_what_cuts_the_controller_off_is_refused(
+    check: bool, connected: Session, addresses: list[str], told: str, kind: str, host: str, monkeypatch
+) -> None:
+    monkeypatch.setattr(lifeline, "session", lambda: connected)
+    with Monitor(host) as monitor, pytest.raises(FabricError) as refused:
+        reconcile(document(kind, *addresses), check)
+    assert f"this host is reached at 10.1.0.1 by {connected.client}, and {told}" in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert monitor.events == []
+
+
+@every_controller
+def test_what_fails_half_way_is_taken_back(kind: str, host: str, monkeypatch) -> None:
+    monkeypatch.setattr(lifeline, "session", lambda: HERE)
+    before = snapshot(host)
+    # The last of the steps: no plan can know that the kernel will refuse it.
+    routes = [{"dst": "10.9.0.0/16", "via": "10.1.0.254", "dev": "up0", "src": "10.77.0.1"}]
+    with pytest.raises(FabricError) as failed:
+        reconcile(document(kind, "10.1.0.1/24", routes=routes))
+    assert "src 10.77.0.1 has to be an address of this host" in str(failed.value)
+    assert str(failed.value).endswith("; the interfaces are as they were before")
+    state = snapshot(host)
+    assert [route.replace("proto 119", "proto static") for route in state["routes"]] == before["routes"]
+    assert (state["links"], state["addresses"]) == (before["links"], before["addresses"])
+
+
+def test_the_end_of_a_session_does_not_end_a_run(host: str, monkeypatch) -> None:
+    apply = engine.apply
+
+    def hung_up(*arguments: Any) -> None:
+        os.kill(os.getpid(), signal.SIGHUP)
+        apply(*arguments)
+
+    monkeypatch.setattr("ansible_collections.weft.fabric.plugins.module_utils.reconcile.apply", hung_up)
+    assert reconcile(document("bridge", "10.1.0.1/24")).changed
+    assert snapshot(host)["addresses"] == [("up0", "10.1.0.1/24")]
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+
+
+def test_the_session_is_found_behind_sudo() -> None:
+    program = f"from {lifeline.__name__} import session; print(session())"
+    found = subprocess.run(
+        ["sudo", f"PYTHONPATH={os.environ.get('PYTHONPATH', '')}", sys.executable, "-c", program],
+        env={**os.environ, "SSH_CONNECTION": "192.0.2.1 50000 192.0.2.2 22"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.strip() == str(Session("192.0.2.1", "192.0.2.2"))
