@@ -35,7 +35,7 @@ NEWEST_CORE = "ansible-core==2.21.5"  # for Python 3.12 and newer
 PYROUTE2 = "pyroute2==0.9.7"
 OLDEST_PYROUTE2 = "pyroute2==0.7.2"  # Debian 12's
 
-# Virtual machines take their own tools, and their own time.
+VM_RUN = [sys.executable, "tools/vm/run.py", "--"]
 VM_SCENARIOS = {"kinds", "vagrant"}
 
 
@@ -254,11 +254,19 @@ def molecule_jobs() -> list[Job]:
     ]
 
 
+def vm_preparation() -> Job:
+    """What virtual machines take where it is missing: packages, and the boxes, which are kept."""
+    return Job("virtual machines: packages and boxes", [*VM_RUN, "true"], one_case)
+
+
 def vm_jobs() -> list[Job]:
-    run = [sys.executable, "tools/vm/run.py", "--", "molecule", "test", "-s"]
     # Where pytest runs in the machine, its report comes back.
     counts = {"kinds": reported(BUILD / "molecule-kinds.xml")}
-    return [Job(f"molecule {name}", [*run, name], counts.get(name, one_case)) for name in sorted(VM_SCENARIOS)]
+    scenarios = [
+        Job(f"molecule {name}", [*VM_RUN, "molecule", "test", "-s", name], counts.get(name, one_case))
+        for name in sorted(VM_SCENARIOS)
+    ]
+    return [pytest_job("virtual machines: nothing is left", pathlib.Path(sys.executable), "tests/vm"), *scenarios]
 
 
 @dataclasses.dataclass
@@ -324,8 +332,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as outside, concurrent.futures.ThreadPoolExecutor(JOBS_AT_A_TIME) as executor:
         if everything:
             pythons = other_pythons()
-            # The longest first.
+            # The longest first, and what is waited for later beside it.
             jobs = [*kernel_jobs(pythons), *molecule_jobs(), sanity_job(pythons, pathlib.Path(outside)), *jobs]
+            jobs.insert(1, vm_preparation())
         results = list(executor.map(Job.run, jobs))
     if not fast:
         # One after the other: emulated machines want the processors for themselves.
