@@ -109,6 +109,11 @@ def leave_the_machine() -> None:
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
+def enter(descriptor: int) -> None:
+    """Move this thread to the network namespace that the file descriptor is of (setns(2))."""
+    _checked(_libc.setns(descriptor, CLONE_NEWNET), "setns")
+
+
 @contextlib.contextmanager
 def inside(namespace: str) -> Iterator[None]:
     """The calling thread is in the network namespace for the length of the block."""
@@ -116,11 +121,11 @@ def inside(namespace: str) -> Iterator[None]:
         yield
         return
     with open("/proc/thread-self/ns/net", "rb") as home, open(f"/run/netns/{namespace}", "rb") as there:
-        _checked(_libc.setns(there.fileno(), CLONE_NEWNET), f"setns {namespace}")
+        enter(there.fileno())
         try:
             yield
         finally:
-            _checked(_libc.setns(home.fileno(), CLONE_NEWNET), "setns back")
+            enter(home.fileno())
 
 
 def run(*command: str) -> str:

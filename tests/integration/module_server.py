@@ -24,6 +24,7 @@ from typing import NamedTuple
 from ansible_collections.weft.fabric.plugins.module_utils import module, reconcile  # noqa: F401
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.netlink import pyroute2_ifinfmsg
+from ansible_collections.weft.fabric.tests.integration import kernel
 
 TIMEOUT = 300
 _MODULES = "ansible_collections.weft.fabric.plugins.modules"
@@ -57,14 +58,15 @@ class Server:
             )
 
     def run(self, name: str, arguments: str) -> Finished:
-        """Run a module with its arguments, as JSON, in its standard input."""
+        """Run a module with its arguments, as JSON, in its standard input, in the network namespace of this thread."""
         with contextlib.ExitStack() as stack:
+            namespace = stack.enter_context(open("/proc/thread-self/ns/net", "rb"))
             streams = [stack.enter_context(tempfile.TemporaryFile()) for _stream in range(3)]
             streams[0].write(arguments.encode())
             streams[0].seek(0)
             done, theirs = (stack.enter_context(end) for end in socket.socketpair())
             done.settimeout(TIMEOUT)
-            files = [*(stream.fileno() for stream in streams), theirs.fileno()]
+            files = [*(stream.fileno() for stream in streams), namespace.fileno(), theirs.fileno()]
             socket.send_fds(self._control, [name.encode()], files)
             theirs.close()
             status = done.recv(_STATUS.size)
@@ -86,7 +88,7 @@ def _next(control: socket.socket) -> tuple[str, list[int]] | None:
     """The next module and its descriptors, in a process that waits for it alone; None: there are no more."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
-        name, descriptors, _flags, _address = socket.recv_fds(control, 4096, 4)
+        name, descriptors, _flags, _address = socket.recv_fds(control, 4096, 5)
         if not name:
             return None
         if not os.fork():
@@ -104,7 +106,9 @@ def main() -> None:
     asked = _next(socket.socket(fileno=int(sys.argv[1])))
     if asked is None:
         return
-    name, (*streams, done) = asked
+    name, (*streams, namespace, done) = asked
+    kernel.enter(namespace)
+    os.close(namespace)
     child = os.fork()
     if child:
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

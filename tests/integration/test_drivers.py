@@ -193,31 +193,6 @@ def test_bad_input_changes_nothing(fabric: Fabric, before: dict[str, Any]) -> No
 
 
 L2 = {"parent": "enp1s0", "subnet": "{lan}.0/24", "gateway": "{gateway}"}
-L3 = {"driver": "ipvlan", "parent": "enp1s0", "subnet": "10.9.{node}.0/24", "mode": "l3"}
-
-
-@pytest.mark.parametrize(
-    ("network", "subnet", "hears"),
-    [
-        ({"driver": "macvlan", **L2}, "192.168.1", True),
-        pytest.param({"driver": "ipvlan", **L2}, "192.168.1", True, marks=pytest.mark.needs_kind("ipvlan")),
-        pytest.param(L3, "10.9.0", False, marks=pytest.mark.needs_kind("ipvlan")),
-    ],
-    ids=["macvlan", "ipvlan l2", "ipvlan l3"],
-)
-def test_broadcasts_among_the_pods_of_a_parent(
-    network: dict[str, Any], subnet: str, hears: bool, tmp_path: pathlib.Path
-) -> None:
-    address = "{lan}" if subnet.startswith("192") else "10.9.{node}"
-    pods = [{"name": f"pod{host}", "address": f"{address}.{host}", "network": "this"} for host in (31, 32)]
-    with standing(tmp_path, inventory("broadcasts", pods, {"this": network})) as made:
-        said = made.ok("site")
-        assert table(said.text)["network-1/pod31", f"network-1/pod32 {subnet}.32"] == "ok"
-        inside(made, "network-1", "pod32", "sysctl", "-qw", "net.ipv4.icmp_echo_ignore_broadcasts=0")
-        ping = f"ping -b -c2 -i0.2 -W1 {subnet}.255 || true"
-        heard = inside(made, "network-1", "pod31", "sh", "-c", ping)
-        assert (f"from {subnet}.32" in heard) == hears, heard
-        made.ok("teardown")
 
 
 def test_macvlans_in_mode_private_do_not_reach_each_other(tmp_path: pathlib.Path) -> None:
@@ -259,22 +234,3 @@ def test_ptp_in_both_families_repaired_and_taken_away_one_by_one(tmp_path: pathl
         left = made.node("network-1", "ip", "netns", "list").splitlines()
         assert sorted(line.split()[0] for line in left) == ["pod-br", "pod-p1"]
         assert [route for route in routes(made, "network-1", "pod-br") if "10.244.0.3" in route] == []
-
-
-@pytest.mark.needs_kind("ipip")
-def test_a_fan_over_routed_segments(tmp_path: pathlib.Path) -> None:
-    fan = {"driver": "fan", "underlay": "192.168.0.0/16", "overlay": "10.0.0.0/8"}
-    pods = [{"name": "pod-fan", "address": "{fan}.2", "network": "this"}]
-    found = inventory("fan", pods, {"this": fan})
-    for host, subnet in (("network-1", "10.1.138"), ("network-2", "10.2.142")):
-        found["all"]["children"]["nodes"]["hosts"][host]["pods_pods"][0]["address"] = f"{subnet}.2"
-    with standing(tmp_path, found) as made:
-        said = made.ok("site")
-        assert table(said.text)["network-1/pod-fan", "network-2/pod-fan 10.2.142.2"] == "ok"
-        echo = json.loads(inside(made, "network-1", "pod-fan", "curl", "-s", "10.2.142.2:8000/echo"))
-        assert echo["client"] == "10.1.138.2"
-        (route,) = json.loads(made.node("network-1", "ip", "-json", "route", "show", "10.2.142.0/24"))
-        assert (route["gateway"], route["dev"], route["prefsrc"]) == ("192.168.2.142", "fan0", "10.1.138.1")
-        made.ok("teardown")
-        links = json.loads(made.node("network-1", "ip", "-json", "link"))
-        assert {link["ifname"] for link in links} <= {"lo", "enp1s0", "tunl0"}
