@@ -21,10 +21,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils import lab
-from ansible_collections.weft.fabric.plugins.module_utils.model import parse
+from ansible_collections.weft.fabric.plugins.module_utils.model import ROUTE_PROTOCOLS, parse
 from ansible_collections.weft.fabric.tests.integration.fabric import Fabric, article, standing
 
 OTHER_MAC = "02:00:5e:00:00:77"
+OURS = {str(number) for number in ROUTE_PROTOCOLS}
 NODES = ("network-1", "network-2")
 HOSTS = (*NODES, "router")
 
@@ -35,7 +36,8 @@ import json, sys
 from ansible_collections.weft.fabric.plugins.module_utils import model, reconcile
 said = [], []
 for item in json.load(sys.stdin):
-    document = model.parse(item["namespaces"], item["state"] == "absent", item["purge"])
+    protocol = item.get("route_protocol", model.ROUTE_PROTOCOL)
+    document = model.parse(item["namespaces"], item["state"] == "absent", item["purge"], protocol)
     outcome = reconcile.reconcile(document)
     assert outcome.changed == (outcome.diff["before"] != outcome.diff["after"])
     said[0].extend(outcome.diff["before"].splitlines())
@@ -131,7 +133,7 @@ class Node:
                     if row["scope"] == "global"
                 )
         for route in routes:
-            if route["protocol"] == "119" or route["type"] == "blackhole":
+            if route["protocol"] in OURS or route["type"] == "blackhole":
                 words = [f"route {route['dst']}"]
                 named = (("via", "gateway"), ("dev", "dev"), ("src", "prefsrc"))
                 words += [f"{word} {route[key]}" for word, key in named if key in route]
@@ -153,7 +155,7 @@ class Node:
     def _changes(self, netns: str) -> Iterator[str]:
         links, routes, neighbours, fdb = self.ask(netns)
         for route in routes:
-            if route["protocol"] == "119":
+            if route["protocol"] in OURS:
                 yield f"ip route delete {route['dst']}"
                 yield f"ip route replace blackhole {route['dst']}"
         for entry in neighbours:
