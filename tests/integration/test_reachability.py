@@ -256,7 +256,7 @@ def test_own_firewall(path, one) -> None:
 
 def test_some_loss_is_not_unreachable(path, one) -> None:
     nft(path.two, "forward icmp type echo-request meta length 84 numgen inc mod 2 == 0 drop")
-    result = one(SERVER["IPv4"], count=4, timeout=0.3)
+    result = one(SERVER["IPv4"], count=4, timeout=2)
     assert (result["sent"], result["received"], result["loss"], result["error"]) == (4, 2, 50, None)
 
 
