@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
@@ -53,7 +54,7 @@ DRIVERS = {
     "container": Driver(("container",)),
 }
 
-DEFAULT = {"driver": "bridge"}
+DEFAULT = MappingProxyType({"driver": "bridge"})
 
 
 @dataclass(frozen=True)

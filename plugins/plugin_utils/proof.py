@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
@@ -19,7 +20,7 @@ from ansible_collections.weft.fabric.plugins.plugin_utils.pods import ends
 Overlays = Mapping[str, Mapping[str, Any]]
 Pods = Mapping[str, Sequence[Mapping[str, Any]]]
 Networks = Mapping[str, Mapping[str, Any]]
-BRIDGES: Networks = {}
+BRIDGES: Networks = MappingProxyType({})
 """No node says what its pods are connected by."""
 
 Ends = Mapping[str, Sequence[tuple[str, End]]]
@@ -297,7 +298,8 @@ class Evidence:
             return
         state = self._states[node][state["joins"]] if "joins" in state else state
         family = values.family(target.address)
-        for own in next(end.addresses for _overlay, end in self._ends[node] if end.pod == name):
+        addresses = {end.pod: end.addresses for _overlay, end in self._ends[node]}
+        for own in addresses[name]:
             if values.family(own) == family and not _holds(state, own):
                 yield "link", f"{node}/{name} has no interface with {own} that is up"
         for network in self._overlays[target.overlay]["nodes"][node]["networks"]:

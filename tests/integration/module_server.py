@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import os
 import runpy
 import signal
@@ -21,12 +22,12 @@ import sys
 import tempfile
 from typing import NamedTuple
 
-from ansible_collections.weft.fabric.plugins.module_utils import module, reconcile  # noqa: F401
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.netlink import pyroute2_ifinfmsg
 from ansible_collections.weft.fabric.tests.integration import kernel
 
 TIMEOUT = 300
+_SHARED = "ansible_collections.weft.fabric.plugins.module_utils"
 _MODULES = "ansible_collections.weft.fabric.plugins.modules"
 _STATUS = struct.Struct("=i")
 
@@ -101,6 +102,8 @@ def _next(control: socket.socket) -> tuple[str, list[int]] | None:
 
 def main() -> None:
     """The server's side."""
+    for shared in ("module", "reconcile"):
+        importlib.import_module(f"{_SHARED}.{shared}")
     with contextlib.suppress(FabricError):  # the modules tell that it is missing
         pyroute2_ifinfmsg()
     asked = _next(socket.socket(fileno=int(sys.argv[1])))
