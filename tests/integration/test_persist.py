@@ -368,7 +368,11 @@ def test_what_a_reboot_takes_comes_back(stored, run_module):
         ("nft flush ruleset", "pods: + ip saddr 10.9.0.0/24"),
         ("nft add rule inet weft_pods postrouting accept", "pods: - accept"),
         ("kill $(ip netns pids pod1)", "pods: + echo server pod1: port 8000, new"),
-        ("kill $(ip netns pids pod1); ip netns delete pod1", "pods: + namespace pod1"),
+        (
+            # The end of a namespace takes the other ends of its veths along, only later.
+            "kill $(ip netns pids pod1); ip netns delete pod1; while [ -e /sys/class/net/veth0 ]; do :; done",
+            "pods: + namespace pod1",
+        ),
         (f"sysctl -q {FORWARD}=0", f"sysctl: + {FORWARD} = 1"),
     ],
 )
