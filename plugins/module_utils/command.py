@@ -160,12 +160,10 @@ def _state(document: Stored) -> dict[str, Any]:
         found["topology"] = {
             netns: facts.wanted(desired, observed[netns]) for netns, desired in document.topology.namespaces.items()
         }
-    if document.masquerade:
-        table = nft.read(document.masquerade[0])
-        found["masquerade"] = [rule.as_dict() for rule in table.rules.values()] if table else []
-    if document.isolation:
-        table = nft.read(document.isolation[0])
-        found["isolation"] = [rule.as_dict() for rule in table.rules.values()] if table else []
+    for section, wanted in (("masquerade", document.masquerade), ("isolation", document.isolation)):
+        if wanted:
+            table = nft.read(wanted[0])
+            found[section] = [rule.as_dict() for rule in table.rules.values()] if table else []
     if document.echo_server:
         names, _port = document.echo_server
         found["echo_server"] = [

@@ -48,7 +48,7 @@ _U32 = struct.Struct("=I")
 
 def to_text(data: bytes) -> str:
     """An address from its 4 or 16 bytes."""
-    return socket.inet_ntop(socket.AF_INET if len(data) == 4 else socket.AF_INET6, data)
+    return socket.inet_ntop(_family(data), data)
 
 
 def to_bytes(address: str) -> bytes:

@@ -12,8 +12,6 @@ from ansible_collections.weft.fabric.plugins.module_utils import echo_server, fa
 from ansible_collections.weft.fabric.plugins.module_utils.documents import Stored
 from ansible_collections.weft.fabric.plugins.module_utils.reconcile import reconcile
 
-FORWARDING = ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
-
 
 class Done(NamedTuple):
     """What became of a section.
@@ -44,9 +42,7 @@ def replay(document: Stored, check: bool) -> Iterator[Done]:
 
 
 def _isolation(document: Stored, check: bool) -> Iterator[Done]:
-    if document.isolation:
-        result = nft.converge(*document.isolation, check)
-        yield Done("isolation", result["changed"], [result["diff"]], [], {})
+    return _table("isolation", document.isolation, check)
 
 
 def _topology(document: Stored, check: bool) -> Iterator[Done]:
@@ -66,15 +62,19 @@ def _sysctl(document: Stored, check: bool) -> Iterator[Done]:
     if document.sysctl is not None:
         settings = {} if document.absent else document.sysctl
         warnings, result = sysctl.converge(document.name, settings, check)
-        if result["changed"] and any(settings.get(key) == "1" for key in FORWARDING):
+        if result["changed"] and any(settings.get(key) == "1" for key in sysctl.FORWARDING):
             warnings += firewall.obstacles()
         yield Done("sysctl", result["changed"], result["diff"], warnings, {})
 
 
 def _masquerade(document: Stored, check: bool) -> Iterator[Done]:
-    if document.masquerade:
-        result = nft.converge(*document.masquerade, check)
-        yield Done("masquerade", result["changed"], [result["diff"]], [], {})
+    return _table("masquerade", document.masquerade, check)
+
+
+def _table(section: str, wanted: tuple[str, tuple[nft.AnyRule, ...] | None] | None, check: bool) -> Iterator[Done]:
+    if wanted:
+        result = nft.converge(*wanted, check)
+        yield Done(section, result["changed"], [result["diff"]], [], {})
 
 
 def _echo_server(document: Stored, check: bool) -> Iterator[Done]:

@@ -25,7 +25,7 @@ ROUTES = "/proc/net/ipv6_route"
 DIRECTORY = "/etc/sysctl.d"
 HEADER = "# Written by weft.fabric.sysctl. The values before are put back when it takes this file away."
 
-FORWARDING = "net.ipv6.conf.all.forwarding"
+FORWARDING = IPV4_FORWARDING, IPV6_FORWARDING = ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
 
 _RTF_ADDRCONF = 0x00040000  # linux/ipv6_route.h: learned by an advertisement
 _BEFORE = "# before: "
@@ -206,7 +206,7 @@ def _advertised(settings: Values, file: File) -> Values:
 
     It would no longer accept them, and drop what it has (Documentation/networking/ip-sysctl.rst: accept_ra).
     """
-    if settings.get(FORWARDING) != "1":
+    if settings.get(IPV6_FORWARDING) != "1":
         return {}
     keys = [f"net/ipv6/conf/{name}/accept_ra" for name in _interfaces_with_advertised_routes()]
     found = [key for key in keys if read_live(key) == "1"]

@@ -11,23 +11,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.plugin_utils import overlay, pods
+from ansible_collections.weft.fabric.plugins.plugin_utils import pods
 from ansible_collections.weft.fabric.tests.integration import kernel
+from ansible_collections.weft.fabric.tests.overlays import overlays_of
 
 UNDERLAY = {"network-1": "192.168.1.138", "network-2": "192.168.2.142"}
-OVERLAYS = overlay.plans(
-    [{"name": "default"}],
-    {name: {"number": number, "address": address} for number, (name, address) in enumerate(UNDERLAY.items())},
-    {
-        "state": "present",
-        "cidr": "172.2.0.0/16",
-        "node_prefix": None,
-        "vni": 10,
-        "port": 4789,
-        "device": "vxlan0",
-        "mode": "vxlan",
-        "bridge": "br0",
-    },
+OVERLAYS = overlays_of(
+    {name: {"number": number, "address": address} for number, (name, address) in enumerate(UNDERLAY.items())}
 )
 
 

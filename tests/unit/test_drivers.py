@@ -11,27 +11,18 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.weft.fabric.plugins.filter import verify_targets as verify_targets_filter
 from ansible_collections.weft.fabric.plugins.filter.pods_plan import FilterModule
 from ansible_collections.weft.fabric.plugins.module_utils import model
-from ansible_collections.weft.fabric.plugins.plugin_utils import drivers, overlay
+from ansible_collections.weft.fabric.plugins.plugin_utils import drivers
 from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import derived_mac
+from ansible_collections.weft.fabric.tests.overlays import overlays_of
 
 pods_plan = FilterModule().filters()["pods_plan"]
 verify_targets = verify_targets_filter.FilterModule().filters()["verify_targets"]
 
-DEFAULTS = {
-    "state": "present",
-    "cidr": "172.2.0.0/16",
-    "node_prefix": None,
-    "vni": 10,
-    "port": 4789,
-    "device": "vxlan0",
-    "mode": "vxlan",
-    "bridge": "br0",
-}
 NODES = {
     "a": {"number": 0, "address": "192.168.1.138", "dev": "eth0"},
     "b": {"number": 1, "address": "192.168.1.142", "dev": "eth0"},
 }
-PLANS = overlay.plans([{"name": "default"}], NODES, DEFAULTS)
+PLANS = overlays_of(NODES)
 MACVLAN = {"driver": "macvlan", "parent": "eth0", "subnet": "192.168.1.0/24", "gateway": "192.168.1.1"}
 IPVLAN = {"driver": "ipvlan", "parent": "eth0", "subnet": "192.168.1.0/24"}
 L3 = {"driver": "ipvlan", "parent": "eth0", "subnet": ["10.9.0.0/24", "fd09::/64"], "mode": "l3"}
@@ -73,7 +64,7 @@ def test_ptp():
 
 
 def test_ptp_in_ipv6():
-    plans = overlay.plans([{"name": "six"}], NODES, {**DEFAULTS, "cidr": "fd00::/48"})
+    plans = overlays_of(NODES, {"name": "six"}, cidr="fd00::/48")
     pod = {"name": "p", "address": "fd00::2", "host_interface": "veth0"}
     found = pods_plan([pod], plans, "a", 1500, network={"driver": "ptp"})["present"]
     assert found[""]["routes"] == [{"dst": "fd00::2/128", "dev": "veth0", "src": "fd00::1"}]

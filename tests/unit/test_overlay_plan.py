@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ansible_collections.weft.fabric.plugins.filter.overlay_plan import FilterModule
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import document, entries, plan, plans, vtep_mac
+from ansible_collections.weft.fabric.tests import overlays
 
 ARTICLE = {
     "network-1": {"number": 0, "address": "192.168.1.138"},
@@ -378,16 +379,7 @@ def test_refused_modes(nodes, cidr, mode, named):
 
 # -- several overlays --------------------------------------------------------------------------------
 
-DEFAULTS = {
-    "state": "present",
-    "cidr": "10.244.0.0/16",
-    "node_prefix": None,
-    "vni": 10,
-    "port": 4789,
-    "device": "vxlan0",
-    "mode": "vxlan",
-    "bridge": "br0",
-}
+DEFAULTS = {**overlays.DEFAULTS, "cidr": "10.244.0.0/16"}
 BLUE = {"name": "blue", "cidr": "10.245.0.0/16", "vni": 20, "device": "vxlan1", "bridge": "br1"}
 
 

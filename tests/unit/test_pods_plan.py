@@ -14,22 +14,7 @@ from ansible_collections.weft.fabric.plugins.filter import pods_masquerade as po
 from ansible_collections.weft.fabric.plugins.filter.pods_plan import FilterModule
 from ansible_collections.weft.fabric.plugins.module_utils import model
 from ansible_collections.weft.fabric.plugins.plugin_utils import overlay, pods
-
-DEFAULTS = {
-    "state": "present",
-    "cidr": "172.2.0.0/16",
-    "node_prefix": None,
-    "vni": 10,
-    "port": 4789,
-    "device": "vxlan0",
-    "mode": "vxlan",
-    "bridge": "br0",
-}
-
-
-def overlays_of(nodes, *overlays, **defaults):
-    return overlay.plans(overlays or [{"name": "default"}], nodes, {**DEFAULTS, **defaults})
-
+from ansible_collections.weft.fabric.tests.overlays import overlays_of
 
 ONE = overlays_of({"network-1": {"number": 0, "address": "192.168.1.138"}})
 POD = {"name": "pod1", "address": "172.2.0.2", "interface": "vceth0", "host_interface": "veth0"}

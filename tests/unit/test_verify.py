@@ -11,26 +11,13 @@ import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.weft.fabric.plugins.filter import verify_report, verify_targets
-from ansible_collections.weft.fabric.plugins.plugin_utils import overlay, proof
+from ansible_collections.weft.fabric.plugins.plugin_utils import proof
+from ansible_collections.weft.fabric.tests.overlays import overlays_of
 
 NODES = {
     "network-1": {"number": 0, "address": "192.168.1.138"},
     "network-2": {"number": 1, "address": "192.168.2.142"},
 }
-DEFAULTS = {
-    "state": "present",
-    "cidr": "172.2.0.0/16",
-    "node_prefix": None,
-    "vni": 10,
-    "port": 4789,
-    "device": "vxlan0",
-    "mode": "vxlan",
-    "bridge": "br0",
-}
-
-
-def overlays_of(nodes, *overlays, **defaults):
-    return overlay.plans(overlays or [{"name": "default"}], nodes, {**DEFAULTS, **defaults})
 
 
 OVERLAYS = overlays_of(NODES)

@@ -1,0 +1,29 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Overlays as the role overlay plans them with the article's subnet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.weft.fabric.plugins.plugin_utils import overlay
+
+DEFAULTS = {
+    "state": "present",
+    "cidr": "172.2.0.0/16",
+    "node_prefix": None,
+    "vni": 10,
+    "port": 4789,
+    "device": "vxlan0",
+    "mode": "vxlan",
+    "bridge": "br0",
+}
+
+
+def overlays_of(nodes: Any, *overlays: dict[str, Any], **defaults: Any) -> dict[str, Any]:
+    """``overlay_plans`` of one overlay, or of those given.
+
+    :param defaults: other values than DEFAULTS.
+    """
+    return overlay.plans(overlays or [{"name": "default"}], nodes, {**DEFAULTS, **defaults})
