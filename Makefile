@@ -1,4 +1,4 @@
-.PHONY: setup setup-dev demo demo-down test test-fast test-vm bench
+.PHONY: setup setup-dev demo demo-down test test-fast test-vm bench bench-quick
 
 setup:
 	@tools/setup.sh
@@ -23,3 +23,6 @@ test-vm: setup-dev
 
 bench: setup-dev
 	@.venv/bin/python tests/bench/bench.py
+
+bench-quick: setup-dev
+	@.venv/bin/python tests/bench/bench.py --quick

@@ -43,7 +43,7 @@ def bars(title: str, unit: str, series: Sequence[str], rows: Sequence[Bar]) -> s
     left = 16 + _LETTER * max(len(row.label) for row in rows)
     texts = [text for row in rows for value in row.values if value for text in [value[1]]]
     right = 16 + _LETTER * max(map(len, texts), default=0)
-    scale = _Scale(max((value[0] for row in rows for value in row.values if value), default=1), left, _WIDTH - right)
+    scale = _Axis([value[0] for row in rows for value in row.values if value], left, _WIDTH - right)
     thick, gap = 16, 12
     top = 64 if len(series) > 1 else 44
     height = top + sum(_bar_row(row, thick, gap) for row in rows)
@@ -73,18 +73,19 @@ def _bar_row(row: Bar, thick: int, gap: int) -> int:
     return thick * max(1, sum(value is not None for value in row.values)) + gap
 
 
-def lines(title: str, x: str, y: str, series: Mapping[str, Iterable[tuple[float, float]]]) -> str:
-    """A line for each series of points, on two axes that begin at zero.
+def lines(title: str, x: str, y: str, series: Mapping[str, Iterable[tuple[float, float]]], powers: bool = False) -> str:
+    """A line for each series of points, on two axes that begin at zero, or that are of powers of ten.
 
     :param x: what is written below, with the unit; y: the same at the left.
-    :param series: by name, six at most, the points in the order of x.
+    :param series: by name, six at most, the points in the order of x; with ``powers`` all are above zero.
     """
     points = {name: list(of_one) for name, of_one in series.items()}
     every = [point for of_one in points.values() for point in of_one]
     top, height = 92, 420
-    up = _Scale(max(point[1] for point in every), height, top)
+    axis = _Powers if powers else _Axis
+    up = axis([point[1] for point in every], height, top)
     left = 16 + _LETTER * max(len(_number(tick)) for tick in up.ticks)
-    across = _Scale(max(point[0] for point in every), left, _WIDTH - 24)
+    across = axis([point[0] for point in every], left, _WIDTH - 24)
     parts = [_heading(title), *_legend(list(points)), _text(8, top - 16, y, style="faint")]
     for tick in up.ticks:
         parts.append(_line(left, up.at(tick), across.end, up.at(tick)))
@@ -176,11 +177,11 @@ def page(title: str, *parts: str) -> str:
     )
 
 
-class _Scale:
+class _Axis:
     """From zero to the first tick at or above the greatest value; in pixels."""
 
-    def __init__(self, most: float, start: float, end: float) -> None:
-        most = most or 1.0
+    def __init__(self, values: Sequence[float], start: float, end: float) -> None:
+        most = max(values, default=1) or 1.0
         power = 10.0 ** math.floor(math.log10(most / 4))
         step = next(power * factor for factor in (1, 2, 5, 10) if most / (power * factor) <= 5)
         count = math.ceil(most / step - 1e-9)
@@ -189,6 +190,19 @@ class _Scale:
 
     def at(self, value: float) -> float:
         return self.start + (self.end - self.start) * value / self.ticks[-1]
+
+
+class _Powers:
+    """From the power of ten at or below the least value to the one at or above the greatest; in pixels."""
+
+    def __init__(self, values: Sequence[float], start: float, end: float) -> None:
+        first, last = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+        self.ticks = [10.0**power for power in range(first, max(last, first + 1) + 1)]
+        self.start, self.end = start, end
+
+    def at(self, value: float) -> float:
+        first, last = self.ticks[0], self.ticks[-1]
+        return self.start + (self.end - self.start) * math.log10(value / first) / math.log10(last / first)
 
 
 def _number(value: float) -> str:

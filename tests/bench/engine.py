@@ -1,10 +1,11 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reconcile one document in the namespace that this process runs in.
+"""Reconcile one list in the namespace that this process runs in, as the list's own module does.
 
-The argument is a JSON file with topology's ``namespaces``. Prints, as JSON, the seconds that the engine took, whether
-it changed anything, and how many netlink messages of each kind it sent, as their headers say.
+The arguments are a section of topology's document (``fdb``, ``neighbours`` or ``routes``), a JSON file with the list,
+and ``--purge``. The list is vxlan0's. Prints, as JSON, the CPU seconds that the engine took, whether it changed
+anything, how many netlink messages of each kind it sent, and the most memory that the process had.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import collections
 import gc
 import json
 import pathlib
+import re
 import socket
 import struct
 import sys
@@ -21,8 +23,9 @@ from typing import ClassVar
 
 from ansible_collections.weft.fabric.plugins.module_utils import model, netlink, reconcile
 
+DEV = "vxlan0"
 NLM_F_DUMP = 0x300  # include/uapi/linux/netlink.h
-RTM_NAMES = {18: "RTM_GETLINK", 28: "RTM_NEWNEIGH", 29: "RTM_DELNEIGH", 30: "RTM_GETNEIGH"}  # rtnetlink.h
+RTM_NAMES = {18: "RTM_GETLINK", 26: "RTM_GETROUTE", 30: "RTM_GETNEIGH"}  # rtnetlink.h
 
 
 class WatchedSocket(socket.socket):
@@ -49,14 +52,41 @@ def messages(sent: list[bytes]) -> dict[str, int]:
     return dict(found)
 
 
+def peak_memory() -> float:
+    """MB that this process has had at most (proc_pid_status(5): VmHWM)."""
+    status = pathlib.Path("/proc/self/status").read_text(encoding="ascii")
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    assert found
+    return int(found[1]) * 1024 / 1e6
+
+
+def document(section: str, entries: list[dict[str, str]], purge: bool) -> model.Document:
+    """What the module of that section makes of its parameters."""
+    wanted = model.Document()
+    desired = wanted.at("")
+    if section == "fdb":
+        model.add_fdb(desired, entries, "entries", DEV)
+        desired.purge_fdb |= {DEV} if purge else set()
+    elif section == "neighbours":
+        model.add_neighbours(desired, entries, "entries", DEV)
+        desired.purge_neighbours |= {DEV} if purge else set()
+    else:
+        for index, entry in enumerate(entries):
+            model.add_route(desired, {"dev": DEV, **entry}, f"routes[{index}].")
+        desired.purge_routes |= {None} if purge else set()
+    return wanted
+
+
 def main() -> None:
-    namespaces = json.loads(pathlib.Path(sys.argv[1]).read_text(encoding="utf-8"))
+    section, path, *options = sys.argv[1:]
+    entries = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
     netlink.socket.socket = WatchedSocket
     gc.disable()  # as module.run() does
-    started = time.perf_counter()
-    outcome = reconcile.reconcile(model.parse(namespaces))
-    seconds = time.perf_counter() - started
-    print(json.dumps({"seconds": seconds, "changed": outcome.changed, "messages": messages(WatchedSocket.sent)}))
+    started = time.process_time()
+    outcome = reconcile.reconcile(document(section, entries, "--purge" in options))
+    seconds = time.process_time() - started
+    found = {"seconds": seconds, "changed": outcome.changed, "operations": len(outcome.plan.operations)}
+    print(json.dumps({**found, "messages": messages(WatchedSocket.sent), "memory": peak_memory()}))
 
 
 if __name__ == "__main__":

@@ -8,24 +8,95 @@ from __future__ import annotations
 import itertools
 import json
 import pathlib
+from typing import Any
 
 from ansible_collections.weft.fabric.tests.bench.measure import (
     CHECKOUT,
     HERE,
     Row,
+    Section,
     alternate,
-    entries,
-    kernel_has,
     playbook,
+    playbook_cpu,
     require,
     vxlan,
 )
+from ansible_collections.weft.fabric.tests.bench.tables import entries
+from ansible_collections.weft.fabric.tests.integration import kernel
 
 ENTRIES = 100
 PLAYBOOKS = CHECKOUT / "playbooks"
 
+# One call each that has nothing to do, on what MADE makes.
+MADE = (
+    "link add br0 type bridge",
+    "link set br0 up",
+    "address add 192.0.2.1/24 dev br0",
+    "route add 198.51.100.0/24 via 192.0.2.2",
+    "neighbour add 10.0.0.0 lladdr 02:00:00:00:00:00 nud permanent dev vxlan0",
+)
+VXLAN = {"name": "vxlan0", "vni": 10, "port": 4789, "learning": False}
+CALLS = {
+    "vxlan_fdb": {"dev": "vxlan0", "entries": entries(1)},
+    "vxlan_neigh": {"dev": "vxlan0", "entries": entries(1)},
+    "address": {"dev": "br0", "addresses": ["192.0.2.1/24"]},
+    "route": {"routes": [{"dst": "198.51.100.0/24", "via": "192.0.2.2", "dev": "br0"}]},
+    "bridge": {"name": "br0", "addresses": ["192.0.2.1/24"]},
+    "vxlan": VXLAN,
+    "topology": {
+        "namespaces": {
+            "": {
+                "links": [{"kind": "bridge", "name": "br0"}, {"kind": "vxlan", **VXLAN}],
+                "addresses": [{"dev": "br0", "address": "192.0.2.1/24"}],
+                "routes": [{"dst": "198.51.100.0/24", "via": "192.0.2.2", "dev": "br0"}],
+                "neighbours": [{"dev": "vxlan0", **entry} for entry in entries(1)],
+                "fdb": [{"dev": "vxlan0", **entry} for entry in entries(1)],
+            }
+        }
+    },
+}
+CALL = "One module call"
+CALL_TEXT = """\
+{tasks} tasks in one playbook on localhost, over the local connection, without facts, less a playbook without any task;
+the figure is one task's. Each call finds all as it should be and changes nothing."""
+LOOP_TEXT = """\
+Both are the same playbook but for the task, over Ansible's local connection, without facts. These seconds and those of
+the next section are the clock's."""
+FABRIC_TEXT = """\
+`article.yml` is [tests/bench/article.yml](../tests/bench/article.yml): the article's commands, a task each, guarded so
+that a second run changes nothing, with its own pings and `curl`s as the proof. `site.yml` does more: it stores all for
+a reboot, and proves every pair. Both run on the hosts of `inventories/lab.yml`, in a new lab each time."""
 
-def module_rows(home: pathlib.Path, repetitions: int) -> list[Row]:
+
+def calls(home: pathlib.Path, repetitions: int, tasks: int, modules: list[str]) -> Section:
+    """What one task costs that has nothing to do, against one of ansible.builtin.command that does nothing."""
+    actions: dict[str, dict[str, Any]] = {"ansible.builtin.command": {"argv": ["true"]}}
+    actions |= {f"weft.fabric.{module}": CALLS[module] for module in modules}
+    for name, arguments in actions.items():
+        task = {"name": name, name: arguments}
+        play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [task] * tasks}
+        (home / f"{name}.yml").write_text(json.dumps([play]), encoding="utf-8")
+
+    def run(path: pathlib.Path) -> dict[str, float]:
+        return {"cpu": playbook_cpu(home, str(path))}
+
+    with vxlan():
+        for line in MADE:
+            kernel.run("ip", *line.split())
+        first = entries(1)[0]
+        kernel.run("bridge", "fdb", "add", first["lladdr"], "dev", "vxlan0", "dst", first["dst"])
+        paths = [HERE / "empty.yml", *(home / f"{name}.yml" for name in actions)]
+        sides = [lambda path=path: run(path) for path in paths]  # type: ignore[misc]
+        empty, *found = (side["cpu"] for side in alternate(repetitions, *sides))
+    command, *ours = ((taken - empty) / tasks for taken in found)
+    rows = [
+        Row(f"{module}, unchanged", taken, "ansible.builtin.command: true", command, 1.35)
+        for module, taken in zip(modules, ours)
+    ]
+    return Section(CALL, rows, CALL_TEXT.format(tasks=tasks))
+
+
+def loop(home: pathlib.Path, repetitions: int) -> Section:
     """Many entries: one task of the module against one task that loops a command."""
     variables = home / "entries.json"
     variables.write_text(json.dumps({"bench_entries": entries(ENTRIES)}), encoding="utf-8")
@@ -33,8 +104,8 @@ def module_rows(home: pathlib.Path, repetitions: int) -> list[Row]:
     def run(name: str) -> float:
         with vxlan():
             seconds, _output = playbook(home, "-e", f"@{variables}", str(HERE / f"{name}.yml"))
-            count = 0 if name == "empty" else ENTRIES
-            require(kernel_has(count, "bridge", "fdb", "show", "dev", "vxlan0"), f"{name}.yml: other entries")
+            found = kernel.run("bridge", "fdb", "show", "dev", "vxlan0").count("\n")
+            require(found == (0 if name == "empty" else ENTRIES), f"{name}.yml: other entries")
         return seconds
 
     empty, ours, theirs = (
@@ -47,14 +118,15 @@ def module_rows(home: pathlib.Path, repetitions: int) -> list[Row]:
         )
     )
     what, other = f"{ENTRIES} FDB entries: one task of weft.fabric.vxlan_fdb", f"{ENTRIES} looped bridge fdb add"
-    return [
+    rows = [
         Row(f"{what}, ansible-playbook from start to end", ours, other, theirs),
         # The goal is the task's: what ansible-playbook takes to start is the same in both, and half of ours.
-        Row(f"{what}, without an empty playbook's {empty:.2f} s", ours - empty, other, theirs - empty, 30),
+        Row(f"{what}, without an empty playbook's {empty:.2f} s", ours - empty, other, theirs - empty, 1 / 30),
     ]
+    return Section("One task for many entries", rows, LOOP_TEXT)
 
 
-def fabric_rows(home: pathlib.Path, repetitions: int) -> list[Row]:
+def fabric(home: pathlib.Path, repetitions: int) -> Section:
     """The scenario on the three hosts of the lab: site.yml against the article's commands."""
     numbers = itertools.count(1)
 
@@ -72,10 +144,10 @@ def fabric_rows(home: pathlib.Path, repetitions: int) -> list[Row]:
         lambda: run(HERE / "article.yml", "PLAY [Proof]"),
     )
     rows = []
-    for number, goal in (("first", 2), ("second", 3)):
+    for number, goal in (("first", 1 / 2), ("second", 1 / 3)):
         what, bare = f"site.yml on three hosts, {number} run", f"{number} bare"
         rows += [
             Row(what, ours[number], "article.yml", theirs[number], goal),
             Row(f"{what}, up to the proof", ours[bare], "article.yml, up to its proof", theirs[bare]),
         ]
-    return rows
+    return Section("The article's scenario", rows, FABRIC_TEXT)

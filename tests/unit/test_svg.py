@@ -65,6 +65,15 @@ def test_lines_have_a_point_for_each_pair() -> None:
     assert {"nodes", "seconds", "first", "again"} <= {*texts(plot)}
 
 
+def test_powers_of_ten_are_equally_far_apart() -> None:
+    points = [(1_000, 0.01), (10_000, 0.1), (100_000, 1.0)]
+    plot = parsed(svg.lines("FDB", "entries", "seconds", {"add": points}, powers=True))
+    (line,) = plot.iter(f"{SVG}polyline")
+    first, second, third = ([float(part) for part in pair.split(",")] for pair in str(line.get("points")).split())
+    assert second == pytest.approx([(first[0] + third[0]) / 2, (first[1] + third[1]) / 2], abs=0.1)
+    assert {"1,000", "10,000", "100,000", "0.01", "0.1", "1"} <= {*texts(plot)}
+
+
 def test_a_heat_map_has_every_cell_in_the_colour_of_its_kind() -> None:
     cells = [[None, 1.0, 1.0], [9.0, None, "failed"], ["failed", "failed", None]]
     names = ["a", "b", "c"]
