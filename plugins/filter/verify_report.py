@@ -41,6 +41,11 @@ options:
     description: Each node's C(pods_network), by the node's name. The driver C(bridge), where it is missing.
     type: dict
     default: {}
+  scope:
+    description: Which nodes a node probed, as P(weft.fabric.verify_targets#filter) was given it.
+    type: str
+    choices: [auto, sample, all]
+    default: all
 """
 
 EXAMPLES = r"""
@@ -54,7 +59,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: C(lines) of the table, and C(failures), each a line that names the pair, the layer and the cause.
+  description:
+    - C(lines) of the table. Of more than 200 pairs it has those that do not hold and the slowest, and percentiles.
+    - C(failures), each a line that names the pair, the layer and the cause, and C(suspects), the nodes at the ends of
+      pairs that do not hold.
+    - C(matrix) for P(weft.fabric.verify_picture#filter), C(nodes) in the order of their numbers and C(cells), which has
+      for each probing node and each probed one the longest round trip time of all pairs between the two in
+      milliseconds, or what fails, or null where nothing was probed.
   type: dict
   sample:
     lines:
@@ -62,13 +73,17 @@ _value:
       - "network-1/pod1  network-2/pod2 172.2.1.2    0.131   62  1450   200  172.2.0.2    ok"
       - "1 of 1 pairs hold, 0 fail"
     failures: []
+    suspects: []
+    matrix:
+      nodes: [network-1, network-2]
+      cells: [[0.041, 0.131], [0.128, 0.045]]
 """
 
-from ansible_collections.weft.fabric.plugins.plugin_utils import proof
+from ansible_collections.weft.fabric.plugins.plugin_utils import report
 
 
-def verify_report(results, overlays, pods, mtus=None, states=None, networks=None):
-    return proof.report(results, overlays, pods, mtus or {}, states or {}, networks or {})
+def verify_report(results, overlays, pods, mtus=None, states=None, networks=None, scope="all"):
+    return report.report(results, overlays, pods, mtus or {}, states or {}, networks or {}, scope)
 
 
 class FilterModule:

@@ -37,6 +37,13 @@ options:
     description: Each node's C(pods_network), by the node's name. The driver C(bridge), where it is missing.
     type: dict
     default: {}
+  scope:
+    description:
+      - Which nodes a node probes. With V(sample) its two neighbours in the order of numbers and the one half-way round,
+        with V(auto) all of up to 20 nodes and a sample of more.
+    type: str
+    choices: [auto, sample, all]
+    default: all
 """
 
 EXAMPLES = r"""
@@ -61,9 +68,9 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricEr
 from ansible_collections.weft.fabric.plugins.plugin_utils import proof
 
 
-def verify_targets(overlays, host, pods, port, networks=None):
+def verify_targets(overlays, host, pods, port, networks=None, scope="all"):
     try:
-        return proof.probes(host, overlays, pods, port, networks or {})
+        return proof.probes(host, overlays, pods, port, networks or {}, scope)
     except FabricError as error:
         raise AnsibleFilterError(f"verify_targets: {error}") from error
 

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import copy
+from xml.etree import ElementTree
 
 import pytest
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.weft.fabric.plugins.filter import verify_report, verify_targets
+from ansible_collections.weft.fabric.plugins.filter import verify_picture, verify_report, verify_targets
 from ansible_collections.weft.fabric.plugins.plugin_utils import proof
 from ansible_collections.weft.fabric.tests.overlays import overlays_of
 
@@ -169,7 +170,7 @@ def test_what_one_family_lacks_is_put_down_to_it():
     }
     del state["routes"][0]  # that of IPv4, which IPv6 does not need
     del state["neighbours"][1]
-    failures = proof.report(measured, DUAL, DUAL_PODS, MTUS, {"network-1": {"": state}})["failures"]
+    failures = report(measured, DUAL, DUAL_PODS, MTUS, {"network-1": {"": state}})["failures"]
     assert [line.split(": ", 2)[1:] for line in failures] == [
         ["neighbour", "network-1 lacks the neighbour entry to network-2 (dev vxlan0 dst fd00:0:0:1:: lladdr "
          f"{MACS['network-2']})"]
@@ -370,7 +371,7 @@ def test_two_pods_of_one_host_need_no_tunnel():
     pods = {"network-1": [{"name": "a", "address": "172.2.0.2"}, {"name": "b", "address": "172.2.0.3"}]}
     measured = {"network-1": [result(target) for target in targets(OVERLAYS, "network-1", pods, 8000)]}
     fail(measured, "network-1", "network-1/b", "a")
-    failures = proof.report(measured, OVERLAYS, pods, MTUS, {"network-1": {"": {}, "a": {}, "b": {}}})["failures"]
+    failures = report(measured, OVERLAYS, pods, MTUS, {"network-1": {"": {}, "a": {}, "b": {}}})["failures"]
     assert [line.split(": ")[1] for line in failures] == ["link"]
 
 
@@ -408,7 +409,7 @@ def isolated_results(**answer):
         fail(measured, "a", name, netns)
     if answer:
         fail(measured, "a", "b/b2", "a1", **answer)
-    return proof.report(measured, TWO, SEGMENT_PODS, {"a": 1500}, {})
+    return report(measured, TWO, SEGMENT_PODS, {"a": 1500}, {})
 
 
 def test_silence_is_the_proof_of_isolation():
@@ -431,7 +432,7 @@ def test_direct_has_no_vteps_and_the_whole_mtu():
     probes = targets(direct, "a", pods, 8000)
     assert [probe["name"] for probe in probes if "netns" not in probe] == ["b underlay", "a/a1", "b/b1"]
     measured = {"a": [result(probe) for probe in probes]}
-    layers = [line.split(": ")[1] for line in proof.report(measured, direct, pods, {"a": 1500}, {})["failures"]]
+    layers = [line.split(": ")[1] for line in report(measured, direct, pods, {"a": 1500}, {})["failures"]]
     assert layers == ["MTU"] * len([probe for probe in probes if "url" in probe])
 
 
@@ -440,7 +441,126 @@ def test_a_direct_route_that_is_missing_is_named():
     pods = {host: [SEGMENT_PODS[host][0]] for host in SEGMENT}
     measured = {"a": [result(probe, pmtu=1500) for probe in targets(direct, "a", pods, 8000)]}
     fail(measured, "a", "b/b1", "a1")
-    shown = proof.report(measured, direct, pods, {"a": 1500}, {"a": {"": {"routes": []}}})
+    shown = report(measured, direct, pods, {"a": 1500}, {"a": {"": {"routes": []}}})
     assert shown["failures"] == [
         "a/a1 -> b/b1 172.2.1.2: route: a lacks the route entry to b (dst 172.2.1.0/24 via 192.0.2.2 dev eth0)"
     ]
+
+
+def ring(count):
+    """The overlay and the pods of so many nodes, and what they measure when all is well."""
+    names = [f"n{number:03}" for number in range(count)]
+    nodes = {name: {"number": number, "address": f"192.0.2.{number}"} for number, name in enumerate(names, 1)}
+    overlays = overlays_of(nodes, cidr="10.0.0.0/8")
+    pods = {name: [{"name": "pod", "address": f"10.0.{number}.2"}] for number, name in enumerate(names, 1)}
+    return names, overlays, pods
+
+
+def measured_of(names, overlays, pods, scope):
+    return {
+        name: [result(probe, source="10.0.0.9") for probe in targets(overlays, name, pods, 8000, {}, scope)]
+        for name in names
+    }
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 20, 21, 250])
+def test_a_sample_touches_each_node_both_ways_and_connects_all(count):
+    names = [f"n{number}" for number in range(count)]
+    chosen = {name: set(proof.peers(name, names, "sample")) for name in names}
+    assert all(name in chosen[name] and len(chosen[name]) <= 5 for name in names)
+    for name in names:
+        assert chosen[name] == {other for other in names if name in chosen[other]}, "probed by those that it probes"
+    reached, more = set(), {names[0]}
+    while more:
+        reached |= more
+        more = {peer for name in more for peer in chosen[name]} - reached
+    assert reached == set(names)
+
+
+def test_few_nodes_are_all_probed_unless_a_sample_is_asked_for():
+    few, many = [f"n{number}" for number in range(20)], [f"n{number}" for number in range(21)]
+    assert proof.peers("n0", few, "auto") == few
+    assert proof.peers("n0", few, "sample") == ["n0", "n1", "n10", "n19"]
+    assert proof.peers("n0", many, "auto") == ["n0", "n1", "n10", "n11", "n20"]
+    assert proof.peers("n0", many, "all") == many
+    with pytest.raises(AnsibleFilterError, match=r"^verify_targets: verify_scope: 'some' .*auto, sample, all"):
+        targets(OVERLAYS, "network-1", PODS, 8000, {}, "some")
+
+
+def test_what_a_host_probes_of_a_sample_does_not_grow_with_the_nodes():
+    for count in (30, 60):
+        names, overlays, pods = ring(count)
+        probes = targets(overlays, names[7], pods, 8000, {}, "auto")
+        # Of three others underlay, VTEP and pod, and from the own pod VTEP and pod; of itself pod and VTEP.
+        assert len(probes) == 3 * 5 + 2, count
+        assert {probe["name"].split("/")[0].split()[0] for probe in probes} == {
+            names[at] for at in (6, 7, 8, 7 + count // 2)
+        }
+
+
+def test_the_table_of_many_pairs_has_the_failures_the_slowest_and_percentiles():
+    names, overlays, pods = ring(30)
+    measured = measured_of(names, overlays, pods, "auto")
+    for number, name in enumerate(names):
+        for probe in measured[name]:
+            probe["rtt"] = {"min": 0.1, "avg": 0.1 + number / 100, "max": 1}
+    fail(measured, "n003", "n004 VTEP")
+    shown = report(measured, overlays, pods, {}, {}, {}, "auto")
+    lines = shown["lines"]
+    assert len(lines) == 1 + 1 + 10 + 3
+    assert lines[1].split()[-2:] == ["FAILED:", "forwarding"]
+    assert [line.split()[0].split("/")[0] for line in lines[2:12]] == ["n029"] * 10
+    assert lines[12:] == [
+        "rtt ms of the 509 pairs that answer: 50 % within 0.250, 90 % within 0.370, 99 % within 0.390, "
+        "100 % within 0.390; the 10 slowest are above",
+        "a sample: each of 30 nodes probes 3 others; verify_scope=all is for all of them",
+        "509 of 510 pairs hold, 1 fail",
+    ]
+    assert shown["suspects"] == ["n003", "n004"]
+    assert len(shown["failures"]) == 1
+
+
+def test_failures_beyond_a_hundred_are_counted():
+    names, overlays, pods = ring(30)
+    measured = {
+        name: [{**probe, **DEAF} for probe in of_one]
+        for name, of_one in measured_of(names, overlays, pods, "auto").items()
+    }
+    shown = report(measured, overlays, pods, {}, {}, {}, "auto")
+    assert len(shown["failures"]) == 101
+    assert shown["failures"][-1] == "and 410 more"
+    assert len(shown["lines"]) == 1 + 100 + 2
+    assert shown["lines"][-1] == "0 of 510 pairs hold, 510 fail"
+
+
+def test_the_matrix_has_the_slowest_pair_of_two_nodes_or_what_fails():
+    measured = results()
+    fail(measured, "network-1", "network-2/pod2", rtt={"min": 1, "avg": 7.5, "max": 9})
+    fail(measured, "network-2", "network-1 VTEP")
+    found = report(measured, OVERLAYS, PODS, MTUS)["matrix"]
+    assert found == {
+        "nodes": ["network-1", "network-2"],
+        "cells": [[0.1234, 7.5], ["FAILED: forwarding", 0.1234]],
+    }
+    picture = verify_picture.FilterModule().filters()["verify_picture"](found)
+    root = ElementTree.fromstring(picture)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert "FAILED" in picture and "network-2" in picture
+
+
+def test_the_matrix_of_a_sample_is_blank_where_nothing_was_probed():
+    names, overlays, pods = ring(30)
+    found = report(measured_of(names, overlays, pods, "auto"), overlays, pods, {}, {}, {}, "auto")["matrix"]
+    assert [name for name, cell in zip(names, found["cells"][0]) if cell is not None] == [
+        "n000",
+        "n001",
+        "n015",
+        "n029",
+    ]
+
+
+def test_a_host_without_a_state_is_not_taken_for_an_empty_one():
+    measured = results()
+    fail(measured, "network-1", "network-2/pod2")
+    (failure,) = report(measured, OVERLAYS, PODS, MTUS, {"network-1": {}, "network-2": {}})["failures"]
+    assert ": forwarding: " in failure
