@@ -13,7 +13,7 @@ PATH=$PATH:/usr/sbin:/sbin
 if [ "$profile" = dev ]; then
     tools/setup.sh
     commands="git:git ssh:openssh-client sshd:openssh-server sudo:sudo shellcheck:shellcheck
-        dhcpcd:dhcpcd-base"
+        dhcpcd:dhcpcd-base iperf3:iperf3"
     requirements="requirements-dev.txt"
 elif [ "$profile" = vm ]; then
     commands="qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils libvirtd:libvirt-daemon-system virsh:libvirt-clients

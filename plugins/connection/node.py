@@ -26,10 +26,13 @@ options:
     vars:
       - name: lab_name
   node:
-    description: The node's name. By default the host's name in the inventory.
+    description:
+      - The node's name. By default the host's name in the inventory, also of the host that a task is delegated to.
     type: string
     vars:
       - name: inventory_hostname
+      # With delegate_to, inventory_hostname is that of the host that delegates, and this the other one's.
+      - name: ansible_host
       - name: lab_node
   become_success_timeout:
     description: Number of seconds to wait for become to succeed when enabled.

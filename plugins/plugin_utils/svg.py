@@ -50,7 +50,7 @@ def bars(title: str, unit: str, series: Sequence[str], rows: Sequence[Bar]) -> s
     parts = [_heading(title), *(_legend(series) if len(series) > 1 else ())]
     for tick in scale.ticks:
         parts.append(_line(scale.at(tick), top - 6, scale.at(tick), height))
-        parts.append(_text(scale.at(tick), height + 16, _number(tick), "middle", "faint"))
+        parts.append(_text(scale.at(tick), height + 16, number(tick), "middle", "faint"))
     parts.append(_text(scale.end, height + 34, unit, "end", "faint"))
     y = float(top)
     for row in rows:
@@ -84,15 +84,15 @@ def lines(title: str, x: str, y: str, series: Mapping[str, Iterable[tuple[float,
     top, height = 92, 420
     axis = _Powers if powers else _Axis
     up = axis([point[1] for point in every], height, top)
-    left = 16 + _LETTER * max(len(_number(tick)) for tick in up.ticks)
+    left = 16 + _LETTER * max(len(number(tick)) for tick in up.ticks)
     across = axis([point[0] for point in every], left, _WIDTH - 24)
     parts = [_heading(title), *_legend(list(points)), _text(8, top - 16, y, style="faint")]
     for tick in up.ticks:
         parts.append(_line(left, up.at(tick), across.end, up.at(tick)))
-        parts.append(_text(left - 6, up.at(tick) + 4, _number(tick), "end", "faint"))
+        parts.append(_text(left - 6, up.at(tick) + 4, number(tick), "end", "faint"))
     for tick in across.ticks:
         parts.append(_line(across.at(tick), height, across.at(tick), height + 4, "axis"))
-        parts.append(_text(across.at(tick), height + 18, _number(tick), "middle", "faint"))
+        parts.append(_text(across.at(tick), height + 18, number(tick), "middle", "faint"))
     parts.append(_text(across.end, height + 36, x, "end", "faint"))
     parts += [_line(left, height, across.end, height, "axis"), _line(left, top, left, height, "axis")]
     for index, of_one in enumerate(points.values()):
@@ -124,7 +124,7 @@ def heat_map(
     written = side >= 12  # as high as a letter
     longest = max(map(len, (*rows, *columns)), default=0) if written else 0
     left, top = 24 + _LETTER * longest, 92 + _LETTER * longest
-    legend = [(f"≥ {_number(bound)} {unit}", f"h{step}") for step, bound in enumerate(bounds)]
+    legend = [(f"≥ {number(bound)} {unit}", f"h{step}") for step, bound in enumerate(bounds)]
     legend = [entry for step, entry in enumerate(legend) if not step or bounds[step] > bounds[step - 1]]
     parts = [_heading(title), *_keys([*legend, *((word, f"w{index}") for index, word in enumerate(words))])]
     if written:
@@ -168,13 +168,22 @@ def page(title: str, *parts: str) -> str:
     style = (
         "body{font:14px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}svg{max-width:100%;height:auto}"
         "table{border-collapse:collapse}th,td{padding:.2em .7em;text-align:right;border-bottom:1px solid}"
-        "th:first-child,td:first-child{text-align:left}"
+        "th:first-child,td:first-child{text-align:left}th{vertical-align:bottom}"
     )
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
         f"<style>{style}{_colours('body{{color:{ink};background:{paper}}}th,td{{border-color:{grid}}}')}</style>\n"
         f"</head>\n<body>\n<h1>{html.escape(title)}</h1>\n{body}\n</body>\n</html>\n"
     )
+
+
+def number(value: float) -> str:
+    """Three digits that count, and thousands apart."""
+    if value == 0:
+        return "0"
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    text = f"{value:,.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 class _Axis:
@@ -203,15 +212,6 @@ class _Powers:
     def at(self, value: float) -> float:
         first, last = self.ticks[0], self.ticks[-1]
         return self.start + (self.end - self.start) * math.log10(value / first) / math.log10(last / first)
-
-
-def _number(value: float) -> str:
-    """Three digits that count, and thousands apart."""
-    if value == 0:
-        return "0"
-    digits = max(0, 2 - math.floor(math.log10(abs(value))))
-    text = f"{value:,.{digits}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _heading(title: str) -> str:

@@ -290,6 +290,15 @@ def test_connection(inventory: str, tmp_path: pathlib.Path, pipelining: str) -> 
     assert "lo\nrouter" in ansible("router", "-m", "ansible.builtin.raw", "-a", "ls /sys/class/net; uname -n")
 
 
+def test_a_task_runs_in_the_node_that_it_is_delegated_to(inventory: str, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "play.yml").write_text(
+        "- {hosts: network-1, gather_facts: false, tasks: [{ansible.builtin.command: uname -n, register: said,"
+        " delegate_to: router}, {ansible.builtin.debug: {msg: 'it was {{ said.stdout }}'}}]}\n"
+    )
+    said = cli.succeed(tmp_path, "ansible-playbook", "-i", inventory, str(tmp_path / "play.yml"))
+    assert "it was router" in said
+
+
 def test_files_are_the_nodes(inventory: str, tmp_path: pathlib.Path) -> None:
     content = os.urandom(1 << 20)
     (tmp_path / "sent").write_bytes(content)

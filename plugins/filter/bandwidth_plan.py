@@ -1,0 +1,103 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: bandwidth_plan
+short_description: List the pairs of pods between which bandwidth is measured
+version_added: 0.1.0
+author:
+  - The weft.fabric authors (@weft-fabric)
+description:
+  - Lists pairs of pods, before them the nodes they are on, as what they are compared with, and the order in which they
+    are measured.
+  - Without O(pairs), there is one pair for each way that pods are connected by. C(bridge) and C(ptp) are two pods of
+    one node, C(vxlan) and C(direct) two pods of an overlay on two nodes, C(host), C(macvlan), C(ipvlan) and C(fan) two
+    such pods on two nodes.
+  - What cannot be measured is listed too, with the reason.
+positional: _input, pods
+options:
+  _input:
+    description: The result of P(weft.fabric.overlay_plans#filter).
+    type: dict
+    required: true
+  pods:
+    description: Each node's list of pods, by the node's name.
+    type: dict
+    required: true
+  networks:
+    description: Each node's C(pods_network), by the node's name. The driver C(bridge), where it is missing.
+    type: dict
+    default: {}
+  hosts:
+    description:
+      - Of each host of the run C(namespaces), the names of those that are there, and C(lacks), the kinds of link that
+        its kernel does not have.
+    type: dict
+    required: true
+  pairs:
+    description: The pairs, each with C(from) and C(to), a node or C(node/pod), and perhaps a C(name).
+    type: list
+    elements: dict
+  rounds:
+    description: How often each pair is measured.
+    type: int
+    default: 3
+  protocols:
+    description: What is measured, of C(tcp) and C(udp).
+    type: list
+    elements: str
+    default: [tcp, udp]
+  bitrate:
+    description: What UDP sends, as C(iperf3 --bitrate) takes it.
+    type: str
+    default: "0"
+"""
+
+EXAMPLES = r"""
+- name: Name the pairs
+  ansible.builtin.debug:
+    msg: "{{ plan.pairs | map(attribute='name') }}"
+  vars:
+    plan: "{{ overlay_plans | weft.fabric.bandwidth_plan(pods, hosts=hosts) }}"
+    pods: {network-1: [{name: pod1, address: 172.2.0.2}], network-2: [{name: pod2, address: 172.2.1.2}]}
+    hosts: {network-1: {namespaces: [pod1], lacks: []}, network-2: {namespaces: [pod2], lacks: [ipvlan]}}
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - C(pairs), each with its C(name), C(from), C(to), and C(unavailable), the reason why it cannot be measured, or
+      nothing.
+    - C(order), the measurements one after the other, each with its C(round), C(pair), and C(runs) of iperf3.
+  type: dict
+  sample:
+    pairs:
+      - name: vxlan
+        from: {host: network-1, pod: pod1, address: 172.2.0.2}
+        to: {host: network-2, pod: pod2, address: 172.2.1.2}
+        unavailable: ""
+    order: []
+"""
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+from ansible_collections.weft.fabric.plugins.plugin_utils import bandwidth
+
+
+def bandwidth_plan(
+    overlays, pods, networks=None, *, hosts, pairs=None, rounds=3, protocols=("tcp", "udp"), bitrate="0"
+):
+    try:
+        found = bandwidth.plan(overlays, pods, networks or {}, pairs, hosts)
+        return {"pairs": found, "order": bandwidth.schedule(found, rounds, protocols, bitrate)}
+    except FabricError as error:
+        raise AnsibleFilterError(f"bandwidth_plan: {error}") from error
+
+
+class FilterModule:
+    def filters(self):
+        return {"bandwidth_plan": bandwidth_plan}

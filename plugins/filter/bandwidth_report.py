@@ -1,0 +1,66 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: bandwidth_report
+short_description: Turn what iperf3 and echo requests measured into a table and a page with plots
+version_added: 0.1.0
+author:
+  - The weft.fabric authors (@weft-fabric)
+description:
+  - Turns the measurements that P(weft.fabric.bandwidth_plan#filter) lists into a table and an HTML page with bar
+    charts, which needs no network. All figures are medians, beside their ratio to the underlay between the same nodes.
+positional: _input, pairs
+options:
+  _input:
+    description:
+      - The measurements, each with C(pair), the pair's name, C(round), C(runs), each a list of the run, with its
+        C(protocol) and C(direction), and of what C(iperf3 --json) printed, and C(latency), an entry of
+        RV(weft.fabric.reachability#module:results).
+    type: list
+    elements: dict
+    required: true
+  pairs:
+    description: The C(pairs) of P(weft.fabric.bandwidth_plan#filter).
+    type: list
+    elements: dict
+    required: true
+  protocols:
+    description: What was measured, of C(tcp) and C(udp).
+    type: list
+    elements: str
+    required: true
+  about:
+    description: A sentence on how it was measured.
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Show the comparison
+  ansible.builtin.debug:
+    msg: "{{ (results | weft.fabric.bandwidth_report(plan.pairs, ['tcp'], 'On an idle machine.')).lines }}"
+"""
+
+RETURN = r"""
+_value:
+  description: C(lines) of the table, C(failures), each a line, and C(page), the HTML.
+  type: dict
+  sample:
+    lines:
+      - "pair      from            to              TCP Gbit/s there  back  ratio  rtt ms  ratio"
+      - "underlay  network-1       network-2                   12.1  11.8   1.00    0.05   1.00"
+      - "vxlan     network-1/pod1  network-2/pod2              6.05   5.9   0.50   0.081   1.62"
+    failures: []
+    page: <!DOCTYPE html>
+"""
+
+from ansible_collections.weft.fabric.plugins.plugin_utils import bandwidth
+
+
+class FilterModule:
+    def filters(self):
+        return {"bandwidth_report": bandwidth.report}
