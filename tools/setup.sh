@@ -13,7 +13,8 @@ PATH=$PATH:/usr/sbin:/sbin
 if [ "$profile" = dev ]; then
     tools/setup.sh
     commands="git:git ssh:openssh-client sshd:openssh-server sudo:sudo shellcheck:shellcheck
-        dhcpcd:dhcpcd-base iperf3:iperf3"
+        dhcpcd:dhcpcd-base iperf3:iperf3
+        iptables:iptables /usr/lib/cni/bridge:containernetworking-plugins"
     requirements="requirements-dev.txt"
 elif [ "$profile" = vm ]; then
     commands="qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils libvirtd:libvirt-daemon-system virsh:libvirt-clients

@@ -63,7 +63,7 @@ RETURN = r"""
 _value:
   description:
     - C(present) and C(absent) are what O(weft.fabric.topology#module:namespaces) takes. C(running) and C(gone) are the
-      names of the pods in them.
+      names of the pods in them. C(cni) has, by state, what O(weft.fabric.cni#module:attachments) takes.
   type: dict
   sample:
     present:
@@ -87,6 +87,7 @@ _value:
     absent: {"": {links: []}}
     running: [pod1]
     gone: []
+    cni: {present: [], absent: []}
 """
 
 from ansible.errors import AnsibleFilterError

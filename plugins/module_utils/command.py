@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn, TextIO
 
-from ansible_collections.weft.fabric.plugins.module_utils import documents, echo_server, facts, nft, sysctl
+from ansible_collections.weft.fabric.plugins.module_utils import attach, documents, echo_server, facts, nft, sysctl
 from ansible_collections.weft.fabric.plugins.module_utils.documents import Stored
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.netlink import Kernel
@@ -154,12 +154,15 @@ def _show(stored: Sequence[Stored]) -> int:
 def _state(document: Stored) -> dict[str, Any]:
     """What the kernel has of a document."""
     found: dict[str, Any] = {}
+    document, _reserved = attach.resolve(document, check=True)
     if document.topology:
         with Kernel() as kernel:
             observed = observe(kernel, scope_of(document.topology))
         found["topology"] = {
             netns: facts.wanted(desired, observed[netns]) for netns, desired in document.topology.namespaces.items()
         }
+        if document.cni:
+            found["cni"] = attach.results(document.cni, observed)
     for section, wanted in (("masquerade", document.masquerade), ("isolation", document.isolation)):
         if wanted:
             table = nft.read(wanted[0])

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.module_utils import files, model, nft, sysctl, values
+from ansible_collections.weft.fabric.plugins.module_utils import cni, files, model, nft, sysctl, values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
 
 DIRECTORY = "/etc/weft"
@@ -26,7 +26,7 @@ ORDER = ("underlay", "mgmt_routing", "masquerade", "overlay", "pods")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}").fullmatch
 _SUFFIX = ".json"
-_SECTIONS = ("topology", "sysctl", "masquerade", "isolation", "echo_server", "resync")
+_SECTIONS = ("topology", "cni", "sysctl", "masquerade", "isolation", "echo_server", "resync")
 _LONGEST_RESYNC = 86400
 _REMEDY = "it is kept as it is; remove it, and run the playbook weft.fabric.site again, which writes it anew"
 
@@ -42,6 +42,7 @@ class Stored:
     :ivar content: its sections, as they were given, without kernel parameters: those have files of their own.
     :ivar absent: it lists what has to be gone.
     :ivar topology: None where it has no such section.
+    :ivar cni: interfaces of containers, of which the topology has nothing before attach.resolve().
     :ivar sysctl: None where it has no such section.
     :ivar masquerade: (table, rules), or None for rules that are to be gone; None where it has no such section.
     :ivar isolation: (table, rules), or None for rules that are to be gone; None where it has no such section.
@@ -53,6 +54,7 @@ class Stored:
     content: Mapping[str, Any]
     absent: bool
     topology: model.Document | None
+    cni: tuple[cni.Attachment, ...]
     sysctl: sysctl.Values | None
     masquerade: tuple[str, tuple[nft.Rule, ...] | None] | None
     isolation: tuple[str, tuple[nft.Drop, ...] | None] | None
@@ -90,8 +92,10 @@ def parse(name: str, content: Any, absent: bool = False) -> Stored:
         purge = values.boolean("document.topology.purge", given.get("purge", False))
         protocol = given.get("route_protocol", model.ROUTE_PROTOCOL)
         topology = model.parse(given.get("namespaces"), absent, purge, protocol)
-    if "sysctl" in sections:
-        settings = sysctl.wanted(model.mapping("document.sysctl", sections["sysctl"]))
+    attachments = cni.attachments("document.cni", sections.get("cni"))
+    if "sysctl" in sections or (attachments and not absent):
+        given = model.mapping("document.sysctl", sections.get("sysctl", {}))
+        settings = sysctl.wanted({**cni.sysctls(attachments), **given})
     if "masquerade" in sections:
         given = _section(sections, "masquerade", ("table", "rules"))
         table = nft.table_name("document.masquerade.table", values.text("table", given.get("table", "weft")))
@@ -108,7 +112,7 @@ def parse(name: str, content: Any, absent: bool = False) -> Stored:
         echo_server = (tuple(pods), port)
     resync = values.integer("document.resync", sections.get("resync", 0), 0, _LONGEST_RESYNC, "seconds")
     kept = {section: value for section, value in sections.items() if section != "sysctl"}
-    return Stored(name, kept, absent, topology, settings, masquerade, isolation, echo_server, resync)
+    return Stored(name, kept, absent, topology, attachments, settings, masquerade, isolation, echo_server, resync)
 
 
 def _section(sections: Mapping[str, Any], name: str, known: tuple[str, ...]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins import module_utils
-from ansible_collections.weft.fabric.plugins.module_utils import documents, files
+from ansible_collections.weft.fabric.plugins.module_utils import cni, documents, files
 from ansible_collections.weft.fabric.plugins.module_utils.documents import Stored
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 
@@ -230,7 +230,7 @@ def _wanted(stored: Sequence[Stored], systemd: bool) -> Iterator[tuple[str, Entr
     yield path, Entry(archive, 0o755)
     yield COMMAND, Entry(path.encode(), kind="link")
     systemd_here, network_manager_here = os.path.isdir("/etc/systemd"), os.path.isdir("/etc/NetworkManager")
-    if systemd_here and any(document.topology for document in stored):
+    if systemd_here and any(document.topology or document.cni for document in stored):
         yield NETWORKD, Entry(_NETWORKD_TEXT.encode())
     yield documents.DIRECTORY, Entry(b"", 0o700, "directory")
     for document in stored:
@@ -250,11 +250,10 @@ def _wanted(stored: Sequence[Stored], systemd: bool) -> Iterator[tuple[str, Entr
 
 def _links(document: Stored) -> tuple[list[str], list[str]]:
     """In the host's own namespace, the links that a document makes, and the interfaces that it makes ports of them."""
-    if not document.topology or "" not in document.topology.namespaces:
-        return [], []
-    links = [link for link in document.topology.namespaces[""].links.values() if _PLAIN(link.name)]
-    made = sorted(link.name for link in links if link.kind)
-    return made, sorted(link.name for link in links if not link.kind and link.attributes.get("controller"))
+    own = document.topology.namespaces.get("") if document.topology else None
+    links = [link for link in own.links.values() if _PLAIN(link.name)] if own else []
+    made = {link.name for link in links if link.kind} | set(filter(_PLAIN, cni.host_links(document.cni)))
+    return sorted(made), sorted(link.name for link in links if not link.kind and link.attributes.get("controller"))
 
 
 def _units(resync: int) -> Iterator[tuple[str, Entry]]:

@@ -62,13 +62,16 @@ mount --no-mtab -t tmpfs -o mode=0755 tmpfs /run/etc
 cp -a /etc/. /run/etc
 mount --no-mtab --move /run/etc /etc
 rmdir /run/etc
-# Persistence installs a command below it; what the machine has there, perhaps Python, stays in sight.
-mkdir /run/local
-mount --no-mtab -t tmpfs -o mode=0755 tmpfs /run/local
-mkdir /run/local/upper /run/local/work
-mount --no-mtab -t overlay -o lowerdir=/usr/local,upperdir=/run/local/upper,workdir=/run/local/work overlay /usr/local
-umount --no-mtab /run/local
-rmdir /run/local
+# Persistence installs a command below the one, and CNI keeps addresses below the other; what the machine has there,
+# perhaps Python, stays in sight.
+for own in /usr/local /var/lib; do
+    mkdir /run/own
+    mount --no-mtab -t tmpfs -o mode=0755 tmpfs /run/own
+    mkdir /run/own/upper /run/own/work
+    mount --no-mtab -t overlay -o lowerdir=$own,upperdir=/run/own/upper,workdir=/run/own/work overlay $own
+    umount --no-mtab /run/own
+    rmdir /run/own
+done
 echo "$1" > /etc/hostname
 # Without it sudo in the node asks a name server, which the lab does not have.
 printf '127.0.1.1\t%s\n' "$1" >> /etc/hosts

@@ -6,9 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple
 
-from ansible_collections.weft.fabric.plugins.module_utils import echo_server, facts, firewall, managers, nft, sysctl
+from ansible_collections.weft.fabric.plugins.module_utils import (
+    attach,
+    echo_server,
+    facts,
+    firewall,
+    managers,
+    nft,
+    sysctl,
+)
 from ansible_collections.weft.fabric.plugins.module_utils.documents import Stored
 from ansible_collections.weft.fabric.plugins.module_utils.reconcile import reconcile
 
@@ -27,6 +35,37 @@ class Done(NamedTuple):
     returned: dict[str, Any]
 
 
+def carry_out(
+    document: Stored, check: bool, warn: Callable[[str], None], store: Callable[[], dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """Make the host as a document says: what a module returns of it.
+
+    :param check: change nothing.
+    :param warn: is told of what is taken for granted, or is not as it seems.
+    :param store: writes the document, and returns what of the result that is.
+    :raises FabricError: nothing was stored where a CNI network or the topology as a whole was refused.
+    """
+    result: dict[str, Any] = {"changed": False, "diff": []}
+    planned, _reserved = attach.resolve(document, check=True)
+
+    # What may cut a host off is stored once it has been seen to work: a reboot then helps.
+    moving = planned.topology is not None and planned.topology.moves_interfaces
+    if store and not moving:
+        _add(result, store())
+    for done in replay(document, check):
+        _add(result, {"changed": done.changed, "diff": done.diffs, **done.returned})
+        for warning in done.warnings:
+            warn(warning)
+    if store and moving:
+        _add(result, store())
+    return result
+
+
+def _add(result: dict[str, Any], more: dict[str, Any]) -> None:
+    changed, diff = result["changed"] or more["changed"], result["diff"] + more["diff"]
+    result.update(more, changed=changed, diff=diff)
+
+
 def replay(document: Stored, check: bool) -> Iterator[Done]:
     """Carry out a document section by section, each when it is asked for.
 
@@ -36,9 +75,19 @@ def replay(document: Stored, check: bool) -> Iterator[Done]:
     :param check: change nothing.
     :raises FabricError: a section could not be carried out; those before it are.
     """
-    steps = [_isolation, _topology, _sysctl, _masquerade, _echo_server]
+    document, reserved = attach.resolve(document, check)
+    if reserved["changed"]:
+        yield Done("cni", True, [reserved["diff"]], [], {})
+    steps = [_released, _isolation, _topology, _sysctl, _masquerade, _cni_masquerade, _echo_server]
     for step in reversed(steps) if document.absent else steps:
         yield from step(document, check)
+
+
+def _released(document: Stored, check: bool) -> Iterator[Done]:
+    """Addresses go once no link has them any more."""
+    if document.cni and document.absent:
+        result = attach.release(document.cni, check)
+        yield Done("cni", result["changed"], [result["diff"]], [], {})
 
 
 def _isolation(document: Stored, check: bool) -> Iterator[Done]:
@@ -55,7 +104,10 @@ def _topology(document: Stored, check: bool) -> Iterator[Done]:
         warnings = outcome.warnings
         if outcome.changed and not document.absent:
             warnings += managers.warnings(document.topology)
-        yield Done("topology", outcome.changed, [outcome.diff], warnings, {"namespaces": found})
+        returned: dict[str, Any] = {"namespaces": found}
+        if document.cni and not document.absent:
+            returned["cni"] = attach.results(document.cni, outcome.state)
+        yield Done("topology", outcome.changed, [outcome.diff], warnings, returned)
 
 
 def _sysctl(document: Stored, check: bool) -> Iterator[Done]:
@@ -75,6 +127,12 @@ def _table(section: str, wanted: tuple[str, tuple[nft.AnyRule, ...] | None] | No
     if wanted:
         result = nft.converge(*wanted, check)
         yield Done(section, result["changed"], [result["diff"]], [], {})
+
+
+def _cni_masquerade(document: Stored, check: bool) -> Iterator[Done]:
+    if document.cni:
+        result = attach.masquerade(document.cni, document.absent, check)
+        yield Done("masquerade", result["changed"], [result["diff"]], [], {})
 
 
 def _echo_server(document: Stored, check: bool) -> Iterator[Done]:

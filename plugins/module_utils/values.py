@@ -10,6 +10,7 @@ inet_pton and inet_ntop, because ten thousand entries go through here: the modul
 from __future__ import annotations
 
 import grp
+import hashlib
 import pwd
 import re
 import socket
@@ -134,6 +135,12 @@ def mac(where: str, value: Any, zero: bool = False) -> str:
             "this is a multicast address (its first byte is odd): give a unicast one, like 02:00:5e:10:00:01",
         )
     raise InvalidParameter(where, value, "all zeros is no interface's address: give a unicast one")
+
+
+def derived_mac(text: str) -> str:
+    """A MAC from 46 bits of a hash: locally administered, unicast (IEEE 802-2014, section 8.4)."""
+    digest = hashlib.blake2s(text.encode(), digest_size=6).digest()
+    return ":".join(f"{octet:02x}" for octet in (digest[0] & 0xFC | 0x02, *digest[1:]))
 
 
 def is_plain_mac(value: str) -> bool:

@@ -68,6 +68,11 @@ options:
           - O(weft.fabric.topology#module:namespaces), O(weft.fabric.topology#module:purge) and
             O(weft.fabric.topology#module:route_protocol).
         type: dict
+      cni:
+        description:
+          - O(weft.fabric.cni#module:attachments). What they consist of is made in one pass with the topology.
+        type: list
+        elements: dict
       sysctl:
         description: O(weft.fabric.sysctl#module:settings).
         type: dict
@@ -131,6 +136,12 @@ namespaces:
       routes: []
       neighbours: []
       fdb: []
+cni:
+  description: RV(weft.fabric.cni#module:cni).
+  returned: where it has one
+  type: list
+  elements: dict
+  sample: []
 file:
   description: The document's file.
   returned: success
@@ -155,7 +166,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.weft.fabric.plugins.module_utils import documents, install
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import STATE
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
-from ansible_collections.weft.fabric.plugins.module_utils.replay import replay
+from ansible_collections.weft.fabric.plugins.module_utils.replay import carry_out
 
 ARGUMENT_SPEC = {
     **STATE,
@@ -166,6 +177,7 @@ ARGUMENT_SPEC = {
         "required": True,
         "options": {
             "topology": {"type": "dict"},
+            "cni": {"type": "list", "elements": "dict"},
             "sysctl": {"type": "dict"},
             "masquerade": {"type": "dict"},
             "isolation": {"type": "list", "elements": "list"},
@@ -180,27 +192,8 @@ def body(module: AnsibleModule) -> dict[str, Any]:
     absent = module.params["state"] == "absent"
     wanted = documents.parse(module.params["name"], module.params["document"], absent)
     stored = wanted if module.params["persist"] and not absent else None
-    result: dict[str, Any] = {"changed": False, "diff": []}
-
-    def store() -> None:
-        _add(result, install.store(wanted.name, stored, module.check_mode))
-
-    def carry_out() -> None:
-        for done in replay(wanted, module.check_mode):
-            _add(result, {"changed": done.changed, "diff": done.diffs, **done.returned})
-            for warning in done.warnings:
-                module.warn(warning)
-
-    # What may cut a host off is stored once it has been seen to work: a reboot then helps.
-    moving = wanted.topology is not None and wanted.topology.moves_interfaces
-    for step in (carry_out, store) if moving else (store, carry_out):
-        step()
-    return result
-
-
-def _add(result: dict[str, Any], more: dict[str, Any]) -> None:
-    changed, diff = result["changed"] or more["changed"], result["diff"] + more["diff"]
-    result.update(more, changed=changed, diff=diff)
+    check = module.check_mode
+    return carry_out(wanted, check, module.warn, lambda: install.store(wanted.name, stored, check))
 
 
 def main() -> None:

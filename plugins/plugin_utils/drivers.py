@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils import cni, values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import derived_mac
 
 OVERLAY = ("bridge", "ptp")
 """Drivers whose pods have addresses of an overlay's node."""
@@ -35,7 +34,7 @@ class Driver(NamedTuple):
 
     :ivar needs: keys of pods_network that have to be there.
     :ivar takes: keys of pods_network that may be there.
-    :ivar pod: keys of a pod; it needs an address where that is one of them.
+    :ivar pod: keys of a pod; it needs an address where that is one of them, but for CNI, which gives it one.
     """
 
     needs: tuple[str, ...] = ()
@@ -49,6 +48,7 @@ DRIVERS = {
     "macvlan": Driver(("parent", "subnet"), ("mode", "gateway"), ("address", "interface")),
     "ipvlan": Driver(("parent", "subnet"), ("mode", "gateway"), ("address", "interface")),
     "fan": Driver(("underlay", "overlay"), pod=_CABLED),
+    "cni": Driver(("config",), pod=("address", "interface")),
     "host": Driver(),
     "none": Driver(),
     "container": Driver(("container",)),
@@ -64,6 +64,7 @@ class Network:
     :ivar subnets: those of macvlan and ipvlan, each with its gateway, if it has one.
     :ivar container: the pod whose namespace is joined.
     :ivar fan: (underlay, overlay), of which one is mapped to the other.
+    :ivar config: a CNI network configuration, as it was given.
     :ivar where: how the user's variables name it, for messages.
     """
 
@@ -73,6 +74,7 @@ class Network:
     subnets: tuple[tuple[Any, Any], ...] = ()
     container: str = ""
     fan: tuple[Any, ...] = ()
+    config: Any = field(default=None, compare=False)
     where: str = field(default="", compare=False)
 
 
@@ -102,6 +104,9 @@ def network(where: str, given: object) -> Network:
         )
     if name == "fan":
         return Network(name, fan=_fan(where, given), where=where)
+    if name == "cni":
+        cni.network(f"{where}.config", given["config"])
+        return Network(name, config=given["config"], where=where)
     if name == "container":
         return Network(name, container=values.netns(f"{where}.container", given["container"]), where=where)
     return Network(name, where=where)
@@ -160,7 +165,7 @@ def bridge(name: str, gateways: Sequence[str], mtu: int) -> dict[str, Any]:
         "kind": "bridge",
         "mtu": mtu,
         # Otherwise it is the lowest of its ports', and pods lose their gateway when another pod comes or goes.
-        "mac_address": derived_mac(gateways[0]),
+        "mac_address": values.derived_mac(gateways[0]),
         # Without a spanning tree there is nothing for a new port to wait for.
         "stp": False,
         "forward_delay": 0,
@@ -228,7 +233,7 @@ def child(pod: Mapping[str, Any], own: Sequence[tuple[Any, str]], net: Network) 
     }
     if net.driver == "macvlan":
         # The same whenever it is made: switches that bind a port to MAC addresses know it.
-        link["mac_address"] = derived_mac(addresses[0])
+        link["mac_address"] = values.derived_mac(addresses[0])
     if net.mode == "l3":
         everything = {4: "0.0.0.0/0", 6: "::/0"}
         routes = [{"dst": everything[address.version], "dev": dev, "src": str(address.ip)} for address, _none in own]
@@ -238,7 +243,7 @@ def child(pod: Mapping[str, Any], own: Sequence[tuple[Any, str]], net: Network) 
 
 
 def alone(pod: Mapping[str, Any], net: Network) -> dict[str, Any]:
-    """A pod without an interface of its own: in its own namespace, the host's, or another pod's."""
+    """A pod of which only the namespace is known here: its own, the host's, or another pod's."""
     joins = {"host": {"joins": ""}, "container": {"joins": net.container}}
     return {pod["name"]: joins.get(net.driver, {})}
 

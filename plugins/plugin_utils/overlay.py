@@ -9,7 +9,6 @@ removing a node moves nobody, and one host's run needs no facts of another.
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union
@@ -263,13 +262,7 @@ def _device(overlay: Mapping[str, Any], node: Mapping[str, Any]) -> dict[str, An
 
 def vtep_mac(vni: int, name: str) -> str:
     """The VTEP MAC of a node."""
-    return derived_mac(f"{vni}/{name}")
-
-
-def derived_mac(text: str) -> str:
-    """A MAC from 46 bits of a hash: locally administered, unicast (IEEE 802-2014, section 8.4)."""
-    digest = hashlib.blake2s(text.encode(), digest_size=6).digest()
-    return ":".join(f"{octet:02x}" for octet in (digest[0] & 0xFC | 0x02, *digest[1:]))
+    return values.derived_mac(f"{vni}/{name}")
 
 
 def _node(

@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils import cni, values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.plugin_utils import drivers
 
@@ -30,8 +30,9 @@ def plan(pods: object, overlays: Overlays, host: str, mtu: object, network: obje
     :param overlays: the plans of all overlays; each has a bridge.
     :param mtu: that of the underlay's interface, in bytes. Bridges and pods have what their overlay leaves of it.
     :param network: pods_network, a driver and what that takes.
-    :returns: ``present`` and ``absent``, each ``namespaces`` as weft.fabric.topology takes them, and ``running`` and
-        ``gone``, each the names of the pods in it that have a server of their own.
+    :returns: ``present`` and ``absent``, each ``namespaces`` as weft.fabric.topology takes them, ``running`` and
+        ``gone``, each the names of the pods in it that have a server of their own, and ``cni``, by state the
+        ``attachments`` of weft.fabric.cni.
     :raises InvalidParameter: for the first that is wrong.
     """
     default = drivers.network("pods_network", network)
@@ -57,6 +58,7 @@ def plan(pods: object, overlays: Overlays, host: str, mtu: object, network: obje
         "absent": _absent((pod for pod in known if pod["state"] == "absent"), _bridged(known, overlays, default)),
         "running": [pod["name"] for pod in there if pod["net"].driver != "container"],
         "gone": [pod["name"] for pod in known if pod["state"] == "absent"],
+        "cni": _attachments(known),
     }
 
 
@@ -70,14 +72,30 @@ def removal(pods: object, overlays: Overlays, network: object = drivers.DEFAULT)
     """
     default = drivers.network("pods_network", network)
     known = [{**pod, "state": "absent"} for pod in _checked(pods, overlays, default)]
-    gone = {name: {**overlay, "state": "absent"} for name, overlay in overlays.items()}
-    absent = _absent(known, _bridged(known, gone, default))
+    ending = {name: {**overlay, "state": "absent"} for name, overlay in overlays.items()}
+    absent = _absent(known, _bridged(known, ending, default))
     if "fan" in {default.driver, *(pod["net"].driver for pod in known)}:
         absent[""]["links"] += [
             {"name": drivers.FAN_BRIDGE, "kind": "bridge"},
             {"name": drivers.FAN_TUNNEL, "kind": "ipip"},
         ]
-    return {"present": {}, "absent": absent, "running": [], "gone": [pod["name"] for pod in known]}
+    configs = [pod["net"].config for pod in known] + [default.config]
+    bridges = {cni.network("config", config).bridge for config in configs if config is not None}
+    absent[""]["links"] += [{"name": name, "kind": "bridge"} for name in sorted(bridges - {""})]
+    gone = [pod["name"] for pod in known]
+    return {"present": {}, "absent": absent, "running": [], "gone": gone, "cni": _attachments(known)}
+
+
+def _attachments(known: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {"present": [], "absent": []}
+    for pod in known:
+        if pod["net"].driver == "cni":
+            item = {"netns": pod["name"], "interface": pod["interface"], "network": pod["net"].config}
+            if pod["address"] is not None:
+                item["addresses"] = [own for _where, own in listed(f"{pod['where']}.address", pod["address"])]
+            found[pod["state"]].append(item)
+    cni.attachments("pods_pods", found["present"])
+    return found
 
 
 def _add(namespaces: dict[str, Any], piece: Mapping[str, Any]) -> None:
@@ -255,7 +273,7 @@ def ends(host: str, pods: object, overlays: Overlays, network: object) -> list[t
         addresses = {
             pod["name"]: tuple(own for _where, own in listed(f"{pod['where']}.address", pod["address"]))
             for pod in there
-            if "address" in drivers.DRIVERS[pod["net"].driver].pod
+            if "address" in drivers.DRIVERS[pod["net"].driver].pod and pod["net"].driver != "cni"
         }
     except InvalidParameter as error:
         raise InvalidParameter(f"{host}: {error.parameter}", error.value, error.remedy) from None

@@ -10,9 +10,8 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.weft.fabric.plugins.filter import verify_targets as verify_targets_filter
 from ansible_collections.weft.fabric.plugins.filter.pods_plan import FilterModule
-from ansible_collections.weft.fabric.plugins.module_utils import model
+from ansible_collections.weft.fabric.plugins.module_utils import model, values
 from ansible_collections.weft.fabric.plugins.plugin_utils import drivers
-from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import derived_mac
 from ansible_collections.weft.fabric.tests.overlays import overlays_of
 
 pods_plan = FilterModule().filters()["pods_plan"]
@@ -89,7 +88,7 @@ def test_macvlan():
                     "parent_netns": "",
                     "mode": "bridge",
                     "mtu": "auto",
-                    "mac_address": derived_mac("192.168.1.31/24"),
+                    "mac_address": values.derived_mac("192.168.1.31/24"),
                     "addresses": ["192.168.1.31/24"],
                 }
             ],

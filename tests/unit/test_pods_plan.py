@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from ansible_collections.weft.fabric.plugins.filter import pods_masquerade as pods_masquerade_filter
 from ansible_collections.weft.fabric.plugins.filter.pods_plan import FilterModule
-from ansible_collections.weft.fabric.plugins.module_utils import model
-from ansible_collections.weft.fabric.plugins.plugin_utils import overlay, pods
+from ansible_collections.weft.fabric.plugins.module_utils import model, values
+from ansible_collections.weft.fabric.plugins.plugin_utils import pods
 from ansible_collections.weft.fabric.tests.overlays import overlays_of
 
 ONE = overlays_of({"network-1": {"number": 0, "address": "192.168.1.138"}})
@@ -32,7 +32,7 @@ def test_the_articles_pod():
                         "name": "br0",
                         "kind": "bridge",
                         "mtu": 1450,
-                        "mac_address": overlay.derived_mac("172.2.0.1/24"),
+                        "mac_address": values.derived_mac("172.2.0.1/24"),
                         "stp": False,
                         "forward_delay": 0,
                         "addresses": ["172.2.0.1/24"],
@@ -51,6 +51,7 @@ def test_the_articles_pod():
         "absent": {"": {"links": []}},
         "running": ["pod1"],
         "gone": [],
+        "cni": {"present": [], "absent": []},
     }
 
 
@@ -65,6 +66,7 @@ def test_a_pod_that_goes_leaves_the_others():
 def test_all_that_was_made_is_taken_away():
     plan = pods_plan([POD], ONE, state="absent")
     links = [{"name": "veth0", "kind": "veth"}, {"name": "br0", "kind": "bridge"}]
+    assert plan.pop("cni") == {"present": [], "absent": []}
     assert plan == {"present": {}, "absent": {"": {"links": links}, "pod1": {}}, "running": [], "gone": ["pod1"]}
 
 

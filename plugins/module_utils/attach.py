@@ -1,0 +1,119 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Interfaces of containers in CNI networks, on their host: their addresses, and what the kernel is to have of them."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.weft.fabric.plugins.module_utils import cni, hostlocal, model, nft
+from ansible_collections.weft.fabric.plugins.module_utils.cni import Attachment
+from ansible_collections.weft.fabric.plugins.module_utils.documents import Stored
+
+TABLE = "weft_cni"  # nftables
+
+
+def resolve(document: Stored, check: bool) -> tuple[Stored, dict[str, Any]]:
+    """A document with what its interfaces of containers stand for in its topology.
+
+    What is to be there gets its addresses now, and keeps them whatever becomes of the rest: the next run finds them.
+
+    :param check: reserve nothing, and tell what would be given.
+    :returns: ``changed`` and ``diff`` of the addresses besides.
+    :raises FabricError: there is no address left, or one that is asked for is another's.
+    """
+    if not document.cni:
+        return document, _told([])
+    with hostlocal.stores(_directories(document.cni), check or document.absent) as stores:
+        found: list[Attachment] = []
+        lines: list[str] = []
+        for item in document.cni:
+            ipam = item.network.ipam or cni.Ipam()
+            owns = list(ipam.addresses)
+            if ipam.sets and document.absent:
+                owns = [cni.Own(ipaddress.ip_interface(own), None) for own in stores[ipam.directory].given(item)]
+            elif ipam.sets:
+                owns, new = stores[ipam.directory].reserve(item, ipam.sets)
+                lines += _lines(item, new)
+            found.append(replace(item, addresses=tuple(owns)))
+        topology = _gone(document, found) if document.absent else _merged(document, found)
+    return replace(document, cni=tuple(found), topology=topology), _told([], lines)
+
+
+def _directories(found: Iterable[Attachment]) -> list[str]:
+    return [item.network.ipam.directory for item in found if item.network.ipam and item.network.ipam.sets]
+
+
+def _merged(document: Stored, found: Sequence[Attachment]) -> model.Document:
+    section = document.content.get("topology") or {}
+    namespaces = {netns: dict(content or {}) for netns, content in (section.get("namespaces") or {}).items()}
+    for netns, content in cni.topology(found).items():
+        into = namespaces.setdefault(netns, {})
+        for name, entries in content.items():
+            into[name] = [*(into.get(name) or []), *entries]
+    known = document.topology or model.Document()
+    return model.parse(namespaces, False, known.purge, known.route_protocol)
+
+
+def _gone(document: Stored, found: Sequence[Attachment]) -> model.Document:
+    """Only what each interface alone consists of: a namespace and a bridge go where they are listed as such."""
+    topology = document.topology or model.Document(absent=True)
+    for item in found:
+        link = cni.own_link(item)
+        if link is not None:
+            model.add_link(topology, item.netns, link, f"{item.where}.")
+    return topology
+
+
+def release(found: Sequence[Attachment], check: bool) -> dict[str, Any]:
+    """Give the addresses of interfaces back: ``changed`` and ``diff``."""
+    lines = []
+    directories = [directory for directory in _directories(found) if os.path.isdir(directory)]
+    with hostlocal.stores(directories, check) as stores:
+        for item in found:
+            if item.network.ipam and item.network.ipam.directory in stores:
+                lines += _lines(item, stores[item.network.ipam.directory].release(item))
+    return _told(lines)
+
+
+def _lines(item: Attachment, addresses: Iterable[cni.IpAddress]) -> list[str]:
+    told = f"of network {item.network.name} for {item.interface} of {item.container}"
+    return [f"address {address} {told}" for address in addresses]
+
+
+def _told(before: Sequence[str], after: Sequence[str] = ()) -> dict[str, Any]:
+    text = {side: "".join(f"{line}\n" for line in lines) for side, lines in (("before", before), ("after", after))}
+    return {"changed": bool(before or after), "diff": text}
+
+
+def masquerade(found: Sequence[Attachment], absent: bool, check: bool) -> dict[str, Any]:
+    """Masquerade what containers send out of their networks: what weft.fabric.masquerade returns.
+
+    The table is that of all containers of the host: the rules of others stay. Each is known by its source.
+    """
+    own = {f"{address.ip}/{address.max_prefixlen}" for item in found for address, _gateway in item.addresses}
+    observed = nft.read(TABLE)
+    rules = [rule for rule in (observed.rules.values() if observed else ()) if isinstance(rule, nft.Rule)]
+    kept = [rule for rule in rules if str(rule.source) not in own]
+    wanted = [] if absent else [rule for item in found for rule in cni.masquerade(item)]
+    listed = sorted(
+        {*kept, *(nft.wanted(wanted) if wanted else ())},
+        key=lambda rule: (rule.source.version, rule.source, rule.out_interface or ""),
+    )
+    return nft.converge(TABLE, tuple(listed) or None, check)
+
+
+def results(found: Iterable[Attachment], state: Mapping[str, model.Observed]) -> list[dict[str, Any]]:
+    """CNI's result of each interface, with the MAC addresses that the kernel has."""
+    macs = {
+        (netns, name): link.attributes["mac_address"]
+        for netns, observed in state.items()
+        for name, link in observed.links.items()
+        if link.attributes.get("mac_address")
+    }
+    return [cni.result(item, macs) for item in found]

@@ -1,0 +1,179 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Addresses given on the host, in the files of CNI's host-local, so that both can give addresses of one network.
+
+A network's directory has a file for each address that is given, named as that and holding whose it is, a file with the
+last one given of each range set, and a lock (plugins/ipam/host-local/backend).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import ipaddress
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+
+from ansible_collections.weft.fabric.plugins.module_utils import files
+from ansible_collections.weft.fabric.plugins.module_utils.cni import Attachment, IpAddress, Own, Range, RangeSet
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+
+_LAST = "last_reserved_ip."
+_LOCK = "lock"
+
+
+def _parsed(text: str) -> IpAddress | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def choose(ranges: RangeSet, taken: Mapping[IpAddress, str], last: IpAddress | None) -> tuple[Range, IpAddress] | None:
+    """The next free address of a range set, round and round from the last one given; None: there is none. Pure."""
+    start = next((number for number, item in enumerate(ranges) if last is not None and item.holds(last)), None)
+    turns = [(item, item.first, item.last) for item in ranges]
+    if start is not None and last is not None:
+        here = ranges[start]
+        turns = [(here, last + 1, here.last), *turns[start + 1 :], *turns[:start], (here, here.first, last)]
+    for item, first, end in turns:
+        for number in range(int(first), int(end) + 1):
+            address = type(item.first)(number)
+            if address != item.gateway and address not in taken:
+                return item, address
+    return None
+
+
+class Store:
+    """What a network's directory says, and what of it is to become different: nothing is written before commit()."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        self._taken: dict[IpAddress, str] = {}
+        self._last: dict[int, IpAddress | None] = {}
+        self._new: list[tuple[int, IpAddress]] = []
+        self._gone: list[IpAddress] = []
+        for name in _listed(directory):
+            address = _parsed(name)
+            if address is not None:
+                self._taken[address] = (files.read(f"{directory}/{name}") or b"").decode(errors="replace").strip()
+
+    def given(self, item: Attachment) -> list[IpAddress]:
+        """The addresses that an interface has."""
+        owner = _owner(item)
+        return [address for address, holder in self._taken.items() if holder == owner]
+
+    def reserve(self, item: Attachment, sets: Sequence[RangeSet]) -> tuple[list[Own], list[IpAddress]]:
+        """An address out of each range set: that which the interface has, or a new one.
+
+        :returns: all of them, and the new ones.
+        :raises FabricError: there is none left, or the one asked for is another's.
+        """
+        known = self.given(item)
+        owns = []
+        new = []
+        for number, ranges in enumerate(sets):
+            found = _first(ranges, known)
+            wanted = _first(ranges, item.requested)
+            if found and wanted and found != wanted:
+                told = f"{item.where}: {item.interface} of {item.container} has {found[1]} in network"
+                remedy = f"take it away first (state: absent), then it can have {wanted[1]}"
+                raise FabricError(f"{told} {item.network.name}: {remedy}")
+            if not found:
+                found = self._free(item, wanted) if wanted else self._next(item, number, ranges)
+                self._taken[found[1]] = _owner(item)
+                self._last[number] = found[1]
+                self._new.append((number, found[1]))
+                new.append(found[1])
+            part, address = found
+            owns.append(Own(ipaddress.ip_interface(f"{address}/{part.subnet.prefixlen}"), part.gateway))
+        return owns, new
+
+    def _free(self, item: Attachment, wanted: tuple[Range, IpAddress]) -> tuple[Range, IpAddress]:
+        holder = self._taken.get(wanted[1])
+        if holder is not None:
+            told = f"{item.where}.addresses: {wanted[1]} of network {item.network.name} is given to"
+            raise FabricError(f"{told} {' '.join(holder.split()) or 'somebody'}: choose another")
+        return wanted
+
+    def _next(self, item: Attachment, number: int, ranges: RangeSet) -> tuple[Range, IpAddress]:
+        if number not in self._last:
+            text = (files.read(f"{self._directory}/{_LAST}{number}") or b"").decode(errors="replace")
+            self._last[number] = _parsed(text.strip())
+        found = choose(ranges, self._taken, self._last[number])
+        if found is None:
+            told = " and ".join(f"{part.first} to {part.last}" for part in ranges)
+            raise FabricError(
+                f"{item.where}: network {item.network.name} has no address left of {told} for {item.container}: "
+                f"widen it, or take containers away (who has which is in {self._directory})"
+            )
+        return found
+
+    def release(self, item: Attachment) -> list[IpAddress]:
+        """Give an interface's addresses back: which ones."""
+        gone = self.given(item)
+        for address in gone:
+            del self._taken[address]
+        self._gone += gone
+        return gone
+
+    def commit(self) -> None:
+        """Write what has become different.
+
+        :raises KernelError: the file system refuses.
+        """
+        for number, address in self._new:
+            files.create(f"{self._directory}/{address}", self._taken[address].encode(), 0o600)
+            files.replace(f"{self._directory}/{_LAST}{number}", str(address).encode(), 0o600)
+        for address in self._gone:
+            files.remove(f"{self._directory}/{address}")
+
+
+def _first(ranges: RangeSet, addresses: Sequence[IpAddress]) -> tuple[Range, IpAddress] | None:
+    return next(((part, address) for address in addresses for part in ranges if part.holds(address)), None)
+
+
+def _owner(item: Attachment) -> str:
+    return f"{item.container}\r\n{item.interface}"
+
+
+def _listed(directory: str) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise files.refused("read", directory, error) from error
+
+
+@contextmanager
+def stores(directories: Iterable[str], check: bool) -> Iterator[dict[str, Store]]:
+    """The networks' addresses, which nobody else gives or takes back meanwhile; written when the block ends well.
+
+    :param check: nothing is written, not even a directory.
+    :raises KernelError: the file system refuses.
+    """
+    with ExitStack() as stack:
+        found = {}
+        for directory in sorted(set(directories)):  # in one order, so that no two wait for each other
+            if not check:
+                stack.enter_context(_locked(directory))
+            found[directory] = Store(directory)
+        yield found
+        for store in found.values() if not check else ():
+            store.commit()
+
+
+@contextmanager
+def _locked(directory: str) -> Iterator[None]:
+    try:
+        os.makedirs(directory, 0o755, exist_ok=True)
+        descriptor = os.open(f"{directory}/{_LOCK}", os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError as error:
+        raise files.refused("lock", directory, error) from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,347 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""CNI network configurations: the kernel has what the reference plugins make of them, and addresses go the same way.
+
+The reference is Debian's package containernetworking-plugins, called as the specification says.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from ansible_collections.weft.fabric.tests.integration import kernel
+
+PLUGINS = pathlib.Path("/usr/lib/cni")
+PAGE = (pathlib.Path(__file__).parents[2] / "docs" / "cni.md").read_text(encoding="utf-8")
+
+SLIDES = """
+{
+"name": "mynet",
+"type": "bridge",
+"bridge": "cni0",
+"isGateway": true,
+"ipMasq": true,
+"ipam": {
+"type": "host-local",
+"subnet": "10.22.0.0/16",
+"routes": [
+{ "dst": "0.0.0.0/0" }
+]
+}
+}
+"""
+
+
+def config(plugin: str, ipam: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    found = {"cniVersion": "1.0.0", "name": "mynet", "type": plugin, **more}
+    return {**found, "ipam": ipam} if ipam else found
+
+
+def host_local(*ranges: Any, **more: Any) -> dict[str, Any]:
+    return {"type": "host-local", "ranges": [[item] if isinstance(item, dict) else item for item in ranges], **more}
+
+
+ONE = {"subnet": "10.9.0.0/24"}
+SIX = {"subnet": "fd09::/64"}
+DEFAULT = {"dst": "0.0.0.0/0"}
+
+CONFIGS: dict[str, Any] = {
+    "slides": SLIDES,
+    "bridge": config("bridge", host_local(ONE)),
+    "bridge without ipam": config("bridge"),
+    "bridge default gateway": config("bridge", host_local(ONE), isDefaultGateway=True),
+    "bridge mtu": config("bridge", host_local(ONE), bridge="br9", mtu=1400, isGateway=True),
+    "bridge old version": config("bridge", host_local(ONE), isDefaultGateway=True) | {"cniVersion": "0.3.1"},
+    "dual stack": config("bridge", host_local(ONE, SIX), isDefaultGateway=True, ipMasq=True),
+    "several ranges": config(
+        "bridge",
+        host_local([ONE, {"subnet": "10.10.0.0/24"}], {"subnet": "10.11.0.0/24", "rangeStart": "10.11.0.9"}),
+    ),
+    "routes": config(
+        "bridge",
+        host_local(
+            {**ONE, "gateway": "10.9.0.254", "rangeStart": "10.9.0.20", "rangeEnd": "10.9.0.29"},
+            routes=[DEFAULT, {"dst": "192.0.2.0/24", "gw": "10.9.0.7"}],
+        ),
+        isGateway=True,
+        dns={"nameservers": ["10.9.0.1"], "search": ["example.com"]},
+    ),
+    "static": config(
+        "bridge",
+        {
+            "type": "static",
+            "addresses": [{"address": "10.9.0.5/24", "gateway": "10.9.0.1"}, {"address": "fd09::5/64"}],
+            "routes": [DEFAULT],
+        },
+        isGateway=True,
+    ),
+}
+
+
+# -- two hosts -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def _disk(tmp_path: pathlib.Path) -> Iterator[None]:
+    """What is written below /etc and /var/lib goes with its mount."""
+    with contextlib.ExitStack() as stack:
+        for target in ("/etc", "/var/lib"):
+            disk = tmp_path / target.replace("/", "-")
+            disk.mkdir()
+            kernel.run("mount", "-t", "tmpfs", "tmpfs", str(disk))
+            stack.callback(kernel.run, "umount", "--lazy", str(disk))
+            (disk / "upper").mkdir()
+            (disk / "work").mkdir()
+            options = f"lowerdir={target},upperdir={disk}/upper,workdir={disk}/work"
+            kernel.run("mount", "-t", "overlay", "-o", options, "overlay", target)
+            stack.callback(kernel.run, "umount", target)
+        yield
+
+
+def given(directory: str = "/var/lib/cni/networks/mynet") -> dict[str, str]:
+    """The addresses that host-local's files say are given: whose they are."""
+    found = pathlib.Path(directory)
+    names = [path.name for path in found.iterdir()] if found.exists() else []
+    return {name: (found / name).read_bytes().decode() for name in names if re.fullmatch("[0-9.]+|[0-9a-f:]+", name)}
+
+
+def reference(command: str, network: Any, host: str, pod: str, interface: str = "eth0", container: str = "") -> Any:
+    """Call the reference plugin on a host; its result."""
+    text = network if isinstance(network, str) else json.dumps(network)
+    plugin = json.loads(text)["type"]
+    done = subprocess.run(
+        ["ip", "netns", "exec", host, PLUGINS / plugin],
+        input=text,
+        env={
+            "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin",
+            "CNI_COMMAND": command,
+            "CNI_CONTAINERID": container or pod,
+            "CNI_NETNS": f"/run/netns/{pod}",
+            "CNI_IFNAME": interface,
+            "CNI_PATH": str(PLUGINS),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout) if done.stdout.strip() else None
+
+
+Attach = Callable[..., Any]
+
+
+@pytest.fixture
+def attach(run_module) -> Attach:
+    """Run the module in a host's namespace, for one container."""
+
+    def call(network: Any, host: str, pod: str, check: bool = False, state: str = "present", **more: Any) -> Any:
+        item = {"netns": pod, "network": network, **more}
+        with kernel.inside(host):
+            return run_module("cni", check=check, state=state, attachments=[item])
+
+    return call
+
+
+# -- what the kernel has ---------------------------------------------------------------------------
+
+# What iproute2 tells of a link that is the kernel's own doing, or counts.
+_LINK_NOISE = {"ifindex", "link_index", "link", "link_netnsid", "link_netns"}
+# Accepted differences, each with the words by which docs/cni.md says so.
+ACCEPTED = {
+    "txqlen": "`txqlen`",
+    "protocol": "`proto 119`",
+    "broadcast": "`brd`",
+}
+
+
+def _without_noise(found: Any) -> Any:
+    if isinstance(found, list):
+        return [_without_noise(item) for item in found]
+    if isinstance(found, dict):
+        left = {key: _without_noise(value) for key, value in found.items() if key not in _LINK_NOISE}
+        return {key: value for key, value in left.items() if not key.endswith("_timer") and key not in ACCEPTED}
+    return found
+
+
+def state(host: str, pod: str) -> Any:
+    """All that iproute2 says of both namespaces, with names instead of indexes and of random MAC addresses."""
+    raw: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    for role, namespace in (("host", host), ("pod", pod)):
+        links = kernel.ip_json(namespace, "link")
+        for link in links:
+            own = "veth" if re.fullmatch("veth[0-9a-f]{8}", link["ifname"]) else link["ifname"]
+            names[link["ifname"]] = own
+            if link["address"] != "00:00:00:00:00:00":
+                mac = f"mac of {role} {own}"
+                names[link["address"]] = mac
+                # As bridge ids have it.
+                octets = [int(octet, 16) for octet in link["address"].split(":")]
+                names[":".join(f"{octet:x}" for octet in octets)] = mac
+        raw[role] = {
+            "links": links,
+            "addresses": kernel.ip_json(namespace, "address"),
+            "routes": kernel.ip_json(namespace, "-4", "route") + kernel.ip_json(namespace, "-6", "route"),
+            "ports": kernel.bridge_json(namespace, "link"),
+        }
+    text = json.dumps(_without_noise(raw))
+    for name in sorted(names, key=len, reverse=True):
+        text = text.replace(f'"{name}"', f'"{names[name]}"').replace(f'.{name}"', f'.{names[name]}"')
+    # A bridge keeps those of the MAC addresses that it had before it had ports.
+    found = json.loads(re.sub('"fe80::[0-9a-f:]+"', '"link-local"', text))
+    for part in found.values():
+        part["routes"].sort(key=lambda route: json.dumps(route, sort_keys=True))
+    return found
+
+
+def lines(found: Any, path: str = "") -> Iterator[str]:
+    """Nested data as lines, so that a test says what differs and not that something does."""
+    if isinstance(found, dict):
+        for key, value in found.items():
+            yield from lines(value, f"{path} {key}")
+    elif isinstance(found, list) and any(isinstance(item, dict) for item in found):
+        for number, value in enumerate(found):
+            yield from lines(value, f"{path} {value.get('ifname', number)}")
+    else:
+        yield f"{path}: {found}"
+
+
+def settled(host: str, pod: str) -> list[str]:
+    """The state once links have come up and addresses are in use."""
+    with kernel.Monitor(host, pod):
+        pass
+    return sorted(lines(state(host, pod)))
+
+
+def told(result: Any) -> Any:
+    """A result without what cannot be equal."""
+    text = re.sub(r"veth[0-9a-f]{8}", "veth", json.dumps(result))
+    text = re.sub(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", "mac", text)
+    return json.loads(re.sub(r"/run/netns/[a-z0-9]+", "sandbox", text))
+
+
+def sysctls(host: str) -> list[str]:
+    with kernel.inside(host):
+        return [pathlib.Path(f"/proc/sys/net/{path}").read_text() for path in
+                ("ipv4/ip_forward", "ipv6/conf/all/forwarding")]  # fmt: skip
+
+
+def asked(events: list[kernel.Event]) -> list[kernel.Event]:
+    """Without the end of a port's forward delay, which comes by itself, 15 seconds after the port."""
+    return [event for event in events if event.kind != "NEWLINK" or not event.text.startswith("veth")]
+
+
+@pytest.mark.parametrize("name", list(CONFIGS))
+def test_the_kernel_has_what_the_reference_plugin_makes(name: str, attach: Attach, ns) -> None:
+    network = CONFIGS[name]
+    theirs, their_pod, ours, our_pod = ns(), ns(), ns(), ns()
+    their_result = reference("ADD", network, theirs, their_pod)
+    their_addresses = {*given()}
+    kernel.run("rm", "-rf", "/var/lib/cni")
+    check = attach(network, ours, our_pod, check=True)
+    assert given() == {}, "check mode gives nothing"
+    done = attach(network, ours, our_pod)
+    assert (done.get("msg"), check.get("msg")) == (None, None)
+    assert check["diff"] == done["diff"]
+    assert told(done["cni"]) == [told(their_result)]
+    assert sysctls(ours) == sysctls(theirs)
+    assert {*given()} == their_addresses
+    assert settled(ours, our_pod) == settled(theirs, their_pod)
+    with kernel.Monitor(ours, our_pod) as monitor:
+        again = attach(network, ours, our_pod)
+    assert (again["changed"], asked(monitor.events)) == (False, [])
+    assert again["cni"] == done["cni"]
+
+    reference("DEL", network, theirs, their_pod)
+    attach(network, ours, our_pod, state="absent")
+    assert given() == {}
+    assert settled(ours, our_pod) == settled(theirs, their_pod)
+    with kernel.Monitor(ours, our_pod) as monitor:
+        again = attach(network, ours, our_pod, state="absent")
+    assert (again["changed"], monitor.events) == (False, [])
+
+
+# -- addresses -------------------------------------------------------------------------------------
+
+
+def test_both_give_addresses_of_one_network(attach: Attach, ns) -> None:
+    """An address that one has given is not given again by the other, and both go round the same way."""
+    host = ns()
+    pods = [ns() for _number in range(6)]
+    ranges = {"subnet": "10.9.0.0/24", "rangeStart": "10.9.0.10", "rangeEnd": "10.9.0.14"}
+    network = config("bridge", host_local(ranges), isGateway=True)
+    for number, pod in enumerate(pods[:4]):
+        if number % 2:
+            reference("ADD", network, host, pod)
+        else:
+            attach(network, host, pod)
+    assert given() == {f"10.9.0.{10 + number}": f"{pod}\r\neth0" for number, pod in enumerate(pods[:4])}
+    # Either takes away what the other has made.
+    reference("DEL", network, host, pods[0])
+    assert attach(network, host, pods[1], state="absent")["changed"]
+    assert {*given()} == {"10.9.0.12", "10.9.0.13"}
+    # Round and round: what was given back last is not given at once.
+    assert attach(network, host, pods[4])["cni"][0]["ips"][0]["address"] == "10.9.0.14/24"
+    assert reference("ADD", network, host, pods[5])["ips"][0]["address"] == "10.9.0.10/24"
+    assert attach(network, host, pods[0])["cni"][0]["ips"][0]["address"] == "10.9.0.11/24"
+    before = given()
+    for check in (True, False):
+        full = attach(network, host, pods[1], check=check)
+        assert "network mynet has no address left of 10.9.0.10 to 10.9.0.14" in full["msg"]
+    assert given() == before
+    assert [link["ifname"] for link in kernel.ip_json(pods[1], "link")] == ["lo"]
+
+
+def test_an_address_is_asked_for(attach: Attach, ns) -> None:
+    host, one, other = ns(), ns(), ns()
+    network = config("bridge", host_local(ONE))
+    done = attach(network, host, one, addresses=["10.9.0.77"])
+    assert done["cni"][0]["ips"][0]["address"] == "10.9.0.77/24"
+    assert not attach(network, host, one, addresses=["10.9.0.77"])["changed"]
+    assert (
+        f"10.9.0.77 of network mynet is given to {one} eth0"
+        in attach(network, host, other, addresses=["10.9.0.77"])["msg"]
+    )
+    assert "take it away first" in attach(network, host, one, addresses=["10.9.0.78"])["msg"]
+    assert {*given()} == {"10.9.0.77"}
+
+
+def test_two_runs_at_once_give_no_address_twice(attach: Attach, ns) -> None:
+    """Our own and the reference's, all at the same time."""
+    host = ns()
+    network = config("bridge", host_local(ONE))
+    pods = [ns() for _number in range(8)]
+
+    def add(number: int) -> str:
+        if number % 2:
+            done = reference("ADD", network, host, pods[number])
+        else:
+            program = (
+                "import sys; from ansible_collections.weft.fabric.plugins.module_utils import attach, documents; "
+                "print(attach.resolve(documents.parse('x', {'cni': "
+                f"[{{'netns': {pods[number]!r}, 'network': {network!r}}}]}}), False)[0].cni[0].addresses[0].address)"
+            )
+            return kernel.run(sys.executable, "-c", program).strip()
+        return str(done["ips"][0]["address"])
+
+    with concurrent.futures.ThreadPoolExecutor(len(pods)) as pool:
+        found = list(pool.map(add, range(len(pods))))
+    assert sorted(found) == sorted(f"10.9.0.{number}/24" for number in range(2, 10))
+    assert sorted(given().values()) == sorted(f"{pod}\r\neth0" for pod in pods)
+
+
+def test_each_accepted_difference_is_told() -> None:
+    assert [words for words in ACCEPTED.values() if words not in PAGE] == []

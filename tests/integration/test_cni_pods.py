@@ -1,0 +1,86 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pods of a node in CNI networks: by the role, after a reboot, and taken away again."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import Any
+
+from ansible_collections.weft.fabric.tests.integration import kernel
+from ansible_collections.weft.fabric.tests.integration.fabric import article, standing
+from ansible_collections.weft.fabric.tests.integration.test_cni import SLIDES, asked
+
+POD = {"name": "pod1", "network": {"driver": "cni", "config": SLIDES}}
+ASKING = {"name": "pod2", "address": "10.22.0.9", "network": {"driver": "cni", "config": json.loads(SLIDES)}}
+FILES = ("find", "/var/lib/cni", "-name", "10.*")
+# All that the pods consist of, and the rules; what is on the disk stays.
+REBOOT = r"""
+set -e
+for namespace in pod1 pod2 pod3; do
+    ip netns pids "$namespace" | xargs -r kill
+    ip -n "$namespace" link delete eth0
+    ip netns delete "$namespace"
+done
+ip link delete cni0
+nft flush ruleset
+"""
+
+
+def scenario(*pods: dict[str, Any]) -> Any:
+    found = article("cni")
+    found["all"]["children"]["nodes"]["hosts"]["network-1"]["pods_pods"] = list(pods)
+    return found
+
+
+def test_the_role_pods(tmp_path: pathlib.Path) -> None:
+    """The slides' own example as it is, beside a pod of the overlay."""
+    host = "network-1"
+    beside = {"name": "pod3", "address": "172.2.0.2"}
+    with standing(tmp_path, scenario(POD, ASKING, beside)) as fabric:
+        before = fabric.snapshot(host)
+        coming = fabric.ok("site", "--check", "--diff")
+        assert (fabric.snapshot(host), fabric.node(host, "find", "/var/lib/cni/", "-type", "f")) == (before, "")
+        done = fabric.ok("site", "--diff")
+        told = {
+            "+address 10.22.0.2 of network mynet for eth0 of pod1",
+            "+address 10.22.0.9 of network mynet for eth0 of pod2",
+        }
+        assert told <= coming.diff & done.diff
+        assert [*sorted(fabric.node(host, *FILES).split())] == [
+            "/var/lib/cni/networks/mynet/10.22.0.2", "/var/lib/cni/networks/mynet/10.22.0.9",
+        ]  # fmt: skip
+
+        def packets() -> None:
+            # Each pod reaches its host, and its neighbour; and others get to see the host's address.
+            for target in ("10.22.0.1", "10.22.0.9", "192.168.1.138", "192.168.1.213"):
+                assert "2 received" in fabric.node(host, "ip", "netns", "exec", "pod1", "ping", "-c2", "-i0.2", target)
+            assert " 0% packet loss" in fabric.node(host, "ping", "-c2", "-i0.2", "10.22.0.2")
+
+        packets()
+        with fabric.names(host) as names, kernel.Monitor(*names) as monitor:
+            again = fabric.ok("site", "--diff")
+        assert (again.changed, asked(monitor.changes)) == ({}, [])
+        shown = json.loads(fabric.node(host, "weft-fabric", "show", "pods"))["pods"]["state"]["cni"]
+        assert [result["ip4"]["ip"] for result in shown] == ["10.22.0.2/16", "10.22.0.9/16"]
+
+        fabric.node(host, "sh", "-c", REBOOT)
+        fabric.node(host, "weft-fabric", "apply")
+        assert fabric.node(host, "weft-fabric", "diff") == ""
+        packets()
+        assert fabric.ok("site").changed == {}
+
+        fabric.inventory = scenario({**POD, "state": "absent"}, ASKING, beside)
+        gone = fabric.ok("site", "--diff")
+        assert "-address 10.22.0.2 of network mynet for eth0 of pod1" in gone.diff
+        assert fabric.node(host, *FILES).split() == ["/var/lib/cni/networks/mynet/10.22.0.9"]
+        assert "10.22.0.2" not in fabric.node(host, "nft", "list", "ruleset")
+        fabric.inventory = scenario(ASKING, beside)
+        assert fabric.ok("site").changed == {}
+        fabric.ok("teardown")
+        after = fabric.snapshot(host)
+        assert [part for part in before if after[part] != before[part]] == []
+        assert fabric.node(host, *FILES) == ""
+        assert fabric.ok("teardown").changed == {}
