@@ -108,7 +108,7 @@ def targets(entries: Sequence[Mapping[str, Any]]) -> tuple[Target, ...]:
         address = values.address(f"{where}.address", entry["address"])
         if values.is_multicast(address) or address in ("0.0.0.0", "::", "255.255.255.255"):
             raise InvalidParameter(f"{where}.address", address, "give the unicast address of one machine")
-        if re.match("fe[89ab]", address):
+        if re.match("fe[89ab].:", address):
             raise InvalidParameter(f"{where}.address", address, "a link-local address is no one's alone; give another")
         port = entry.get("port")
         if port is not None:
@@ -259,6 +259,15 @@ def _source(target: Target) -> str:
     with socket.socket(target.family, socket.SOCK_DGRAM) as unsent:
         unsent.connect((target.address, _DISCARD))
         return str(unsent.getsockname()[0])
+
+
+def _send_error(error: OSError, target: Target) -> str:
+    """Why the kernel does not send."""
+    if error.errno != errno.ENOBUFS:
+        return str(error.strerror)
+    # A full table is the usual reason (net/core/neighbour.c: neigh_alloc), a full queue of the device the other one.
+    version = "ipv6" if target.family == socket.AF_INET6 else "ipv4"
+    return f"{error.strerror}: if its neighbour table is full, raise net.{version}.neigh.default.gc_thresh3"
 
 
 _TCP_WORDS = {0: "open", errno.ECONNREFUSED: "refused", errno.ETIMEDOUT: "timeout"}
@@ -502,7 +511,7 @@ class Prober:
                 if not pending:
                     del state.requests[state.sequence]
                     if current is None:
-                        state.failures["icmp"] = f"icmp: this host does not send: {error.strerror}"
+                        state.failures["icmp"] = f"icmp: this host does not send: {_send_error(error, state.target)}"
                         self._perhaps_echoes_over(state)
 
     def _receive(self, family: int, raw: socket.socket) -> None:

@@ -173,7 +173,10 @@ def address(where: str, value: Any) -> str:
 
 def is_multicast(value: str) -> bool:
     """Whether a normalised address is a multicast one."""
-    return value.startswith("ff") if ":" in value else 224 <= int(value.split(".", 1)[0]) <= 239
+    # ff0:: is 0ff0::, which is none.
+    return (
+        value.startswith("ff") and value.find(":") == 4 if ":" in value else 224 <= int(value.split(".", 1)[0]) <= 239
+    )
 
 
 def unicast(where: str, value: Any) -> str:

@@ -9,7 +9,7 @@ import ipaddress
 from typing import Any, Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
@@ -52,6 +52,7 @@ def test_networks_are_what_ipaddress_says(address: Any, data: Any) -> None:
 
 
 @given(st.ip_addresses())
+@example(ipaddress.ip_address("ff0::"))
 def test_multicast_is_what_ipaddress_says(address: Any) -> None:
     assert values.is_multicast(str(address)) == address.is_multicast
 
