@@ -12,7 +12,7 @@ import pathlib
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import yaml
@@ -112,24 +112,53 @@ class Fabric:
         return found
 
     @contextlib.contextmanager
+    def told(self, hosts: Sequence[str], vtep: str = "") -> Iterator[dict[str, list[kernel.Event]]]:
+        """By host, the notifications of its kernel that somebody asked for; filled in at the end of the block.
+
+        :param vtep: an address. What is told of it as a neighbour counts too, since one that is deleted looks as if it
+            had been learned.
+        """
+        said: dict[str, list[kernel.Event]] = {}
+        with self._named({host: f"/run/weft/{self.lab}/{host}/net" for host in hosts}) as names:
+            with kernel.Monitor(*names) as monitor:
+                yield said
+            for host in hosts:
+                said[host] = [
+                    event
+                    for event in monitor.events
+                    if event.namespace == host and (not event.learned or f" dst {vtep} " in event.text)
+                ]
+
+    @contextlib.contextmanager
     def names(self, *hosts: str) -> Iterator[list[str]]:
         """Names in this process's own /run/netns for the namespaces of nodes and of their pods, for kernel.Monitor."""
-        with contextlib.ExitStack() as stack:
-            names = []
-            for host in hosts:
-                namespaces = {host: f"/run/weft/{self.lab}/{host}/net"}
-                for pod in self.node(host, "ip", "netns", "list").split():
-                    if pod.startswith("pod"):
-                        pid = self.node(host, "ip", "netns", "pids", pod).split()[0]
-                        namespaces[f"{host}-{pod}"] = f"/proc/{pid}/ns/net"
-                for name, source in namespaces.items():
-                    path = pathlib.Path("/run/netns") / name
-                    path.touch()
-                    stack.callback(path.unlink)
-                    kernel.run("mount", "--no-mtab", "--bind", source, str(path))
-                    stack.callback(kernel.run, "umount", "--no-mtab", str(path))
-                    names.append(name)
+        namespaces = {}
+        for host in hosts:
+            namespaces[host] = f"/run/weft/{self.lab}/{host}/net"
+            for pod in self.node(host, "ip", "netns", "list").split():
+                if pod.startswith("pod"):
+                    pid = self.node(host, "ip", "netns", "pids", pod).split()[0]
+                    namespaces[f"{host}-{pod}"] = f"/proc/{pid}/ns/net"
+        with self._named(namespaces) as names:
             yield names
+
+    @contextlib.contextmanager
+    def _named(self, namespaces: dict[str, str]) -> Iterator[list[str]]:
+        with contextlib.ExitStack() as stack:
+            for name, source in namespaces.items():
+                path = pathlib.Path("/run/netns") / name
+                path.touch()
+                stack.callback(path.unlink)
+                kernel.run("mount", "--no-mtab", "--bind", source, str(path))
+                stack.callback(kernel.run, "umount", "--no-mtab", str(path))
+            yield list(namespaces)
+
+
+CAME = ["NEWNEIGH", "NEWNEIGH", "NEWROUTE"]
+"""What a host's kernel tells when another node comes: an FDB entry, a neighbour and a route."""
+
+WENT = ["DELNEIGH", "DELNEIGH", "DELROUTE", "NEWNEIGH"]
+"""And when it goes. Of a neighbour it tells that it has failed, and then that it is gone."""
 
 
 @contextlib.contextmanager

@@ -250,8 +250,8 @@ def _rtnetlink_event(namespace: str, kind: int, body: bytes) -> Event:
         attributes = _attributes(body[12:])
         dst = _address(attributes.get(1))
         text = f"{attributes.get(2, b'').hex(':')} dst {dst} dev #{index} state {state:#x}"
-        return Event(namespace, name, ("fdb " if address_family == socket.AF_BRIDGE else "") + text,
-                     learned=not state & (NUD_PERMANENT | NUD_NOARP) or dst.startswith("ff"))  # fmt: skip
+        unasked = not state & (NUD_PERMANENT | NUD_NOARP) or bool(dst and ipaddress.ip_address(dst).is_multicast)
+        return Event(namespace, name, ("fdb " if address_family == socket.AF_BRIDGE else "") + text, learned=unasked)
     return Event(namespace, name, "", learned=family == "MDB" or name == "DELNSID")
 
 
