@@ -1,4 +1,4 @@
-.PHONY: setup setup-dev demo demo-down test test-fast test-vm bench bench-quick
+.PHONY: setup setup-dev demo demo-down test test-fast test-vm bench bench-quick bench-scale
 
 setup:
 	@tools/setup.sh
@@ -26,3 +26,6 @@ bench: setup-dev
 
 bench-quick: setup-dev
 	@.venv/bin/python tests/bench/bench.py --quick
+
+bench-scale: setup-dev
+	@.venv/bin/python tests/bench/scale.py $(SIZES)
