@@ -22,12 +22,24 @@ options:
   mac_address:
     description: Unicast MAC address.
     type: str
+  promisc:
+    description: Whether it takes frames that are not for it too.
+    type: bool
   controller:
     description:
       - Name of the bridge or bond that the interface is a port of.
       - An empty string takes it out of the one it is in.
     type: str
     aliases: [master]
+  hairpin:
+    description: Whether the bridge may send a frame back out of the port that it came in by.
+    type: bool
+  pvid:
+    description:
+      - The VLAN that frames without a tag belong to on this port of a bridge; they leave without one again. Other VLANs
+        of the port stay.
+      - The bridge needs C(vlan_filtering), and a kernel with CONFIG_BRIDGE_VLAN_FILTERING.
+    type: int
   addresses:
     description: IPv4 and IPv6 addresses in CIDR notation, each with its prefix length.
     type: list

@@ -15,9 +15,9 @@ from contextlib import ExitStack
 from itertools import groupby
 from typing import Any, Callable
 
-from ansible_collections.weft.fabric.plugins.module_utils import facts, inet, neigh, tuntap
+from ansible_collections.weft.fabric.plugins.module_utils import facts, inet, neigh, portvlan, tuntap
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, KernelError
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import KERNEL_MODULES, KINDS, TAKERS
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import KERNEL_MODULES, KINDS, PORT_OPTIONS, TAKERS
 from ansible_collections.weft.fabric.plugins.module_utils.model import (
     Address,
     FdbEntry,
@@ -163,6 +163,8 @@ class _Worker:
             return Request(RTM_DELLINK, 0, self._message(netns, link.name, {}, ""))
         if operation.verb == "move":
             return self._move(operation, descriptors)
+        if "pvid" in link.attributes:
+            return portvlan.set_pvid(self._index(netns, link.name), link.attributes["pvid"])
         if link.kind == "tuntap":
             return self._tuntap(operation)
         if operation.verb == "create":
@@ -208,12 +210,13 @@ class _Worker:
         return max(used) + 1, descriptors.enter_context(netns_fd(netns))
 
     def _move(self, operation: Operation, descriptors: ExitStack) -> Request:
-        peer = operation.peer
-        place = peer.peer[0] if peer is not None and peer.peer else operation.netns
+        place = operation.to
         ifinfmsg = pyroute2_ifinfmsg()
         message = ifinfmsg()
         message["index"] = self._index(operation.netns, operation.before.name)
         message["attrs"] = [("IFLA_IFNAME", operation.after.name)]
+        if "alias" in operation.after.attributes:
+            message["attrs"].append(("IFLA_IFALIAS", operation.after.attributes["alias"]))
         if place != operation.netns:
             message["attrs"].append(("IFLA_NET_NS_FD", descriptors.enter_context(netns_fd(place))))
         message["change"] = neigh.IFF_UP  # a link that is up cannot be renamed
@@ -256,9 +259,14 @@ class _Worker:
         if "controller" in attributes:
             controller = attributes["controller"]
             outer.append(("IFLA_MASTER", self._index(netns, controller) if controller else 0))
-        if "admin_state" in attributes:
-            message["flags"] = neigh.IFF_UP if attributes["admin_state"] == "up" else 0
-            message["change"] = neigh.IFF_UP
+        if "hairpin" in attributes:
+            port = [(PORT_OPTIONS["hairpin"].attribute, PORT_OPTIONS["hairpin"].encode(attributes["hairpin"]))]
+            slave = [("IFLA_INFO_SLAVE_KIND", "bridge"), ("IFLA_INFO_SLAVE_DATA", {"attrs": port})]
+            outer.append(("IFLA_LINKINFO", {"attrs": slave}))
+        for name, on, flag in (("admin_state", "up", neigh.IFF_UP), ("promisc", True, neigh.IFF_PROMISC)):
+            if name in attributes:
+                message["flags"] |= flag if attributes[name] == on else 0
+                message["change"] |= flag
         message["attrs"] = outer
         return _encode(message)
 
@@ -303,6 +311,8 @@ def _remedy(operation: Operation, item: Any, code: int, detail: str) -> str:
         return "a program holds it: end that first"
     if isinstance(item, Link) and code == errno.EBUSY and item.kind in TAKERS:
         return f"something else takes what {item.attributes.get('parent')} receives: see 'ip -details link'"
+    if isinstance(item, Link) and code == errno.EOPNOTSUPP and "pvid" in item.attributes:
+        return "this kernel has no VLAN filtering in bridges (CONFIG_BRIDGE_VLAN_FILTERING): run one that has it"
     if isinstance(item, Link) and code == errno.EOPNOTSUPP:
         options = ", ".join(name for name in item.attributes if name in KINDS.get(item.kind, {}))
         return f"this kernel has a {item.kind} without all of: {options}" if options else ""

@@ -14,7 +14,10 @@ NETNS: dict[str, Any] = {"netns": {"type": "str", "aliases": ["namespace"]}}
 PORT: dict[str, Any] = {
     "mtu": {"type": "int"},
     "mac_address": {"type": "str"},
+    "promisc": {"type": "bool"},
     "controller": {"type": "str", "aliases": ["master"]},
+    "hairpin": {"type": "bool"},
+    "pvid": {"type": "int"},
     "addresses": {"type": "list", "elements": "str"},
     "admin_state": {"type": "str", "choices": ["up", "down"], "default": "up"},
 }

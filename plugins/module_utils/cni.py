@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable, NamedTuple, Union
 
-from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils import sysctl, values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import IPVLAN_MODES, MACVLAN_MODES
 
@@ -29,7 +29,8 @@ DATA_DIR = "/var/lib/cni/networks"
 
 _EVERYTHING = {4: ipaddress.ip_network("0.0.0.0/0"), 6: ipaddress.ip_network("::/0")}
 _MULTICAST = {4: "224.0.0.0/4", 6: "ff00::/8"}
-_FORWARDING = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}
+_FORWARDING = {4: sysctl.IPV4_FORWARDING, 6: sysctl.IPV6_FORWARDING}
+_LOOPBACK = ("127.0.0.1/8", "::1/128")
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", re.ASCII).fullmatch
 
 
@@ -130,7 +131,7 @@ class Attachment:
     @property
     def host_interface(self) -> str:
         """The host's end of a veth pair: of 15 bytes, from names alone, so that nothing else moves it."""
-        return "veth" + hashlib.blake2s(f"{self.netns} {self.interface}".encode(), digest_size=4).hexdigest()
+        return _veth_name(f"{self.netns} {self.interface}")
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -264,6 +265,8 @@ def _check_bridge(where: str, options: Mapping[str, Any]) -> None:
     if options.get("hairpinMode") and options.get("promiscMode"):
         remedy = "packets would come back twice: give hairpinMode or promiscMode, not both"
         raise InvalidParameter(f"{where}.promiscMode", True, remedy)
+    if options.get("vlan"):
+        values.ifname(f"{where}.bridge", f"{options.get('bridge', 'cni0')}.{options['vlan']}")
 
 
 def _mapping(where: str, value: Any, what: str) -> dict[str, Any]:
@@ -300,6 +303,8 @@ def _dns(where: str, value: Any) -> dict[str, Any]:
 
 def _ipam(where: str, value: Any, name: str, plugin: str) -> Ipam | None:
     if not value:
+        if plugin == "loopback":
+            return Ipam(addresses=tuple(Own(ipaddress.ip_interface(own), None) for own in _LOOPBACK))
         if plugin in _NEEDS_IPAM:
             raise InvalidParameter(where, value, f"plugin {plugin} needs one: host-local or static")
         return None
@@ -489,6 +494,11 @@ def masquerade(item: Attachment) -> list[dict[str, Any]]:
 
 # -- pieces of a topology --------------------------------------------------------------------------
 
+
+def _veth_name(text: str) -> str:
+    return "veth" + hashlib.blake2s(text.encode(), digest_size=4).hexdigest()
+
+
 Pieces = dict[str, dict[str, list[dict[str, Any]]]]
 
 
@@ -539,8 +549,15 @@ def _bridge(bridges: dict[str, dict[str, Any]], item: Attachment) -> None:
     bridge = bridges.setdefault(name, {"name": name, "kind": "bridge"})
     if options.get("mtu"):
         bridge["mtu"] = options["mtu"]
+    if options.get("promiscMode"):
+        bridge["promisc"] = True
+    vlan = options.get("vlan")
+    if vlan:
+        bridge["vlan_filtering"] = True
     if not item.network.gateway:
         return
+    if vlan:
+        bridge = bridges.setdefault(f"{name}.{vlan}", _vlan_gateway(name, vlan))
     addresses = bridge.setdefault("addresses", [])
     for own in item.addresses:
         address = f"{own.gateway}/{own.address.network.prefixlen}"
@@ -553,13 +570,65 @@ def _bridge(bridges: dict[str, dict[str, Any]], item: Attachment) -> None:
         bridge["purge_addresses"] = True
 
 
+def _vlan_gateway(bridge: str, vlan: int) -> dict[str, Any]:
+    """A veth pair of the host with the bridge: the gateway's interface in a VLAN of it."""
+    port = {"name": _veth_name(f"{bridge}.{vlan}"), "netns": "", "controller": bridge, "pvid": vlan}
+    return {"name": f"{bridge}.{vlan}", "kind": "veth", "peer": port}
+
+
 def _on_bridge(item: Attachment) -> Pieces:
-    veth = _veth(item, controller=item.network.bridge)
+    options = item.network.options
+    vlan = {"pvid": options["vlan"]} if options.get("vlan") else {}
+    hairpin = bool(options.get("hairpinMode"))
+    veth = _veth(item, controller=item.network.bridge, hairpin=hairpin, **vlan)
     return {"": {"links": [veth]}, item.netns: {"routes": _routes_of(item)}}
+
+
+def _ptp(item: Attachment) -> Pieces:
+    """All but the gateway is reached by way of the gateway, that is of the host."""
+    dev, outside = item.interface, item.host_interface
+    gateways = {own.gateway: own for own in reversed(item.addresses)}
+    hosts = {f"{gateway}/{own.address.max_prefixlen}": str(own.address.ip) for gateway, own in gateways.items()}
+    routes: list[dict[str, Any]] = [{"dst": host, "dev": dev, "src": source} for host, source in hosts.items()]
+    for own in item.addresses:
+        through = {"via": str(own.gateway), "dev": dev, "src": str(own.address.ip)}
+        # In place of the kernel's own route to the subnet, which has this metric.
+        metric = {"metric": 256} if own.address.version == 6 else {}
+        routes.append({"dst": str(own.address.network), **through, **metric})
+    back = [{"dst": f"{own.address.ip}/{own.address.max_prefixlen}", "dev": outside} for own in item.addresses]
+    veth = _veth(item, addresses=list(hosts))
+    return {"": {"links": [veth], "routes": back}, item.netns: {"routes": [*routes, *_routes_of(item)]}}
+
+
+def _child(item: Attachment) -> Pieces:
+    """A macvlan or ipvlan of a host's interface."""
+    options, plugin = item.network.options, item.network.plugin
+    mode = options.get("mode", {"macvlan": "bridge", "ipvlan": "l2"}[plugin])
+    link = {**_inside(item), "kind": plugin, "parent": options["master"], "parent_netns": "", "mode": mode}
+    if plugin == "ipvlan" or mode == "passthru":
+        link.pop("mac_address", None)  # it is the parent's
+    if "mac" in options:
+        link["mac_address"] = options["mac"]
+    return {item.netns: {"links": [link], "routes": _routes_of(item)}}
+
+
+def _host_device(item: Attachment) -> Pieces:
+    link = {**_inside(item), **(own_link(item) or {})}
+    link.pop("mac_address", None)
+    return {item.netns: {"links": [link], "routes": _routes_of(item)}}
+
+
+def _loopback(item: Attachment) -> Pieces:
+    return {item.netns: {"links": [{"name": "lo", "admin_state": "up"}]}}
 
 
 _PIECES: dict[str, Callable[[Attachment], Pieces]] = {
     "bridge": _on_bridge,
+    "ptp": _ptp,
+    "macvlan": _child,
+    "ipvlan": _child,
+    "host-device": _host_device,
+    "loopback": _loopback,
 }
 
 
@@ -571,8 +640,12 @@ def host_links(given: Sequence[Attachment]) -> list[str]:
 def own_link(item: Attachment) -> dict[str, Any] | None:
     """A container's interface as what is to be gone, whoever made it; None: it stays."""
     kinds = {"bridge": "veth", "ptp": "veth", "macvlan": "macvlan", "ipvlan": "ipvlan"}
-    kind = kinds.get(item.network.plugin)
-    return {"name": item.interface, "kind": kind} if kind else None
+    plugin = item.network.plugin
+    if plugin in kinds:
+        return {"name": item.interface, "kind": kinds[plugin]}
+    if plugin == "host-device":
+        return {"name": item.interface, "origin": {"name": item.network.options["device"]}}
+    return None
 
 
 # -- the result ------------------------------------------------------------------------------------
@@ -640,7 +713,9 @@ def _interfaces(item: Attachment) -> tuple[list[tuple[str, str]], int]:
     """(namespace, name) of the interfaces of a result, and which of them is the container's."""
     inside = (item.netns, item.interface)
     if item.network.plugin == "bridge":
-        return [("", item.network.bridge), ("", item.host_interface), inside], 2
+        vlan = item.network.options.get("vlan")
+        gateway = [("", f"{item.network.bridge}.{vlan}")] if vlan and item.network.gateway and item.addresses else []
+        return [("", item.network.bridge), ("", item.host_interface), inside, *gateway], 2
     if item.network.plugin == "ptp":
         return [("", item.host_interface), inside], 1
     return [inside], 0

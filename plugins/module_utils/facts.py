@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS, OPTION_MODES
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS, OPTION_MODES, PORT_OPTIONS
 from ansible_collections.weft.fabric.plugins.module_utils.model import (
     MAIN,
     ROUTE_PROTOCOLS,
@@ -136,6 +136,7 @@ def link_data(link: Link) -> dict[str, Any]:
     )
     if not data.get("controller"):
         data.pop("controller", None)
+    data.update({key: link.attributes[key] for key in ("promisc", *PORT_OPTIONS) if link.attributes.get(key)})
     if link.peer:
         data["peer"] = {"name": link.peer[1], "netns": link.peer[0]}
     return data

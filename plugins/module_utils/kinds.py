@@ -237,6 +237,12 @@ KINDS: dict[str, dict[str, Option]] = {
     },
 }
 
+# What a port of a bridge has, whatever kind it is; it is the bridge's, and comes and goes with it.
+PORT_OPTIONS: dict[str, Option] = {
+    "hairpin": _boolean("IFLA_BRPORT_MODE", unsaid=False),
+    "pvid": _number("IFLA_BRIDGE_VLAN_INFO", 1, 4094),
+}
+
 # What a link of the kind gets where nothing else is asked for.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "vlan": {"protocol": "802.1q"},

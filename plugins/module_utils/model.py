@@ -21,6 +21,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
     KINDS,
     OPTION_MODES,
     PARENTS,
+    PORT_OPTIONS,
     REQUIRED,
     is_ethernet,
     one,
@@ -57,6 +58,7 @@ class Link:
     :ivar kind: empty for one that this collection does not make (a NIC, or "whatever is there").
     :ivar attributes: wanted: what was asked for; observed: all that is known. By parameter name, normalised.
     :ivar peer: (namespace, name) of a veth's other end.
+    :ivar origin: (namespace, name) that an interface is taken from, and given back to.
     :ivar recreate: whether it may be deleted and made again where the kernel cannot change it.
     :ivar where: how the user's document names it, for messages.
     :ivar index: observed: the kernel's ifindex.
@@ -68,6 +70,7 @@ class Link:
     kind: str = ""
     attributes: dict[str, Any] = field(default_factory=dict)
     peer: tuple[str, str] | None = None
+    origin: tuple[str, str] | None = None
     recreate: bool = False
     where: str = ""
     index: int = 0
@@ -224,6 +227,12 @@ class Document:
         own = self.namespaces.get("", Desired())
         return any(not link.kind and "controller" in link.attributes for link in own.links.values())
 
+    @property
+    def takes_interfaces(self) -> bool:
+        """Whether it takes interfaces of the host into other namespaces."""
+        links = (link for desired in self.namespaces.values() for link in desired.links.values())
+        return any(link.origin is not None and link.origin[0] == "" for link in links)
+
     def at(self, netns: str) -> Desired:
         """What is wanted in a namespace; a namespace that was not mentioned yet is not made where missing."""
         return self.namespaces.setdefault(netns, Desired())
@@ -231,8 +240,9 @@ class Document:
 
 # -- links -----------------------------------------------------------------------------------------
 
-_LINK = ("name", "kind", "admin_state", "mtu", "mac_address", "controller", "addresses", "purge_addresses", "recreate")
-_PEER = ("name", "netns", "admin_state", "mtu", "mac_address", "controller", "addresses")
+_COMMON = ("admin_state", "mtu", "mac_address", "promisc", "controller", *PORT_OPTIONS, "addresses")
+_LINK = ("name", "kind", *_COMMON, "purge_addresses", "recreate")
+_PEER = ("name", "netns", *_COMMON)
 
 
 def given(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -284,13 +294,16 @@ def add_link(document: Document, netns: str, item: Mapping[str, Any], where: str
         return
     options = KINDS.get(kind, {})
     ports = ("ports", "purge_ports") if kind in CONTROLLERS else ()
-    peer = ("peer",) if kind == "veth" else ()
+    peer = ("peer",) if kind == "veth" else () if kind else ("origin",)
     _known(where, item, (*_LINK, *options, *ports, *peer), f"a link of kind {kind}" if kind else "a link without kind")
     link = _link(netns, item, kind, where)
     if not document.absent:
         for name in REQUIRED.get(kind, ()):
             if name not in link.attributes:
                 raise InvalidParameter(f"{where}{name}", None, f"{one(kind)} needs it")
+    if "origin" in item:
+        link.origin = _origin(netns, link, mapping(f"{where}origin", item["origin"]), where)
+        document.at(link.origin[0])
     merge(document, netns, link)
     if link.attributes.get("parent_netns") is not None:
         document.at(link.attributes["parent_netns"])
@@ -326,13 +339,29 @@ def _link(netns: str, item: Mapping[str, Any], kind: str, where: str) -> Link:
         link.attributes["mtu"] = AUTO if derived else _mtu(f"{where}mtu", item["mtu"])
     if "mac_address" in item:
         link.attributes["mac_address"] = values.mac(f"{where}mac_address", item["mac_address"])
+    if "promisc" in item:
+        link.attributes["promisc"] = values.boolean(f"{where}promisc", item["promisc"])
     if "controller" in item:
         controller = item["controller"]
         # An empty controller takes the link out of the one it is in.
         link.attributes["controller"] = "" if controller == "" else values.ifname(f"{where}controller", controller)
+    for name, option in PORT_OPTIONS.items():
+        if name in item:
+            link.attributes[name] = option.parse(f"{where}{name}", item[name])
     link.recreate = values.boolean(f"{where}recreate", item.get("recreate", False))
     _check_link(link, where)
     return link
+
+
+def _origin(netns: str, link: Link, item: Mapping[str, Any], where: str) -> tuple[str, str]:
+    item = given(item)
+    _known(f"{where}origin.", item, ("name", "netns"), "an interface's origin")
+    place = item.get("netns", "")
+    if place != "":
+        values.netns(f"{where}origin.netns", place)
+    if place == netns:
+        raise InvalidParameter(f"{where}origin.netns", place, "give another namespace than the one it comes to")
+    return place, values.ifname(f"{where}origin.name", item.get("name", link.name))
 
 
 def _mtu(where: str, value: Any) -> int:
@@ -455,6 +484,7 @@ def merge(document: Document, netns: str, link: Link) -> None:
     if link.kind and not known.kind:
         known.kind, known.where = link.kind, link.where
     known.peer = known.peer or link.peer
+    known.origin = known.origin or link.origin
     known.recreate = known.recreate or link.recreate
     known.attributes.update(link.attributes)
 
@@ -463,7 +493,7 @@ def complete(document: Document) -> None:
     """Give links what nobody asked for but everybody means: only now, since a veth's end may be listed twice."""
     for desired in document.namespaces.values():
         for link in desired.links.values():
-            if link.kind:
+            if link.kind or link.origin:
                 link.attributes = {**DEFAULTS.get(link.kind, {}), "admin_state": "up", **link.attributes}
 
 

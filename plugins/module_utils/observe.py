@@ -10,8 +10,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.module_utils import inet, neigh, values
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import KERNEL_NAMES, KINDS, TAKERS, own_mac
+from ansible_collections.weft.fabric.plugins.module_utils import inet, neigh, portvlan, values
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
+    KERNEL_NAMES,
+    KINDS,
+    PORT_OPTIONS,
+    TAKERS,
+    own_mac,
+)
 from ansible_collections.weft.fabric.plugins.module_utils.model import (
     MAIN,
     Desired,
@@ -51,6 +57,7 @@ class Scope:
     :ivar fdb: devices; None in it: every VXLAN.
     :ivar others: namespaces in which a veth's other end may be, the likely ones first.
     :ivar veths: veths whose other end is looked for everywhere, if it is in none of those.
+    :ivar pvids: read the VLANs of ports.
     :ivar takers: links that may have rivals: before one is made, those are looked for everywhere.
     """
 
@@ -63,6 +70,7 @@ class Scope:
     fdb: set[str | None] = field(default_factory=set)
     others: list[str] = field(default_factory=list)
     veths: set[str] = field(default_factory=set)
+    pvids: bool = False
     takers: set[str] = field(default_factory=set)
 
 
@@ -80,6 +88,7 @@ def everything(others: Iterable[str] = (), tables: Iterable[int] = ()) -> Scope:
         neighbours={None},
         fdb={None},
         others=list(others),
+        pvids=True,
     )
 
 
@@ -107,6 +116,7 @@ def scope_of(document: Document) -> dict[str, Scope]:
         }
         likely = [link.peer[0] for link in desired.links.values() if link.peer] + _parents(desired)
         scope.others = [place for place in dict.fromkeys((*likely, *document.namespaces)) if place != netns]
+        scope.pvids = any("pvid" in link.attributes for link in desired.links.values())
         scope.veths = {link.name for link in desired.links.values() if link.peer}
         if not document.absent:
             scope.takers = {link.name for link in desired.links.values() if link.kind in TAKERS}
@@ -114,8 +124,9 @@ def scope_of(document: Document) -> dict[str, Scope]:
 
 
 def _parents(desired: Desired) -> list[str]:
-    """The other namespaces that links sit on links of."""
+    """The other namespaces that links sit on links of, or come from."""
     places = [link.attributes.get("parent_netns") for link in desired.links.values()]
+    places += [link.origin[0] for link in desired.links.values() if link.origin]
     return [place for place in places if place is not None]
 
 
@@ -165,6 +176,9 @@ def _read(kernel: Socket, scope: Scope) -> Observed:
         devices = {name: neigh.read_device(kernel, name) for name in sorted(scope.devices)}
         found.links = {name: link for name, link in devices.items() if link}
     names = {link.index: name for name, link in found.links.items()}
+    if scope.pvids:
+        for index, vlan in portvlan.read_pvids(kernel).items():
+            found.links[names[index]].attributes["pvid"] = vlan
     if scope.tables and not scope.links:
         names = neigh.read_names(kernel)
     if scope.addresses:
@@ -199,6 +213,8 @@ def _link(message: Any, names: Mapping[int, str]) -> Link:
         "admin_state": "up" if message["flags"] & neigh.IFF_UP else "down",
         "mtu": message.get_attr("IFLA_MTU"),
         "mac_address": message.get_attr("IFLA_ADDRESS"),
+        "alias": message.get_attr("IFLA_IFALIAS"),
+        "promisc": bool(message["flags"] & neigh.IFF_PROMISC),
         "controller": names.get(message.get_attr("IFLA_MASTER") or 0, ""),
     }
     nsid = message.get_attr("IFLA_LINK_NETNSID")
@@ -220,6 +236,9 @@ def _link(message: Any, names: Mapping[int, str]) -> Link:
             known[name] = option.unsaid
         else:
             known[name] = option.decode(value)
+    if message.get_nested("IFLA_LINKINFO", "IFLA_INFO_SLAVE_KIND") == "bridge":
+        port = message.get_nested("IFLA_LINKINFO", "IFLA_INFO_SLAVE_DATA")
+        known["hairpin"] = PORT_OPTIONS["hairpin"].decode(port.get_attr("IFLA_BRPORT_MODE"))
     if not own_mac(kind, known.get("mode")) or len(known["mac_address"] or "") != len(values.ZERO_MAC):
         known["mac_address"] = None  # a tunnel's is its IP address
     if kind == "vxlan":

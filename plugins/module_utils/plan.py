@@ -22,6 +22,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
     CONTROLLERS,
     KINDS,
     PARENTS,
+    PORT_OPTIONS,
     SURVIVORS,
     TAKERS,
     WHOLE,
@@ -52,7 +53,8 @@ class Operation(NamedTuple):
     :ivar verb: ``create``, ``set``, ``move`` or ``delete``.
     :ivar before: the object as it is, or None. Of a link that is set: the attributes that change.
     :ivar after: the object as it will be, or None.
-    :ivar peer: the other end of a veth that is created; of one that is moved, the end in its new place.
+    :ivar peer: the other end of a veth that is created.
+    :ivar to: the namespace that a link is moved to.
     :ivar protocol: the number that a route is installed with.
     :ivar shown: whether the reader of a diff needs to know: a port that leaves its bond for the time of a change does
         not belong there.
@@ -63,6 +65,7 @@ class Operation(NamedTuple):
     before: Any = None
     after: Any = None
     peer: Link | None = None
+    to: str = ""
     shown: bool = True
     protocol: int = ROUTE_PROTOCOL
 
@@ -103,9 +106,9 @@ class Plan:
 
 
 def _facts(operation: Operation) -> tuple[list[str], list[str]]:
-    verb, netns, before, after, peer, _shown, _protocol = operation
-    if verb == "move" and peer and peer.peer:
-        return [facts.new_link(netns, before)], [facts.new_link(peer.peer[0], after)]
+    verb, netns, before, after, peer, to, _shown, _protocol = operation
+    if verb == "move":
+        return [facts.new_link(netns, before)], [facts.new_link(to, after)]
     if verb == "create" and isinstance(after, Link):
         created = [facts.new_link(netns, after)]
         if peer and after.peer:
@@ -190,7 +193,13 @@ class _Planner:
             then = Link(name, link.kind, {key: link.attributes.get(key) for key in attributes})
         self._do("set", netns, then, Link(name, link.kind, dict(attributes)), shown=shown)
         changed = copy.copy(link)
-        changed.attributes = {**link.attributes, **attributes}
+        # What it is as a port it is for one bridge.
+        kept = {
+            key: value
+            for key, value in link.attributes.items()
+            if not ("controller" in attributes and key in PORT_OPTIONS)
+        }
+        changed.attributes = {**kept, **attributes}
         self.view[netns].links[name] = changed
 
     def _forget(self, netns: str, name: str) -> None:
@@ -305,6 +314,8 @@ class _Planner:
         if current is None:
             return
         label = f"link {link.name}{self._place(netns)}"
+        if link.origin and current.attributes.get("alias") != link.origin[1]:
+            raise FabricError(f"{label}: it is another interface than {link.origin[1]}: choose another name")
         if link.kind and current.kind != link.kind:
             reason = f"it is {one(current.kind or 'NIC or another kind of link')}, not {one(link.kind)}"
             if not current.kind:
@@ -358,13 +369,42 @@ class _Planner:
             there,
             Link(name, "veth", {}, (netns, link.name)),
             Link(wanted, "veth", {}, (netns, link.name)),
-            peer=Link(link.name, "veth", {}, link.peer),
+            to=place,
         )
         self.view[place].links[wanted] = moved
         joined = copy.copy(current)
         joined.peer = link.peer
         self.view[netns].links[link.name] = joined
         return True
+
+    def _fetch(self, netns: str, link: Link, origin: tuple[str, str]) -> None:
+        """Take an interface from the namespace that it is in."""
+        place, name = origin
+        known = self._require(place, name, f"{link.where}origin.name")
+        controller = known.attributes.get("controller")
+        if controller:
+            raise InvalidParameter(f"{link.where}origin.name", name, f"it is a port of {controller}: take it out first")
+        self._move(origin, (netns, link.name), {"alias": name})
+
+    def _give_back(self, netns: str, link: Link, origin: tuple[str, str]) -> None:
+        """Let an interface go back to where it came from."""
+        current = self.view[netns].links.get(link.name)
+        if current is None or current.attributes.get("alias") != origin[1]:
+            return
+        if origin[1] in self.view[origin[0]].links:
+            told = f"link {link.name}{self._place(netns)} cannot go back: there is another {origin[1]}"
+            raise FabricError(f"{told}{self._place(origin[0])}: rename that first")
+        self._move((netns, link.name), origin, {"alias": ""})
+
+    def _move(self, here: tuple[str, str], there: tuple[str, str], attributes: Mapping[str, Any]) -> None:
+        """Move an interface, whatever kind it is; in its new place it is down."""
+        link = copy.copy(self.view[here[0]].links[here[1]])
+        link.peer = None  # so that only this end is forgotten
+        self.view[here[0]].links[here[1]] = link
+        self._forget(*here)
+        self._do("move", here[0], Link(here[1], link.kind), Link(there[1], link.kind, dict(attributes)), to=there[0])
+        known = {**link.attributes, "admin_state": "down", "controller": "", **attributes}
+        self.view[there[0]].links[there[1]] = Link(there[1], link.kind, known, index=-1)
 
     def _check_persist(self, netns: str, link: Link) -> None:
         """A TUN or TAP device that is not persistent goes with the last program that holds it."""
@@ -374,6 +414,9 @@ class _Planner:
             raise InvalidParameter(f"{link.where}persist", False, remedy)
 
     def _create(self, netns: str, link: Link) -> None:
+        if link.origin:
+            self._fetch(netns, link, link.origin)
+            return
         if not link.kind:
             self._require(netns, link.name, f"{link.where}name")
             return
@@ -399,7 +442,7 @@ class _Planner:
 
     def _created(self, link: Link) -> Link:
         """The link as it is asked for when it is made; what needs other links comes later."""
-        later = ("admin_state", "controller")
+        later = ("admin_state", "controller", *PORT_OPTIONS)
         attributes = {name: value for name, value in link.attributes.items() if name not in later}
         return Link(link.name, link.kind, attributes, link.peer, where=link.where)
 
@@ -512,7 +555,7 @@ class _Planner:
         wanted = {
             name: value
             for name, value in link.attributes.items()
-            if name not in ("admin_state", "controller") and current.attributes.get(name) != value
+            if name not in ("admin_state", "controller", *PORT_OPTIONS) and current.attributes.get(name) != value
         }
         for name in wanted:
             if name in options and options[name].link:
@@ -581,12 +624,27 @@ class _Planner:
                 self._enslave(netns, link.name, controller, link)
             else:
                 self._free(netns, link.name)
+        self._set_port(netns, link)
         attributes = self.view[netns].links[link.name].attributes
         state = link.attributes.get("admin_state")
         if state is None:
             state = self.observed[netns].links.get(link.name, link).attributes.get("admin_state")
         if state is not None and state != attributes.get("admin_state"):
             self._set(netns, link.name, {"admin_state": state})
+
+    def _set_port(self, netns: str, link: Link) -> None:
+        """What a link is as a port: only once it is one."""
+        for name, option in PORT_OPTIONS.items():
+            attributes = self.view[netns].links[link.name].attributes
+            wanted = link.attributes.get(name)
+            if wanted in (None, attributes.get(name, option.unsaid)):
+                continue
+            held = self.view[netns].links.get(attributes.get("controller") or "")
+            if held is None or (held.kind != "bridge" and held.index):
+                raise InvalidParameter(
+                    f"{link.where}{name}", wanted, "only a bridge's port has it: give its controller"
+                )
+            self._set(netns, link.name, {name: wanted})
 
     def _sits_on(self, netns: str, name: str, other: str) -> bool:
         """Whether a link is another one, or sits on it: by its parent, or as a controller by its ports."""
@@ -779,6 +837,8 @@ class _Planner:
         for netns, link in reversed(self._ordered()):
             if link.kind and self.view[netns].status == "present":
                 self._delete_link(netns, link)
+            elif link.origin and self.view[netns].status == "present":
+                self._give_back(netns, link, link.origin)
         for netns, desired in self.document.namespaces.items():
             if desired.create and self.view[netns].status != "absent":
                 self._remove_namespace(netns)

@@ -57,15 +57,15 @@ def reconcile(document: Document, check: bool = False) -> Outcome:
     :raises FabricError: nothing was changed if planning failed; a KernelError names what the kernel refused.
     """
     scopes = scope_of(document)
-    moving = document.moves_interfaces
-    if moving:
+    moving, taking = document.moves_interfaces, document.takes_interfaces
+    if moving or taking:
         # With all that may have to be taken back.
         scopes[""] = everything(scopes[""].others, scopes[""].tables)
     with nullcontext() if check else alone(), Kernel() as kernel:
         before = observe(kernel, scopes)
         first = plan(document, before, check)
         last = first
-        if moving and first.operations:
+        if (moving or taking) and first.operations:
             lifeline.check(before[""], first, document.namespaces[""], lifeline.session())
         if first.operations and not check:
             require_admin()

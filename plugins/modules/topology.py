@@ -36,6 +36,8 @@ options:
         the namespace that the module runs in.
       - With O(state=present), a namespace that is missing is made, and its loopback interface brought up. A link with
         C(state=absent), which takes nothing but C(name) and C(kind) besides, goes before others are made.
+      - A link without C(kind) may have C(origin), with the C(name) and C(netns) that it is taken from. It is renamed,
+        brought up, and has the name that it had as its alias. With O(state=absent) it goes back.
       - With O(state=absent), exactly what is listed goes, named namespaces included. Links without C(kind) stay.
     type: dict
     required: true

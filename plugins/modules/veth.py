@@ -50,6 +50,15 @@ options:
         description: The bridge or bond that it is a port of; an empty string takes it out of the one it is in.
         type: str
         aliases: [master]
+      promisc:
+        description: Whether it takes frames that are not for it too.
+        type: bool
+      hairpin:
+        description: Whether the bridge may send a frame back out of the port that it came in by.
+        type: bool
+      pvid:
+        description: The VLAN that frames without a tag belong to on this port of a bridge.
+        type: int
       addresses:
         description: Its addresses in CIDR notation. O(purge_addresses) is about both ends.
         type: list

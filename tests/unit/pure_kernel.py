@@ -194,7 +194,7 @@ class PureKernel:
     def _move_link(self, operation: Operation) -> None:
         source, name = self.state[operation.netns], operation.before.name
         end = source.links[name]
-        near, place = operation.after.peer, operation.peer.peer[0]
+        near, place = operation.after.peer, operation.to
         demand(operation.after.name not in self.state[place].links, "EEXIST")
         end.peer = None
         owner = self.state[near[0]].links[near[1]]

@@ -1,0 +1,53 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The VLANs of a bridge's ports, in link messages of the family AF_BRIDGE (bridge(8), net/bridge/br_netlink.c)."""
+
+from __future__ import annotations
+
+import struct
+
+from ansible_collections.weft.fabric.plugins.module_utils import neigh
+from ansible_collections.weft.fabric.plugins.module_utils.netlink import Request, Socket, attributes
+
+RTM_SETLINK = 19
+AF_BRIDGE = 7
+IFLA_AF_SPEC, NLA_F_NESTED = 26, 0x8000
+IFLA_BRIDGE_FLAGS, IFLA_BRIDGE_VLAN_INFO = 0, 2  # include/uapi/linux/if_bridge.h
+BRIDGE_FLAGS_MASTER = 1
+VLAN_PVID, VLAN_UNTAGGED = 2, 4
+RTEXT_FILTER_BRVLAN = 2  # include/uapi/linux/rtnetlink.h
+
+_IFINFOMSG = struct.Struct("=BxHiII")
+_INFO = struct.Struct("=HH")  # struct bridge_vlan_info: flags, vid
+
+
+def set_pvid(index: int, vlan: int) -> Request:
+    """Let a port be in a VLAN, and what comes in without a tag; what it had before stays, but goes there tagged.
+
+    :param index: the port's.
+    """
+    flags = struct.pack("=HHHxx", 6, IFLA_BRIDGE_FLAGS, BRIDGE_FLAGS_MASTER)
+    info = struct.pack("=HH", 8, IFLA_BRIDGE_VLAN_INFO) + _INFO.pack(VLAN_PVID | VLAN_UNTAGGED, vlan)
+    spec = struct.pack("=HH", 4 + len(flags) + len(info), IFLA_AF_SPEC | NLA_F_NESTED) + flags + info
+    return Request(RTM_SETLINK, 0, _IFINFOMSG.pack(AF_BRIDGE, 0, index, 0, 0) + spec)
+
+
+def read_pvids(kernel: Socket) -> dict[int, int]:
+    """By the index of a port, the VLAN of what comes in without a tag; ports of bridges without VLANs have none."""
+    found = {}
+    mask = struct.pack("=HHI", 8, neigh.IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN)
+    for message in kernel.dump(neigh.RTM_GETLINK, _IFINFOMSG.pack(AF_BRIDGE, 0, 0, 0, 0) + mask):
+        index = _IFINFOMSG.unpack_from(message, 16)[2]
+        spec = attributes(message, 32).get(IFLA_AF_SPEC, b"")
+        offset = 0
+        while offset + 4 <= len(spec):  # several attributes of one type, which attributes() would make one of
+            length, kind = struct.unpack_from("=HH", spec, offset)
+            if length < 4:
+                break
+            if kind & 0x3FFF == IFLA_BRIDGE_VLAN_INFO:
+                flags, vlan = _INFO.unpack_from(spec, offset + 4)
+                if flags & VLAN_PVID:
+                    found[index] = vlan
+            offset += (length + 3) & ~3
+    return found

@@ -1,0 +1,222 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""CNI network configurations: what is refused and how it is said, pieces of the topology, and who gets what address."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+
+import pytest
+
+from ansible_collections.weft.fabric.plugins.module_utils import cni, hostlocal, model
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
+from ansible_collections.weft.fabric.plugins.plugin_utils import pods
+from ansible_collections.weft.fabric.tests.overlays import overlays_of
+
+NET = {
+    "name": "mynet",
+    "type": "bridge",
+    "bridge": "cni0",
+    "isGateway": True,
+    "ipMasq": True,
+    "ipam": {"type": "host-local", "subnet": "10.22.0.0/16", "routes": [{"dst": "0.0.0.0/0"}]},
+}
+IPAM = NET["ipam"]
+STATIC = {"type": "static", "addresses": [{"address": "10.9.0.5/24", "gateway": "10.9.0.1"}]}
+
+
+def refused(config):
+    with pytest.raises(InvalidParameter) as error:
+        cni.network("config", config)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"isGatewy": True}, ["config.isGatewy: True", "plugin bridge takes only", "isGateway"]),
+        ({"type": "flannel"}, ["config.type: 'flannel'", "bridge, ptp, macvlan, ipvlan, host-device, loopback"]),
+        ({"type": None}, ["config.type: None"]),
+        ({"type": "macvlan"}, ["config.bridge: 'cni0'", "plugin macvlan takes only"]),
+        ({"name": None}, ["config.name: None"]),
+        ({"name": "../x"}, ["config.name: '../x'"]),
+        ({"cniVersion": "9.0"}, ["config.cniVersion: '9.0'", "1.0.0"]),
+        ({"isGateway": "maybe"}, ["config.isGateway: 'maybe'", "true or false"]),
+        ({"mtu": -1}, ["config.mtu: -1"]),
+        ({"vlan": 4095}, ["config.vlan: 4095", "0 to 4094"]),
+        ({"bridge": "a" * 13, "vlan": 100}, ["config.bridge", "at most 15 bytes"]),
+        ({"hairpinMode": True, "promiscMode": True}, ["config.promiscMode: True", "not both"]),
+        ({"capabilities": {"portMappings": True}}, ["config.capabilities"]),
+        ({"dns": {"nameserver": "1.1.1.1"}}, ["config.dns.nameserver", "nameservers"]),
+        ({"dns": {"nameservers": "1.1.1.1"}}, ["config.dns.nameservers", "a list of strings"]),
+        ({"ipam": {"type": "dhcp"}}, ["config.ipam.type: 'dhcp'", "host-local, static"]),
+        ({"ipam": {**IPAM, "subnets": []}}, ["config.ipam.subnets", "ipam host-local takes only"]),
+        ({"ipam": {"type": "host-local"}}, ["config.ipam.ranges: None", "a subnet or ranges"]),
+        ({"ipam": {"type": "host-local", "rangeStart": "10.0.0.1"}}, ["config.ipam.rangeStart", "of a subnet"]),
+        ({"ipam": {**IPAM, "subnet": "10.22.0.1/16"}}, ["config.ipam.subnet", "10.22.0.0/16"]),
+        ({"ipam": {**IPAM, "subnet": "10.22.0.0/31"}}, ["config.ipam.subnet", "too small"]),
+        ({"ipam": {**IPAM, "rangeStart": "10.23.0.1"}}, ["config.ipam.rangeStart: '10.23.0.1'", "not in 10.22.0.0/16"]),
+        ({"ipam": {**IPAM, "rangeStart": "10.22.0.9", "rangeEnd": "10.22.0.8"}}, ["config.ipam.rangeEnd", "before"]),
+        ({"ipam": {**IPAM, "gateway": "fd00::1"}}, ["config.ipam.gateway", "another address family"]),
+        ({"ipam": {**IPAM, "ranges": [[]]}}, ["config.ipam.ranges[0]: []", "at least one range"]),
+        ({"ipam": {**IPAM, "ranges": [[{"subnet": "10.22.9.0/24"}]]}}, ["config.ipam.ranges[0][0].subnet", "overlaps"]),
+        (
+            {"ipam": {"type": "host-local", "ranges": [[{"subnet": "10.1.0.0/24"}, {"subnet": "fd00::/64"}]]}},
+            ["config.ipam.ranges[0][1].subnet", "one address family"],
+        ),
+        ({"ipam": {**IPAM, "ranges": [[{"subnet": "10.1.0.0/24"}]]}}, ["config.cniVersion: '0.1.0'", "1.0.0"]),
+        ({"ipam": {**IPAM, "routes": [{"dst": "10.0.0.1/8"}]}}, ["config.ipam.routes[0].dst", "10.0.0.0/8"]),
+        ({"ipam": {**IPAM, "routes": [{"dst": "10.0.0.0/8", "gw": "fd00::1"}]}}, ["routes[0].gw", "family"]),
+        ({"ipam": {**IPAM, "routes": [{"dst": "10.0.0.0/8"}] * 2}}, ["routes[1].dst", "listed twice"]),
+        ({"ipam": {**IPAM, "routes": [{"dst": "10.0.0.0/8", "mtu": 9}]}}, ["routes[0].mtu", "takes only dst, gw"]),
+        ({"ipam": {**IPAM, "dataDir": "here"}}, ["config.ipam.dataDir: 'here'", "whole path"]),
+        ({"ipam": {"type": "static"}}, ["config.ipam.addresses: None", "at least one"]),
+        ({"ipam": {"type": "static", "addresses": [{"address": "10.9.0.5"}]}}, ["addresses[0].address", "prefix"]),
+    ],
+)
+def test_what_is_wrong_is_named(change, words):
+    config = {**NET, **change}
+    message = refused({key: value for key, value in config.items() if value is not None or key == "type"})
+    assert [word for word in words if word not in message] == [], message
+
+
+def test_other_plugins_needs():
+    assert "config.master: None" in refused({"name": "n", "type": "macvlan"})
+    assert "config.ipam: None is refused: plugin ptp needs one" in refused({"name": "n", "type": "ptp"})
+    ptp = {"name": "n", "type": "ptp", "ipam": {"type": "static", "addresses": [{"address": "10.9.0.5/24"}]}}
+    assert "config.ipam.addresses[0].gateway: None" in refused(ptp)
+    assert "config.ipam" in refused({"name": "n", "type": "loopback", "ipam": IPAM})
+    assert "config.device: None" in refused({"name": "n", "type": "host-device"})
+
+
+def test_forms_of_a_configuration():
+    assert cni.network("config", json.dumps(NET)) == cni.network("config", NET)
+    listed = {"name": "mynet", "cniVersion": "1.0.0", "plugins": [{k: v for k, v in NET.items() if k != "name"}]}
+    assert cni.network("config", listed).version == "1.0.0"
+    assert "it is no JSON" in refused("{")
+    assert "a dictionary or as JSON text" in refused(5)
+    assert "chains are not supported" in refused({**listed, "plugins": [*listed["plugins"], {"type": "portmap"}]})
+    assert "config.disableCheck" in refused({**listed, "disableCheck": True})
+
+
+@pytest.mark.parametrize(
+    ("item", "words"),
+    [
+        ({"netns": "a/b"}, ["cni[0].netns"]),
+        ({"netns": "p", "interface": "much too long a name"}, ["cni[0].interface"]),
+        ({"netns": "p", "container": "a b"}, ["cni[0].container"]),
+        ({"netns": "p", "ip": "10.22.0.5"}, ["cni[0].ip", "takes only"]),
+        ({"netns": "p", "addresses": ["10.23.0.5"]}, ["cni[0].addresses[0]", "10.22.0.1 to 10.22.255.254"]),
+        ({"netns": "p", "addresses": ["10.22.0.1"]}, ["cni[0].addresses[0]", "the gateway"]),
+        ({"netns": "p", "network": {**NET, "ipam": STATIC}, "addresses": ["10.9.0.5"]}, ["only ipam host-local"]),
+    ],
+)
+def test_attachments(item, words):
+    with pytest.raises(InvalidParameter) as error:
+        cni.attachments("cni", [{"network": NET, **item}])
+    assert [word for word in words if word not in str(error.value)] == [], error.value
+
+
+def test_an_interface_is_attached_once():
+    with pytest.raises(InvalidParameter, match=r"cni\[1\].interface: 'eth0' is refused: cni\[0\]"):
+        cni.attachments("cni", [{"netns": "p", "network": NET}] * 2)
+
+
+def attached(config, *addresses, netns="p"):
+    """An attachment with these addresses, as they would have been given."""
+    (item,) = cni.attachments("cni", [{"netns": netns, "network": config}])
+    return item.__class__(**{**item.__dict__, "addresses": addresses or item.network.ipam.addresses})
+
+
+def own(address, gateway=None):
+    return cni.Own(ipaddress.ip_interface(address), ipaddress.ip_address(gateway) if gateway else None)
+
+
+@pytest.mark.parametrize("plugin", ["bridge", "ptp", "macvlan", "ipvlan", "host-device"])
+def test_pieces_are_a_topology(plugin):
+    more = {"macvlan": {"master": "eth0"}, "ipvlan": {"master": "eth0"}, "host-device": {"device": "eth1"}}
+    config = {"name": "n", "type": plugin, "ipam": STATIC, **more.get(plugin, {})}
+    model.parse(cni.topology([attached(config)]), purge=True)
+
+
+def test_pods_share_a_bridge_and_each_has_a_rule():
+    items = [attached(NET, own(f"10.22.0.{n}/16", "10.22.0.1"), netns=f"p{n}") for n in (2, 3)]
+    found = cni.topology(items)
+    model.parse(found, purge=True)
+    bridge, *veths = found[""]["links"]
+    assert (bridge["name"], bridge["addresses"]) == ("cni0", ["10.22.0.1/16"])
+    assert [veth["peer"]["netns"] for veth in veths] == ["p2", "p3"]
+    assert [rule for item in items for rule in cni.masquerade(item)] == [
+        {"source": f"10.22.0.{n}/32", "exempt": ["10.22.0.0/16", "224.0.0.0/4"]} for n in (2, 3)
+    ]
+    assert cni.sysctls(items) == {"net.ipv4.ip_forward": "1"}
+
+
+def test_vlan():
+    found = cni.topology([attached({**NET, "vlan": 100}, own("10.22.0.2/16", "10.22.0.1"))])
+    bridge, gateway, veth = found[""]["links"]
+    assert (bridge["vlan_filtering"], "addresses" in bridge) == (True, False)
+    assert (gateway["name"], gateway["addresses"]) == ("cni0.100", ["10.22.0.1/16"])
+    assert (gateway["peer"]["controller"], gateway["peer"]["pvid"], veth["pvid"]) == ("cni0", 100, 100)
+    model.parse(found, purge=True)
+
+
+def addresses(*last):
+    return {ipaddress.ip_address(f"10.9.0.{n}"): "x" for n in last}
+
+
+@pytest.mark.parametrize(
+    ("taken", "last", "expected"),
+    [
+        ((), None, "10.9.0.2"),  # not the gateway, .1
+        ((2,), None, "10.9.0.3"),
+        ((2,), "10.9.0.2", "10.9.0.3"),
+        ((), "10.9.0.4", "10.10.0.5"),  # the next range
+        ((), "10.10.0.6", "10.9.0.2"),  # and round
+        ((2, 3), "10.9.0.4", "10.10.0.5"),
+        ((), "192.0.2.1", "10.9.0.2"),  # from another configuration
+        ((2, 3), "10.9.0.3", "10.9.0.4"),
+    ],
+)
+def test_the_next_address(taken, last, expected):
+    ranges = [
+        {"subnet": "10.9.0.0/24", "rangeEnd": "10.9.0.4"},
+        {"subnet": "10.10.0.0/24", "rangeStart": "10.10.0.5", "rangeEnd": "10.10.0.6"},
+    ]
+    net = cni.network("config", {**NET, "ipam": {"type": "host-local", "ranges": [ranges]}})
+    (given,) = net.ipam.sets
+    found = hostlocal.choose(given, addresses(*taken), ipaddress.ip_address(last) if last else None)
+    assert str(found[1]) == expected
+    everything = {**addresses(2, 3, 4), **{ipaddress.ip_address(f"10.10.0.{n}"): "x" for n in (5, 6)}}
+    assert hostlocal.choose(given, everything, ipaddress.ip_address("10.9.0.3")) is None
+    only = {key: value for key, value in everything.items() if str(key) != "10.9.0.3"}
+    assert str(hostlocal.choose(given, only, ipaddress.ip_address("10.9.0.3"))[1]) == "10.9.0.3"
+
+
+OVERLAYS = overlays_of({"a": {"number": 0, "address": "192.168.1.138"}})
+
+
+def test_the_role():
+    network = {"driver": "cni", "config": NET}
+    given = [
+        {"name": "p1"},
+        {"name": "p2", "address": "10.22.0.9", "interface": "net1"},
+        {"name": "p3", "state": "absent"},
+        {"name": "p4", "network": {"driver": "container", "container": "p1"}},
+    ]
+    found = pods.plan(given, OVERLAYS, "a", 1500, network)
+    assert found["cni"]["present"] == [
+        {"netns": "p1", "interface": "eth0", "network": NET},
+        {"netns": "p2", "interface": "net1", "network": NET, "addresses": ["10.22.0.9"]},
+    ]
+    assert [item["netns"] for item in found["cni"]["absent"]] == ["p3"]
+    assert found["running"] == ["p1", "p2"]
+    assert found["present"]["p1"] == {}
+    gone = pods.removal(given[:3], OVERLAYS, network)
+    assert {"name": "cni0", "kind": "bridge"} in gone["absent"][""]["links"]
+    assert [item["netns"] for item in gone["cni"]["absent"]] == ["p1", "p2", "p3"]
+    with pytest.raises(FabricError, match=r"pods_pods\[0\]\.network\.config\.typo"):
+        pods.plan([{"name": "p", "network": {"driver": "cni", "config": {**NET, "typo": 1}}}], OVERLAYS, "a", 1500)
