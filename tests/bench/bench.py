@@ -97,8 +97,11 @@ def give_up(*_signal: object) -> None:
     os._exit(1)
 
 
-def machine(ifstate: str) -> str:
-    """What the figures were taken on and with."""
+def machine(*more: str) -> str:
+    """What the figures were taken on and with.
+
+    :param more: names and versions of what else took part.
+    """
     cpus = [
         line for line in pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if "model name" in line
     ]
@@ -109,7 +112,7 @@ def machine(ifstate: str) -> str:
         f"- date: {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}",
         f"- machine: {os.cpu_count()} x {model}",
         f"- system: {system}, Linux {platform.release()}, {kernel.run('ip', '-Version').strip()}",
-        f"- versions: Python {platform.python_version()}, {', '.join(versions)}, {ifstate}",
+        f"- versions: Python {platform.python_version()}, {', '.join([*versions, *more])}",
     ]
     return "\n".join(lines)
 

@@ -28,6 +28,7 @@ from ansible_collections.weft.fabric.plugins.plugin_utils import svg
 from ansible_collections.weft.fabric.tests.bench import mesh
 from ansible_collections.weft.fabric.tests.bench.bench import machine
 from ansible_collections.weft.fabric.tests.bench.measure import CHECKOUT, HERE, require
+from ansible_collections.weft.fabric.tests.bench.pull import pull, repository
 from ansible_collections.weft.fabric.tests.integration import cli, kernel
 from ansible_collections.weft.fabric.tests.integration.fabric import CAME, WENT, Run, standing
 
@@ -46,9 +47,13 @@ PHASES = {
     "removed": "site, one node removed",
     "repaired": "site on one host, its VXLAN deleted before",
     "floor": "three times ansible.builtin.ping",
+    "pulled": "ansible-pull on all hosts at once, from nothing",
 }
 STEEPER = 1.3
 """How much more a host may cost from 50 to 250 nodes than from 10 to 50."""
+
+PULLING = 20
+"""Hosts that pull at once."""
 
 LARGEST = 250
 SECONDS = {"nothing": 600, "unchanged": 300}
@@ -123,7 +128,7 @@ def measure(home: pathlib.Path, size: int, phases: Collection[str]) -> Iterator[
 
     hosts = [mesh.name(number) for number in range(size)]
     added, vtep = mesh.name(size), f"10.{244 + size // 256}.{size % 256}.0"
-    with standing(home, mesh.inventory(size)) as fabric:
+    with standing(home, mesh.inventory(size), limit=1800) as fabric:
         yield play("nothing", size, SITE)
         if "unchanged" in phases:
             yield play("unchanged", size, SITE)
@@ -149,6 +154,23 @@ def measure(home: pathlib.Path, size: int, phases: Collection[str]) -> Iterator[
             expect(said, [])
 
 
+def measure_pull(home: pathlib.Path) -> dict[str, float]:
+    """The figures of hosts that pull at once, and arrive at what a controller would have made.
+
+    :param home: that of the user who runs them, new.
+    """
+    inventory = mesh.inventory(PULLING)
+    hosts = [mesh.name(number) for number in range(PULLING)]
+    with standing(home, inventory, limit=1800) as fabric:
+        url = repository(home / "repository", inventory)
+        with Meter() as meter:
+            said = pull(home, fabric.lab, hosts, url)
+        require(not any(status for status, _text in said.values()), f"ansible-pull failed: {said}")
+        done = fabric.ok("site")
+        require(done.changed == {}, f"a controller finds something to change: {done.changed}")
+    return {"hosts": PULLING, **meter.figures()}
+
+
 def slopes(figures: dict[str, Any], phase: str) -> list[float]:
     """CPU seconds that each further host takes, from each size to the next of 10, 50 and 250 nodes."""
     used = {int(size): found[phase]["cpu"] for size, found in figures.items() if phase in found}
@@ -156,7 +178,7 @@ def slopes(figures: dict[str, Any], phase: str) -> list[float]:
     return [(used[after] - used[before]) / (after - before) for before, after in zip(steps, steps[1:])]
 
 
-def report(figures: dict[str, Any], facts: list[str]) -> str:
+def report(figures: dict[str, Any], facts: str) -> str:
     """The figures as Markdown."""
     lines = [
         "| nodes | what | seconds | CPU seconds | CPU seconds per host | controller's memory, MB |",
@@ -191,12 +213,12 @@ def report(figures: dict[str, Any], facts: list[str]) -> str:
     if largest:
         most = max(one["memory"] for one in largest.values())
         lines.append(f"- {LARGEST} nodes: the controller has {most:.0f} MB at most (goal: less than {MEMORY} MB).")
-    return "\n".join([*lines, *facts, "", "![CPU seconds by number of nodes](scale.svg)", ""])
+    return "\n".join([*lines, facts, "", "![CPU seconds by number of nodes](scale.svg)", ""])
 
 
 def plot(figures: dict[str, Any]) -> str:
     """CPU seconds by number of nodes."""
-    sizes = sorted(map(int, figures))
+    sizes = sorted(int(size) for size, found in figures.items() if "nothing" in found)
     series = {
         PHASES[phase]: [(size, figures[str(size)][phase]["cpu"]) for size in sizes if phase in figures[str(size)]]
         for phase in ("nothing", "unchanged", "floor")
@@ -204,8 +226,11 @@ def plot(figures: dict[str, Any]) -> str:
     return svg.lines("What a full mesh costs", "nodes", "CPU seconds, controller and hosts together", series)
 
 
-def write(figures: dict[str, Any]) -> None:
+def keep(size: int, phase: str, found: dict[str, float]) -> None:
     """Renew what is in docs/."""
+    print(f"{size} nodes: {PHASES[phase]}: {found}", flush=True)
+    figures = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
+    figures.setdefault(str(size), {})[phase] = found
     FIGURES.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     PLOT.write_text(plot(figures), encoding="utf-8")
     before, _begin, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
@@ -223,10 +248,11 @@ def inside(directory: pathlib.Path, sizes: Iterable[int], phases: Collection[str
         home = directory / str(size)
         home.mkdir()
         for phase, found in measure(home, size, phases):
-            print(f"{size} nodes: {PHASES[phase]}: {found}", flush=True)
-            figures = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
-            figures.setdefault(str(size), {})[phase] = found
-            write(figures)
+            keep(size, phase, found)
+    if "pulled" in phases:
+        home = directory / "pull"
+        home.mkdir()
+        keep(PULLING, "pulled", measure_pull(home))
     return 0
 
 

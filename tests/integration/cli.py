@@ -24,10 +24,13 @@ def environment(home: pathlib.Path) -> dict[str, str]:
     }
 
 
-def run(home: pathlib.Path, *command: str, before: Sequence[str] = (), **more: str) -> subprocess.CompletedProcess[str]:
+def run(
+    home: pathlib.Path, *command: str, before: Sequence[str] = (), limit: float = 300, **more: str
+) -> subprocess.CompletedProcess[str]:
     """Run a command of the interpreter's own environment: ``run(tmp_path, "ansible-playbook", ...)``.
 
     :param before: words before the command, such as nsenter's.
+    :param limit: seconds after which it hangs.
     :param more: environment variables.
     """
     program = str(pathlib.Path(sys.executable).parent / command[0])
@@ -36,7 +39,7 @@ def run(home: pathlib.Path, *command: str, before: Sequence[str] = (), **more: s
         env=environment(home) | more,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=limit,
         check=False,
     )
 

@@ -68,10 +68,12 @@ class Fabric:
 
     :param home: a directory of its own.
     :param inventory: as YAML has it.
+    :param limit: seconds that a playbook takes at most.
     """
 
-    def __init__(self, home: pathlib.Path, inventory: Any) -> None:
+    def __init__(self, home: pathlib.Path, inventory: Any, limit: float = 300) -> None:
         self.home = home
+        self.limit = limit
         self.file = home / "inventory.json"
         self.inventory = inventory
         self.lab = inventory["all"]["vars"]["lab_name"]
@@ -86,7 +88,8 @@ class Fabric:
 
     def play(self, playbook: str, *more: str) -> Run:
         """Run one of the collection's playbooks, however it ends."""
-        return Run(cli.run(self.home, "ansible-playbook", "-i", str(self.file), f"weft.fabric.{playbook}", *more))
+        command = ("ansible-playbook", "-i", str(self.file), f"weft.fabric.{playbook}", *more)
+        return Run(cli.run(self.home, *command, limit=self.limit))
 
     def ok(self, playbook: str, *more: str) -> Run:
         """Run one that has to succeed."""
@@ -162,9 +165,12 @@ WENT = ["DELNEIGH", "DELNEIGH", "DELROUTE", "NEWNEIGH"]
 
 
 @contextlib.contextmanager
-def standing(home: pathlib.Path, inventory: Any) -> Iterator[Fabric]:
-    """A lab of an inventory, for the length of the block."""
-    fabric = Fabric(home, inventory)
+def standing(home: pathlib.Path, inventory: Any, limit: float = 300) -> Iterator[Fabric]:
+    """A lab of an inventory, for the length of the block.
+
+    :param limit: seconds that a playbook takes at most.
+    """
+    fabric = Fabric(home, inventory, limit)
     try:
         fabric.ok("lab")
         yield fabric
