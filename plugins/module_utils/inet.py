@@ -12,7 +12,9 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
+from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
 from ansible_collections.weft.fabric.plugins.module_utils.model import Address, AddressState, Route
@@ -22,6 +24,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.netlink import (
     Request,
     Socket,
     attributes,
+    columns,
 )
 
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
@@ -40,6 +43,7 @@ RTNH_F_ONLINK = 4
 RTM_F_CLONED = 0x200
 
 _IFADDRMSG = struct.Struct("=BBxxI")  # struct ifaddrmsg: family, prefixlen, index
+_ROUTE = (RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC, RTA_METRICS, RTA_VIA)
 _RTMSG = struct.Struct("=BBxxBBBBI")  # struct rtmsg: family, dst_len, table, protocol, scope, type, flags
 _ATTRIBUTE = struct.Struct("=HH")
 _WORD = struct.Struct("=HHI")  # an attribute that holds a u32
@@ -49,6 +53,11 @@ _U32 = struct.Struct("=I")
 def to_text(data: bytes) -> str:
     """An address from its 4 or 16 bytes."""
     return socket.inet_ntop(_family(data), data)
+
+
+def to_texts(column: Sequence[bytes]) -> Iterable[str]:
+    """Addresses of one family, from their bytes."""
+    return map(socket.inet_ntop, repeat(_family(column[0])), column)
 
 
 def to_bytes(address: str) -> bytes:
@@ -167,38 +176,52 @@ def read_routes(kernel: Socket, names: Mapping[int, str], table: int) -> dict[tu
     """
     found: dict[tuple[str, int, int], tuple[Route, int]] = {}
     try:
-        messages = kernel.dump(RTM_GETROUTE, bytes(12) + _WORD.pack(8, RTA_TABLE, table))
+        runs = kernel.runs(RTM_GETROUTE, bytes(12) + _WORD.pack(8, RTA_TABLE, table))
     except KernelError as error:
         if error.code == errno.ENOENT:  # nobody has put a route into this table yet
             return {}
         raise
-    for message in messages:
-        family, length, _table, protocol, _scope, kind, flags = _RTMSG.unpack_from(message, 16)
+    for run in runs:
+        family, length, _table, protocol, _scope, kind, flags = _RTMSG.unpack_from(run, 16)
         if not flags & RTM_F_CLONED:
-            route = _route(family, length, kind, flags, attributes(message, 28), names, table)
-            found.setdefault(route.key, (route, protocol))
+            for count, attribute in columns(run, 28, _ROUTE):
+                # A blackhole has no interface, whatever the kernel reports for it (IPv6: lo).
+                devices = (names.get(index, f"index {index}") for index in _numbers(attribute.get(RTA_OIF, ())))
+                routes = _routes(
+                    dst=(f"{base}/{length}" for base in _bases(family, count, attribute)),
+                    table=repeat(table),
+                    metric=_numbers(attribute.get(RTA_PRIORITY, ())) or repeat(0),
+                    via=_gateways(attribute),
+                    dev=devices if kind == RTN_UNICAST and RTA_OIF in attribute else repeat(None),
+                    src=to_texts(attribute[RTA_PREFSRC]) if RTA_PREFSRC in attribute else repeat(None),
+                    onlink=repeat(bool(flags & RTNH_F_ONLINK)),
+                    mtu=map(_mtu, attribute[RTA_METRICS]) if RTA_METRICS in attribute else repeat(None),
+                )
+                for route in routes:
+                    found.setdefault(route.key, (route, protocol))
     return found
 
 
-def _route(
-    family: int, length: int, kind: int, flags: int, attribute: dict[int, bytes], names: Mapping[int, str], table: int
-) -> Route:
-    base = attribute.get(RTA_DST) or bytes(16 if family == socket.AF_INET6 else 4)
-    gateway = attribute.get(RTA_GATEWAY) or attribute.get(RTA_VIA, b"")[2:]  # struct rtvia begins with the family
-    source = attribute.get(RTA_PREFSRC)
-    index = _number(attribute.get(RTA_OIF))
-    return Route(
-        dst=f"{to_text(base)}/{length}",
-        table=table,
-        metric=_number(attribute.get(RTA_PRIORITY)) or 0,
-        via=to_text(gateway) if gateway else None,
-        # A blackhole has no interface, whatever the kernel reports for it (IPv6: lo).
-        dev=names.get(index, f"index {index}") if kind == RTN_UNICAST and index else None,
-        src=to_text(source) if source else None,
-        onlink=bool(flags & RTNH_F_ONLINK),
-        mtu=_number(attributes(attribute.get(RTA_METRICS, b""), 0).get(RTAX_MTU)),
-    )
+def _routes(**columns_of: Iterable[Any]) -> Iterable[Route]:
+    return map(Route._make, zip(*(columns_of[name] for name in Route._fields)))
 
 
-def _number(data: bytes | None) -> int | None:
+def _bases(family: int, count: int, attribute: Mapping[int, Sequence[bytes]]) -> Iterable[str]:
+    return to_texts(attribute.get(RTA_DST) or [bytes(16 if family == socket.AF_INET6 else 4)] * count)
+
+
+def _gateways(attribute: Mapping[int, Sequence[bytes]]) -> Iterable[str | None]:
+    if RTA_GATEWAY in attribute:
+        return to_texts(attribute[RTA_GATEWAY])
+    if RTA_VIA in attribute:
+        return to_texts([data[2:] for data in attribute[RTA_VIA]])  # struct rtvia begins with the family
+    return repeat(None)
+
+
+def _mtu(metrics: bytes) -> int | None:
+    data = attributes(metrics, 0).get(RTAX_MTU)
     return _U32.unpack(data)[0] if data else None
+
+
+def _numbers(column: Sequence[bytes]) -> Sequence[int]:
+    return struct.unpack(f"={len(column)}I", b"".join(column))

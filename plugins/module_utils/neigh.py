@@ -12,11 +12,19 @@ from __future__ import annotations
 import errno
 import socket
 import struct
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import inet
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
-from ansible_collections.weft.fabric.plugins.module_utils.model import FdbEntry, Link, Neighbour
+from ansible_collections.weft.fabric.plugins.module_utils.model import (
+    FdbEntry,
+    Link,
+    Neighbour,
+    fdb_entries,
+    neighbours,
+)
 from ansible_collections.weft.fabric.plugins.module_utils.netlink import (
     NLM_F_APPEND,
     NLM_F_CREATE,
@@ -24,6 +32,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.netlink import (
     Request,
     Socket,
     attributes,
+    columns,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.values import ZERO_MAC
 
@@ -100,26 +109,27 @@ def delete_fdb(index: int, entry: FdbEntry) -> Request:
     return Request(RTM_DELNEIGH, 0, fdb_payload(index, entry))
 
 
-def decode(message: bytes) -> tuple[int, int, int, int, dict[int, bytes]]:
-    """(family, ifindex, state, flags, attributes) of an RTM_NEWNEIGH with its netlink header."""
-    family, index, state, flags, _type = _NDMSG.unpack_from(message, 16)
-    return family, index, state, flags, attributes(message, 28)
-
-
-def _mac(data: bytes) -> str:
-    return data.hex(":")
+def _macs(column: Sequence[bytes]) -> Iterable[str]:
+    return map(bytes.hex, column, repeat(":"))
 
 
 def read_neighbours(kernel: Socket, dev: str, index: int) -> dict[tuple[str, str], Neighbour]:
     """The permanent neighbours on a device, IPv4 and IPv6, by (device, address)."""
     payload = _NDMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + _WORD.pack(8, NDA_IFINDEX, index)
     found = {}
-    for message in kernel.dump(RTM_GETNEIGH, payload):
-        _family, at, state, flags, attribute = decode(message)
-        if at == index and state & NUD_PERMANENT and not flags & NTF_FOREIGN and NDA_LLADDR in attribute:
-            entry = Neighbour(dev, inet.to_text(attribute[NDA_DST]), _mac(attribute[NDA_LLADDR]))
-            found[dev, entry.dst] = entry
+    for run in kernel.runs(RTM_GETNEIGH, payload):
+        if _declared(run, index):
+            for _count, attribute in columns(run, 28, (NDA_DST, NDA_LLADDR)):
+                if NDA_LLADDR in attribute:
+                    entries = neighbours(repeat(dev), inet.to_texts(attribute[NDA_DST]), _macs(attribute[NDA_LLADDR]))
+                    found.update(entries)
     return found
+
+
+def _declared(run: bytes, index: int) -> bool:
+    """Whether somebody declared these entries of a device, and they are not a control plane's or a bridge's."""
+    _family, at, state, flags, _type = _NDMSG.unpack_from(run, 16)
+    return at == index and bool(state & NUD_PERMANENT) and not flags & NTF_FOREIGN
 
 
 def read_fdb(kernel: Socket, link: Link) -> dict[FdbEntry, None]:
@@ -128,23 +138,26 @@ def read_fdb(kernel: Socket, link: Link) -> dict[FdbEntry, None]:
     Left out, because they are not ours to touch: what was learned, what a control plane installed (NTF_EXT_LEARNED),
     the bridge's rows (``master``), and the default destination that the device's own ``remote`` or ``group`` is.
     """
-    own = (ZERO_MAC, link.attributes.get("remote") or link.attributes.get("group"), None, None)
     found: dict[FdbEntry, None] = {}
-    for message in kernel.dump(RTM_GETNEIGH, _NDMSG.pack(AF_BRIDGE, link.index, 0, 0, 0)):
-        _family, at, state, flags, attribute = decode(message)
-        if at != link.index or not state & NUD_PERMANENT or flags & NTF_FOREIGN or NDA_DST not in attribute:
-            continue
-        port, vni = attribute.get(NDA_PORT), attribute.get(NDA_VNI)
-        entry = FdbEntry(
-            link.name,
-            _mac(attribute[NDA_LLADDR]),
-            inet.to_text(attribute[NDA_DST]),
-            int.from_bytes(port, "big") if port else None,
-            struct.unpack("=I", vni)[0] if vni else None,
-        )
-        if entry[1:] != own:
-            found[entry] = None
+    for run in kernel.runs(RTM_GETNEIGH, _NDMSG.pack(AF_BRIDGE, link.index, 0, 0, 0)):
+        if _declared(run, link.index):
+            for count, attribute in columns(run, 28, (NDA_LLADDR, NDA_DST, NDA_PORT, NDA_VNI)):
+                if NDA_DST in attribute:
+                    found.update(_fdb(link.name, count, attribute))
+    own = link.attributes.get("remote") or link.attributes.get("group")
+    if own:
+        found.pop(FdbEntry(link.name, ZERO_MAC, own), None)
     return found
+
+
+def _fdb(dev: str, count: int, attribute: Mapping[int, Sequence[bytes]]) -> dict[FdbEntry, None]:
+    ports: Iterable[int | None] = repeat(None)
+    vnis: Iterable[int | None] = repeat(None)
+    if NDA_PORT in attribute:
+        ports = struct.unpack(f"!{count}H", b"".join(attribute[NDA_PORT]))
+    if NDA_VNI in attribute:
+        vnis = struct.unpack(f"={count}I", b"".join(attribute[NDA_VNI]))
+    return fdb_entries(repeat(dev), _macs(attribute[NDA_LLADDR]), inet.to_texts(attribute[NDA_DST]), ports, vnis)
 
 
 def read_names(kernel: Socket) -> dict[int, str]:

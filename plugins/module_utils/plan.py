@@ -762,12 +762,9 @@ class _Planner:
             if link.kind != "vxlan" and link.index:
                 remedy = f"it is {one(link.kind or 'NIC')}: only a VXLAN has entries with a destination"
                 raise InvalidParameter("fdb: dev", link.name, remedy)
-        wanted = {
-            entry if entry.port is None and entry.vni is None else _of_device(entry, links[entry.dev]): None
-            for entry in desired.fdb
-            if entry.lladdr != values.ZERO_MAC or not _flooded(entry, links[entry.dev])
-        }
-        missing = [entry for entry in wanted if entry not in view.fdb]
+        unlike = [entry for entry in desired.fdb if entry not in view.fdb]
+        reported = [_of_device(entry, links[entry.dev]) for entry in unlike if not _flooded(entry, links[entry.dev])]
+        missing = [entry for entry in reported if entry not in view.fdb]
         behind: dict[tuple[str, str], FdbEntry] = {}
         if missing:
             behind = {(item.dev, item.lladdr): item for item in view.fdb if item.lladdr != values.ZERO_MAC}
@@ -777,6 +774,9 @@ class _Planner:
                 del view.fdb[before]
             self._do("set", netns, before, entry)
             view.fdb[entry] = None
+        if not desired.purge_fdb:
+            return []
+        wanted = {*desired.fdb, *reported}
         return [entry for entry in view.fdb if entry.dev in desired.purge_fdb and entry not in wanted]
 
     def _set_neighbours(self, netns: str, desired: Desired) -> list[Neighbour]:
@@ -784,11 +784,12 @@ class _Planner:
         view = self.view[netns]
         for name in sorted({entry.dev for entry in desired.neighbours.values()} | desired.purge_neighbours):
             self._require(netns, name, "neighbours: dev")
-        for key, entry in desired.neighbours.items():
-            before = view.neighbours.get(key)
-            if before != entry:
-                self._do("set", netns, before, entry)
-                view.neighbours[key] = entry
+        known = view.neighbours.get
+        for key, entry in [item for item in desired.neighbours.items() if known(item[0]) != item[1]]:
+            self._do("set", netns, known(key), entry)
+            view.neighbours[key] = entry
+        if not desired.purge_neighbours:
+            return []
         return [
             entry
             for key, entry in view.neighbours.items()

@@ -14,8 +14,9 @@ import hashlib
 import pwd
 import re
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import lru_cache
+from itertools import repeat
 from typing import Any, Callable
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
@@ -23,9 +24,9 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidP
 ZERO_MAC = "00:00:00:00:00:00"
 _MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", re.ASCII).fullmatch
 _UNICAST = re.compile("[0-9a-f][02468ace](?::[0-9a-f]{2}){5}", re.ASCII).fullmatch
-_IPV4_HOST = re.compile(
-    r"(?:[1-9]|[1-9][0-9]|1[0-9]{2}|2[01][0-9]|22[0-3])(?:\.(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}", re.ASCII
-).fullmatch
+# A line for each; repetitions written out are twice as fast.
+_UNICASTS = re.compile(f"(?:[0-9a-f][02468ace]{':[0-9a-f][0-9a-f]' * 5}\n)*", re.ASCII).fullmatch
+_HOSTS = bytes(range(1, 224))  # the first byte of an IPv4 address of one host
 _DIGITS = re.compile("[0-9]{1,10}", re.ASCII).fullmatch
 # Without what cannot be handed to the kernel: NUL, and half characters (JSON can hold "\\ud800").
 _NAME = re.compile(r"[^/\s\0\ud800-\udfff]+").fullmatch
@@ -143,14 +144,20 @@ def derived_mac(text: str) -> str:
     return ":".join(f"{octet:02x}" for octet in (digest[0] & 0xFC | 0x02, *digest[1:]))
 
 
-def is_plain_mac(value: str) -> bool:
-    """Whether a string is a unicast MAC address, and not all zeros, as mac() returns it."""
-    return _UNICAST(value) is not None and value != ZERO_MAC
+def are_plain_macs(values: Sequence[str]) -> bool:
+    """Whether all are unicast MAC addresses, and none is all zeros, as mac() returns them."""
+    lines = "\n".join(values) + "\n"
+    return bool(_UNICASTS(lines)) and lines.count("\n") == len(values) and ZERO_MAC not in values
 
 
-def is_plain_host(value: str) -> bool:
-    """Whether a string is the IPv4 address of one host as unicast() returns it."""
-    return _IPV4_HOST(value) is not None
+def are_plain_hosts(values: Sequence[str]) -> bool:
+    """Whether all are IPv4 addresses of one host each, as unicast() returns them."""
+    try:
+        # inet_pton takes dotted quads without leading zeros only, which is the canonical form.
+        packed = b"".join(map(socket.inet_pton, repeat(socket.AF_INET), values))
+    except (OSError, ValueError):
+        return False
+    return not packed[::4].translate(None, _HOSTS)
 
 
 def family(value: str) -> int:

@@ -69,10 +69,12 @@ class Recorded:
     """A socket that gives what a request would make of an empty table."""
 
     def __init__(self, payload: bytes) -> None:
-        self.answers = [bytes(16) + payload]
+        self.answers = [struct.pack("=IHHII", 16 + len(payload), 2, 2, 1, 7) + payload]
 
     def dump(self, _kind: int, _payload: bytes) -> list[bytes]:
         return self.answers
+
+    runs = dump
 
 
 @pytest.mark.parametrize("command", REQUESTS)

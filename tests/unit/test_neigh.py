@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 
 from ansible_collections.weft.fabric.plugins.module_utils import inet, neigh
 from ansible_collections.weft.fabric.plugins.module_utils.model import FdbEntry, Link, Neighbour
+from ansible_collections.weft.fabric.plugins.module_utils.netlink import attributes, split
 
+NDMSG = "=BxxxiHB"  # struct ndmsg (include/uapi/linux/neighbour.h), without its type
 NUD_NOARP = 0x40  # iproute2 adds it to what is permanent; the kernel does not need it
 MAC, FLOOD = "02:0a:00:00:00:02", "00:00:00:00:00:00"
 PEER, OTHER = FdbEntry("vx0", MAC, "192.168.2.142"), FdbEntry("vx0", FLOOD, "192.168.2.5")
@@ -96,9 +98,14 @@ class Recorded:
     def __init__(self, answers: dict[str, str]) -> None:
         self.answers = [bytes.fromhex(answer) for answer in answers.values()]
 
-    def dump(self, kind: int, payload: bytes) -> list[bytes]:
+    def runs(self, kind: int, payload: bytes) -> list[bytes]:
         assert kind == neigh.RTM_GETNEIGH
-        return self.answers
+        return [run for _kind, _flags, _sequence, run in split(b"".join(self.answers))]
+
+
+def answer(payload: bytes) -> str:
+    """What the kernel would answer if a request's body were in its table."""
+    return (struct.pack("=IHHII", 16 + len(payload), neigh.RTM_NEWNEIGH, 2, 1, 7) + payload).hex()
 
 
 @pytest.mark.parametrize("command", REQUESTS)
@@ -109,9 +116,9 @@ def test_a_request_is_iproute2s(command: str) -> None:
     request_and_ack = 0x05
     assert (request.kind, request.flags) == (kind, flags & ~request_and_ack)
     assert len(request.payload) + 16 == length
-    family, index, state, entry_flags, attributes = neigh.decode(theirs)
-    expected = (family, index, state & ~NUD_NOARP, entry_flags, attributes)
-    assert neigh.decode(bytes(16) + request.payload) == expected
+    family, index, state, entry_flags = struct.unpack_from(NDMSG, theirs, 16)
+    assert struct.unpack_from(NDMSG, request.payload) == (family, index, state & ~NUD_NOARP, entry_flags)
+    assert attributes(request.payload, 12) == attributes(theirs, 28)
 
 
 def test_the_fdb_is_what_was_declared() -> None:
@@ -148,7 +155,7 @@ def test_an_fdb_entry_comes_back(index: int, lladdr: str, dst: str, port: Any, v
     entry = FdbEntry("vx0", lladdr, dst, port, vni)
     payload = neigh.fdb_payload(index, entry)
     assert len(payload) % 4 == 0
-    read = neigh.read_fdb(Recorded({"": (bytes(16) + payload).hex()}), Link("vx0", "vxlan", index=index))  # type: ignore[arg-type]
+    read = neigh.read_fdb(Recorded({"": answer(payload)}), Link("vx0", "vxlan", index=index))  # type: ignore[arg-type]
     assert list(read) == [entry]
 
 
@@ -157,5 +164,23 @@ def test_a_neighbour_comes_back(index: int, lladdr: str, dst: str) -> None:
     entry = Neighbour("vx0", dst, lladdr)
     payload = neigh.neighbour_payload(index, entry)
     assert payload[0] == (2 if ipaddress.ip_address(dst).version == 4 else 10)
-    answers = Recorded({"": (bytes(16) + payload).hex()})
+    answers = Recorded({"": answer(payload)})
     assert neigh.read_neighbours(answers, "vx0", index) == {("vx0", dst): entry}  # type: ignore[arg-type]
+
+
+entries = st.builds(FdbEntry, st.just("vx0"), macs, addresses, st.none() | st.integers(1, 65535), vnis)
+
+
+@given(st.lists(entries, max_size=40, unique=True))
+def test_a_table_of_all_kinds_of_entries_comes_back(listed: list[FdbEntry]) -> None:
+    answers = Recorded({str(number): answer(neigh.fdb_payload(5, entry)) for number, entry in enumerate(listed)})
+    assert list(neigh.read_fdb(answers, Link("vx0", "vxlan", index=5))) == listed  # type: ignore[arg-type]
+
+
+def test_ten_thousand_alike_are_one_run() -> None:
+    listed = [
+        FdbEntry("vx0", f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}", "10.0.0.1") for number in range(10_000)
+    ]
+    answers = Recorded({str(number): answer(neigh.fdb_payload(5, entry)) for number, entry in enumerate(listed)})
+    assert len(answers.runs(neigh.RTM_GETNEIGH, b"")) == 1
+    assert list(neigh.read_fdb(answers, Link("vx0", "vxlan", index=5))) == listed  # type: ignore[arg-type]
