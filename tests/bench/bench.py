@@ -37,7 +37,7 @@ Seconds of tables and of one module call are CPU seconds, the kernel's among the
 they are what the clock shows.
 
 - The engine is what a list's module calls (`model.add_fdb` and `reconcile.reconcile`, say), in a process that has
-  imported it and read the list. iproute2's figures are whole processes, with the same entries in the same order. What
+  imported them and read the list. iproute2's figures are whole processes, with the same entries in the same order. What
   changes or purges one entry has to find out first which: so `-json show` is part of it.
 - *a process* is that Python process from start to end. ifstate reads the same list, and makes sure of the VXLAN too. It
   runs {ifstate}.
@@ -117,6 +117,21 @@ def machine(*more: str) -> str:
     return "\n".join(lines)
 
 
+def page(sections: list[Section], extent: Extent, ifstate: str) -> str:
+    """docs/benchmarks.md."""
+    runs = ", ".join(f"{count} times with {size:,}" for size, count in extent.ifstate.items())
+    parts = [
+        "# Benchmarks",
+        "Made by `make bench`, as root.",
+        *(section.markdown() for section in sections),
+        f"![seconds by the number of entries]({PLOT.name})",
+        "## How it is measured",
+        METHOD.format(**{**dataclasses.asdict(extent), "ifstate": runs}),
+        machine(ifstate),
+    ]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
 def measure(directory: pathlib.Path, extent: Extent, ifstate: str) -> int:
     """Measure and report, as process 1 of a process namespace.
 
@@ -144,17 +159,7 @@ def measure(directory: pathlib.Path, extent: Extent, ifstate: str) -> int:
         return 1
 
     if extent is FULL:
-        runs = ", ".join(f"{count} times with {size:,}" for size, count in extent.ifstate.items())
-        parts = [
-            "# Benchmarks",
-            "Made by `make bench`, as root.",
-            *(section.markdown() for section in sections),
-            f"![seconds by the number of entries]({PLOT.name})",
-            "## How it is measured",
-            METHOD.format(**{**dataclasses.asdict(extent), "ifstate": runs}),
-            machine(ifstate),
-        ]
-        DOCUMENT.write_text("\n\n".join(part.strip() for part in parts) + "\n", encoding="utf-8")
+        DOCUMENT.write_text(page(sections, extent, ifstate), encoding="utf-8")
         PLOT.write_text(plot, encoding="utf-8")
     return 0 if all(section.met and all(row.met for row in section.rows) for section in sections) else 1
 

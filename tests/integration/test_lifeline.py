@@ -125,7 +125,7 @@ def test_the_end_of_a_session_does_not_end_a_run(host: str, monkeypatch) -> None
         os.kill(os.getpid(), signal.SIGHUP)
         apply(*arguments)
 
-    monkeypatch.setattr("ansible_collections.weft.fabric.plugins.module_utils.reconcile.apply", hung_up)
+    monkeypatch.setattr("ansible_collections.weft.fabric.plugins.module_utils.converge.apply", hung_up)
     assert reconcile(document("bridge", "10.1.0.1/24")).changed
     assert snapshot(host)["addresses"] == [("up0", "10.1.0.1/24")]
     assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL

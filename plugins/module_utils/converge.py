@@ -1,0 +1,77 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A plan is carried out, and what the kernel changed beyond it is put back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+
+from ansible_collections.weft.fabric.plugins.module_utils import lifeline
+from ansible_collections.weft.fabric.plugins.module_utils.apply import apply
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+from ansible_collections.weft.fabric.plugins.module_utils.model import Document, Observed
+from ansible_collections.weft.fabric.plugins.module_utils.netlink import Kernel, require_admin
+from ansible_collections.weft.fabric.plugins.module_utils.observe import Scope, observe, scope_of
+from ansible_collections.weft.fabric.plugins.module_utils.plan import Plan, plan
+
+ROUNDS = 4
+
+
+def converge(
+    kernel: Kernel,
+    document: Document,
+    scopes: Mapping[str, Scope],
+    before: Mapping[str, Observed],
+    first: Plan,
+    check: bool,
+) -> Plan:
+    """Carry out the first plan, and what turns out to be left; the last plan.
+
+    Where interfaces of the host move, they do so as lifeline.py says.
+
+    :param check: change nothing.
+    :raises FabricError: as reconcile.reconcile().
+    """
+    moving = document.moves_interfaces
+    if moving or document.takes_interfaces:
+        lifeline.check(before[""], first, document.namespaces[""], lifeline.session())
+    if check:
+        return first
+    require_admin()
+    with lifeline.undisturbed() if moving else nullcontext():
+        try:
+            return _converge(kernel, document, scopes, first)
+        except FabricError as error:
+            if moving:
+                _take_back(kernel, document, before[""], error)
+            raise
+
+
+def _converge(kernel: Kernel, document: Document, scopes: Mapping[str, Scope], todo: Plan) -> Plan:
+    """Carry out a plan, and what turns out to be left; the last plan."""
+    for _round in range(ROUNDS):
+        apply(kernel, todo.operations)
+        if not todo.disturbs:
+            return todo
+        todo = plan(document, observe(kernel, scopes))
+        if not todo.operations:
+            return todo
+    left = todo.diff()["after"].splitlines() or todo.diff()["before"].splitlines()
+    told = "; ".join(left[:3])
+    raise FabricError(f"the kernel took this and did not keep it: {told}: does something else manage it?")
+
+
+def _take_back(kernel: Kernel, document: Document, before: Observed, error: FabricError) -> None:
+    """Put the host's own interfaces back to where they were.
+
+    :raises FabricError: always, with what failed, and what has become of the interfaces.
+    """
+    old = lifeline.as_it_was(document, before)
+    scopes = scope_of(old)
+    try:
+        _converge(kernel, old, scopes, plan(old, observe(kernel, scopes)))
+    except FabricError as another:
+        raise FabricError(f"{error}; putting the interfaces back fails too: {another}") from error
+    raise FabricError(f"{error}; the interfaces are as they were before") from error
