@@ -18,6 +18,8 @@ import itertools
 import json
 import os
 import pathlib
+import platform
+import re
 import select
 import socket
 import struct
@@ -49,6 +51,10 @@ RTM_FAMILIES = {
     88: "NSID", 92: "STATS", 104: "NEXTHOP", 108: "LINKPROP", 112: "VLAN", 116: "NEXTHOPBUCKET", 120: "TUNNEL",
 }  # fmt: skip
 RTNLGRP_MAX = 36
+# Before Linux 6.9 nothing makes the kernel finish what it has put off of a change of carrier (net/core/link_watch.c),
+# and what it then tells of can be over: the carrier is back.
+TELLS_LATE = tuple(map(int, re.findall(r"\d+", platform.release())[:2])) < (6, 9)
+IFLA_STATS, IFLA_PROTINFO, IFLA_STATS64, IFLA_AF_SPEC = 7, 12, 23, 26  # include/uapi/linux/if_link.h
 IFA_FLAGS = 8  # include/uapi/linux/if_addr.h
 IFA_F_TENTATIVE = 0x40
 NUD_PERMANENT = 0x80  # include/uapi/linux/neighbour.h
@@ -202,7 +208,8 @@ class Event:
     ``kind`` is its message type without the prefix (``NEWLINK``, ``DELNEIGH``, ``nft NEWRULE``); ``text`` says what it
     is about; ``learned`` holds for what nobody asked for: neighbour and FDB entries that passing traffic taught,
     multicast group memberships, an interface's own link-local address, which comes when it is known to be unique,
-    and the number of a namespace that was removed earlier, which the kernel takes apart some time later.
+    the number of a namespace that was removed earlier, which the kernel takes apart some time later, and where it
+    ``TELLS_LATE`` of a link's carrier, a link that is as it was.
     """
 
     namespace: str
@@ -300,22 +307,42 @@ class _Listener:
                     return answers, notifications
 
 
+def _link(body: bytes) -> tuple[int, dict[int, bytes]]:
+    """The index of a link, and what does not change by itself: neither counters nor IPv6's timers among them."""
+    attributes = _attributes(body[16:])
+    attributes[-1] = body[8:12]  # flags
+    for volatile in (IFLA_STATS, IFLA_PROTINFO, IFLA_STATS64, IFLA_AF_SPEC):
+        attributes.pop(volatile, None)
+    return struct.unpack_from("=i", body, 4)[0], attributes
+
+
 class _RouteListener(_Listener):
     """Links, addresses, routes, neighbours, FDB, namespaces' numbers: every group of rtnetlink."""
 
     def __init__(self, namespace: str) -> None:
         super().__init__(namespace, socket.NETLINK_ROUTE, range(1, RTNLGRP_MAX + 1))
+        self._links: dict[int, dict[int, bytes]] = {}
+
+    def _event(self, kind: int, body: bytes, before: dict[int, dict[int, bytes]]) -> Event:
+        event = _rtnetlink_event(self.namespace, kind, body)
+        if event.kind == "NEWLINK" and TELLS_LATE:
+            index, link = _link(body)
+            if before.get(index, {}).items() >= link.items():
+                return dataclasses.replace(event, learned=True)
+        return event
 
     def events(self) -> list[Event]:
         """All since the last call."""
+        before = self._links
         links, notifications = self.ask(RTM_GETLINK, bytes(16), NLM_F_DUMP)
+        self._links = dict(_link(link) for link in links)
         for link in links:
             # Asking for one link makes the kernel (6.9 and newer) finish a change of its operational state that it
             # has put off; the notification of it then comes before the answer.
             index = struct.unpack_from("=i", link, 4)[0]
             with contextlib.suppress(OSError):
                 notifications += self.ask(RTM_GETLINK, struct.pack("=BxHiII", 0, 0, index, 0, 0))[1]
-        return [_rtnetlink_event(self.namespace, kind, body) for kind, body in notifications]
+        return [self._event(kind, body, before) for kind, body in notifications]
 
     def settle(self) -> None:
         """Wait until what the kernel has begun is done, and notified.
