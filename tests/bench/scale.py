@@ -126,6 +126,12 @@ def measure(home: pathlib.Path, size: int, phases: Collection[str]) -> Iterator[
         require(phase != "unchanged" or run.changed == {}, f"not unchanged: {run.changed}")
         return phase, {"hosts": hosts, **meter.figures()}
 
+    def watched(others: list[str], kinds: list[str], phase: str, size: int, *more: str) -> tuple[str, dict[str, float]]:
+        with fabric.told(others, vtep) as said:
+            done = play(phase, size, SITE, *more)
+        expect(said, kinds)
+        return done
+
     hosts = [mesh.name(number) for number in range(size)]
     added, vtep = mesh.name(size), f"10.{244 + size // 256}.{size % 256}.0"
     with standing(home, mesh.inventory(size), limit=1800) as fabric:
@@ -137,24 +143,14 @@ def measure(home: pathlib.Path, size: int, phases: Collection[str]) -> Iterator[
         if "added" in phases:
             fabric.inventory = mesh.inventory(size + 1)
             fabric.ok("lab")
-            with fabric.told(hosts, vtep) as said:
-                done = play("added", size + 1, SITE)
-            expect(said, CAME)
-            yield done
+            yield watched(hosts, CAME, "added", size + 1)
         if "added" in phases and "removed" in phases:
             fabric.ok("teardown", "--limit", added)
             fabric.inventory = mesh.inventory(size)
-            with fabric.told(hosts, vtep) as said:
-                done = play("removed", size, SITE)
-            expect(said, WENT)
-            yield done
+            yield watched(hosts, WENT, "removed", size)
         if "repaired" in phases:
             fabric.node(hosts[1], "ip", "link", "delete", "vxlan0")
-            others = [hosts[0], *hosts[2:]]
-            with fabric.told(others) as said:
-                done = play("repaired", 1, SITE, "--limit", hosts[1])
-            expect(said, [])
-            yield done
+            yield watched([hosts[0], *hosts[2:]], [], "repaired", 1, "--limit", hosts[1])
 
 
 def measure_pull(home: pathlib.Path) -> dict[str, float]:
