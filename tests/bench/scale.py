@@ -21,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.plugin_utils import svg
@@ -30,7 +30,9 @@ from ansible_collections.weft.fabric.tests.bench.bench import machine
 from ansible_collections.weft.fabric.tests.bench.measure import CHECKOUT, HERE, require
 from ansible_collections.weft.fabric.tests.bench.pull import pull, repository
 from ansible_collections.weft.fabric.tests.integration import cli, kernel
-from ansible_collections.weft.fabric.tests.integration.fabric import CAME, WENT, Run, standing
+from ansible_collections.weft.fabric.tests.integration.fabric import CAME, WENT, Fabric, Run, standing
+
+Figures = tuple[str, dict[str, float]]  # a phase's
 
 PROGRAM = pathlib.Path(sys.executable).parent / "ansible-playbook"
 SITE = "weft.fabric.site"
@@ -106,31 +108,28 @@ def _memory(process: pathlib.Path) -> int:
     return 0
 
 
-def expect(said: dict[str, list[kernel.Event]], kinds: list[str]) -> None:
-    """Each host's kernel told of this, and of nothing else."""
+def watched(fabric: Fabric, hosts: list[str], vtep: str, kinds: list[str], run: Callable[[], Figures]) -> Figures:
+    """Run; each host's kernel tells of this, and of nothing else."""
+    with fabric.told(hosts, vtep) as said:
+        done = run()
     for host, events in said.items():
         require(sorted(event.kind for event in events) == kinds, f"{host}: {'; '.join(map(str, events))}")
+    return done
 
 
-def measure(home: pathlib.Path, size: int, phases: Collection[str]) -> Iterator[tuple[str, dict[str, float]]]:
+def measure(home: pathlib.Path, size: int, phases: Collection[str]) -> Iterator[Figures]:
     """Each of the phases with so many nodes, and its figures.
 
     :param home: that of the user who runs the playbooks, new.
     """
 
-    def play(phase: str, hosts: int, playbook: str, *more: str) -> tuple[str, dict[str, float]]:
+    def play(phase: str, hosts: int, playbook: str, *more: str) -> Figures:
         command = [str(PROGRAM), "-i", str(fabric.file), playbook, *more]
         with Meter() as meter:
             run = Run(subprocess.run(command, env=cli.environment(home), capture_output=True, text=True, check=False))
         require(run.rc == 0, f"{' '.join(command)} failed:\n{run.text[-5000:]}")
         require(phase != "unchanged" or run.changed == {}, f"not unchanged: {run.changed}")
         return phase, {"hosts": hosts, **meter.figures()}
-
-    def watched(others: list[str], kinds: list[str], phase: str, size: int, *more: str) -> tuple[str, dict[str, float]]:
-        with fabric.told(others, vtep) as said:
-            done = play(phase, size, SITE, *more)
-        expect(said, kinds)
-        return done
 
     hosts = [mesh.name(number) for number in range(size)]
     added, vtep = mesh.name(size), f"10.{244 + size // 256}.{size % 256}.0"
@@ -143,14 +142,15 @@ def measure(home: pathlib.Path, size: int, phases: Collection[str]) -> Iterator[
         if "added" in phases:
             fabric.inventory = mesh.inventory(size + 1)
             fabric.ok("lab")
-            yield watched(hosts, CAME, "added", size + 1)
+            yield watched(fabric, hosts, vtep, CAME, lambda: play("added", size + 1, SITE))
         if "added" in phases and "removed" in phases:
             fabric.ok("teardown", "--limit", added)
             fabric.inventory = mesh.inventory(size)
-            yield watched(hosts, WENT, "removed", size)
+            yield watched(fabric, hosts, vtep, WENT, lambda: play("removed", size, SITE))
         if "repaired" in phases:
             fabric.node(hosts[1], "ip", "link", "delete", "vxlan0")
-            yield watched([hosts[0], *hosts[2:]], [], "repaired", 1, "--limit", hosts[1])
+            others = [hosts[0], *hosts[2:]]
+            yield watched(fabric, others, vtep, [], lambda: play("repaired", 1, SITE, "--limit", hosts[1]))
 
 
 def measure_pull(home: pathlib.Path) -> dict[str, float]:
