@@ -22,7 +22,7 @@ import tempfile
 import time
 from importlib import metadata
 
-from ansible_collections.weft.fabric.tests.bench import playbooks, tables
+from ansible_collections.weft.fabric.tests.bench import dataplane, playbooks, tables
 from ansible_collections.weft.fabric.tests.bench.measure import CHECKOUT, Section
 from ansible_collections.weft.fabric.tests.integration import kernel
 
@@ -30,8 +30,8 @@ DOCUMENT = CHECKOUT / "docs" / "benchmarks.md"
 PLOT = DOCUMENT.with_suffix(".svg")
 METHOD = """\
 Each figure is the median of runs that alternate (ours, theirs, ours, ...) on one machine, each in network namespaces of
-its own: {tables} of each with tables, {calls} with one module call, {loop} with many entries and {fabric} with the
-scenario. What counts is the ratio, ours to theirs.
+its own: {tables} of each with tables, {calls} with one module call, {loop} with many entries, {fabric} with the
+scenario and {dataplane} from pod to pod. What counts is the ratio, ours to theirs.
 
 Seconds of tables and of one module call are CPU seconds, the kernel's among them: on a machine that does nothing else
 they are what the clock shows.
@@ -48,7 +48,7 @@ they are what the clock shows.
 class Extent:
     """How much is measured.
 
-    :ivar tables: how often each side runs, as are ``calls``, ``loop`` and ``fabric``.
+    :ivar tables: how often each side runs, as are ``calls``, ``loop``, ``fabric`` and ``dataplane``.
     :ivar sizes: of tables.
     :ivar ifstate: how often that runs, by size.
     :ivar tasks: calls in a playbook.
@@ -60,6 +60,7 @@ class Extent:
     calls: int
     loop: int
     fabric: int
+    dataplane: int
     sizes: tuple[int, ...]
     ifstate: dict[int, int]
     tasks: int
@@ -72,6 +73,7 @@ FULL = Extent(
     calls=5,
     loop=5,
     fabric=5,
+    dataplane=9,
     sizes=(1_000, 10_000, 50_000),
     ifstate={1_000: 5, 10_000: 1, 50_000: 1},
     tasks=10,
@@ -83,6 +85,7 @@ QUICK = Extent(
     calls=2,
     loop=1,
     fabric=1,
+    dataplane=3,
     sizes=(1_000, 10_000),
     ifstate={1_000: 1},
     tasks=5,
@@ -154,6 +157,7 @@ def measure(directory: pathlib.Path, extent: Extent, ifstate: str) -> int:
         report(playbooks.calls(directory, extent.calls, extent.tasks, extent.modules))
         report(playbooks.loop(directory, extent.loop))
         report(playbooks.fabric(directory, extent.fabric))
+        report(dataplane.section(directory, extent.dataplane))
     except AssertionError as error:
         print(error)
         return 1
