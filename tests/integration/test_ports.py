@@ -32,7 +32,7 @@ def test_hairpin(run_module, ns) -> None:
     with kernel.Monitor(name) as monitor:
         assert not run_module("veth", netns=name, hairpin=True, **VETH)["changed"]
         assert not run_module("veth", netns=name, **VETH)["changed"], "what is not asked for stays"
-    assert monitor.events == []
+    assert monitor.changes == []
     kernel.run("ip", "-n", name, "link", "set", "v0", "type", "bridge_slave", "hairpin", "off")
     assert (
         run_module("veth", netns=name, hairpin=True, **VETH)["diff"]["after"] == f"netns {name}: link v0 hairpin on\n"
