@@ -111,9 +111,17 @@ def masquerade(found: Sequence[Attachment], absent: bool, check: bool) -> dict[s
 def results(found: Iterable[Attachment], state: Mapping[str, model.Observed]) -> list[dict[str, Any]]:
     """CNI's result of each interface, with the MAC addresses that the kernel has."""
     macs = {
-        (netns, name): link.attributes["mac_address"]
+        (netns, name): mac
         for netns, observed in state.items()
         for name, link in observed.links.items()
-        if link.attributes.get("mac_address")
+        for mac in (link.attributes.get("mac_address") or _parents_mac(link, state),)
+        if mac
     }
     return [cni.result(item, macs) for item in found]
+
+
+def _parents_mac(link: model.Link, state: Mapping[str, model.Observed]) -> str | None:
+    """That of an ipvlan, which has its parent's (ipvlan_main.c: ipvlan_init, ipvlan_device_event)."""
+    place = state.get(link.attributes.get("parent_netns") or "", model.Observed())
+    parent = place.links.get(link.attributes.get("parent") or "") if link.kind == "ipvlan" else None
+    return parent.attributes.get("mac_address") if parent else None

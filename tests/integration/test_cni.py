@@ -186,8 +186,9 @@ def attach(run_module) -> Attach:
 
 # -- what the kernel has ---------------------------------------------------------------------------
 
-# What iproute2 tells of a link that is the kernel's own doing, or counts.
-_LINK_NOISE = {"ifindex", "link_index", "link", "link_netnsid", "link_netns"}
+# What iproute2 tells of a link that is the kernel's own doing, or counts; of a bridge's port, its number among them,
+# which follows from the order in which they came.
+_LINK_NOISE = {"ifindex", "link_index", "link", "link_netnsid", "link_netns", "id", "no", "designated_port"}
 # Accepted differences, each with the words by which docs/cni.md says so.
 ACCEPTED = {
     "txqlen": "`txqlen`",
@@ -212,7 +213,11 @@ def state(host: str, pod: str) -> Any:
     raw: dict[str, Any] = {}
     names: dict[str, str] = {}
     for role, namespace in (("host", host), ("pod", pod)):
-        links = kernel.ip_json(namespace, "link")
+        links, addresses = kernel.ip_json(namespace, "link"), kernel.ip_json(namespace, "address")
+        for link in (*links, *addresses):
+            if link.get("linkinfo", {}).get("info_kind") == "bridge":
+                # It follows the carrier, which the flags tell of, a second later at most (net/core/link_watch.c).
+                del link["operstate"]
         for link in links:
             own = "veth" if re.fullmatch("veth[0-9a-f]{8}", link["ifname"]) else link["ifname"]
             names[link["ifname"]] = own
@@ -224,7 +229,7 @@ def state(host: str, pod: str) -> Any:
                 names[":".join(f"{octet:x}" for octet in octets)] = mac
         raw[role] = {
             "links": links,
-            "addresses": kernel.ip_json(namespace, "address"),
+            "addresses": addresses,
             "routes": kernel.ip_json(namespace, "-4", "route") + kernel.ip_json(namespace, "-6", "route"),
             "ports": kernel.bridge_json(namespace, "link"),
         }

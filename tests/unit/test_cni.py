@@ -10,7 +10,7 @@ import json
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.module_utils import cni, hostlocal, model
+from ansible_collections.weft.fabric.plugins.module_utils import attach, cni, hostlocal, model
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
 from ansible_collections.weft.fabric.plugins.plugin_utils import pods
 from ansible_collections.weft.fabric.tests.overlays import overlays_of
@@ -162,6 +162,20 @@ def test_vlan():
     assert (gateway["name"], gateway["addresses"]) == ("cni0.100", ["10.22.0.1/16"])
     assert (gateway["peer"]["controller"], gateway["peer"]["pvid"], veth["pvid"]) == ("cni0", 100, 100)
     model.parse(found, purge=True)
+
+
+@pytest.mark.parametrize(("plugin", "own_mac"), [("ipvlan", None), ("macvlan", "02:00:00:00:00:02")])
+def test_the_mac_of_a_result(plugin, own_mac):
+    """An ipvlan has that of the interface that it is on, and the reference plugin tells it."""
+    item = attached({"name": "n", "cniVersion": "1.0.0", "type": plugin, "master": "eth9", "ipam": STATIC})
+    child = {"parent": "eth9", "parent_netns": "", "mac_address": own_mac}
+    state = {
+        "": model.Observed(links={"eth9": model.Link("eth9", "", {"mac_address": "02:00:00:00:00:01"})}),
+        "p": model.Observed(links={"eth0": model.Link("eth0", plugin, child)}),
+    }
+    (result,) = attach.results([item], state)
+    mac = own_mac or "02:00:00:00:00:01"
+    assert result["interfaces"] == [{"name": "eth0", "mac": mac, "sandbox": "/run/netns/p"}]
 
 
 def addresses(*last):
