@@ -406,6 +406,7 @@ CASES = {
         prepare=(
             "ip -n HOST link add p0 type veth peer name q0",
             "ip -n HOST link add p1 type veth peer name q1",
+            "ip -n HOST link set p1 up",  # as what is taken out of a bond stays; what a deleted one leaves is down
         ),
         create={
             "name": "bond0",
