@@ -4,7 +4,8 @@ set -eu
 ip -brief link
 ip -brief address
 ip -4 route show table all
-ip -6 route show table all
+# Routes that differ by their device alone are in the order in which the links came up.
+ip -6 route show table all | sort
 ip neighbour show nud permanent
 bridge fdb show
 ip netns list
