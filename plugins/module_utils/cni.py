@@ -566,8 +566,8 @@ def _bridge(bridges: dict[str, dict[str, Any]], item: Attachment) -> None:
     if addresses:
         # Otherwise it is the lowest of its ports', and containers lose their gateway when another one comes or goes.
         bridge.setdefault("mac_address", values.derived_mac(addresses[0]))
-    if options.get("forceAddress"):
-        bridge["purge_addresses"] = True
+    # Of the bridge itself, others may have networks on it.
+    bridge["purge_addresses"] = bool(options.get("forceAddress") or bridge.get("purge_addresses"))
 
 
 def _vlan_gateway(bridge: str, vlan: int) -> dict[str, Any]:
@@ -635,6 +635,13 @@ _PIECES: dict[str, Callable[[Attachment], Pieces]] = {
 def host_links(given: Sequence[Attachment]) -> list[str]:
     """The names of what is made for interfaces of containers in the host's own namespace."""
     return [link["name"] for link in topology(given)[""].get("links", ())]
+
+
+def shared_links(net: Network) -> list[dict[str, Any]]:
+    """What the containers of a network have in common on the host, as what is to be gone unless others use it too."""
+    vlan = net.options.get("vlan")
+    ports = [{"name": _vlan_gateway(net.bridge, vlan)["peer"]["name"], "kind": "veth"}] if vlan and net.gateway else []
+    return [{"name": net.bridge, "kind": "bridge", "shared": True}, *ports] if net.bridge else []
 
 
 def own_link(item: Attachment) -> dict[str, Any] | None:

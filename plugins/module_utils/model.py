@@ -64,6 +64,7 @@ class Link:
     :ivar peer: (namespace, name) of a veth's other end.
     :ivar origin: (namespace, name) that an interface is taken from, and given back to.
     :ivar recreate: whether it may be deleted and made again where the kernel cannot change it.
+    :ivar shared: whether a bridge that is to be gone stays where it has ports that are not listed.
     :ivar where: how the user's document names it, for messages.
     :ivar index: observed: the kernel's ifindex.
     :ivar below: observed: the ifindex of what it sits on, or of a veth's other end (IFLA_LINK).
@@ -76,6 +77,7 @@ class Link:
     peer: tuple[str, str] | None = None
     origin: tuple[str, str] | None = None
     recreate: bool = False
+    shared: bool = False
     where: str = ""
     index: int = 0
     below: int = 0
@@ -322,8 +324,10 @@ def add_link(document: Document, netns: str, item: Mapping[str, Any], where: str
         return
     options = KINDS.get(kind, {})
     ports = ("ports", "purge_ports") if kind in CONTROLLERS else ()
+    shared = ("shared",) if kind == "bridge" else ()
     peer = ("peer",) if kind == "veth" else () if kind else ("origin",)
-    _known(where, item, (*_LINK, *options, *ports, *peer), f"a link of kind {kind}" if kind else "a link without kind")
+    known = (*_LINK, *options, *ports, *shared, *peer)
+    _known(where, item, known, f"a link of kind {kind}" if kind else "a link without kind")
     link = _link(netns, item, kind, where)
     if not document.absent:
         for name in REQUIRED.get(kind, ()):
@@ -377,6 +381,7 @@ def _link(netns: str, item: Mapping[str, Any], kind: str, where: str) -> Link:
         if name in item:
             link.attributes[name] = option.parse(f"{where}{name}", item[name])
     link.recreate = values.boolean(f"{where}recreate", item.get("recreate", False))
+    link.shared = values.boolean(f"{where}shared", item.get("shared", False))
     _check_link(link, where)
     return link
 
@@ -514,6 +519,7 @@ def merge(document: Document, netns: str, link: Link) -> None:
     known.peer = known.peer or link.peer
     known.origin = known.origin or link.origin
     known.recreate = known.recreate or link.recreate
+    known.shared = known.shared or link.shared
     known.attributes.update(link.attributes)
 
 

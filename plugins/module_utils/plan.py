@@ -837,13 +837,31 @@ class _Planner:
                 for route in self._stale_routes(netns, desired):
                     self._delete(netns, route)
         for netns, link in reversed(self._ordered()):
-            if link.kind and self.view[netns].status == "present":
+            if link.kind and self.view[netns].status == "present" and not self._is_in_use(netns, link):
                 self._delete_link(netns, link)
             elif link.origin and self.view[netns].status == "present":
                 self._give_back(netns, link, link.origin)
         for netns, desired in self.document.namespaces.items():
             if desired.create and self.view[netns].status != "absent":
                 self._remove_namespace(netns)
+
+    def _is_in_use(self, netns: str, link: Link) -> bool:
+        """Whether a shared bridge has ports that are not listed; it then stays, and listed ports of it do."""
+        links, listed = self.view[netns].links, self.document.namespaces[netns].links
+        name = link.name if link.shared else links.get(link.name, link).attributes.get("controller")
+        if name not in listed or not listed[name].shared:
+            return False
+        others = [
+            port.name
+            for port in links.values()
+            if port.attributes.get("controller") == name
+            and port.name not in listed
+            and not (port.peer and port.peer[1] in self.document.namespaces.get(port.peer[0], Desired()).links)
+        ]
+        if others and link.shared:
+            told = f"link {name}{self._place(netns)} stays: it has ports that are not listed, {', '.join(others)}"
+            self.plan.warnings.append(told)
+        return bool(others)
 
     def _listed(self, netns: str, desired: Desired) -> Iterable[Any]:
         """What of the listed is there, routes first."""

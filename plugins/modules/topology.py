@@ -39,6 +39,7 @@ options:
       - A link without C(kind) may have C(origin), with the C(name) and C(netns) that it is taken from. It is renamed,
         brought up, and has the name that it had as its alias. With O(state=absent) it goes back.
       - With O(state=absent), exactly what is listed goes, named namespaces included. Links without C(kind) stay.
+      - A bridge with C(shared=true) stays then where it has ports that are not listed, and a warning names them.
     type: dict
     required: true
   purge:

@@ -80,8 +80,9 @@ def removal(pods: object, overlays: Overlays, network: object = drivers.DEFAULT)
             {"name": drivers.FAN_TUNNEL, "kind": "ipip"},
         ]
     configs = [pod["net"].config for pod in known] + [default.config]
-    bridges = {cni.network("config", config).bridge for config in configs if config is not None}
-    absent[""]["links"] += [{"name": name, "kind": "bridge"} for name in sorted(bridges - {""})]
+    for config in configs:
+        if config is not None:
+            absent[""]["links"] += cni.shared_links(cni.network("config", config))
     gone = [pod["name"] for pod in known]
     return {"present": {}, "absent": absent, "running": [], "gone": gone, "cni": _attachments(known)}
 

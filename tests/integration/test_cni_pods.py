@@ -27,6 +27,16 @@ done
 ip link delete cni0
 nft flush ruleset
 """
+OTHERS = r"""
+set -e
+ip netns add others
+ip link add other master cni0 up type veth peer name eth0 netns others
+ip address add 10.99.0.1/24 dev cni0
+ip -n others address add 10.22.0.200/16 dev eth0
+ip -n others address add 10.99.0.2/24 dev eth0
+ip -n others link set eth0 up
+"""
+IN_OTHERS = ("ip", "netns", "exec", "others")
 
 
 def scenario(*pods: dict[str, Any]) -> Any:
@@ -80,6 +90,22 @@ def test_the_role_pods(tmp_path: pathlib.Path) -> None:
         assert "10.22.0.2" not in fabric.node(host, "nft", "list", "ruleset")
         fabric.inventory = scenario(ASKING, beside)
         assert fabric.ok("site").changed == {}
+
+        # Somebody else's container on the bridge, with a network of its own there.
+        fabric.node(host, "sh", "-c", OTHERS)
+        assert fabric.ok("site").changed == {}
+        stays = "link cni0 stays: it has ports that are not listed, other"
+        for more in ("--check",), ():
+            said = " ".join(fabric.ok("teardown", *more).text.split())
+            assert stays in said
+        assert fabric.node(host, *FILES) == ""
+        for target in ("10.22.0.1", "10.99.0.1"):
+            assert " 0% packet loss" in fabric.node(host, *IN_OTHERS, "ping", "-c2", "-i0.2", target)
+        again = fabric.ok("teardown")
+        assert (again.changed, stays in " ".join(again.text.split())) == ({}, True)
+        fabric.node(host, "ip", "link", "delete", "other")
+        fabric.node(host, "ip", "netns", "delete", "others")
+        fabric.node(host, "sh", "-c", "umount --no-mtab /run/netns && rmdir /run/netns")  # ip(8) leaves it
         fabric.ok("teardown")
         after = fabric.snapshot(host)
         assert [part for part in before if after[part] != before[part]] == []

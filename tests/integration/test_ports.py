@@ -67,6 +67,49 @@ def test_promiscuous(run_module, ns) -> None:
     assert "PROMISC" not in link(name, "br0")["flags"]
 
 
+def held(netns: str) -> dict[str, str | None]:
+    """Each link, and what it is a port of."""
+    return {row["ifname"]: row.get("master") for row in kernel.ip_json(netns, "link")}
+
+
+def test_a_shared_bridge_stays_where_others_have_ports(run_module, ns) -> None:
+    """What is listed of it beside stays with it, but for what ends in a namespace that goes."""
+    name, pod = ns(), ns()
+    bridge = {"name": "br0", "kind": "bridge", "shared": True, "addresses": ["10.9.0.1/24"]}
+    pair = {"name": "v0", "kind": "veth", "controller": "br0", "peer": {"name": "eth0", "netns": pod}}
+    own = {"name": "p0", "kind": "veth", "controller": "br0", "peer": {"name": "q0"}}
+    left = {"lo": None, "br0": None, "p0": "br0", "q0": None, "other": "br0", "far": None}
+    with kernel.inside(name):
+        document = {"": {"links": [own, bridge, pair]}, pod: {}}
+        assert run_module("topology", namespaces=document)["changed"]
+        kernel.ip(name, "link", "add", "other", "master", "br0", "type", "veth", "peer", "name", "far")
+        gone = {"": {"links": [{"name": "p0", "kind": "veth"}, {"name": "br0", "kind": "bridge", "shared": True}]}}
+        gone[pod] = {"links": [{"name": "eth0", "kind": "veth"}]}
+        before = held(name)
+        check = run_module("topology", state="absent", check=True, namespaces=gone)
+        assert held(name) == before == {**left, "v0": "br0"}
+        done = run_module("topology", state="absent", namespaces=gone)
+        for result in (check, done):
+            told = [warning["event"]["msg"] for warning in result["warnings"]]
+            assert told == ["link br0 stays: it has ports that are not listed, other"]
+        assert (check["diff"], done["changed"]) == (done["diff"], True)
+        assert held(name) == left
+        assert "10.9.0.1/24" in kernel.ip(name, "address", "show", "br0")
+        with kernel.Monitor(name) as monitor:
+            again = run_module("topology", state="absent", namespaces=gone)
+        assert (again["changed"], again["warnings"], monitor.events) == (False, done["warnings"], [])
+        kernel.ip(name, "link", "delete", "other")
+        done = run_module("topology", state="absent", namespaces=gone)
+        assert (done["changed"], done.get("warnings")) == (True, None)
+        assert held(name) == {"lo": None}
+        assert not run_module("topology", state="absent", namespaces=gone)["changed"]
+
+
+def test_only_a_bridge_is_shared(run_module, ns) -> None:
+    links = [{"name": "v0", "kind": "veth", "shared": True, "peer": {"name": "v1"}}]
+    assert 'namespaces."".links[0].shared' in run_module("topology", namespaces={"": {"links": links}})["msg"]
+
+
 def taken(host: str, pod: str, **more: Any) -> dict[str, Any]:
     return {pod: {"links": [{"name": "eth0", "origin": {"name": "nic9", "netns": host}, **more}]}}
 

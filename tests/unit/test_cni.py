@@ -164,6 +164,17 @@ def test_vlan():
     model.parse(found, purge=True)
 
 
+def test_what_a_network_leaves_goes_with_the_last_of_it():
+    in_vlan = cni.network("config", {**NET, "vlan": 100})
+    bridge = {"name": "cni0", "kind": "bridge", "shared": True}
+    _bridge, gateway, _veth = cni.topology([attached({**NET, "vlan": 100}, own("10.22.0.2/16", "10.22.0.1"))])[""][
+        "links"
+    ]
+    assert cni.shared_links(cni.network("config", NET)) == [bridge]
+    assert cni.shared_links(in_vlan) == [bridge, {"name": gateway["peer"]["name"], "kind": "veth"}]
+    assert cni.shared_links(cni.network("config", {"name": "n", "type": "ptp", "ipam": STATIC})) == []
+
+
 @pytest.mark.parametrize(("plugin", "own_mac"), [("ipvlan", None), ("macvlan", "02:00:00:00:00:02")])
 def test_the_mac_of_a_result(plugin, own_mac):
     """An ipvlan has that of the interface that it is on, and the reference plugin tells it."""
@@ -230,7 +241,7 @@ def test_the_role():
     assert found["running"] == ["p1", "p2"]
     assert found["present"]["p1"] == {}
     gone = pods.removal(given[:3], OVERLAYS, network)
-    assert {"name": "cni0", "kind": "bridge"} in gone["absent"][""]["links"]
+    assert {"name": "cni0", "kind": "bridge", "shared": True} in gone["absent"][""]["links"]
     assert [item["netns"] for item in gone["cni"]["absent"]] == ["p1", "p2", "p3"]
     with pytest.raises(FabricError, match=r"pods_pods\[0\]\.network\.config\.typo"):
         pods.plan([{"name": "p", "network": {"driver": "cni", "config": {**NET, "typo": 1}}}], OVERLAYS, "a", 1500)
