@@ -4,10 +4,10 @@ set -eu
 ip -brief link
 ip -brief address
 ip -4 route show table all
-# Routes that differ by their device alone are in the order in which the links came up.
+# Of these, what differs by its device alone is in the order in which the links came up.
 ip -6 route show table all | sort
 ip neighbour show nud permanent
-bridge fdb show
+bridge fdb show | sort
 ip netns list
 nft list ruleset
 sysctl --all --pattern '^net\.ipv[46]\.(conf\.|ip_forward)'
