@@ -114,8 +114,7 @@ def results(found: Iterable[Attachment], state: Mapping[str, model.Observed]) ->
         (netns, name): mac
         for netns, observed in state.items()
         for name, link in observed.links.items()
-        for mac in (link.attributes.get("mac_address") or _parents_mac(link, state),)
-        if mac
+        if (mac := link.attributes.get("mac_address") or _parents_mac(link, state))
     }
     return [cni.result(item, macs) for item in found]
 

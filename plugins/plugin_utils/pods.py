@@ -80,9 +80,8 @@ def removal(pods: object, overlays: Overlays, network: object = drivers.DEFAULT)
             {"name": drivers.FAN_TUNNEL, "kind": "ipip"},
         ]
     configs = [pod["net"].config for pod in known] + [default.config]
-    for config in configs:
-        if config is not None:
-            absent[""]["links"] += cni.shared_links(cni.network("config", config))
+    networks = [cni.network("config", config) for config in configs if config is not None]
+    absent[""]["links"] += {link["name"]: link for net in networks for link in cni.shared_links(net)}.values()
     gone = [pod["name"] for pod in known]
     return {"present": {}, "absent": absent, "running": [], "gone": gone, "cni": _attachments(known)}
 

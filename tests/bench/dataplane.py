@@ -12,12 +12,13 @@ import subprocess
 
 from ansible_collections.weft.fabric.plugins.module_utils import lab
 from ansible_collections.weft.fabric.tests.bench.measure import (
-    CHECKOUT,
     HERE,
+    PLAYBOOKS,
     Row,
     Section,
     alternate,
     command,
+    new_lab,
     playbook,
     require,
 )
@@ -34,12 +35,10 @@ seconds the sum of their round trip times. These are seconds on the clock: what 
 def section(home: pathlib.Path, repetitions: int) -> Section:
     """Throughput and latency between the scenario's pods."""
     for name, playbook_file, more in (
-        ("ours", CHECKOUT / "playbooks" / "site.yml", ["--skip-tags", "verify"]),
+        ("ours", PLAYBOOKS / "site.yml", ["--skip-tags", "verify"]),
         ("theirs", HERE / "article.yml", []),
     ):
-        there = ["-i", str(CHECKOUT / "inventories" / "lab.yml"), "-e", f"lab_name={name}"]
-        playbook(home, *there, str(CHECKOUT / "playbooks" / "lab.yml"))
-        playbook(home, *there, *more, str(playbook_file))
+        playbook(home, *new_lab(home, name), *more, str(playbook_file))
 
     ours, theirs = alternate(repetitions, lambda: _measure("ours"), lambda: _measure("theirs"))
     rows = [

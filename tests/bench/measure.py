@@ -20,6 +20,7 @@ from ansible_collections.weft.fabric.tests.integration import cli, kernel
 
 HERE = pathlib.Path(__file__).resolve().parent
 CHECKOUT = HERE.parent.parent
+PLAYBOOKS = CHECKOUT / "playbooks"
 PLAYBOOK = str(pathlib.Path(sys.executable).parent / "ansible-playbook")
 COLUMNS = ("weft.fabric", "seconds", "measured against", "seconds", "ratio", "goal")
 
@@ -125,6 +126,16 @@ def playbook_cpu(home: pathlib.Path, *arguments: str) -> float:
 
 def _environment(home: pathlib.Path) -> dict[str, str]:
     return cli.environment(home) | {"TMPDIR": str(home)}
+
+
+def new_lab(home: pathlib.Path, name: str) -> list[str]:
+    """Make a lab of the scenario's hosts, which ends with this process; what playbooks in it are given.
+
+    :param home: the user's home directory.
+    """
+    there = ["-i", str(CHECKOUT / "inventories" / "lab.yml"), "-e", f"lab_name={name}"]
+    playbook(home, *there, str(PLAYBOOKS / "lab.yml"))
+    return there
 
 
 def playbook(home: pathlib.Path, *arguments: str, until: str = "") -> tuple[float, float]:

@@ -11,11 +11,12 @@ import pathlib
 from typing import Any
 
 from ansible_collections.weft.fabric.tests.bench.measure import (
-    CHECKOUT,
     HERE,
+    PLAYBOOKS,
     Row,
     Section,
     alternate,
+    new_lab,
     playbook,
     playbook_cpu,
     require,
@@ -25,7 +26,6 @@ from ansible_collections.weft.fabric.tests.bench.tables import entries
 from ansible_collections.weft.fabric.tests.integration import kernel
 
 ENTRIES = 100
-PLAYBOOKS = CHECKOUT / "playbooks"
 
 # One call each that has nothing to do, on what MADE makes.
 MADE = (
@@ -135,9 +135,7 @@ def fabric(home: pathlib.Path, repetitions: int) -> Section:
     numbers = itertools.count(1)
 
     def run(path: pathlib.Path, proof: str) -> dict[str, float]:
-        # A lab of its own for each, all of which end with this process.
-        lab = ["-i", str(CHECKOUT / "inventories" / "lab.yml"), "-e", f"lab_name=bench{next(numbers)}"]
-        playbook(home, *lab, str(PLAYBOOKS / "lab.yml"))
+        lab = new_lab(home, f"bench{next(numbers)}")
         first, first_until = playbook(home, *lab, str(path), until=proof)
         second, second_until = playbook(home, *lab, str(path), until=proof)
         return {"first": first, "first bare": first_until, "second": second, "second bare": second_until}

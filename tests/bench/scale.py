@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
+from ansible_collections.weft.fabric.plugins.module_utils import sysctl
 from ansible_collections.weft.fabric.plugins.plugin_utils import svg
 from ansible_collections.weft.fabric.tests.bench import mesh
 from ansible_collections.weft.fabric.tests.bench.bench import machine
@@ -57,7 +58,7 @@ STEEPER = 1.3
 PULLING = 20
 """Hosts that pull at once."""
 
-NEIGHBOURS = {"gc_thresh2": 32768, "gc_thresh3": 65536}
+NEIGHBOURS = {"net.ipv4.neigh.default.gc_thresh2": 32768, "net.ipv4.neigh.default.gc_thresh3": 65536}
 """What the machine's neighbour table, which all hosts share, must hold: see docs/scale.md."""
 
 LARGEST = 250
@@ -261,15 +262,14 @@ def inside(directory: pathlib.Path, sizes: Iterable[int], phases: Collection[str
 @contextlib.contextmanager
 def neighbours() -> Iterator[None]:
     """Make room in the machine's neighbour table while the block runs; only its first network namespace has these."""
-    files = {pathlib.Path("/proc/sys/net/ipv4/neigh/default", name): room for name, room in NEIGHBOURS.items()}
-    before = {file: file.read_text(encoding="ascii") for file in files}
+    before = {key: str(sysctl.read_live(key)) for key in NEIGHBOURS}
     try:
-        for file, room in files.items():
-            file.write_text(str(max(room, int(before[file]))), encoding="ascii")
+        for key, room in NEIGHBOURS.items():
+            sysctl.write_live(key, str(max(room, int(before[key]))))
         yield
     finally:
-        for file, value in before.items():
-            file.write_text(value, encoding="ascii")
+        for key, value in before.items():
+            sysctl.write_live(key, value)
 
 
 def main() -> int:
