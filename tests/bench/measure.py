@@ -16,7 +16,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from ansible_collections.weft.fabric.tests.integration import cli, kernel
+from ansible_collections.weft.fabric.tests.integration import kernel
+from ansible_collections.weft.fabric.tests.integration.playbooks import cli
 
 HERE = pathlib.Path(__file__).resolve().parent
 CHECKOUT = HERE.parent.parent

@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import lab
-from ansible_collections.weft.fabric.tests.integration import cli, kernel
+from ansible_collections.weft.fabric.tests.integration import kernel
+from ansible_collections.weft.fabric.tests.integration.playbooks import cli
 
 PROGRAM = pathlib.Path(sys.executable).parent / "ansible-pull"
 PLAYBOOK = "- name: Fabric\n  ansible.builtin.import_playbook: weft.fabric.site\n"

@@ -30,8 +30,9 @@ from ansible_collections.weft.fabric.tests.bench import mesh
 from ansible_collections.weft.fabric.tests.bench.bench import machine
 from ansible_collections.weft.fabric.tests.bench.measure import CHECKOUT, HERE, require
 from ansible_collections.weft.fabric.tests.bench.pull import pull, repository
-from ansible_collections.weft.fabric.tests.integration import cli, kernel
-from ansible_collections.weft.fabric.tests.integration.fabric import CAME, WENT, Fabric, Run, standing
+from ansible_collections.weft.fabric.tests.integration import kernel
+from ansible_collections.weft.fabric.tests.integration.playbooks import cli
+from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import CAME, WENT, Fabric, Run, standing
 
 Figures = tuple[str, dict[str, float]]  # a phase's
 

@@ -337,10 +337,15 @@ def test_two_hundred_targets_at_once(path, run_module, family) -> None:
     ip(path.two, "route", "add", f"{prefix}0/{size}" if family == "IPv4" else "fd00:4::/64", "via", SERVER[family])
     lower(path, 1400)
     targets = [{"name": address, "address": address, "port": PORT, "url": url(address)} for address in addresses]
-    begin = time.monotonic()
+    seconds = []
     with serving(path.server, family):
-        result = run_module("reachability", netns=path.client, targets=targets)
-    assert time.monotonic() - begin < 15
+        for chosen in (targets[:1], targets):
+            begin = time.monotonic()
+            # An emulated server is slow, and all of them are one process.
+            result = run_module("reachability", netns=path.client, targets=chosen, timeout=60)
+            seconds.append(time.monotonic() - begin)
+    one, all_of_them = seconds
+    assert all_of_them < one * len(targets) / 4
     assert result["reachable"] is True, [target["error"] for target in result["results"] if target["error"]]
     assert [target["address"] for target in result["results"]] == addresses
     for target in result["results"]:

@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils import lab
-from ansible_collections.weft.fabric.tests.integration import cli, machine
+from ansible_collections.weft.fabric.tests.integration import machine
+from ansible_collections.weft.fabric.tests.integration.playbooks import cli
 
 LAB = pathlib.Path("/run/weft/testlab")
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils import lab
-from ansible_collections.weft.fabric.tests.integration import cli
+from ansible_collections.weft.fabric.tests.integration.playbooks import cli
 
 HOST = lab.enter("testssh", "host")
 PASSWORD = "horse battery"

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from ansible_collections.weft.fabric.tests.integration import kernel
-from ansible_collections.weft.fabric.tests.integration.fabric import ROOT, Fabric, Run, standing
+from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import ROOT, Fabric, Run, standing
 
 EXAMPLE = yaml.safe_load((ROOT / "inventories" / "bandwidth.yml").read_text(encoding="utf-8"))
 NODES = ("node-1", "node-2")

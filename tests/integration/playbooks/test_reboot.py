@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pathlib
 
-from ansible_collections.weft.fabric.tests.integration.fabric import article, standing
+from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import article, standing
 
 NODES = ("network-1", "network-2")
 HOSTS = (*NODES, "router")

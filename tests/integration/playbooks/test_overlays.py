@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from ansible_collections.weft.fabric.tests.integration import kernel
-from ansible_collections.weft.fabric.tests.integration.fabric import ROOT, Fabric, standing
+from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import ROOT, Fabric, standing
 
 EXAMPLE = yaml.safe_load((ROOT / "inventories" / "cross_subnet.yml").read_text(encoding="utf-8"))
 HOSTS = ("node-1", "node-2", "node-3", "router")

@@ -10,7 +10,7 @@ import pathlib
 
 from ansible_collections.weft.fabric.tests.bench import mesh
 from ansible_collections.weft.fabric.tests.integration import kernel
-from ansible_collections.weft.fabric.tests.integration.fabric import CAME, WENT, standing
+from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import CAME, WENT, standing
 
 COUNT = 4
 

@@ -22,7 +22,7 @@ import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils import lab
 from ansible_collections.weft.fabric.plugins.module_utils.model import ROUTE_PROTOCOLS, parse
-from ansible_collections.weft.fabric.tests.integration.fabric import Fabric, article, standing
+from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import Fabric, article, standing
 
 OTHER_MAC = "02:00:5e:00:00:77"
 OURS = {str(number) for number in ROUTE_PROTOCOLS}

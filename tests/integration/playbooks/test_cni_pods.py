@@ -10,7 +10,7 @@ import pathlib
 from typing import Any
 
 from ansible_collections.weft.fabric.tests.integration import kernel
-from ansible_collections.weft.fabric.tests.integration.fabric import article, standing
+from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import article, standing
 from ansible_collections.weft.fabric.tests.integration.test_cni import SLIDES, asked
 
 POD = {"name": "pod1", "network": {"driver": "cni", "config": SLIDES}}

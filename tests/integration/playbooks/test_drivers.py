@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.weft.fabric.tests.integration import kernel
-from ansible_collections.weft.fabric.tests.integration.fabric import Fabric, article, standing
+from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import Fabric, article, standing
 
 NODES = ("network-1", "network-2")
 HOSTS = (*NODES, "router")

@@ -9,7 +9,7 @@ import pathlib
 
 from ansible_collections.weft.fabric.tests.bench import mesh
 from ansible_collections.weft.fabric.tests.bench.pull import pull, repository
-from ansible_collections.weft.fabric.tests.integration.fabric import standing
+from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import standing
 
 
 def test_hosts_that_pull_at_once_make_the_fabric(tmp_path: pathlib.Path) -> None:

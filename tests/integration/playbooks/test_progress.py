@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from ansible_collections.weft.fabric.tests.integration import cli
+from ansible_collections.weft.fabric.tests.integration.playbooks import cli
 
 PLAY = """\
 - name: Work

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils import lab
-from ansible_collections.weft.fabric.tests.integration import cli
+from ansible_collections.weft.fabric.tests.integration.playbooks import cli
 
 MACHINE = lab.enter("testuser", "machine")
 USERS = {"free": "42001", "asked": "42002", "none": "42003"}
@@ -39,7 +39,7 @@ chown asked: /run/asked/password
 cat > /run/inventory.yml
 """
 
-LAB_INVENTORY = str(pathlib.Path(__file__).parents[2] / "inventories" / "lab.yml")
+LAB_INVENTORY = str(pathlib.Path(__file__).parents[3] / "inventories" / "lab.yml")
 INVENTORY = f"""
 all:
   hosts: {{network-1: }}

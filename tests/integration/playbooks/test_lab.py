@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils import lab
-from ansible_collections.weft.fabric.tests.integration import cli, kernel, machine
+from ansible_collections.weft.fabric.tests.integration import kernel, machine
+from ansible_collections.weft.fabric.tests.integration.playbooks import cli
 
-ROOT = pathlib.Path(__file__).parents[2]
+ROOT = pathlib.Path(__file__).parents[3]
 INVENTORY = str(ROOT / "inventories" / "lab.yml")
 ADDRESSES = {
     ("network-1", "enp1s0"): ("192.168.1.138/24", "52:54:00:9e:19:22"),

@@ -11,9 +11,9 @@ import tarfile
 
 import pytest
 
-from ansible_collections.weft.fabric.tests.integration import cli
+from ansible_collections.weft.fabric.tests.integration.playbooks import cli
 
-CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
+CHECKOUT = pathlib.Path(__file__).resolve().parents[3]
 
 
 class Installed:

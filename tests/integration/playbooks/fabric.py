@@ -18,9 +18,10 @@ from typing import Any
 import yaml
 
 from ansible_collections.weft.fabric.plugins.module_utils import lab
-from ansible_collections.weft.fabric.tests.integration import cli, kernel
+from ansible_collections.weft.fabric.tests.integration import kernel
+from ansible_collections.weft.fabric.tests.integration.playbooks import cli
 
-ROOT = pathlib.Path(__file__).parents[2]
+ROOT = pathlib.Path(__file__).parents[3]
 ARTICLE = yaml.safe_load((ROOT / "inventories" / "lab.yml").read_text(encoding="utf-8"))
 
 

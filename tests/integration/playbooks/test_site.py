@@ -15,7 +15,7 @@ import pytest
 
 from ansible_collections.weft.fabric.plugins.plugin_utils import overlay
 from ansible_collections.weft.fabric.tests.integration import kernel
-from ansible_collections.weft.fabric.tests.integration.fabric import Fabric, article, standing
+from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import Fabric, article, standing
 
 NODES = ("network-1", "network-2")
 HOSTS = (*NODES, "router")
