@@ -65,10 +65,11 @@ addresses:
   sample: [{dev: enp1s0, address: 192.168.1.138/24}]
 """
 
+from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS, PURGE, STATE
+from ansible_collections.weft.fabric.plugins.module_utils.bodies import entries_body
 from ansible_collections.weft.fabric.plugins.module_utils.model import Address, add_address
-from ansible_collections.weft.fabric.plugins.module_utils.module import entries_body, run
 
 SPEC = {
     **STATE,

@@ -87,9 +87,10 @@ link:
            addresses: []}
 """
 
+from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import LINK, PORTS
+from ansible_collections.weft.fabric.plugins.module_utils.bodies import link_body
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import BOND_MODES, HASH_POLICIES
-from ansible_collections.weft.fabric.plugins.module_utils.module import link_body, run
 
 SPEC = {
     **LINK,

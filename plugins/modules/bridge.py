@@ -70,8 +70,9 @@ link:
            forward_delay: 15, ageing_time: 300, vlan_filtering: false, mcast_snooping: true, addresses: [172.2.0.1/24]}
 """
 
+from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import LINK, PORTS
-from ansible_collections.weft.fabric.plugins.module_utils.module import link_body, run
+from ansible_collections.weft.fabric.plugins.module_utils.bodies import link_body
 
 SPEC = {
     **LINK,

@@ -45,8 +45,9 @@ link:
            addresses: [10.0.0.1/32]}
 """
 
+from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import LINK
-from ansible_collections.weft.fabric.plugins.module_utils.module import link_body, run
+from ansible_collections.weft.fabric.plugins.module_utils.bodies import link_body
 
 
 def main():

@@ -93,9 +93,10 @@ link:
            mode: ipip, ttl: 0, tos: 0, pmtudisc: true, addresses: [10.1.0.1/30]}
 """
 
+from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import LINK
+from ansible_collections.weft.fabric.plugins.module_utils.bodies import link_body
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import IPIP_MODES
-from ansible_collections.weft.fabric.plugins.module_utils.module import link_body, run
 
 SPEC = {
     **LINK,

@@ -84,9 +84,10 @@ link:
            flag: bridge, addresses: [192.168.1.10/24]}
 """
 
+from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import LINK, PARENT
+from ansible_collections.weft.fabric.plugins.module_utils.bodies import link_body
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import IPVLAN_FLAGS, IPVLAN_MODES
-from ansible_collections.weft.fabric.plugins.module_utils.module import link_body, run
 
 SPEC = {
     **LINK,

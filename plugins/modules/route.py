@@ -96,9 +96,10 @@ routes:
   sample: [{dst: 192.168.2.0/24, via: 192.168.1.213, dev: enp1s0, src: 192.168.1.138}]
 """
 
+from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS, PURGE, STATE
+from ansible_collections.weft.fabric.plugins.module_utils.bodies import entries_body
 from ansible_collections.weft.fabric.plugins.module_utils.model import add_route
-from ansible_collections.weft.fabric.plugins.module_utils.module import entries_body, run
 
 SPEC = {
     **STATE,

@@ -73,8 +73,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.weft.fabric.plugins.module_utils import sysctl
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
+from ansible_collections.weft.fabric.plugins.module_utils import sysctl
 
 ARGUMENT_SPEC = {
     "name": {"type": "str", "required": True},

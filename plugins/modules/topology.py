@@ -114,10 +114,11 @@ namespaces:
       fdb: []
 """
 
+from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils import facts
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import PURGE, STATE
+from ansible_collections.weft.fabric.plugins.module_utils.bodies import apply_document
 from ansible_collections.weft.fabric.plugins.module_utils.model import ROUTE_PROTOCOL, parse
-from ansible_collections.weft.fabric.plugins.module_utils.module import apply_document, run
 
 SPEC = {
     **STATE,

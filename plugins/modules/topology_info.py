@@ -52,8 +52,8 @@ namespaces:
       fdb: []
 """
 
-from ansible_collections.weft.fabric.plugins.module_utils import facts, values
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
+from ansible_collections.weft.fabric.plugins.module_utils import facts, values
 from ansible_collections.weft.fabric.plugins.module_utils.netlink import Kernel, netns_fd, netns_names
 from ansible_collections.weft.fabric.plugins.module_utils.observe import everything, observe
 

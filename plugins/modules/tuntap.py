@@ -76,9 +76,10 @@ link:
            mode: tap, owner: 0, persist: true, multi_queue: false}
 """
 
+from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import LINK
+from ansible_collections.weft.fabric.plugins.module_utils.bodies import link_body
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import TUN_MODES
-from ansible_collections.weft.fabric.plugins.module_utils.module import link_body, run
 
 SPEC = {
     **LINK,

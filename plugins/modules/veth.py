@@ -107,8 +107,9 @@ link:
            peer: {name: vceth0, netns: pod1}, addresses: []}
 """
 
+from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import LINK, NETNS, PORT
-from ansible_collections.weft.fabric.plugins.module_utils.module import link_body, run
+from ansible_collections.weft.fabric.plugins.module_utils.bodies import link_body
 
 SPEC = {
     **LINK,

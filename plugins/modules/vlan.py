@@ -64,9 +64,10 @@ link:
            vlan_id: 2, protocol: 802.1q, addresses: [10.0.2.1/24]}
 """
 
+from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import LINK
+from ansible_collections.weft.fabric.plugins.module_utils.bodies import link_body
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import VLAN_PROTOCOLS
-from ansible_collections.weft.fabric.plugins.module_utils.module import link_body, run
 
 SPEC = {
     **LINK,

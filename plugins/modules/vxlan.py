@@ -98,8 +98,9 @@ link:
            local: 192.168.1.138, dev: enp1s0, learning: false, ttl: 0, tos: 0, df: unset, addresses: [172.2.0.0/32]}
 """
 
+from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import LINK
-from ansible_collections.weft.fabric.plugins.module_utils.module import link_body, run
+from ansible_collections.weft.fabric.plugins.module_utils.bodies import link_body
 
 SPEC = {
     **LINK,

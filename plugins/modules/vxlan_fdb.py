@@ -78,10 +78,11 @@ entries:
   sample: [{dev: vxlan0, lladdr: "ea:39:22:52:ca:06", dst: 192.168.2.142}]
 """
 
+from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS, PURGE, STATE
+from ansible_collections.weft.fabric.plugins.module_utils.bodies import entries_body
 from ansible_collections.weft.fabric.plugins.module_utils.model import add_fdb
-from ansible_collections.weft.fabric.plugins.module_utils.module import entries_body, run
 
 SPEC = {
     **STATE,
