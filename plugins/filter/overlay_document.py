@@ -54,6 +54,7 @@ _value:
             routes:
               - {dst: 172.2.1.0/24, via: 172.2.1.0, dev: vxlan0, onlink: true}
         purge: true
+        purge_links: true
         route_protocol: 120
       sysctl: {net.ipv4.ip_forward: 1}
     gone: []

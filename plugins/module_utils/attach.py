@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import cni, hostlocal, model, nft
 from ansible_collections.weft.fabric.plugins.module_utils.cni import Attachment
-from ansible_collections.weft.fabric.plugins.module_utils.documents import Stored
+from ansible_collections.weft.fabric.plugins.module_utils.documents import Left, Stored
 
 TABLE = "weft_cni"  # nftables
 
@@ -27,29 +27,57 @@ def resolve(document: Stored, check: bool) -> tuple[Stored, dict[str, Any]]:
     :returns: ``changed`` and ``diff`` of the addresses besides.
     :raises FabricError: there is no address left, or one that is asked for is another's.
     """
-    if not document.cni:
+    if not document.cni and not document.left:
         return document, _told([])
     with hostlocal.stores(_directories(document.cni), check or document.absent) as stores:
         found: list[Attachment] = []
         lines: list[str] = []
         for item in document.cni:
-            ipam = item.network.ipam or cni.Ipam()
-            owns = list(ipam.addresses)
-            if ipam.sets and document.absent:
-                owns = [cni.Own(ipaddress.ip_interface(own), None) for own in stores[ipam.directory].given(item)]
-            elif ipam.sets:
-                owns, new = stores[ipam.directory].reserve(item, ipam.sets)
+            if item.network.ipam and item.network.ipam.sets and not document.absent:
+                owns, new = stores[item.network.ipam.directory].reserve(item, item.network.ipam.sets)
                 lines += _lines(item, new)
-            found.append(replace(item, addresses=tuple(owns)))
-        topology = _gone(document, found) if document.absent else _merged(document, found)
-    return replace(document, cni=tuple(found), topology=topology), _told([], lines)
+                found.append(replace(item, addresses=tuple(owns)))
+            else:
+                found.append(_with_addresses(item, stores))
+    topology = _gone(document, found) if document.absent else merged(document, found)
+    left = document.left
+    if left:
+        with hostlocal.stores(_present(left.cni), check=True) as stores:
+            left = left._replace(cni=tuple(_with_addresses(item, stores) for item in left.cni))
+        _clear(topology, left)
+    return replace(document, cni=tuple(found), topology=topology, left=left), _told([], lines)
+
+
+def _with_addresses(item: Attachment, stores: Mapping[str, hostlocal.Store]) -> Attachment:
+    """An interface with the addresses that it has."""
+    ipam = item.network.ipam or cni.Ipam()
+    if not ipam.sets:
+        return replace(item, addresses=ipam.addresses)
+    known = stores[ipam.directory].given(item) if ipam.directory in stores else []
+    return replace(item, addresses=tuple(cni.Own(ipaddress.ip_interface(own), None) for own in known))
+
+
+def _clear(topology: model.Document, left: Left) -> None:
+    """Let what the last version of a document made go, where this one does not."""
+    for netns, link in left.former:
+        topology.at(netns).former.append(link)
+        if link.origin:
+            topology.at(link.origin[0])
+    topology.at("").stale.extend(left.stale)
+    for netns in left.replaced:
+        topology.at(netns).parted = topology.at(netns).joins is None
 
 
 def _directories(found: Iterable[Attachment]) -> list[str]:
     return [item.network.ipam.directory for item in found if item.network.ipam and item.network.ipam.sets]
 
 
-def _merged(document: Stored, found: Sequence[Attachment]) -> model.Document:
+def _present(found: Iterable[Attachment]) -> list[str]:
+    return [directory for directory in _directories(found) if os.path.isdir(directory)]
+
+
+def merged(document: Stored, found: Sequence[Attachment]) -> model.Document:
+    """The topology of a document that is to be there, with what interfaces of containers consist of."""
     section = document.content.get("topology") or {}
     namespaces = {netns: dict(content or {}) for netns, content in (section.get("namespaces") or {}).items()}
     for netns, content in cni.topology(found).items():
@@ -70,14 +98,19 @@ def _gone(document: Stored, found: Sequence[Attachment]) -> model.Document:
     return topology
 
 
-def release(found: Sequence[Attachment], check: bool) -> dict[str, Any]:
-    """Give the addresses of interfaces back: ``changed`` and ``diff``."""
+def release(document: Stored, check: bool) -> dict[str, Any]:
+    """Give the addresses back of interfaces that go: ``changed`` and ``diff``."""
     lines = []
-    directories = [directory for directory in _directories(found) if os.path.isdir(directory)]
-    with hostlocal.stores(directories, check) as stores:
-        for item in found:
+    going = document.cni if document.absent else document.left.cni if document.left else ()
+    kept = () if document.absent else document.cni
+    with hostlocal.stores(_present(going), check) as stores:
+        for item in going:
             if item.network.ipam and item.network.ipam.directory in stores:
-                lines += _lines(item, stores[item.network.ipam.directory].release(item))
+                directory = item.network.ipam.directory
+                used = {
+                    own.address.ip for other in kept if directory in _directories([other]) for own in other.addresses
+                }
+                lines += _lines(item, stores[directory].release(item, used))
     return _told(lines)
 
 
@@ -91,16 +124,17 @@ def _told(before: Sequence[str], after: Sequence[str] = ()) -> dict[str, Any]:
     return {"changed": bool(before or after), "diff": text}
 
 
-def masquerade(found: Sequence[Attachment], absent: bool, check: bool) -> dict[str, Any]:
+def masquerade(document: Stored, check: bool) -> dict[str, Any]:
     """Masquerade what containers send out of their networks: what weft.fabric.masquerade returns.
 
     The table is that of all containers of the host: the rules of others stay. Each is known by its source.
     """
-    own = {f"{address.ip}/{address.max_prefixlen}" for item in found for address, _gateway in item.addresses}
+    known = (*document.cni, *(document.left.cni if document.left else ()))
+    own = {f"{address.ip}/{address.max_prefixlen}" for item in known for address, _gateway in item.addresses}
     observed = nft.read(TABLE)
     rules = [rule for rule in (observed.rules.values() if observed else ()) if isinstance(rule, nft.Rule)]
     kept = [rule for rule in rules if str(rule.source) not in own]
-    wanted = [] if absent else [rule for item in found for rule in cni.masquerade(item)]
+    wanted = [] if document.absent else [rule for item in document.cni for rule in cni.masquerade(item)]
     listed = sorted(
         {*kept, *(nft.wanted(wanted) if wanted else ())},
         key=lambda rule: (rule.source.version, rule.source, rule.out_interface or ""),

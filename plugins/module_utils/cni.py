@@ -117,6 +117,7 @@ class Attachment:
 
     :ivar container: the id by which its addresses are known.
     :ivar requested: addresses that it asks host-local for.
+    :ivar recreate: whether another interface of its name is deleted.
     :ivar addresses: those that it has, once they are known.
     """
 
@@ -126,6 +127,7 @@ class Attachment:
     network: Network
     requested: tuple[IpAddress, ...] = ()
     where: str = ""
+    recreate: bool = False
     addresses: tuple[Own, ...] = ()
 
     @property
@@ -413,7 +415,7 @@ def _range(where: str, value: Any) -> Range:
 
 # -- attachments -----------------------------------------------------------------------------------
 
-_ATTACHMENT = ("netns", "interface", "container", "network", "addresses")
+_ATTACHMENT = ("netns", "interface", "container", "network", "addresses", "recreate")
 
 
 def attachments(where: str, given: Any) -> tuple[Attachment, ...]:
@@ -450,7 +452,8 @@ def _attachment(where: str, item: Any) -> Attachment:
         for index, address in enumerate(_list(f"{where}.addresses", given.get("addresses")))
     ]
     parsed = tuple(_requested(here, address, net) for here, address in requested)
-    return Attachment(netns, interface, container, net, parsed, where)
+    recreate = values.boolean(f"{where}.recreate", given.get("recreate", False))
+    return Attachment(netns, interface, container, net, parsed, where, recreate)
 
 
 def _requested(where: str, value: Any, net: Network) -> IpAddress:
@@ -530,6 +533,11 @@ def _inside(item: Attachment) -> dict[str, Any]:
     return {"name": item.interface, "addresses": addresses, **mac, **({"mtu": mtu} if mtu else {})}
 
 
+def _end(item: Attachment) -> dict[str, Any]:
+    """A container's end of a veth pair, as a link of its own."""
+    return {"name": item.interface, "kind": "veth", "recreate": item.recreate}
+
+
 def _veth(item: Attachment, **outside: Any) -> dict[str, Any]:
     inside = {**_inside(item), "netns": item.netns}
     mtu = {"mtu": inside["mtu"]} if "mtu" in inside else {}
@@ -580,8 +588,8 @@ def _on_bridge(item: Attachment) -> Pieces:
     options = item.network.options
     vlan = {"pvid": options["vlan"]} if options.get("vlan") else {}
     hairpin = bool(options.get("hairpinMode"))
-    veth = _veth(item, controller=item.network.bridge, hairpin=hairpin, **vlan)
-    return {"": {"links": [veth]}, item.netns: {"routes": _routes_of(item)}}
+    veth = _veth(item, controller=item.network.bridge, hairpin=hairpin, addresses=[], **vlan)
+    return {"": {"links": [veth]}, item.netns: {"links": [_end(item)], "routes": _routes_of(item)}}
 
 
 def _ptp(item: Attachment) -> Pieces:
@@ -596,8 +604,9 @@ def _ptp(item: Attachment) -> Pieces:
         metric = {"metric": 256} if own.address.version == 6 else {}
         routes.append({"dst": str(own.address.network), **through, **metric})
     back = [{"dst": f"{own.address.ip}/{own.address.max_prefixlen}", "dev": outside} for own in item.addresses]
-    veth = _veth(item, addresses=list(hosts))
-    return {"": {"links": [veth], "routes": back}, item.netns: {"routes": [*routes, *_routes_of(item)]}}
+    veth = _veth(item, controller="", addresses=list(hosts))
+    inside = {"links": [_end(item)], "routes": [*routes, *_routes_of(item)]}
+    return {"": {"links": [veth], "routes": back}, item.netns: inside}
 
 
 def _child(item: Attachment) -> Pieces:
@@ -605,6 +614,7 @@ def _child(item: Attachment) -> Pieces:
     options, plugin = item.network.options, item.network.plugin
     mode = options.get("mode", {"macvlan": "bridge", "ipvlan": "l2"}[plugin])
     link = {**_inside(item), "kind": plugin, "parent": options["master"], "parent_netns": "", "mode": mode}
+    link["recreate"] = item.recreate
     if plugin == "ipvlan" or mode == "passthru":
         link.pop("mac_address", None)  # it is the parent's
     if "mac" in options:
@@ -613,7 +623,7 @@ def _child(item: Attachment) -> Pieces:
 
 
 def _host_device(item: Attachment) -> Pieces:
-    link = {**_inside(item), **(own_link(item) or {})}
+    link = {**_inside(item), **(own_link(item) or {}), "recreate": item.recreate}
     link.pop("mac_address", None)
     return {item.netns: {"links": [link], "routes": _routes_of(item)}}
 

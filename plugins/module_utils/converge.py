@@ -55,6 +55,8 @@ def _converge(kernel: Kernel, document: Document, scopes: Mapping[str, Scope], t
         apply(kernel, todo.operations)
         if not todo.disturbs:
             return todo
+        for desired in document.namespaces.values():
+            desired.former.clear()  # what has this name now is what came
         todo = plan(document, observe(kernel, scopes))
         if not todo.operations:
             return todo

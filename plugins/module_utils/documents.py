@@ -11,9 +11,9 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import cni, files, model, nft, sysctl, values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
@@ -35,6 +35,21 @@ class Unusable(FabricError):
     """A document that cannot be replayed, however often it is tried."""
 
 
+class Left(NamedTuple):
+    """What the last version of a document made, and this one does not (leftover.py).
+
+    :ivar former: links that are in the way of what comes, each with its namespace.
+    :ivar stale: links of the host that go once nothing leads by them any more.
+    :ivar replaced: names that are no longer the namespaces that they were.
+    :ivar cni: interfaces of containers whose addresses go, without those before attach.resolve().
+    """
+
+    former: Sequence[tuple[str, model.Link]]
+    stale: Sequence[model.Link]
+    replaced: Sequence[str]
+    cni: tuple[cni.Attachment, ...]
+
+
 @dataclass(frozen=True)
 class Stored:
     """A document.
@@ -48,6 +63,8 @@ class Stored:
     :ivar isolation: (table, rules), or None for rules that are to be gone; None where it has no such section.
     :ivar echo_server: (namespaces, port); None where it has no such section.
     :ivar resync: seconds after which all documents are to be replayed again and again; 0: only when the host starts.
+    :ivar purge_links: whether what its last version made, and it does not, goes.
+    :ivar left: that, if there is any.
     """
 
     name: str
@@ -60,6 +77,8 @@ class Stored:
     isolation: tuple[str, tuple[nft.Drop, ...] | None] | None
     echo_server: tuple[tuple[str, ...], int] | None
     resync: int
+    purge_links: bool = False
+    left: Left | None = None
 
     def __str__(self) -> str:
         """The file's text."""
@@ -87,8 +106,10 @@ def parse(name: str, content: Any, absent: bool = False) -> Stored:
         if section not in _SECTIONS:
             raise InvalidParameter(f"document.{section}", value, f"a document takes only {', '.join(_SECTIONS)}")
     topology = settings = masquerade = isolation = echo_server = None
+    purge_links = False
     if "topology" in sections:
-        given = _section(sections, "topology", ("namespaces", "purge", "route_protocol"))
+        given = _section(sections, "topology", ("namespaces", "purge", "purge_links", "route_protocol"))
+        purge_links = values.boolean("document.topology.purge_links", given.get("purge_links", False))
         purge = values.boolean("document.topology.purge", given.get("purge", False))
         protocol = given.get("route_protocol", model.ROUTE_PROTOCOL)
         topology = model.parse(given.get("namespaces"), absent, purge, protocol)
@@ -112,7 +133,9 @@ def parse(name: str, content: Any, absent: bool = False) -> Stored:
         echo_server = (tuple(pods), port)
     resync = values.integer("document.resync", sections.get("resync", 0), 0, _LONGEST_RESYNC, "seconds")
     kept = {section: value for section, value in sections.items() if section != "sysctl"}
-    return Stored(name, kept, absent, topology, attachments, settings, masquerade, isolation, echo_server, resync)
+    return Stored(
+        name, kept, absent, topology, attachments, settings, masquerade, isolation, echo_server, resync, purge_links
+    )
 
 
 def _section(sections: Mapping[str, Any], name: str, known: tuple[str, ...]) -> dict[str, Any]:

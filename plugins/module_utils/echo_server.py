@@ -58,10 +58,14 @@ def running() -> list[Server]:
     return [server for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) for server in _server(pid)]
 
 
-def converge(names: Sequence[str], port: int, absent: bool, check: bool) -> dict[str, Any]:
+def converge(
+    names: Sequence[str], port: int, absent: bool, check: bool, replaced: Sequence[str] = ()
+) -> dict[str, Any]:
     """Let exactly one current server run in each of the namespaces, or with ``absent`` none.
 
     :param check: change nothing; a namespace that does not exist yet is no error.
+    :param replaced: names that are not, or with ``check`` will not be, the namespaces that they were. What is left in
+        those goes.
     :returns: what the module echo_server returns.
     :raises FabricError: a namespace is missing, or a port cannot be had.
     """
@@ -71,12 +75,16 @@ def converge(names: Sequence[str], port: int, absent: bool, check: bool) -> dict
             raise InvalidParameter("namespaces", name, "there is no such namespace: make it with weft.fabric.netns")
 
     with nullcontext() if check else alone():
-        return _converge(names, wanted, port, check)
+        return _converge(names, wanted, port, check, replaced)
 
 
-def _converge(names: Sequence[str], wanted: Mapping[str, None], port: int, check: bool) -> dict[str, Any]:
-    before = [server for server in running() if server.netns in names]
-    usable = [server for server in before if server.current and server.port == port and server.netns in wanted]
+def _converge(
+    names: Sequence[str], wanted: Mapping[str, None], port: int, check: bool, replaced: Sequence[str]
+) -> dict[str, Any]:
+    before = [server for server in running() if server.netns in (*names, *replaced)]
+    # A name that check mode has not replaced is still that of the old namespace.
+    kept = wanted.keys() - set(replaced if check else ())
+    usable = [server for server in before if server.current and server.port == port and server.netns in kept]
     pids = {server.netns: server.pid for server in usable}
     stopped = [server for server in before if server.pid not in pids.values()]
     started = [name for name in wanted if name not in pids]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import fcntl
 import ipaddress
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
 from ansible_collections.weft.fabric.plugins.module_utils import files
@@ -110,9 +110,9 @@ class Store:
             )
         return found
 
-    def release(self, item: Attachment) -> list[IpAddress]:
-        """Give an interface's addresses back: which ones."""
-        gone = self.given(item)
+    def release(self, item: Attachment, kept: Container[IpAddress] = ()) -> list[IpAddress]:
+        """Give an interface's addresses back, but those that it keeps: which ones."""
+        gone = [address for address in self.given(item) if address not in kept]
         for address in gone:
             del self._taken[address]
         self._gone += gone

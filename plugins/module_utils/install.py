@@ -175,17 +175,26 @@ def systemd_runs() -> bool:
 LEFT_OUT = "left out, since systemd does not run here: run 'weft-fabric apply' when the host starts"
 
 
-def store(name: str, wanted: Stored | None, check: bool) -> dict[str, Any]:
+def known(name: str, wanted: Stored | None) -> list[Stored]:
+    """What is stored, when a document is to be stored, or to be removed.
+
+    :raises FabricError: what is stored cannot be used.
+    """
+    # What is replaced has to be usable too: it may be newer than this module. What goes may be anything.
+    return documents.load(but="" if wanted else name)
+
+
+def store(name: str, wanted: Stored | None, before: Sequence[Stored], check: bool) -> dict[str, Any]:
     """Store a document, with what it takes to replay it, or remove what is stored under its name.
 
     :param wanted: None: there is to be no such document.
+    :param before: what known() says.
     :param check: change nothing.
     :returns: ``changed``, ``diff``, and what the module document returns of it.
-    :raises FabricError: what is stored cannot be used, or the file system refuses.
+    :raises FabricError: the file system refuses.
     """
     path = documents.path_of(name)
-    # What is replaced has to be usable too: it may be newer than this module. What goes may be anything.
-    others = [document for document in documents.load(but="" if wanted else name) if document.name != name]
+    others = [document for document in before if document.name != name]
     stored = documents.ordered([*others, wanted] if wanted else others)
     systemd = systemd_runs()
     changes = plan(stored, systemd)

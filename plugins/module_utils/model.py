@@ -215,15 +215,21 @@ class Desired:
 
     :ivar create: whether the namespace is made where it is missing.
     :ivar joins: the name is to be another one of this namespace; None: it has a namespace of its own.
+    :ivar parted: the name was another one of a namespace, and is to have one of its own.
     :ivar gone: links that are to be gone.
+    :ivar former: links that go, or go back, before others are made, as long as they are what they were.
+    :ivar stale: links that go once nothing leads by them any more, as long as they are what they were.
     :ivar claimed: links that a bridge or a bond lists as its ports.
     :ivar purge_routes: devices on which a route of ours that is not listed goes; None in it: on every device.
     """
 
     create: bool = False
     joins: str | None = None
+    parted: bool = False
     links: dict[str, Link] = field(default_factory=dict)
     gone: dict[str, Link] = field(default_factory=dict)
+    former: list[Link] = field(default_factory=list)
+    stale: list[Link] = field(default_factory=list)
     claimed: set[str] = field(default_factory=set)
     addresses: dict[Address, str] = field(default_factory=dict)
     routes: dict[tuple[str, int, int], Route] = field(default_factory=dict)

@@ -100,7 +100,7 @@ def scope_of(document: Document) -> dict[str, Scope]:
         scope = scopes[netns] = Scope()
         scope.aliases = desired.create
         own = desired.create and (desired.joins is None or document.absent)
-        scope.links = bool(desired.links or desired.gone or own or netns in below)
+        scope.links = bool(desired.links or desired.gone or desired.former or desired.stale or own or netns in below)
         scope.addresses = bool(desired.addresses or desired.purge_addresses)
         scope.neighbours = {*(entry.dev for entry in desired.neighbours.values()), *desired.purge_neighbours}
         scope.fdb = {*(entry.dev for entry in desired.fdb), *desired.purge_fdb}
@@ -126,7 +126,7 @@ def scope_of(document: Document) -> dict[str, Scope]:
 def _parents(desired: Desired) -> list[str]:
     """The other namespaces that links sit on links of, or come from."""
     places = [link.attributes.get("parent_netns") for link in desired.links.values()]
-    places += [link.origin[0] for link in desired.links.values() if link.origin]
+    places += [link.origin[0] for link in (*desired.links.values(), *desired.former) if link.origin]
     return [place for place in places if place is not None]
 
 

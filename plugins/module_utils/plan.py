@@ -249,7 +249,18 @@ class _Planner:
 
     def build(self) -> None:
         """Plan what makes the host as the document says."""
-        for netns, desired in sorted(self.document.namespaces.items(), key=lambda item: item[1].joins is not None):
+        for netns, desired in self.document.namespaces.items():
+            for link in desired.former:
+                if link.origin:
+                    self._give_back(netns, link, link.origin)
+                else:
+                    self._drop(netns, link)
+
+        def turn(item: tuple[str, Desired]) -> tuple[bool, bool]:
+            """First names that were another one's, last those that are to be."""
+            return item[1].joins is not None, not item[1].parted
+
+        for netns, desired in sorted(self.document.namespaces.items(), key=turn):
             if desired.joins is None:
                 self._namespace(netns, desired)
             else:
@@ -278,6 +289,8 @@ class _Planner:
             for item in (*self._stale_routes(netns, desired), *stale_neighbours, *stale_fdb):
                 self._delete(netns, item)
             self._purge_addresses(netns, desired)
+            for link in desired.stale:
+                self._drop(netns, link)
 
     def _alias(self, netns: str, joins: str) -> None:
         """Let a name be another one of a namespace."""
@@ -294,6 +307,10 @@ class _Planner:
         status = self.view[netns].status
         for other in sorted(self.view[netns].aliases) if desired.create else ():
             if other == "" or (other in self.document.namespaces and self.document.namespaces[other].joins is None):
+                if desired.parted:
+                    self._remove_namespace(netns)
+                    status = "absent"
+                    break
                 told = f"namespace {netns} is the same as {other or 'the one of this process'}"
                 raise FabricError(f"{told}: take this name away first (state: absent), then it gets one of its own")
         if status != "present":
@@ -315,8 +332,10 @@ class _Planner:
             return
         label = f"link {link.name}{self._place(netns)}"
         if link.origin and current.attributes.get("alias") != link.origin[1]:
-            raise FabricError(f"{label}: it is another interface than {link.origin[1]}: choose another name")
-        if link.kind and current.kind != link.kind:
+            reason = f"it is another interface than {link.origin[1]}"
+            if not current.kind:
+                raise FabricError(f"{label}: {reason}: choose another name")
+        elif link.kind and current.kind != link.kind:
             reason = f"it is {one(current.kind or 'NIC or another kind of link')}, not {one(link.kind)}"
             if not current.kind:
                 raise FabricError(f"{label}: {reason}: choose another name")
@@ -338,7 +357,8 @@ class _Planner:
             )
         if not link.recreate:
             raise FabricError(
-                f"{label}: {reason}; the kernel cannot change that: 'recreate: true' deletes it and makes it again"
+                f"{label}: {reason}; the kernel cannot change that: delete it first, or where the link takes it, "
+                "'recreate: true' deletes it and makes it again"
             )
         self._do("delete", netns, current)
         self._forget(netns, link.name)
@@ -684,6 +704,21 @@ class _Planner:
         else:
             self._set(netns, port, {"controller": controller})
 
+    def _drop(self, netns: str, link: Link) -> None:
+        """Delete a link that nothing needs any more, unless it is another kind by now, or has ports."""
+        view = self.view[netns]
+        current = view.links.get(link.name)
+        if current is None or current.kind != link.kind:
+            return
+        ports = [port.name for port in view.links.values() if port.attributes.get("controller") == link.name]
+        if ports:
+            self.plan.warnings.append(self._stays(netns, link.name, ports))
+        else:
+            self._delete_link(netns, link)
+
+    def _stays(self, netns: str, name: str, ports: Iterable[str]) -> str:
+        return f"link {name}{self._place(netns)} stays: it has ports that are not listed, {', '.join(ports)}"
+
     def _delete_link(self, netns: str, link: Link) -> None:
         """Delete a link that is listed to be gone, and no other one of its name."""
         current = self.view[netns].links.get(link.name)
@@ -859,8 +894,7 @@ class _Planner:
             and not (port.peer and port.peer[1] in self.document.namespaces.get(port.peer[0], Desired()).links)
         ]
         if others and link.shared:
-            told = f"link {name}{self._place(netns)} stays: it has ports that are not listed, {', '.join(others)}"
-            self.plan.warnings.append(told)
+            self.plan.warnings.append(self._stays(netns, name, others))
         return bool(others)
 
     def _listed(self, netns: str, desired: Desired) -> Iterable[Any]:

@@ -48,15 +48,16 @@ def carry_out(
     result: dict[str, Any] = {"changed": False, "diff": []}
     planned, _reserved = attach.resolve(document, check=True)
 
-    # What may cut a host off is stored once it has been seen to work: a reboot then helps.
-    moving = planned.topology is not None and planned.topology.moves_interfaces
-    if store and not moving:
+    # What may cut a host off is stored once it has been seen to work: a reboot then helps. Where something of the last
+    # version goes, that version is what the next run knows it by, should this one be interrupted.
+    late = document.left is not None or (planned.topology is not None and planned.topology.moves_interfaces)
+    if store and not late:
         _add(result, store())
     for done in replay(document, check):
         _add(result, {"changed": done.changed, "diff": done.diffs, **done.returned})
         for warning in done.warnings:
             warn(warning)
-    if store and moving:
+    if store and late:
         _add(result, store())
     return result
 
@@ -78,15 +79,16 @@ def replay(document: Stored, check: bool) -> Iterator[Done]:
     document, reserved = attach.resolve(document, check)
     if reserved["changed"]:
         yield Done("cni", True, [reserved["diff"]], [], {})
-    steps = [_released, _isolation, _topology, _sysctl, _masquerade, _cni_masquerade, _echo_server]
+    steps = [_isolation, _topology, _sysctl, _masquerade, _cni_masquerade, _echo_server]
     for step in reversed(steps) if document.absent else steps:
         yield from step(document, check)
+    yield from _released(document, check)
 
 
 def _released(document: Stored, check: bool) -> Iterator[Done]:
     """Addresses go once no link has them any more."""
-    if document.cni and document.absent:
-        result = attach.release(document.cni, check)
+    if document.left or (document.cni and document.absent):
+        result = attach.release(document, check)
         yield Done("cni", result["changed"], [result["diff"]], [], {})
 
 
@@ -130,13 +132,14 @@ def _table(section: str, wanted: tuple[str, tuple[nft.AnyRule, ...] | None] | No
 
 
 def _cni_masquerade(document: Stored, check: bool) -> Iterator[Done]:
-    if document.cni:
-        result = attach.masquerade(document.cni, document.absent, check)
+    if document.cni or (document.left and document.left.cni):
+        result = attach.masquerade(document, check)
         yield Done("masquerade", result["changed"], [result["diff"]], [], {})
 
 
 def _echo_server(document: Stored, check: bool) -> Iterator[Done]:
     if document.echo_server:
         names, port = document.echo_server
-        result = echo_server.converge(names, port, document.absent, check)
+        replaced = document.left.replaced if document.left else ()
+        result = echo_server.converge(names, port, document.absent, check, replaced)
         yield Done("echo_server", result["changed"], [result["diff"]], [], {})

@@ -54,6 +54,12 @@ options:
         description: Addresses that C(host-local) is asked for, in place of the next free ones.
         type: list
         elements: str
+      recreate:
+        description:
+          - Whether another interface of this name, which the kernel cannot make this one of, is deleted and this one is
+            made. Otherwise that is an error.
+        type: bool
+        default: false
 """
 
 EXAMPLES = r"""
@@ -121,6 +127,7 @@ ARGUMENT_SPEC = {
             "container": {"type": "str"},
             "network": {"type": "raw", "required": True},
             "addresses": {"type": "list", "elements": "str"},
+            "recreate": {"type": "bool", "default": False},
         },
     },
 }

@@ -67,6 +67,9 @@ options:
         description:
           - O(weft.fabric.topology#module:namespaces), O(weft.fabric.topology#module:purge) and
             O(weft.fabric.topology#module:route_protocol).
+          - With C(purge_links), a link goes that the stored document of this name lists and this one does not. An
+            interface that it took from elsewhere goes back, and so do addresses of CNI networks that nobody has any
+            more. It is about namespaces that both list; a bridge stays while it has ports.
         type: dict
       cni:
         description:
@@ -193,7 +196,14 @@ def body(module: AnsibleModule) -> dict[str, Any]:
     wanted = documents.parse(module.params["name"], module.params["document"], absent)
     stored = wanted if module.params["persist"] and not absent else None
     check = module.check_mode
-    return carry_out(wanted, check, module.warn, lambda: install.store(wanted.name, stored, check))
+    before = install.known(wanted.name, stored)
+    last = next((document for document in before if document.name == wanted.name), None)
+    if last and wanted.purge_links and last.content != wanted.content:
+        # Not before: Ansible compiles what is imported in each call, and most calls have nothing new.
+        from ansible_collections.weft.fabric.plugins.module_utils.leftover import marked
+
+        wanted = marked(wanted, last)
+    return carry_out(wanted, check, module.warn, lambda: install.store(wanted.name, stored, before, check))
 
 
 def main() -> None:

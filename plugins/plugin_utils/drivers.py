@@ -188,9 +188,15 @@ def bridged(
         for address, gateway in own
         if address.version == other.version
     ]
-    veth = {"name": pod["host_interface"], "kind": "veth", "controller": controller, "mtu": mtu}
+    veth = {"name": pod["host_interface"], "kind": "veth", "controller": controller, "mtu": mtu, "addresses": []}
     inner = {"name": dev, "netns": pod["name"], "mtu": mtu, "addresses": [str(address) for address, _gateway in own]}
-    return {"": {"links": [{**veth, "peer": inner}]}, pod["name"]: {"routes": [*_defaults(own, dev), *beside]}}
+    inside = {"links": [_end(dev)], "routes": [*_defaults(own, dev), *beside]}
+    return {"": {"links": [{**veth, "peer": inner}]}, pod["name"]: inside}
+
+
+def _end(dev: str) -> dict[str, Any]:
+    """A pod's end of its veth pair: what another driver made of that name is not in its way."""
+    return {"name": dev, "kind": "veth", "recreate": True}
 
 
 def ptp(pod: Mapping[str, Any], own: Sequence[tuple[Any, str]], mtu: int) -> dict[str, Any]:
@@ -200,6 +206,7 @@ def ptp(pod: Mapping[str, Any], own: Sequence[tuple[Any, str]], mtu: int) -> dic
     veth = {
         "name": outside,
         "kind": "veth",
+        "controller": "",
         "mtu": mtu,
         "addresses": [gateway + length for _address, gateway, length in ends],
         "peer": {
@@ -211,7 +218,8 @@ def ptp(pod: Mapping[str, Any], own: Sequence[tuple[Any, str]], mtu: int) -> dic
     }
     back = [{"dst": address + length, "dev": outside, "src": gateway} for address, gateway, length in ends]
     there = [{"dst": gateway + length, "dev": dev} for _address, gateway, length in ends]
-    return {"": {"links": [veth], "routes": back}, pod["name"]: {"routes": [*there, *_defaults(own, dev)]}}
+    inside = {"links": [_end(dev)], "routes": [*there, *_defaults(own, dev)]}
+    return {"": {"links": [veth], "routes": back}, pod["name"]: inside}
 
 
 def _defaults(own: Sequence[tuple[Any, str]], dev: str) -> list[dict[str, str]]:
@@ -230,6 +238,7 @@ def child(pod: Mapping[str, Any], own: Sequence[tuple[Any, str]], net: Network) 
         "mode": net.mode,
         "mtu": "auto",
         "addresses": addresses,
+        "recreate": True,
     }
     if net.driver == "macvlan":
         # The same whenever it is made: switches that bind a port to MAC addresses know it.

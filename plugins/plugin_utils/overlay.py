@@ -222,6 +222,7 @@ def document(overlays: Mapping[str, Mapping[str, Any]], host: str) -> dict[str, 
     topology = {
         "namespaces": {"": found if there else {"links": gone}},
         "purge": bool(there),
+        "purge_links": bool(there),
         "route_protocol": ROUTE_PROTOCOL,
     }
     isolation = {"isolation": [overlay["cidrs"] for overlay in there]} if len(overlays) > 1 else {}

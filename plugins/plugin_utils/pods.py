@@ -90,7 +90,7 @@ def _attachments(known: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str,
     found: dict[str, list[dict[str, Any]]] = {"present": [], "absent": []}
     for pod in known:
         if pod["net"].driver == "cni":
-            item = {"netns": pod["name"], "interface": pod["interface"], "network": pod["net"].config}
+            item = {"netns": pod["name"], "interface": pod["interface"], "network": pod["net"].config, "recreate": True}
             if pod["address"] is not None:
                 item["addresses"] = [own for _where, own in listed(f"{pod['where']}.address", pod["address"])]
             found[pod["state"]].append(item)

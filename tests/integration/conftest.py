@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pathlib
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -80,6 +81,23 @@ def ns() -> Iterator[Callable[[], str]]:
     """Call it for the name of a new namespace; all are removed afterwards."""
     with contextlib.ExitStack() as stack:
         yield lambda: stack.enter_context(kernel.new_namespace())
+
+
+@pytest.fixture
+def disk(tmp_path: pathlib.Path) -> Iterator[None]:
+    """What is written below /etc, /usr/local and /var/lib goes with its mount."""
+    with contextlib.ExitStack() as stack:
+        for target in ("/etc", "/usr/local", "/var/lib"):
+            place = tmp_path / target.replace("/", "-")
+            place.mkdir()
+            kernel.run("mount", "-t", "tmpfs", "tmpfs", str(place))
+            stack.callback(kernel.run, "umount", "--lazy", str(place))
+            (place / "upper").mkdir()
+            (place / "work").mkdir()
+            options = f"lowerdir={target},upperdir={place}/upper,workdir={place}/work"
+            kernel.run("mount", "-t", "overlay", "-o", options, "overlay", target)
+            stack.callback(kernel.run, "umount", target)
+        yield
 
 
 @pytest.fixture(scope="session")

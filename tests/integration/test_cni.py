@@ -9,7 +9,6 @@ The reference is Debian's package containernetworking-plugins, called as the spe
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import json
 import os
 import pathlib
@@ -122,21 +121,7 @@ CONFIGS: dict[str, Any] = {
 # -- two hosts -------------------------------------------------------------------------------------
 
 
-@pytest.fixture(autouse=True)
-def _disk(tmp_path: pathlib.Path) -> Iterator[None]:
-    """What is written below /etc and /var/lib goes with its mount."""
-    with contextlib.ExitStack() as stack:
-        for target in ("/etc", "/var/lib"):
-            disk = tmp_path / target.replace("/", "-")
-            disk.mkdir()
-            kernel.run("mount", "-t", "tmpfs", "tmpfs", str(disk))
-            stack.callback(kernel.run, "umount", "--lazy", str(disk))
-            (disk / "upper").mkdir()
-            (disk / "work").mkdir()
-            options = f"lowerdir={target},upperdir={disk}/upper,workdir={disk}/work"
-            kernel.run("mount", "-t", "overlay", "-o", options, "overlay", target)
-            stack.callback(kernel.run, "umount", target)
-        yield
+pytestmark = pytest.mark.usefixtures("disk")
 
 
 def given(directory: str = "/var/lib/cni/networks/mynet") -> dict[str, str]:

@@ -103,6 +103,23 @@ def test_what_cuts_the_controller_off_is_refused(
     assert monitor.events == []
 
 
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize("connected", [HERE, FAR])
+def test_an_interface_that_a_container_takes_is_not_the_controllers(
+    check: bool, connected: Session, host: str, ns, monkeypatch
+) -> None:
+    pod = ns()
+    taking = {pod: {"links": [{"name": "eth0", "origin": {"name": "nic0"}}]}}
+    monkeypatch.setattr(lifeline, "session", lambda: connected)
+    with Monitor(host, pod) as monitor, pytest.raises(FabricError) as refused:
+        reconcile(parse(taking), check)
+    told = f"this host is reached at 10.1.0.1 by {connected.client}, and would lose that address with nic0"
+    assert f"{told}: nothing is changed" in str(refused.value)
+    assert monitor.events == []
+    monkeypatch.setattr(lifeline, "session", lambda: None)
+    assert reconcile(parse(taking), check).changed
+
+
 @every_controller
 def test_what_fails_half_way_is_taken_back(kind: str, host: str, monkeypatch) -> None:
     monkeypatch.setattr(lifeline, "session", lambda: HERE)

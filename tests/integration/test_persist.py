@@ -118,7 +118,7 @@ def store(name: str, document: Any = None, state: str = "present", check: bool =
     """What the module document does before it turns to the kernel; a refusal is the result's ``msg``."""
     try:
         wanted = documents.parse(name, document) if state == "present" else None
-        return install.store(name, wanted, check)
+        return install.store(name, wanted, install.known(name, wanted), check)
     except FabricError as error:
         return {"msg": str(error)}
 

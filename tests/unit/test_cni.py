@@ -234,8 +234,8 @@ def test_the_role():
     ]
     found = pods.plan(given, OVERLAYS, "a", 1500, network)
     assert found["cni"]["present"] == [
-        {"netns": "p1", "interface": "eth0", "network": NET},
-        {"netns": "p2", "interface": "net1", "network": NET, "addresses": ["10.22.0.9"]},
+        {"netns": "p1", "interface": "eth0", "network": NET, "recreate": True},
+        {"netns": "p2", "interface": "net1", "network": NET, "recreate": True, "addresses": ["10.22.0.9"]},
     ]
     assert [item["netns"] for item in found["cni"]["absent"]] == ["p3"]
     assert found["running"] == ["p1", "p2"]

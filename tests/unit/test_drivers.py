@@ -46,6 +46,7 @@ def test_ptp():
                 {
                     "name": "veth0",
                     "kind": "veth",
+                    "controller": "",
                     "mtu": 1450,
                     "addresses": ["172.2.0.1/32"],
                     "peer": {"name": "eth0", "netns": "p", "mtu": 1450, "addresses": ["172.2.0.2/32"]},
@@ -54,10 +55,11 @@ def test_ptp():
             "routes": [{"dst": "172.2.0.2/32", "dev": "veth0", "src": "172.2.0.1"}],
         },
         "p": {
+            "links": [{"name": "eth0", "kind": "veth", "recreate": True}],
             "routes": [
                 {"dst": "172.2.0.1/32", "dev": "eth0"},
                 {"dst": "default", "via": "172.2.0.1", "dev": "eth0", "src": "172.2.0.2"},
-            ]
+            ],
         },
     }
 
@@ -90,6 +92,7 @@ def test_macvlan():
                     "mtu": "auto",
                     "mac_address": values.derived_mac("192.168.1.31/24"),
                     "addresses": ["192.168.1.31/24"],
+                    "recreate": True,
                 }
             ],
             "routes": [{"dst": "default", "via": "192.168.1.1", "dev": "eth0", "src": "192.168.1.31"}],

@@ -42,11 +42,15 @@ def test_the_articles_pod():
                         "kind": "veth",
                         "controller": "br0",
                         "mtu": 1450,
+                        "addresses": [],
                         "peer": {"name": "vceth0", "netns": "pod1", "mtu": 1450, "addresses": ["172.2.0.2/24"]},
                     },
                 ]
             },
-            "pod1": {"routes": [{"dst": "default", "via": "172.2.0.1", "dev": "vceth0", "src": "172.2.0.2"}]},
+            "pod1": {
+                "links": [{"name": "vceth0", "kind": "veth", "recreate": True}],
+                "routes": [{"dst": "default", "via": "172.2.0.1", "dev": "vceth0", "src": "172.2.0.2"}],
+            },
         },
         "absent": {"": {"links": []}},
         "running": ["pod1"],

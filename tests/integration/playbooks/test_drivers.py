@@ -173,6 +173,35 @@ def test_what_should_be_isolated_and_answers_fails_the_proof(fabric: Fabric) -> 
     fabric.ok("verify")
 
 
+def test_pods_change_their_driver_and_go_one_by_one(fabric: Fabric) -> None:
+    """Of one host: of each driver one goes, and others are connected by something else. The other host sees nothing."""
+    fabric.ok("site")
+    changed = fabric.inventory
+    listed = {pod["name"]: pod for pod in changed["all"]["children"]["nodes"]["hosts"]["network-1"]["pods_pods"]}
+    for name in ("pod-m1", "pod-host", "pod-none", "pod-in"):
+        listed[name]["state"] = "absent"
+    listed["pod-br"]["network"] = {"driver": "ptp"}
+    listed["pod-p1"].pop("network")
+    listed["pod-p2"]["network"] = {"driver": "none"}
+    del listed["pod-p2"]["address"]
+    fabric.inventory, kept = changed, fabric.inventory
+    with fabric.names("network-2") as names, kernel.Monitor(*names) as monitor:
+        done = fabric.ok("site")
+    assert monitor.changes == []
+    assert " 0 fail" in done.text
+    assert table(done.text)["network-1/pod-p2", "network-1 underlay"] == "isolated"
+    left = fabric.node("network-1", "ip", "netns", "list").splitlines()
+    assert sorted(line.split()[0] for line in left) == ["pod-br", "pod-m2", "pod-p1", "pod-p2"]
+    ports = json.loads(fabric.node("network-1", "ip", "-json", "link", "show", "type", "veth"))
+    hosts = [link.get("master") for link in ports if link["ifname"].startswith("veth")]
+    assert sorted(hosts, key=str) == [None, "br0"]
+    with fabric.names("network-1") as names, kernel.Monitor(*names) as monitor:
+        assert fabric.ok("site").changed == {}
+    assert monitor.changes == []
+    fabric.inventory = kept
+    assert " 0 fail" in fabric.ok("site").text
+
+
 def test_teardown_leaves_nothing_of_any_driver(fabric: Fabric, before: dict[str, Any]) -> None:
     fabric.ok("site")
     fabric.ok("teardown")

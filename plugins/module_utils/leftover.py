@@ -1,0 +1,67 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the last version of a document made and this one does not: known from what is stored. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from ansible_collections.weft.fabric.plugins.module_utils import attach, model
+from ansible_collections.weft.fabric.plugins.module_utils.cni import Attachment
+from ansible_collections.weft.fabric.plugins.module_utils.documents import Left, Stored
+
+
+def marked(wanted: Stored, last: Stored) -> Stored:
+    """A document with what is left of its last version."""
+    was, now = attach.merged(last, last.cni), attach.merged(wanted, wanted.cni)
+    both = [netns for netns in was.namespaces if netns in now.namespaces]
+    replaced = [netns for netns in both if was.namespaces[netns].joins != now.namespaces[netns].joins]
+    leaving = tuple(item for item in last.cni if item.netns in both and not _stays(item, wanted))
+    left = Left(
+        former=[(netns, link) for netns in both if netns for link in _former(netns, was, now, replaced, leaving)],
+        stale=list(_stale(was, now)),
+        replaced=replaced,
+        cni=leaving,
+    )
+    return replace(wanted, left=left) if any(left) else wanted
+
+
+def _former(
+    netns: str, was: model.Document, now: model.Document, replaced: Sequence[str], leaving: Iterable[Attachment]
+) -> Iterator[model.Link]:
+    """What of a container is not the same interface any more, or has to go back to where it came from."""
+    left = [item.interface for item in leaving if item.netns == netns]
+    for link in was.namespaces[netns].links.values():
+        ends = [(netns, link.name), *([link.peer] if link.peer else [])]
+        stays = link.name not in left and all(_is_same(was, now, *end) for end in ends)
+        # What is made goes with its namespace.
+        if (link.kind and netns not in replaced and not stays) or (link.origin and not stays):
+            yield model.Link(link.name, link.kind, origin=link.origin)
+
+
+def _is_same(was: model.Document, now: model.Document, netns: str, name: str) -> bool:
+    """Whether a link stays what it is: one of which less is asked for now would keep what it had."""
+    link, twin = was.namespaces[netns].links[name], now.namespaces[netns].links.get(name)
+    if twin is None or link.attributes.keys() - twin.attributes.keys():
+        return False
+    return (link.kind, link.peer, link.origin) == (twin.kind, twin.peer, twin.origin)
+
+
+def _stale(was: model.Document, now: model.Document) -> Iterator[model.Link]:
+    """What of the host nothing needs any more, bridges after their ports; but what leads to a container that stays."""
+    links = was.namespaces[""].links.values() if "" in was.namespaces else ()
+    for link in sorted(links, key=lambda link: link.kind == "bridge"):
+        listed = link.name in now.at("").links
+        if link.kind and not listed and (link.peer is None or link.peer[0] in now.namespaces):
+            yield model.Link(link.name, link.kind)
+
+
+def _stays(item: Attachment, wanted: Stored) -> bool:
+    """Whether an interface of a container is of the same plugin, and has its addresses from where it had them."""
+
+    def key(one: Attachment) -> object:
+        return one.netns, one.interface, one.container, one.network.plugin, one.network.ipam
+
+    return any(key(item) == key(other) for other in wanted.cni)

@@ -1,0 +1,189 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A pod that is connected by something else than before: the host then is as if it had never been otherwise."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ansible_collections.weft.fabric.plugins.plugin_utils import pods
+from ansible_collections.weft.fabric.tests.integration import kernel
+from ansible_collections.weft.fabric.tests.integration.test_cni import ONE, asked, config, host_local
+from ansible_collections.weft.fabric.tests.overlays import overlays_of
+
+pytestmark = pytest.mark.usefixtures("disk")
+
+OVERLAYS = overlays_of({"network-1": {"number": 0, "address": "192.168.1.138"}})
+POD, BESIDE = "change1", "change2"
+NETWORKS = pathlib.Path("/var/lib/cni/networks")
+
+UNDERLAY = {"parent": "enp1s0", "subnet": "192.168.1.0/24", "gateway": "192.168.1.213"}
+WAYS: dict[str, dict[str, Any]] = {
+    "bridge": {"address": "172.2.0.2", "network": {"driver": "bridge"}},
+    "bridge by other names": {
+        "address": "172.2.0.2",
+        "interface": "net0",
+        "host_interface": "out0",
+        "network": {"driver": "bridge"},
+    },
+    "ptp": {"address": "172.2.0.2", "network": {"driver": "ptp"}},
+    "macvlan": {"address": "192.168.1.31", "network": {"driver": "macvlan", **UNDERLAY}},
+    "macvlan by another name": {
+        "address": "192.168.1.31",
+        "interface": "net0",
+        "network": {"driver": "macvlan", **UNDERLAY, "mode": "passthru"},
+    },
+    "macvlan elsewhere": {"address": "192.168.1.31", "network": {"driver": "macvlan", **UNDERLAY, "parent": "eth8"}},
+    "ipvlan": {"address": "192.168.1.31", "network": {"driver": "ipvlan", **UNDERLAY}},
+    "fan": {
+        "address": "10.1.138.2",
+        "network": {"driver": "fan", "underlay": "192.168.0.0/16", "overlay": "10.0.0.0/8"},
+    },
+    "none": {"network": {"driver": "none"}},
+    "host": {"network": {"driver": "host"}},
+    "container": {"network": {"driver": "container", "container": BESIDE}},
+    **{
+        f"cni {name}": {"network": {"driver": "cni", "config": found}}
+        for name, found in {
+            "bridge": config("bridge", host_local(ONE), isDefaultGateway=True, ipMasq=True),
+            "bridge of other addresses": config(
+                "bridge", host_local({"subnet": "10.10.0.0/24"}), bridge="cni1", isGateway=True
+            ),
+            "ptp of another network": config("ptp", host_local(ONE), ipMasq=True) | {"name": "other"},
+            "macvlan": config("macvlan", host_local(ONE), master="enp1s0"),
+            "host-device": config("host-device", host_local(ONE), device="eth9"),
+        }.items()
+    },
+}
+MARKS = {"ipvlan": pytest.mark.needs_kind("ipvlan"), "fan": pytest.mark.needs_kind("ipip")}
+
+
+def document(way: str) -> dict[str, Any]:
+    """What the role pods makes of a pod that is connected this way, beside one that stays as it is."""
+    listed = [{"name": POD, **WAYS[way]}, {"name": BESIDE, "network": {"driver": "none"}}]
+    # Bridges are there only where a pod needs them.
+    plan = pods.plan(listed, OVERLAYS, "network-1", 1500, {"driver": "none"})
+    return {
+        "topology": {"namespaces": plan["present"], "purge": True, "purge_links": True},
+        "cni": plan["cni"]["present"],
+        "sysctl": {},
+        "echo_server": {"namespaces": plan["running"], "port": 8000},
+    }
+
+
+@contextlib.contextmanager
+def host(run_module) -> Iterator[Any]:
+    """A namespace for a host with interfaces; call it to connect the pod some way."""
+    with kernel.new_namespace() as place:
+        for name in ("enp1s0", "eth8", "eth9"):
+            kernel.ip(place, "link", "add", name, "type", "veth", "peer", "name", f"far-{name}")
+        kernel.ip(place, "address", "add", "192.168.1.138/24", "dev", "enp1s0")
+        for name in ("enp1s0", "eth8"):
+            kernel.ip(place, "link", "set", name, "up")
+
+        def connect(way: str, check: bool = False) -> Any:
+            with kernel.inside(place):
+                done = run_module("document", name="pods", document=document(way), check=check)
+            assert "msg" not in done, done
+            return done
+
+        connect.place = place  # type: ignore[attr-defined]
+        try:
+            yield connect
+        finally:
+            with kernel.inside(place):
+                run_module("echo_server", namespaces=[POD, BESIDE], state="absent")
+            for name in {POD, BESIDE} & kernel.namespaces():
+                kernel.ip("", "netns", "delete", name)
+            kernel.run("rm", "-rf", "/etc/weft", str(NETWORKS))
+
+
+def _told(namespace: str) -> Any:
+    links = kernel.ip_json(namespace, "link")
+    own = [address for link in kernel.ip_json(namespace, "address") for address in _addresses(link)]
+    routes = kernel.ip_json(namespace, "-4", "route") + kernel.ip_json(namespace, "-6", "route")
+    return {
+        "links": sorted(
+            [
+                link["ifname"],
+                link.get("linkinfo", {}).get("info_kind"),
+                link.get("master"),
+                link["mtu"],
+                link.get("ifalias"),
+            ]
+            for link in links
+        ),
+        "addresses": sorted(own),
+        "routes": sorted(
+            json.dumps({key: route.get(key) for key in ("dst", "gateway", "dev", "prefsrc")})
+            for route in routes
+            if not route["dst"].startswith(("fe80:", "ff00:"))
+        ),
+    }
+
+
+def _addresses(link: Any) -> list[str]:
+    found = [f"{link['ifname']} {own['local']}/{own['prefixlen']}" for own in link["addr_info"]]
+    return [text for text in found if " fe80:" not in text]
+
+
+def state(place: str) -> Any:
+    """All that a pod's connection consists of."""
+    with kernel.inside(place):
+        rules = kernel.run("nft", "list", "ruleset")
+    given = {str(path.relative_to(NETWORKS)) for path in NETWORKS.glob("*/[0-9]*.*.*")}
+    servers = [len(kernel.ip("", "netns", "pids", name).split()) for name in (POD, BESIDE)]
+    return {"host": _told(place), "pod": _told(POD), "rules": rules, "given": sorted(given), "servers": servers}
+
+
+@pytest.fixture(scope="module")
+def fresh() -> dict[str, Any]:
+    """By way, what a host has that was never otherwise."""
+    return {}
+
+
+DRIVERS = ("bridge", "ptp", "macvlan", "ipvlan", "fan", "none", "host", "container", "cni bridge", "cni host-device")
+# One driver, and something else about it.
+WITHIN = [
+    ("bridge", "bridge by other names"),
+    ("macvlan", "macvlan by another name"),
+    ("macvlan", "macvlan elsewhere"),
+    ("macvlan", "cni macvlan"),
+    ("bridge by other names", "none"),
+    ("macvlan by another name", "bridge"),
+    ("cni bridge", "cni bridge of other addresses"),
+    ("cni bridge", "cni ptp of another network"),
+    ("cni ptp of another network", "cni macvlan"),
+]
+PAIRS = [
+    pytest.param(old, new, marks=[MARKS[way] for way in (old, new) if way in MARKS])
+    for old, new in [*itertools.permutations(DRIVERS, 2), *WITHIN, *((new, old) for old, new in WITHIN)]
+]
+
+
+@pytest.mark.parametrize(("old", "new"), PAIRS)
+def test_as_if_it_had_never_been_otherwise(old: str, new: str, run_module, fresh: dict[str, Any]) -> None:
+    if new not in fresh:
+        with host(run_module) as connect:
+            connect(new)
+            fresh[new] = state(connect.place)
+    with host(run_module) as connect:
+        connect(old)
+        before = state(connect.place)
+        check = connect(new, check=True)
+        assert state(connect.place) == before
+        done = connect(new)
+        assert check["diff"] == done["diff"]
+        found = state(connect.place)
+        assert found == fresh[new]
+        with kernel.Monitor(connect.place, POD) as monitor:
+            assert not connect(new)["changed"]
+        assert asked(monitor.changes) == []

@@ -1,0 +1,80 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What of a document's last version goes, and what stays although it is not listed any more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.weft.fabric.plugins.module_utils import documents
+from ansible_collections.weft.fabric.plugins.module_utils.leftover import marked
+from ansible_collections.weft.fabric.plugins.module_utils.model import Link, Observed
+from ansible_collections.weft.fabric.plugins.module_utils.plan import plan
+
+BRIDGE = {"name": "br0", "kind": "bridge"}
+VETH = {"name": "veth0", "kind": "veth", "controller": "br0", "peer": {"name": "eth0", "netns": "pod1"}}
+VXLAN = {"name": "vxlan0", "kind": "vxlan", "vni": 10}
+BOTH = {"": {"links": [BRIDGE, VETH]}, "pod1": {}}
+
+
+def document(namespaces: dict[str, Any]) -> documents.Stored:
+    return documents.parse("pods", {"topology": {"namespaces": namespaces, "purge": True, "purge_links": True}})
+
+
+def left(last: dict[str, Any], wanted: dict[str, Any]) -> Any:
+    return marked(document(wanted), document(last)).left
+
+
+def test_what_stays_leaves_nothing() -> None:
+    assert left(BOTH, BOTH) is None
+    assert left({}, BOTH) is None
+
+
+def test_an_interface_goes_at_once_and_what_it_hung_on_last() -> None:
+    found = left(BOTH, {"": {"links": []}, "pod1": {}})
+    assert [(netns, link.name) for netns, link in found.former] == [("pod1", "eth0")]
+    assert [link.name for link in found.stale] == ["veth0", "br0"], "a bridge after its ports"
+    assert [link.name for link in left({"": {"links": [VXLAN]}}, {"": {}}).stale] == ["vxlan0"]
+
+
+def test_a_pair_that_is_asked_less_is_made_anew() -> None:
+    sized = {**VETH, "peer": {**VETH["peer"], "mtu": 1400}}  # type: ignore[dict-item]
+    more = {"": {"links": [BRIDGE, sized]}, "pod1": {}}
+    assert [link.name for _netns, link in left(more, BOTH).former] == ["eth0"]
+    assert left(BOTH, more) is None
+
+
+def test_a_pod_that_is_not_listed_stays() -> None:
+    found = left(BOTH, {"": {"links": []}})
+    assert (found.former, [link.name for link in found.stale]) == ([], ["br0"])
+    namespaces = {
+        "": Observed(
+            links={
+                "br0": Link("br0", "bridge", {"controller": ""}, index=2),
+                "veth0": Link("veth0", "veth", {"controller": "br0"}, ("pod1", "eth0"), index=3),
+            }
+        )
+    }
+    wanted = document({"": {"links": []}}).topology
+    assert wanted is not None
+    wanted.at("").stale = list(found.stale)
+    planned = plan(wanted, namespaces)
+    assert (planned.operations, planned.warnings) == (
+        [], ["link br0 stays: it has ports that are not listed, veth0"],
+    )  # fmt: skip
+
+
+def test_what_has_become_another_kind_stays() -> None:
+    wanted = document({"": {"links": []}}).topology
+    assert wanted is not None
+    wanted.at("").stale = [Link("br0", "bridge")]
+    assert plan(wanted, {"": Observed(links={"br0": Link("br0", "dummy", {}, index=2)})}).operations == []
+
+
+def test_names_that_change_their_namespace() -> None:
+    joined = {"": {"links": []}, "pod1": {}, "pod2": {"joins": "pod1"}}
+    own = {**joined, "pod2": {}}
+    assert left(joined, own).replaced == ["pod2"]
+    assert left(own, joined).replaced == ["pod2"]
+    assert left(joined, joined) is None
