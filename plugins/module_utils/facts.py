@@ -184,7 +184,7 @@ def wanted(desired: Desired, observed: Observed) -> dict[str, Any]:
     for link in links:
         if link["name"] in desired.purge_addresses or any(item.dev == link["name"] for item in desired.addresses):
             link["addresses"] = [address.address for address in observed.addresses if address.dev == link["name"]]
-    devices = {entry.dev for entry in desired.fdb} | desired.purge_fdb
+    devices = desired.fdb_devices
     return {
         "links": links,
         "addresses": [entry_data(address) for address in desired.addresses if address in observed.addresses],

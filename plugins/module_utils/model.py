@@ -241,6 +241,16 @@ class Desired:
     purge_neighbours: set[str] = field(default_factory=set)
     purge_fdb: set[str] = field(default_factory=set)
 
+    @property
+    def neighbour_devices(self) -> set[str]:
+        """The devices of which neighbours are listed, or are not to be there."""
+        return {*map(itemgetter(0), self.neighbours), *self.purge_neighbours}
+
+    @property
+    def fdb_devices(self) -> set[str]:
+        """The devices of which FDB entries are listed, or are not to be there."""
+        return {*map(itemgetter(0), self.fdb), *self.purge_fdb}
+
 
 @dataclass
 class Document:
@@ -787,8 +797,8 @@ def _parse_namespace(document: Document, netns: str, content: Mapping[str, Any])
     add_fdb(desired, items(f"{prefix}fdb", content.get("fdb")), f"{prefix}fdb")
     if document.purge:
         vxlans = {link.name for link in desired.links.values() if link.kind == "vxlan"}
-        desired.purge_neighbours |= vxlans | {entry.dev for entry in desired.neighbours.values()}
-        desired.purge_fdb |= vxlans | {entry.dev for entry in desired.fdb}
+        desired.purge_neighbours |= vxlans | desired.neighbour_devices
+        desired.purge_fdb |= vxlans | desired.fdb_devices
         desired.purge_routes |= set(desired.links) | {route.dev for route in desired.routes.values() if route.dev}
 
 

@@ -116,14 +116,15 @@ def _macs(column: Sequence[bytes]) -> Iterable[str]:
 def read_neighbours(kernel: Socket, dev: str, index: int) -> dict[tuple[str, str], Neighbour]:
     """The permanent neighbours on a device, IPv4 and IPv6, by (device, address)."""
     payload = _NDMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + _WORD.pack(8, NDA_IFINDEX, index)
-    found = {}
+    addresses: list[str] = []
+    lladdrs: list[str] = []
     for run in kernel.runs(RTM_GETNEIGH, payload):
         if _declared(run, index):
             for _count, attribute in columns(run, 28, (NDA_DST, NDA_LLADDR)):
                 if NDA_LLADDR in attribute:
-                    entries = neighbours(repeat(dev), inet.to_texts(attribute[NDA_DST]), _macs(attribute[NDA_LLADDR]))
-                    found.update(entries)
-    return found
+                    addresses += inet.to_texts(attribute[NDA_DST])
+                    lladdrs += _macs(attribute[NDA_LLADDR])
+    return neighbours(repeat(dev), addresses, lladdrs)
 
 
 def _declared(run: bytes, index: int) -> bool:

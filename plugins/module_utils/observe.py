@@ -102,17 +102,15 @@ def scope_of(document: Document) -> dict[str, Scope]:
         own = desired.create and (desired.joins is None or document.absent)
         scope.links = bool(desired.links or desired.gone or desired.former or desired.stale or own or netns in below)
         scope.addresses = bool(desired.addresses or desired.purge_addresses)
-        scope.neighbours = {*(entry.dev for entry in desired.neighbours.values()), *desired.purge_neighbours}
-        scope.fdb = {*(entry.dev for entry in desired.fdb), *desired.purge_fdb}
+        neighbours, fdb = desired.neighbour_devices, desired.fdb_devices
+        scope.neighbours, scope.fdb = {*neighbours}, {*fdb}
         scope.tables = {route.table for route in desired.routes.values()} | ({MAIN} if desired.purge_routes else set())
         scope.devices = {
-            *(entry.dev for entry in desired.neighbours.values()),
-            *(entry.dev for entry in desired.fdb),
+            *neighbours,
+            *fdb,
             *(address.dev for address in desired.addresses),
             *(route.dev for route in desired.routes.values() if route.dev),
             *desired.purge_addresses,
-            *desired.purge_neighbours,
-            *desired.purge_fdb,
         }
         likely = [link.peer[0] for link in desired.links.values() if link.peer] + _parents(desired)
         scope.others = [place for place in dict.fromkeys((*likely, *document.namespaces)) if place != netns]
