@@ -10,6 +10,7 @@ from typing import Any, Callable, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import (
     attach,
+    cni,
     echo_server,
     facts,
     firewall,
@@ -114,11 +115,22 @@ def _topology(document: Stored, check: bool) -> Iterator[Done]:
 
 def _sysctl(document: Stored, check: bool) -> Iterator[Done]:
     if document.sysctl is not None:
-        settings = {} if document.absent else document.sysctl
+        settings = _kept(document) if document.absent else document.sysctl
         warnings, result = sysctl.converge(document.name, settings, check)
         if result["changed"] and any(settings.get(key) == "1" for key in sysctl.FORWARDING):
             warnings += firewall.obstacles()
         yield Done("sysctl", result["changed"], result["diff"], warnings, {})
+
+
+def _kept(document: Stored) -> sysctl.Values:
+    """What stays of a document: forwarding, as long as a bridge of it stays because of ports of others."""
+    own = document.topology.namespaces.get("") if document.topology else None
+    shared = [link.name for link in own.links.values() if link.shared] if own else []
+    if not document.topology or not shared:
+        return {}
+    after = reconcile(document.topology, check=True).state[""].links
+    stored = sysctl.stored(document.name) if any(name in after for name in shared) else {}
+    return {key: value for key, value in cni.sysctls(document.cni).items() if key in stored}
 
 
 def _masquerade(document: Stored, check: bool) -> Iterator[Done]:

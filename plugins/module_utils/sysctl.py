@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import glob
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,18 +91,21 @@ def path_of_file(name: str) -> str:
     return f"{DIRECTORY}/99-weft-{name}.conf"
 
 
-def plan(settings: Values, file: File, live: Mapping[str, str | None]) -> tuple[File, Values]:
+def plan(
+    settings: Values, file: File, live: Mapping[str, str | None], kept: Container[str] = ()
+) -> tuple[File, Values]:
     """What ought to be: the new file, and the live values, in the order to set them in. Pure.
 
     :param settings: what is wanted; empty takes everything away.
     :param file: our file as it is.
     :param live: the live value of each parameter that the settings or the file name; None where there is none.
+    :param kept: parameters that stay as they are because of others.
     """
     dropped = {
         key: before
         for key, before in file.before.items()
         # Where somebody else has set another value since, it is not ours to take back.
-        if key not in settings and live[key] == file.settings.get(key)
+        if key not in settings and key not in kept and live[key] == file.settings.get(key)
     }
     before = {key: file.before.get(key, live[key]) for key in settings}
     recorded = {key: value for key, value in before.items() if value is not None}
@@ -157,6 +160,14 @@ def write_file(path: str, text: str) -> None:
         files.remove(path)
 
 
+def stored(name: str) -> Values:
+    """What the file called name sets.
+
+    :raises FabricError: the name is none, or the file cannot be read.
+    """
+    return parse(read_file(path_of_file(name))).settings
+
+
 def converge(name: str, settings: Values, check: bool) -> tuple[list[str], dict[str, Any]]:
     """Set parameters live and in the file called name; with no settings, put back what was before and remove the file.
 
@@ -174,7 +185,9 @@ def converge(name: str, settings: Values, check: bool) -> tuple[list[str], dict[
     if missing and not check:
         remedy = "no such parameter: correct it, or make the interface it is of first"
         raise InvalidParameter("settings", missing[0], remedy)
-    new, targets = plan(settings, file, live)
+    heirs = _heirs(path, settings, file)
+    kept = {key for heir in heirs.values() for key in heir.settings if heir.settings[key] == file.settings.get(key)}
+    new, targets = plan(settings, file, live, kept)
     changes = {key: value for key, value in targets.items() if live[key] not in (value, None)}
     if not check:
         if settings and str(new) != text:
@@ -182,6 +195,8 @@ def converge(name: str, settings: Values, check: bool) -> tuple[list[str], dict[
         # All and not the changes alone: setting one can change another (ip_forward does accept_redirects).
         for key, value in targets.items() if changes else ():
             write_live(key, value)
+        for other, heir in heirs.items():
+            write_file(other, str(heir))
         if text and not settings:
             write_file(path, "")
     result = {
@@ -199,6 +214,23 @@ def converge(name: str, settings: Values, check: bool) -> tuple[list[str], dict[
         ],
     }
     return [f"{key} does not exist yet, so its change cannot be shown" for key in missing], result
+
+
+def _heirs(path: str, settings: Values, file: File) -> dict[str, File]:
+    """By path, our other files that ask for what this one no longer does, with the values before that it knows of."""
+    dropped = {key: before for key, before in file.before.items() if key not in settings}
+    found = {}
+    for other in sorted(set(glob.glob(f"{DIRECTORY}/99-weft-*.conf")) - {path}) if dropped else ():
+        heir = parse(read_file(other))
+        asked = {key: dropped[key] for key in dropped if heir.settings.get(key) == file.settings.get(key)}
+        if asked:
+            # What it found was set by us; or it was there first, and knows itself.
+            before = {
+                **heir.before,
+                **{key: was for key, was in asked.items() if heir.before.get(key) == heir.settings[key]},
+            }
+            found[other] = File(heir.settings, before)
+    return found
 
 
 def _advertised(settings: Values, file: File) -> Values:

@@ -132,6 +132,20 @@ def test_what_somebody_else_has_set_since_stays(run_module):
     assert live(key) == "1"
 
 
+@pytest.mark.parametrize("first", ["router", "node"])
+def test_what_another_file_asks_for_stays_until_that_goes(run_module, first):
+    for name in ("router", "node"):
+        run_module("sysctl", name=name, settings={FORWARD: 1})
+    last = {"router": "node", "node": "router"}[first]
+    check = run_module("sysctl", check=True, name=first, state="absent")
+    assert check["changed"]
+    assert run_module("sysctl", name=first, state="absent")["diff"] == check["diff"]
+    assert live(FORWARD) == "1"
+    assert not run_module("sysctl", name=first, state="absent")["changed"]
+    run_module("sysctl", name=last, state="absent")
+    assert (live(FORWARD), list(FILE.parent.iterdir())) == ("0", [])
+
+
 def test_a_setting_that_is_dropped_gets_its_value_back(run_module):
     key = "net.ipv4.conf.lo.rp_filter"
     kernel.run("sysctl", "-q", f"{key}=0")
