@@ -13,7 +13,7 @@ author:
 description:
   - Plans each of a list of overlays as P(weft.fabric.overlay_plan#filter) does one.
   - Two overlays with one name, device, bridge, or VNI and port, and networks that overlap are refused, naming the
-    overlay, the value and the remedy.
+    overlay, the value and the remedy. So are pods in an overlay that there is not.
 positional: _input, nodes, defaults
 options:
   _input:
@@ -31,6 +31,14 @@ options:
     description: What those overlays have that do not say it. With C(state=absent), all go.
     type: dict
     required: true
+  pods:
+    description: Each node's list of pods, by the node's name. What is wrong with one is refused, but for its address.
+    type: dict
+    default: {}
+  networks:
+    description: Each node's C(pods_network), by the node's name. The driver C(bridge), where it is missing.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -66,12 +74,15 @@ _value:
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+from ansible_collections.weft.fabric.plugins.plugin_utils import pods as pods_of_hosts
 from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import plans
 
 
-def overlay_plans(overlays, nodes, defaults):
+def overlay_plans(overlays, nodes, defaults, pods=None, networks=None):
     try:
-        return plans(overlays, nodes, defaults)
+        planned = plans(overlays, nodes, defaults)
+        pods_of_hosts.check(planned, pods or {}, networks or {})
+        return planned
     except FabricError as error:
         raise AnsibleFilterError(f"overlay_plans: {error}") from error
 

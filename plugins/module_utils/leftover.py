@@ -25,7 +25,10 @@ def marked(wanted: Stored, last: Stored) -> Stored:
         replaced=replaced,
         cni=leaving,
     )
-    return replace(wanted, left=left) if any(left) else wanted
+    isolation = wanted.isolation or (last.isolation and (last.isolation[0], None))
+    if not any(left) and isolation == wanted.isolation:
+        return wanted
+    return replace(wanted, left=left, isolation=isolation)
 
 
 def _former(

@@ -315,6 +315,22 @@ class End:
     joins: bool = False
 
 
+def attached(net: Network) -> Network:
+    """A network as the drivers know it: a macvlan or ipvlan of a CNI network is one like any other."""
+    config = cni.network(f"{net.where}.config", net.config) if net.driver == "cni" else None
+    if config is None or config.plugin not in UNDERLAY:
+        return net
+    mode = config.options.get("mode", _MODES[config.plugin][0])
+    subnets = tuple((subnet, None) for subnet in _cni_subnets(config))
+    # A frame comes in by l3s as by l3 (ipvlan_l3s.c).
+    return Network(config.plugin, config.options["master"], "l3" if mode == "l3s" else mode, subnets, where=net.where)
+
+
+def _cni_subnets(config: cni.Network) -> list[Any]:
+    ipam = config.ipam or cni.Ipam()
+    return [part.subnet for ranges in ipam.sets for part in ranges] + [own.address.network for own in ipam.addresses]
+
+
 def reaches(one: End, other: End) -> bool | None:
     """Whether one end reaches another by what connects a pod beside the overlays; None: the drivers do not say."""
     here = one.host == other.host
@@ -326,7 +342,29 @@ def reaches(one: End, other: End) -> bool | None:
         return True if one.net == other.net or (here and one.net is None) else None
     if any(end.net and end.net.driver in UNDERLAY for end in (one, other)):
         return _on_a_segment(one, other, here)
+    if here and all(end.net is None or end.net.driver == "cni" for end in (one, other)):
+        return _by_cni(one, other)
     return None
+
+
+def _by_cni(one: End, other: End) -> bool | None:
+    """What the plugins bridge and ptp connect on one host: their pods, and the host where it is the gateway."""
+    configs = [cni.network("config", end.net.config) for end in (one, other) if end.net]
+    if not configs or any(config.plugin not in ("bridge", "ptp") for config in configs):
+        return None
+    first, last = configs[0], configs[-1]
+    if one.net and other.net:
+        places = [(config.plugin, config.bridge, config.options.get("vlan") or 0) for config in configs]
+        subnets = [subnet for subnet in _cni_subnets(first) if subnet in _cni_subnets(last)]
+        return True if subnets and places[0] == places[1] else None
+    if not first.gateway:
+        return None
+    ways = [route.dst for route in first.ipam.routes] if first.ipam else []
+    led = first.options.get("isDefaultGateway") or any(
+        ipaddress.ip_address(address) in way for address in other.addresses for way in ways
+    )
+    # The host knows its pods' addresses; they know the host by the gateway's, and others by a route.
+    return True if one.net is None or led else None
 
 
 def _on_a_segment(one: End, other: End, here: bool) -> bool | None:

@@ -40,11 +40,9 @@ def plan(pods: object, overlays: Overlays, host: str, mtu: object, network: obje
     there = [pod for pod in known if pod["state"] == "present"]
     underlay = values.integer("mtu", mtu, 68, 65535, "bytes")
     namespaces: dict[str, Any] = {"": {"links": []}}
+    _check_overlays(there)
     for overlay in overlays.values():
         inside = [pod for pod in there if pod["overlay"] is overlay]
-        if overlay["state"] == "absent" and inside:
-            remedy = "its overlay goes: give it state: absent too"
-            raise InvalidParameter(f"{inside[0]['where']}.state", "present", remedy)
         if overlay["state"] == "present":
             for piece in _in_overlay(inside, overlay, host, underlay, default):
                 _add(namespaces, piece)
@@ -229,7 +227,9 @@ def _pod(where: str, pod: object, overlays: Overlays, default: drivers.Network) 
             told = "a pod" if key not in _ANY else f"a pod with driver {net.driver}"
             raise InvalidParameter(f"{where}.{key}", pod[key], f"{told} takes only {', '.join(known)}")
     name = values.netns(f"{where}.name", pod.get("name"))
-    overlay = values.choice(f"{where}.overlay", overlay_of(pod, overlays), list(overlays))
+    overlay = overlay_of(pod, overlays)
+    if state == "present":
+        values.choice(f"{where}.overlay", overlay, list(overlays))
     return {
         "name": name,
         "address": pod.get("address"),
@@ -238,7 +238,7 @@ def _pod(where: str, pod: object, overlays: Overlays, default: drivers.Network) 
             f"{where}.host_interface", pod.get("host_interface", default_host_interface(name))
         ),
         "net": net,
-        "overlay": overlays[overlay] if net.driver in drivers.OVERLAY else None,
+        "overlay": overlays.get(overlay) if net.driver in drivers.OVERLAY else None,
         "state": state,
         "where": where,
     }
@@ -262,18 +262,40 @@ def _check_shared(pods: Iterable[Mapping[str, Any]]) -> None:
                 raise InvalidParameter(f"{pod['where']}.network.container", net.container, remedy)
 
 
+def _check_overlays(pods: Iterable[Mapping[str, Any]]) -> None:
+    for pod in pods:
+        if pod["overlay"] and pod["overlay"]["state"] == "absent":
+            remedy = "its overlay goes: give it state: absent too"
+            raise InvalidParameter(f"{pod['where']}.state", "present", remedy)
+
+
+def check(overlays: Overlays, pods: Mapping[str, object], networks: Mapping[str, object]) -> None:
+    """Refuse what is wrong with the pods of any host, but for their addresses, as long as any overlay stays.
+
+    :param pods: each host's pods.
+    :param networks: each host's pods_network.
+    :raises InvalidParameter: a pod that is not as it should be, the host named.
+    """
+    if any(overlay["state"] == "present" for overlay in overlays.values()):
+        for host, listed_pods in pods.items():
+            ends(host, listed_pods, overlays, networks.get(host, drivers.DEFAULT))
+
+
 def ends(host: str, pods: object, overlays: Overlays, network: object) -> list[tuple[str, drivers.End]]:
     """A host's pods as ends of pairs, each with the name of its overlay; one that joins another is where that is.
+
+    Those in CNI networks whose addresses nobody knows are left out.
 
     :raises InvalidParameter: a pod that is not as it should be, the host named.
     """
     try:
         default = drivers.network("pods_network", network)
         there = [pod for pod in _checked(pods, overlays, default) if pod["state"] == "present"]
+        _check_overlays(there)
         addresses = {
-            pod["name"]: tuple(own for _where, own in listed(f"{pod['where']}.address", pod["address"]))
+            pod["name"]: tuple(_known_addresses(pod))
             for pod in there
-            if "address" in drivers.DRIVERS[pod["net"].driver].pod and pod["net"].driver != "cni"
+            if "address" in drivers.DRIVERS[pod["net"].driver].pod
         }
     except InvalidParameter as error:
         raise InvalidParameter(f"{host}: {error.parameter}", error.value, error.remedy) from None
@@ -281,10 +303,51 @@ def ends(host: str, pods: object, overlays: Overlays, network: object) -> list[t
     found = []
     for pod in there:
         joined = names[pod["net"].container] if pod["net"].driver == "container" else pod
+        if addresses.get(joined["name"], True) == ():
+            continue
         overlay = next((name for name, item in overlays.items() if item is joined["overlay"]), "")
-        end = drivers.End(host, pod["name"], addresses.get(joined["name"], ()), joined["net"], joins=joined is not pod)
-        found.append((overlay, end))
+        own, net = addresses.get(joined["name"], ()), drivers.attached(joined["net"])
+        found.append((overlay, drivers.End(host, pod["name"], own, net, joins=joined is not pod)))
     return found
+
+
+def _known_addresses(pod: Mapping[str, Any]) -> Iterator[str]:
+    """A pod's addresses: those that it is given, in a CNI network those that are known."""
+    where, given = f"{pod['where']}.address", pod["address"]
+    if pod["net"].driver != "cni":
+        yield from (own for _where, own in listed(where, given))
+    elif given is not None:
+        yield from (values.address(where, own) for own in (given if isinstance(given, (list, tuple)) else [given]))
+
+
+def with_given(pods: Mapping[str, Any], networks: Mapping[str, Any], results: Mapping[str, Any]) -> dict[str, Any]:
+    """Each host's pods, those in CNI networks with the addresses that they have been given.
+
+    :param networks: each host's pods_network.
+    :param results: by host, CNI's result of each of its pods in CNI networks, in the order of its pods.
+    """
+    found = {}
+    for host, known in pods.items():
+        told = iter(results.get(host) or ())
+        found[host] = [
+            {**pod, "address": _result_addresses(next(told, {}))}
+            if _is_in_cni(pod, networks.get(host)) and results.get(host)
+            else pod
+            for pod in known
+        ]
+    return found
+
+
+def _is_in_cni(pod: Mapping[str, Any], network: Any) -> bool:
+    connected = pod.get("network", network) or drivers.DEFAULT
+    return pod.get("state", "present") == "present" and connected.get("driver") == "cni"
+
+
+def _result_addresses(result: Mapping[str, Any]) -> list[str]:
+    """The addresses of a CNI result, which has them as ``ips``, before 0.3.0 as ``ip4`` and ``ip6``."""
+    own = [item["address"] for item in result.get("ips", ())]
+    own += [result[key]["ip"] for key in ("ip4", "ip6") if key in result]
+    return [item.partition("/")[0] for item in own]
 
 
 def overlay_of(pod: Mapping[str, Any], overlays: Iterable[str]) -> str:

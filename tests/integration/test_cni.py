@@ -62,6 +62,11 @@ CONFIGS: dict[str, Any] = {
     "bridge without ipam": config("bridge"),
     "bridge default gateway": config("bridge", host_local(ONE), isDefaultGateway=True),
     "bridge mtu": config("bridge", host_local(ONE), bridge="br9", mtu=1400, isGateway=True),
+    **{
+        f"bridge {version}": config("bridge", host_local(ONE, routes=[DEFAULT]), isGateway=True)
+        | {"cniVersion": version}
+        for version in ("0.2.0", "0.3.0", "0.4.0")
+    },
     "bridge old version": config("bridge", host_local(ONE), isDefaultGateway=True) | {"cniVersion": "0.3.1"},
     "dual stack": config("bridge", host_local(ONE, SIX), isDefaultGateway=True, ipMasq=True),
     "several ranges": config(
@@ -358,6 +363,18 @@ def test_both_give_addresses_of_one_network(attach: Attach, ns) -> None:
         assert "network mynet has no address left of 10.9.0.10 to 10.9.0.14" in full["msg"]
     assert given() == before
     assert [link["ifname"] for link in kernel.ip_json(pods[1], "link")] == ["lo"]
+
+
+def test_a_data_directory_of_its_own(attach: Attach, ns) -> None:
+    host, one, other = ns(), ns(), ns()
+    network = config("bridge", host_local(ONE, dataDir="/var/lib/elsewhere"))
+    attach(network, host, one)
+    reference("ADD", network, host, other)
+    found = given("/var/lib/elsewhere/mynet")
+    assert found == {"10.9.0.2": f"{one}\r\neth0", "10.9.0.3": f"{other}\r\neth0"}
+    assert given() == {}
+    attach(network, host, one, state="absent")
+    assert {*given("/var/lib/elsewhere/mynet")} == {"10.9.0.3"}
 
 
 def test_an_address_is_asked_for(attach: Attach, ns) -> None:

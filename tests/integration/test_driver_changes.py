@@ -187,3 +187,29 @@ def test_as_if_it_had_never_been_otherwise(old: str, new: str, run_module, fresh
         with kernel.Monitor(connect.place, POD) as monitor:
             assert not connect(new)["changed"]
         assert asked(monitor.changes) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("bridge", "macvlan"),
+        ("bridge", "cni bridge"),
+        ("bridge", "container"),
+        ("container", "bridge"),
+        ("cni bridge", "cni ptp of another network"),
+        ("cni bridge", "none"),
+        ("cni host-device", "bridge"),
+        ("cni host-device", "container"),
+    ],
+)
+def test_a_run_that_ends_before_it_is_stored_is_gone_on_with(old: str, new: str, run_module) -> None:
+    stored = pathlib.Path("/etc/weft/pods.json")
+    with host(run_module) as connect:
+        connect(old)
+        last = stored.read_bytes()
+        connect(new)
+        found, written = state(connect.place), stored.read_bytes()
+        stored.write_bytes(last)
+        connect(new)
+        assert (state(connect.place), stored.read_bytes()) == (found, written)
+        assert not connect(new)["changed"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.weft.fabric.plugins.filter import verify_pods as verify_pods_filter
 from ansible_collections.weft.fabric.plugins.filter import verify_targets as verify_targets_filter
 from ansible_collections.weft.fabric.plugins.filter.pods_plan import FilterModule
 from ansible_collections.weft.fabric.plugins.module_utils import model, values
@@ -16,6 +17,7 @@ from ansible_collections.weft.fabric.tests.overlays import overlays_of
 
 pods_plan = FilterModule().filters()["pods_plan"]
 verify_targets = verify_targets_filter.FilterModule().filters()["verify_targets"]
+verify_pods = verify_pods_filter.FilterModule().filters()["verify_pods"]
 
 NODES = {
     "a": {"number": 0, "address": "192.168.1.138", "dev": "eth0"},
@@ -214,6 +216,73 @@ def test_who_is_to_reach_whom_in_a_fan():
     found = pairs("a", {"a": FAN, "b": FAN}, pods)
     assert found["f1", "b/f2"]
     assert found["", "a/f1"]
+
+
+def in_cni(name, address, **config):
+    network = {"name": config.get("name", "mynet"), "ipam": {"type": "host-local", "subnet": "10.22.0.0/16"}, **config}
+    return {"name": name, "network": {"driver": "cni", "config": network}, **({"address": address} if address else {})}
+
+
+def test_who_is_to_reach_whom_in_cni_networks():
+    bridge = {"type": "bridge", "isGateway": True}
+    pods = {
+        "a": [
+            in_cni("c1", ["10.22.0.2", "10.22.0.9"], **bridge, isDefaultGateway=True),
+            in_cni("c2", "10.22.0.3", **bridge),
+            in_cni("c3", None, **bridge),
+            in_cni("c4", "10.22.0.4", type="bridge", bridge="cni1"),
+            {"name": "c5", "network": {"driver": "container", "container": "c3"}},
+        ],
+        "b": [in_cni("c6", "10.22.0.2", **bridge)],
+    }
+    found = pairs("a", {}, pods)
+    assert {key: url for key, url in found.items() if key[0] or "/" in key[1]} == {
+        ("", "a/c1 10.22.0.2"): True,
+        ("", "a/c1 10.22.0.9"): True,
+        ("", "a/c2"): True,
+        ("c1", "a underlay"): False,
+        ("c1", "a/c2"): True,
+        ("c2", "a/c1 10.22.0.2"): True,
+        ("c2", "a/c1 10.22.0.9"): True,
+    }, "not those without an address, on another bridge, without a way to the host, on another host"
+
+
+def test_who_is_to_reach_whom_in_ptp_networks_of_cni():
+    routes = {"type": "host-local", "subnet": "10.22.0.0/16", "routes": [{"dst": "192.168.0.0/16"}]}
+    pods = {"a": [in_cni("c1", "10.22.0.2", type="ptp", ipam=routes), in_cni("c2", "10.22.0.3", type="ptp")]}
+    found = pairs("a", {}, pods)
+    assert {key for key in found if key[0] or "/" in key[1]} == {
+        ("", "a/c1"), ("", "a/c2"), ("c1", "a underlay"), ("c1", "a/c2"), ("c2", "a/c1"),
+    }  # fmt: skip
+
+
+def test_macvlans_of_cni_are_macvlans():
+    subnet = {"type": "host-local", "subnet": "192.168.1.0/24"}
+    pods = {
+        "a": [
+            {"name": "m1", "address": "192.168.1.31"},
+            in_cni("m2", "192.168.1.32", type="macvlan", master="eth0", ipam=subnet),
+        ],
+        "b": [in_cni("m3", "192.168.1.33", type="ipvlan", master="eth0", mode="l3s", ipam=subnet)],
+    }
+    found = pairs("a", {"a": MACVLAN}, pods)
+    assert found["m2", "a/m1"] and found["m1", "a/m2"]
+    # Of these it is the port that is probed, and must not answer.
+    assert found["", "a/m2"] is False and found["m2", "a underlay"] is False
+    assert ("m2", "b/m3") not in found, "who makes an ipvlan's network in mode l3 known is not part of this"
+
+
+def test_pods_get_the_addresses_that_they_were_given():
+    one, other = in_cni("c1", None, type="bridge"), in_cni("c3", None, type="bridge")
+    known = {"a": [one, {"name": "p", "address": "172.2.0.2"}, {**one, "state": "absent"}, other], "b": [one]}
+    results = {
+        "a": [{"cniVersion": "1.0.0", "ips": [{"address": "10.22.0.2/16"}, {"address": "fd22::2/64"}]},
+              {"cniVersion": "0.2.0", "ip4": {"ip": "10.22.0.3/16"}}],
+        "b": [],
+    }  # fmt: skip
+    found = verify_pods(known, {"a": {"driver": "bridge"}, "b": {}}, results)
+    assert [pod.get("address") for pod in found["a"]] == [["10.22.0.2", "fd22::2"], "172.2.0.2", None, ["10.22.0.3"]]
+    assert found["b"] == known["b"]
 
 
 CABLE = {"name": "p", "address": "172.2.0.2"}

@@ -78,3 +78,12 @@ def test_names_that_change_their_namespace() -> None:
     assert left(joined, own).replaced == ["pod2"]
     assert left(own, joined).replaced == ["pod2"]
     assert left(joined, joined) is None
+
+
+def test_networks_that_are_kept_apart_no_longer_are_not() -> None:
+    several = {"topology": {"namespaces": {}, "purge_links": True}, "isolation": [["10.1.0.0/16"], ["10.2.0.0/16"]]}
+    last, wanted = (
+        documents.parse("overlay", {**several, "isolation": groups}) for groups in (several["isolation"], None)
+    )
+    assert marked(wanted, last).isolation == (documents.ISOLATION, None)
+    assert marked(last, last) == last

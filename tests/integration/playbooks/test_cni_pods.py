@@ -11,15 +11,30 @@ from typing import Any
 
 from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import article, standing
+from ansible_collections.weft.fabric.tests.integration.playbooks.test_drivers import table
 from ansible_collections.weft.fabric.tests.integration.test_cni import SLIDES, asked
 
 POD = {"name": "pod1", "network": {"driver": "cni", "config": SLIDES}}
 ASKING = {"name": "pod2", "address": "10.22.0.9", "network": {"driver": "cni", "config": json.loads(SLIDES)}}
+# Beside the host, which it does not reach.
+ASIDE = {
+    "name": "pod4",
+    "network": {
+        "driver": "cni",
+        "config": {
+            "cniVersion": "1.0.0",
+            "name": "aside",
+            "type": "macvlan",
+            "master": "enp1s0",
+            "ipam": {"type": "static", "addresses": [{"address": "192.168.1.41/24"}]},
+        },
+    },
+}
 FILES = ("find", "/var/lib/cni", "-name", "10.*")
 # All that the pods consist of, and the rules; what is on the disk stays.
 REBOOT = r"""
 set -e
-for namespace in pod1 pod2 pod3; do
+for namespace in pod1 pod2 pod3 pod4; do
     ip netns pids "$namespace" | xargs -r kill
     ip -n "$namespace" link delete eth0
     ip netns delete "$namespace"
@@ -49,7 +64,7 @@ def test_the_role_pods(tmp_path: pathlib.Path) -> None:
     """The slides' own example as it is, beside a pod of the overlay."""
     host = "network-1"
     beside = {"name": "pod3", "address": "172.2.0.2"}
-    with standing(tmp_path, scenario(POD, ASKING, beside)) as fabric:
+    with standing(tmp_path, scenario(POD, ASKING, beside, ASIDE)) as fabric:
         before = fabric.snapshot(host)
         coming = fabric.ok("site", "--check", "--diff")
         assert fabric.snapshot(host) == before
@@ -64,6 +79,17 @@ def test_the_role_pods(tmp_path: pathlib.Path) -> None:
             "/var/lib/cni/networks/mynet/10.22.0.2", "/var/lib/cni/networks/mynet/10.22.0.9",
         ]  # fmt: skip
 
+        for pair, result in {
+            ("network-1", "network-1/pod1 10.22.0.2"): "ok",
+            ("network-1/pod1", "network-1/pod2 10.22.0.9"): "ok",
+            ("network-1/pod2", "network-1 underlay"): "ok",
+            ("network-1", "network-1/pod4 192.168.1.41"): "isolated",
+            ("network-1/pod4", "network-1 underlay"): "isolated",
+        }.items():
+            assert {
+                value for key, value in table(done.text).items() if key[0] == pair[0] and key[1].startswith(pair[1])
+            } == {result}
+
         def packets() -> None:
             # Each pod reaches its host, and its neighbour; and others get to see the host's address.
             for target in ("10.22.0.1", "10.22.0.9", "192.168.1.138", "192.168.1.213"):
@@ -75,7 +101,12 @@ def test_the_role_pods(tmp_path: pathlib.Path) -> None:
             again = fabric.ok("site", "--diff")
         assert (again.changed, asked(monitor.changes)) == ({}, [])
         shown = json.loads(fabric.node(host, "weft-fabric", "show", "pods"))["pods"]["state"]["cni"]
-        assert [result["ip4"]["ip"] for result in shown] == ["10.22.0.2/16", "10.22.0.9/16"]
+        assert [result["ip4"]["ip"] for result in shown if "ip4" in result] == ["10.22.0.2/16", "10.22.0.9/16"]
+
+        fabric.node(host, "ip", "-n", "pod1", "link", "set", "eth0", "down")
+        proof = fabric.play("verify")
+        assert proof.rc != 0
+        assert "network-1 -> network-1/pod1 10.22.0.2: pod: " in proof.text
 
         fabric.node(host, "sh", "-c", REBOOT)
         fabric.node(host, "weft-fabric", "apply")
@@ -83,12 +114,12 @@ def test_the_role_pods(tmp_path: pathlib.Path) -> None:
         packets()
         assert fabric.ok("site").changed == {}
 
-        fabric.inventory = scenario({**POD, "state": "absent"}, ASKING, beside)
+        fabric.inventory = scenario({**POD, "state": "absent"}, ASKING, beside, ASIDE)
         gone = fabric.ok("site", "--diff")
         assert "-address 10.22.0.2 of network mynet for eth0 of pod1" in gone.diff
         assert fabric.node(host, *FILES).split() == ["/var/lib/cni/networks/mynet/10.22.0.9"]
         assert "10.22.0.2" not in fabric.node(host, "nft", "list", "ruleset")
-        fabric.inventory = scenario(ASKING, beside)
+        fabric.inventory = scenario(ASKING, beside, ASIDE)
         assert fabric.ok("site").changed == {}
 
         # Somebody else's container on the bridge, with a network of its own there.
@@ -101,6 +132,8 @@ def test_the_role_pods(tmp_path: pathlib.Path) -> None:
         assert fabric.node(host, *FILES) == ""
         for target in ("10.22.0.1", "10.99.0.1"):
             assert " 0% packet loss" in fabric.node(host, *IN_OTHERS, "ping", "-c2", "-i0.2", target)
+        forwarding = ("sysctl", "-n", "net.ipv4.ip_forward")
+        assert fabric.node(host, *forwarding).strip() == "1"
         again = fabric.ok("teardown")
         assert (again.changed, stays in " ".join(again.text.split())) == ({}, True)
         fabric.node(host, "ip", "link", "delete", "other")
