@@ -55,6 +55,8 @@ RTNLGRP_MAX = 36
 # and what it then tells of can be over: the carrier is back.
 TELLS_LATE = tuple(map(int, re.findall(r"\d+", platform.release())[:2])) < (6, 9)
 IFLA_STATS, IFLA_PROTINFO, IFLA_STATS64, IFLA_AF_SPEC = 7, 12, 23, 26  # include/uapi/linux/if_link.h
+IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_INFO_KIND = 16, 18, 1
+IF_OPER_UNKNOWN = 0  # include/uapi/linux/if.h
 IFA_FLAGS = 8  # include/uapi/linux/if_addr.h
 IFA_F_TENTATIVE = 0x40
 NUD_PERMANENT = 0x80  # include/uapi/linux/neighbour.h
@@ -318,6 +320,18 @@ def _link(body: bytes) -> tuple[int, dict[int, bytes]]:
     return struct.unpack_from("=i", body, 4)[0], attributes
 
 
+def _follows_its_carrier(link: bytes) -> bool:
+    (flags,) = struct.unpack_from("=I", link, 8)
+    if not flags & IFF_UP:
+        return True
+    attributes = _attributes(link[16:])
+    kind = _attributes(attributes.get(IFLA_LINKINFO, b"")).get(IFLA_INFO_KIND, b"")
+    # One that nothing has been told of yet counts as running. A veth has a carrier or none, so its state is told.
+    if kind.startswith(b"veth") and attributes[IFLA_OPERSTATE][0] == IF_OPER_UNKNOWN:
+        return False
+    return bool(flags & IFF_LOWER_UP) == bool(flags & IFF_RUNNING)
+
+
 class _RouteListener(_Listener):
     """Links, addresses, routes, neighbours, FDB, namespaces' numbers: every group of rtnetlink."""
 
@@ -354,8 +368,7 @@ class _RouteListener(_Listener):
         """
         while True:
             links, notifications = self.ask(RTM_GETLINK, bytes(16), NLM_F_DUMP)
-            flags = [struct.unpack_from("=I", link, 8)[0] for link in links]
-            if all(bool(flag & IFF_LOWER_UP) == bool(flag & IFF_RUNNING) for flag in flags if flag & IFF_UP):
+            if all(map(_follows_its_carrier, links)):
                 break
             if not notifications:
                 assert select.select([self._socket], [], [], 60)[0], "a link does not follow its carrier"
