@@ -85,12 +85,14 @@ _value:
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
-from ansible_collections.weft.fabric.plugins.plugin_utils import bandwidth
 
 
 def bandwidth_plan(
     overlays, pods, networks=None, *, hosts, pairs=None, rounds=3, protocols=("tcp", "udp"), bitrate="0"
 ):
+    # Imported here for the reason in docs/design.md, "In a worker".
+    from ansible_collections.weft.fabric.plugins.plugin_utils import bandwidth
+
     try:
         found = bandwidth.plan(overlays, pods, networks or {}, pairs, hosts)
         return {"pairs": found, "order": bandwidth.schedule(found, rounds, protocols, bitrate)}

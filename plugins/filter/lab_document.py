@@ -51,10 +51,12 @@ _value:
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
-from ansible_collections.weft.fabric.plugins.plugin_utils.cabling import document
 
 
 def lab_document(hosts, switches):
+    # Imported here for the reason in docs/design.md, "In a worker".
+    from ansible_collections.weft.fabric.plugins.plugin_utils.cabling import document
+
     try:
         return document(hosts, switches)
     except FabricError as error:

@@ -63,10 +63,12 @@ _value:
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
-from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import document
 
 
 def overlay_document(overlays, host):
+    # Imported here for the reason in docs/design.md, "In a worker".
+    from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import document
+
     try:
         return document(overlays, host)
     except FabricError as error:

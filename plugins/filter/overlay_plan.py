@@ -109,10 +109,12 @@ _value:
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
-from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import plan
 
 
 def overlay_plan(nodes, cidr, vni, node_prefix=None, device="vxlan0", mode="vxlan"):
+    # Imported here for the reason in docs/design.md, "In a worker".
+    from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import plan
+
     try:
         return plan(nodes, cidr, vni, node_prefix, device, mode)
     except FabricError as error:

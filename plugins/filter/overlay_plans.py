@@ -74,11 +74,13 @@ _value:
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
-from ansible_collections.weft.fabric.plugins.plugin_utils import pods as pods_of_hosts
-from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import plans
 
 
 def overlay_plans(overlays, nodes, defaults, pods=None, networks=None):
+    # Imported here for the reason in docs/design.md, "In a worker".
+    from ansible_collections.weft.fabric.plugins.plugin_utils import pods as pods_of_hosts
+    from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import plans
+
     try:
         planned = plans(overlays, nodes, defaults)
         pods_of_hosts.check(planned, pods or {}, networks or {})

@@ -41,9 +41,14 @@ _value:
     - {source: 172.2.0.0/24, exempt: [172.2.0.0/16, 192.168.1.138/32]}
 """
 
-from ansible_collections.weft.fabric.plugins.plugin_utils import pods
+
+def pods_masquerade(overlays, host):
+    # Imported here for the reason in docs/design.md, "In a worker".
+    from ansible_collections.weft.fabric.plugins.plugin_utils import pods
+
+    return pods.masquerade(overlays, host)
 
 
 class FilterModule:
     def filters(self):
-        return {"pods_masquerade": pods.masquerade}
+        return {"pods_masquerade": pods_masquerade}

@@ -96,10 +96,13 @@ _value:
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
-from ansible_collections.weft.fabric.plugins.plugin_utils import drivers, pods
 
 
-def pods_plan(given, overlays, host=None, mtu=None, state="present", network=drivers.DEFAULT):
+def pods_plan(given, overlays, host=None, mtu=None, state="present", network=None):
+    # Imported here for the reason in docs/design.md, "In a worker".
+    from ansible_collections.weft.fabric.plugins.plugin_utils import drivers, pods
+
+    network = drivers.DEFAULT if network is None else network
     try:
         if state == "absent":
             return pods.removal(given, overlays, network)

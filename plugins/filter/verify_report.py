@@ -79,10 +79,11 @@ _value:
       cells: [[0.041, 0.131], [0.128, 0.045]]
 """
 
-from ansible_collections.weft.fabric.plugins.plugin_utils import report
-
 
 def verify_report(results, overlays, pods, mtus=None, states=None, networks=None, scope="all"):
+    # Imported here for the reason in docs/design.md, "In a worker".
+    from ansible_collections.weft.fabric.plugins.plugin_utils import report
+
     return report.report(results, overlays, pods, mtus or {}, states or {}, networks or {}, scope)
 
 

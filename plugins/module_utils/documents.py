@@ -13,10 +13,14 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ansible_collections.weft.fabric.plugins.module_utils import cni, files, model, nft, sysctl, values
+from ansible_collections.weft.fabric.plugins.module_utils import files, model, sysctl, values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
+
+if TYPE_CHECKING:
+    # What a section needs is imported where there is one: a module compiles what it imports in each call.
+    from ansible_collections.weft.fabric.plugins.module_utils import cni, nft
 
 DIRECTORY = "/etc/weft"
 FORMAT = 1
@@ -113,10 +117,18 @@ def parse(name: str, content: Any, absent: bool = False) -> Stored:
         purge = values.boolean("document.topology.purge", given.get("purge", False))
         protocol = given.get("route_protocol", model.ROUTE_PROTOCOL)
         topology = model.parse(given.get("namespaces"), absent, purge, protocol)
-    attachments = cni.attachments("document.cni", sections.get("cni"))
+    attachments: tuple[cni.Attachment, ...] = ()
+    parameters: Mapping[str, Any] = {}
+    if sections.get("cni", []) != []:
+        from ansible_collections.weft.fabric.plugins.module_utils import cni
+
+        attachments = cni.attachments("document.cni", sections["cni"])
+        parameters = cni.sysctls(attachments)
     if "sysctl" in sections or (attachments and not absent):
         given = model.mapping("document.sysctl", sections.get("sysctl", {}))
-        settings = sysctl.wanted({**cni.sysctls(attachments), **given})
+        settings = sysctl.wanted({**parameters, **given})
+    if "masquerade" in sections or "isolation" in sections:
+        from ansible_collections.weft.fabric.plugins.module_utils import nft
     if "masquerade" in sections:
         given = _section(sections, "masquerade", ("table", "rules"))
         table = nft.table_name("document.masquerade.table", values.text("table", given.get("table", "weft")))

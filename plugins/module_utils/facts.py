@@ -180,13 +180,9 @@ def document(observed: Observed) -> dict[str, Any]:
 
 def wanted(desired: Desired, observed: Observed) -> dict[str, Any]:
     """Of what was observed in one namespace, what a document asked for."""
-    links = [link_data(observed.links[name]) for name in desired.links if name in observed.links]
-    for link in links:
-        if link["name"] in desired.purge_addresses or any(item.dev == link["name"] for item in desired.addresses):
-            link["addresses"] = [address.address for address in observed.addresses if address.dev == link["name"]]
     devices = desired.fdb_devices
     return {
-        "links": links,
+        "links": wanted_links(desired, observed),
         "addresses": [entry_data(address) for address in desired.addresses if address in observed.addresses],
         "routes": [entry_data(observed.routes[key][0]) for key in desired.routes if key in observed.routes],
         "neighbours": [
@@ -194,3 +190,12 @@ def wanted(desired: Desired, observed: Observed) -> dict[str, Any]:
         ],
         "fdb": [entry_data(entry) for entry in observed.fdb if entry.dev in devices],
     }
+
+
+def wanted_links(desired: Desired, observed: Observed) -> list[dict[str, Any]]:
+    """Of the links that were observed in one namespace, those that a document asked for."""
+    links = [link_data(observed.links[name]) for name in desired.links if name in observed.links]
+    for link in links:
+        if link["name"] in desired.purge_addresses or any(item.dev == link["name"] for item in desired.addresses):
+            link["addresses"] = [address.address for address in observed.addresses if address.dev == link["name"]]
+    return links

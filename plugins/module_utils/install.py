@@ -27,7 +27,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins import module_utils
-from ansible_collections.weft.fabric.plugins.module_utils import cni, documents, files
+from ansible_collections.weft.fabric.plugins.module_utils import documents, files
 from ansible_collections.weft.fabric.plugins.module_utils.documents import Stored
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 
@@ -261,7 +261,11 @@ def _links(document: Stored) -> tuple[list[str], list[str]]:
     """In the host's own namespace, the links that a document makes, and the interfaces that it makes ports of them."""
     own = document.topology.namespaces.get("") if document.topology else None
     links = [link for link in own.links.values() if _PLAIN(link.name)] if own else []
-    made = {link.name for link in links if link.kind} | set(filter(_PLAIN, cni.host_links(document.cni)))
+    made = {link.name for link in links if link.kind}
+    if document.cni:
+        from ansible_collections.weft.fabric.plugins.module_utils import cni
+
+        made.update(filter(_PLAIN, cni.host_links(document.cni)))
     return sorted(made), sorted(link.name for link in links if not link.kind and link.attributes.get("controller"))
 
 
@@ -293,10 +297,10 @@ def engine() -> bytes:
     # -I: nothing of the caller's environment or directory is imported.
     packed = io.BytesIO(f"#!{sys.executable} -I\n".encode())
     packed.seek(0, io.SEEK_END)
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(packed, "w") as archive:
         for name, source in sources.items():
-            # Without a date: ZipInfo's own is the first that the format can tell.
-            archive.writestr(zipfile.ZipInfo(name), source, zipfile.ZIP_DEFLATED)
+            # Without a date: ZipInfo's own is the first that the format can tell. Not compressed: each call packs it.
+            archive.writestr(zipfile.ZipInfo(name), source)
     return packed.getvalue()
 
 

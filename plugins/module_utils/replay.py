@@ -6,20 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Callable, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
-from ansible_collections.weft.fabric.plugins.module_utils import (
-    attach,
-    cni,
-    echo_server,
-    facts,
-    firewall,
-    managers,
-    nft,
-    sysctl,
-)
+from ansible_collections.weft.fabric.plugins.module_utils import facts, sysctl
 from ansible_collections.weft.fabric.plugins.module_utils.documents import Stored
 from ansible_collections.weft.fabric.plugins.module_utils.reconcile import reconcile
+
+if TYPE_CHECKING:
+    # What a section needs is imported where there is one: a module compiles what it imports in each call.
+    from ansible_collections.weft.fabric.plugins.module_utils import nft
 
 
 class Done(NamedTuple):
@@ -47,7 +42,7 @@ def carry_out(
     :raises FabricError: nothing was stored where a CNI network or the topology as a whole was refused.
     """
     result: dict[str, Any] = {"changed": False, "diff": []}
-    planned, _reserved = attach.resolve(document, check=True)
+    planned, _reserved = _resolved(document, check=True)
 
     # What may cut a host off is stored once it has been seen to work: a reboot then helps. Where something of the last
     # version goes, that version is what the next run knows it by, should this one be interrupted.
@@ -77,7 +72,7 @@ def replay(document: Stored, check: bool) -> Iterator[Done]:
     :param check: change nothing.
     :raises FabricError: a section could not be carried out; those before it are.
     """
-    document, reserved = attach.resolve(document, check)
+    document, reserved = _resolved(document, check)
     if reserved["changed"]:
         yield Done("cni", True, [reserved["diff"]], [], {})
     steps = [_isolation, _topology, _sysctl, _masquerade, _cni_masquerade, _echo_server]
@@ -86,9 +81,20 @@ def replay(document: Stored, check: bool) -> Iterator[Done]:
     yield from _released(document, check)
 
 
+def _resolved(document: Stored, check: bool) -> tuple[Stored, dict[str, Any]]:
+    """attach.resolve()."""
+    if not document.cni and not document.left:
+        return document, {"changed": False}
+    from ansible_collections.weft.fabric.plugins.module_utils import attach
+
+    return attach.resolve(document, check)
+
+
 def _released(document: Stored, check: bool) -> Iterator[Done]:
     """Addresses go once no link has them any more."""
     if document.left or (document.cni and document.absent):
+        from ansible_collections.weft.fabric.plugins.module_utils import attach
+
         result = attach.release(document, check)
         yield Done("cni", result["changed"], [result["diff"]], [], {})
 
@@ -100,15 +106,20 @@ def _isolation(document: Stored, check: bool) -> Iterator[Done]:
 def _topology(document: Stored, check: bool) -> Iterator[Done]:
     if document.topology:
         outcome = reconcile(document.topology, check)
+        # Not the entries: a controller keeps what N hosts return, and each of them has N entries.
         found = {
-            netns: facts.wanted(desired, outcome.state[netns])
+            netns: {"links": facts.wanted_links(desired, outcome.state[netns])}
             for netns, desired in document.topology.namespaces.items()
         }
         warnings = outcome.warnings
         if outcome.changed and not document.absent:
+            from ansible_collections.weft.fabric.plugins.module_utils import managers
+
             warnings += managers.warnings(document.topology)
         returned: dict[str, Any] = {"namespaces": found}
         if document.cni and not document.absent:
+            from ansible_collections.weft.fabric.plugins.module_utils import attach
+
             returned["cni"] = attach.results(document.cni, outcome.state)
         yield Done("topology", outcome.changed, [outcome.diff], warnings, returned)
 
@@ -118,6 +129,8 @@ def _sysctl(document: Stored, check: bool) -> Iterator[Done]:
         settings = _kept(document) if document.absent else document.sysctl
         warnings, result = sysctl.converge(document.name, settings, check)
         if result["changed"] and any(settings.get(key) == "1" for key in sysctl.FORWARDING):
+            from ansible_collections.weft.fabric.plugins.module_utils import firewall
+
             warnings += firewall.obstacles()
         yield Done("sysctl", result["changed"], result["diff"], warnings, {})
 
@@ -128,6 +141,8 @@ def _kept(document: Stored) -> sysctl.Values:
     shared = [link.name for link in own.links.values() if link.shared] if own else []
     if not document.topology or not shared:
         return {}
+    from ansible_collections.weft.fabric.plugins.module_utils import cni
+
     after = reconcile(document.topology, check=True).state[""].links
     stored = sysctl.stored(document.name) if any(name in after for name in shared) else {}
     return {key: value for key, value in cni.sysctls(document.cni).items() if key in stored}
@@ -139,18 +154,24 @@ def _masquerade(document: Stored, check: bool) -> Iterator[Done]:
 
 def _table(section: str, wanted: tuple[str, tuple[nft.AnyRule, ...] | None] | None, check: bool) -> Iterator[Done]:
     if wanted:
+        from ansible_collections.weft.fabric.plugins.module_utils import nft
+
         result = nft.converge(*wanted, check)
         yield Done(section, result["changed"], [result["diff"]], [], {})
 
 
 def _cni_masquerade(document: Stored, check: bool) -> Iterator[Done]:
     if document.cni or (document.left and document.left.cni):
+        from ansible_collections.weft.fabric.plugins.module_utils import attach
+
         result = attach.masquerade(document, check)
         yield Done("masquerade", result["changed"], [result["diff"]], [], {})
 
 
 def _echo_server(document: Stored, check: bool) -> Iterator[Done]:
     if document.echo_server:
+        from ansible_collections.weft.fabric.plugins.module_utils import echo_server
+
         names, port = document.echo_server
         replaced = document.left.replaced if document.left else ()
         result = echo_server.converge(names, port, document.absent, check, replaced)

@@ -129,16 +129,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 namespaces:
-  description: Of what the document's topology lists, what the kernel now has, by namespace.
+  description:
+    - Of the links that the document's topology lists, what the kernel now has, by namespace. The rest is for
+      M(weft.fabric.topology_info).
   returned: where it has one
   type: dict
   sample:
     "":
       links: [{name: br0, kind: bridge, admin_state: up, mtu: 1500, addresses: [172.2.0.1/24]}]
-      addresses: [{dev: br0, address: 172.2.0.1/24}]
-      routes: []
-      neighbours: []
-      fdb: []
 cni:
   description: RV(weft.fabric.cni#module:cni).
   returned: where it has one
@@ -203,7 +201,9 @@ def body(module: AnsibleModule) -> dict[str, Any]:
         from ansible_collections.weft.fabric.plugins.module_utils.leftover import marked
 
         wanted = marked(wanted, last)
-    return carry_out(wanted, check, module.warn, lambda: install.store(wanted.name, stored, before, check))
+    result = carry_out(wanted, check, module.warn, lambda: install.store(wanted.name, stored, before, check))
+    # Ansible would return all parameters, the document too, for the controller to keep.
+    return {**result, "invocation": {"module_args": {**module.params, "document": sorted(wanted.content)}}}
 
 
 def main() -> None:

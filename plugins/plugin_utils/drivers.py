@@ -9,10 +9,13 @@ import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ansible_collections.weft.fabric.plugins.module_utils import cni, values
+from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+
+if TYPE_CHECKING:
+    from ansible_collections.weft.fabric.plugins.module_utils import cni
 
 OVERLAY = ("bridge", "ptp")
 """Drivers whose pods have addresses of an overlay's node."""
@@ -105,6 +108,8 @@ def network(where: str, given: object) -> Network:
     if name == "fan":
         return Network(name, fan=_fan(where, given), where=where)
     if name == "cni":
+        from ansible_collections.weft.fabric.plugins.module_utils import cni
+
         cni.network(f"{where}.config", given["config"])
         return Network(name, config=given["config"], where=where)
     if name == "container":
@@ -317,8 +322,12 @@ class End:
 
 def attached(net: Network) -> Network:
     """A network as the drivers know it: a macvlan or ipvlan of a CNI network is one like any other."""
-    config = cni.network(f"{net.where}.config", net.config) if net.driver == "cni" else None
-    if config is None or config.plugin not in UNDERLAY:
+    if net.driver != "cni":
+        return net
+    from ansible_collections.weft.fabric.plugins.module_utils import cni
+
+    config = cni.network(f"{net.where}.config", net.config)
+    if config.plugin not in UNDERLAY:
         return net
     mode = config.options.get("mode", _MODES[config.plugin][0])
     subnets = tuple((subnet, None) for subnet in _cni_subnets(config))
@@ -327,7 +336,9 @@ def attached(net: Network) -> Network:
 
 
 def _cni_subnets(config: cni.Network) -> list[Any]:
-    ipam = config.ipam or cni.Ipam()
+    ipam = config.ipam
+    if ipam is None:
+        return []
     return [part.subnet for ranges in ipam.sets for part in ranges] + [own.address.network for own in ipam.addresses]
 
 
@@ -349,6 +360,8 @@ def reaches(one: End, other: End) -> bool | None:
 
 def _by_cni(one: End, other: End) -> bool | None:
     """What the plugins bridge and ptp connect on one host: their pods, and the host where it is the gateway."""
+    from ansible_collections.weft.fabric.plugins.module_utils import cni
+
     configs = [cni.network("config", end.net.config) for end in (one, other) if end.net]
     if not configs or any(config.plugin not in ("bridge", "ptp") for config in configs):
         return None

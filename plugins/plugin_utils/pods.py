@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ansible_collections.weft.fabric.plugins.module_utils import cni, values
+from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.plugin_utils import drivers
 
@@ -77,9 +77,12 @@ def removal(pods: object, overlays: Overlays, network: object = drivers.DEFAULT)
             {"name": drivers.FAN_BRIDGE, "kind": "bridge"},
             {"name": drivers.FAN_TUNNEL, "kind": "ipip"},
         ]
-    configs = [pod["net"].config for pod in known] + [default.config]
-    networks = [cni.network("config", config) for config in configs if config is not None]
-    absent[""]["links"] += {link["name"]: link for net in networks for link in cni.shared_links(net)}.values()
+    configs = [net.config for net in (*(pod["net"] for pod in known), default) if net.config is not None]
+    if configs:
+        from ansible_collections.weft.fabric.plugins.module_utils import cni
+
+        networks = [cni.network("config", config) for config in configs]
+        absent[""]["links"] += {link["name"]: link for net in networks for link in cni.shared_links(net)}.values()
     gone = [pod["name"] for pod in known]
     return {"present": {}, "absent": absent, "running": [], "gone": gone, "cni": _attachments(known)}
 
@@ -92,7 +95,10 @@ def _attachments(known: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str,
             if pod["address"] is not None:
                 item["addresses"] = [own for _where, own in listed(f"{pod['where']}.address", pod["address"])]
             found[pod["state"]].append(item)
-    cni.attachments("pods_pods", found["present"])
+    if found["present"]:
+        from ansible_collections.weft.fabric.plugins.module_utils import cni
+
+        cni.attachments("pods_pods", found["present"])
     return found
 
 
