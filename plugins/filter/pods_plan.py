@@ -13,7 +13,7 @@ author:
 description:
   - Turns the pods of a host into the topology that is to be there, and the one that is to go. With the driver C(bridge)
     there is a bridge with the gateway's address for each overlay, and a veth pair and a default route for each pod.
-    What other drivers make is in C(docs/drivers.md).
+    What other drivers make is in C(docs/drivers).
   - Two pods with one name, address or interface, an address outside of the node's subnet, and bad names are refused,
     naming the pod, the value and the remedy.
 positional: _input, overlays
