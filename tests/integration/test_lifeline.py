@@ -143,9 +143,14 @@ def test_the_end_of_a_session_does_not_end_a_run(host: str, monkeypatch) -> None
         apply(*arguments)
 
     monkeypatch.setattr("ansible_collections.weft.fabric.plugins.module_utils.converge.apply", hung_up)
-    assert reconcile(document("bridge", "10.1.0.1/24")).changed
+    # The tests may themselves run under nohup.
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        assert reconcile(document("bridge", "10.1.0.1/24")).changed
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
     assert snapshot(host)["addresses"] == [("up0", "10.1.0.1/24")]
-    assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
 
 
 def test_the_session_is_found_behind_sudo() -> None:
