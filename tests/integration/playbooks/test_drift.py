@@ -187,16 +187,12 @@ class Node:
                     yield f"ip address add 10.66.0.1/24 dev {name}"
 
 
-def invocations(text: str) -> dict[str, list[dict[str, Any]]]:
-    """By host, what topology and masquerade would be given of the documents that ansible-playbook -vvv says it gave."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for host, body in re.findall(r"^(?:ok|changed): \[(\S+)\] => (\{$.*?^\})$", text, re.MULTILINE | re.DOTALL):
-        arguments = json.loads(body).get("invocation", {}).get("module_args", {})
-        document = arguments.get("document") or {}
-        for section in ("topology", "masquerade"):
-            if document.get(section):
-                found.setdefault(host, []).append({**document[section], "state": arguments["state"]})
-    return found
+def stored(fabric: Fabric, host: str) -> list[dict[str, Any]]:
+    """What topology and masquerade would be given of the documents that the roles stored on a host."""
+    program = "import glob, json; print(json.dumps([json.load(open(path)) for path in glob.glob('/etc/weft/*.json')]))"
+    documents = json.loads(fabric.node(host, sys.executable, "-c", program))
+    sections = [document[name] for document in documents for name in ("topology", "masquerade") if document.get(name)]
+    return [{**section, "state": "present"} for section in sections]
 
 
 @pytest.fixture(scope="module")
@@ -204,8 +200,8 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Node]]
     home: pathlib.Path = tmp_path_factory.mktemp("drift")
     with standing(home, article("drift")) as fabric:
         links = {name: {row["ifname"] for row in json.loads(fabric.node(name, "ip", "-j", "link"))} for name in HOSTS}
-        given = invocations(fabric.ok("site", "-vvv").text)
-        yield {name: Node(fabric, name, given[name], links[name]) for name in HOSTS}
+        fabric.ok("site")
+        yield {name: Node(fabric, name, stored(fabric, name), links[name]) for name in HOSTS}
 
 
 def vanished(right: set[str], left: set[str]) -> set[str]:
