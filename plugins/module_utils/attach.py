@@ -27,8 +27,6 @@ def resolve(document: Stored, check: bool) -> tuple[Stored, dict[str, Any]]:
     :returns: ``changed`` and ``diff`` of the addresses besides.
     :raises FabricError: there is no address left, or one that is asked for is another's.
     """
-    if not document.cni and not document.left:
-        return document, _told([])
     with hostlocal.stores(_directories(document.cni), check or document.absent) as stores:
         found: list[Attachment] = []
         lines: list[str] = []

@@ -110,6 +110,11 @@ class Network:
         """The bridge's name; empty where there is none."""
         return str(self.options.get("bridge") or "cni0") if self.plugin == "bridge" else ""
 
+    @property
+    def mode(self) -> str:
+        """The mode of a macvlan or an ipvlan; empty for other plugins."""
+        return str(self.options.get("mode", {"macvlan": "bridge", "ipvlan": "l2"}.get(self.plugin, "")))
+
 
 @dataclass(frozen=True)
 class Attachment:
@@ -612,7 +617,7 @@ def _ptp(item: Attachment) -> Pieces:
 def _child(item: Attachment) -> Pieces:
     """A macvlan or ipvlan of a host's interface."""
     options, plugin = item.network.options, item.network.plugin
-    mode = options.get("mode", {"macvlan": "bridge", "ipvlan": "l2"}[plugin])
+    mode = item.network.mode
     link = {**_inside(item), "kind": plugin, "parent": options["master"], "parent_netns": "", "mode": mode}
     link["recreate"] = item.recreate
     if plugin == "ipvlan" or mode == "passthru":

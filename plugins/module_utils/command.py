@@ -20,7 +20,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.documents import Store
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.netlink import Kernel
 from ansible_collections.weft.fabric.plugins.module_utils.observe import observe, scope_of
-from ansible_collections.weft.fabric.plugins.module_utils.replay import replay
+from ansible_collections.weft.fabric.plugins.module_utils.replay import replay, resolved
 
 FAILED = 1
 DRIFT = 2
@@ -154,7 +154,7 @@ def _show(stored: Sequence[Stored]) -> int:
 def _state(document: Stored) -> dict[str, Any]:
     """What the kernel has of a document."""
     found: dict[str, Any] = {}
-    document, _reserved = attach.resolve(document, check=True)
+    document, _reserved = resolved(document, check=True)
     if document.topology:
         with Kernel() as kernel:
             observed = observe(kernel, scope_of(document.topology))

@@ -21,7 +21,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricEr
 _importer: Any = __spec__.loader if __spec__ else None  # of this directory
 if isinstance(_importer, zipimport.zipimporter):
     _directory = f"{_importer.archive}/{_importer.prefix}"
-    _importer.get_filename = lambda name: f"{_directory}{name.rpartition('.')[2]}.py"  # type: ignore
+    _importer.get_filename = lambda fullname: f"{_directory}{fullname.rpartition('.')[2]}.py"  # type: ignore[method-assign]
 
 
 def run(body: Callable[[AnsibleModule], dict[str, Any]], **options: Any) -> None:

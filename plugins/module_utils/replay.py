@@ -42,7 +42,7 @@ def carry_out(
     :raises FabricError: nothing was stored where a CNI network or the topology as a whole was refused.
     """
     result: dict[str, Any] = {"changed": False, "diff": []}
-    planned, _reserved = _resolved(document, check=True)
+    planned, _reserved = resolved(document, check=True)
 
     # What may cut a host off is stored once it has been seen to work: a reboot then helps. Where something of the last
     # version goes, that version is what the next run knows it by, should this one be interrupted.
@@ -72,7 +72,7 @@ def replay(document: Stored, check: bool) -> Iterator[Done]:
     :param check: change nothing.
     :raises FabricError: a section could not be carried out; those before it are.
     """
-    document, reserved = _resolved(document, check)
+    document, reserved = resolved(document, check)
     if reserved["changed"]:
         yield Done("cni", True, [reserved["diff"]], [], {})
     steps = [_isolation, _topology, _sysctl, _masquerade, _cni_masquerade, _echo_server]
@@ -81,8 +81,8 @@ def replay(document: Stored, check: bool) -> Iterator[Done]:
     yield from _released(document, check)
 
 
-def _resolved(document: Stored, check: bool) -> tuple[Stored, dict[str, Any]]:
-    """attach.resolve()."""
+def resolved(document: Stored, check: bool) -> tuple[Stored, dict[str, Any]]:
+    """attach.resolve(), of a document that has something for it."""
     if not document.cni and not document.left:
         return document, {"changed": False}
     from ansible_collections.weft.fabric.plugins.module_utils import attach

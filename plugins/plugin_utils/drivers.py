@@ -329,10 +329,10 @@ def attached(net: Network) -> Network:
     config = cni.network(f"{net.where}.config", net.config)
     if config.plugin not in UNDERLAY:
         return net
-    mode = config.options.get("mode", _MODES[config.plugin][0])
     subnets = tuple((subnet, None) for subnet in _cni_subnets(config))
     # A frame comes in by l3s as by l3 (ipvlan_l3s.c).
-    return Network(config.plugin, config.options["master"], "l3" if mode == "l3s" else mode, subnets, where=net.where)
+    mode = "l3" if config.mode == "l3s" else config.mode
+    return Network(config.plugin, config.options["master"], mode, subnets, where=net.where)
 
 
 def _cni_subnets(config: cni.Network) -> list[Any]:

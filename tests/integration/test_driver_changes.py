@@ -80,8 +80,8 @@ def document(way: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def host(run_module) -> Iterator[Any]:
-    """A namespace for a host with interfaces; call it to connect the pod some way."""
+def host(run_module) -> Iterator[tuple[str, Any]]:
+    """A namespace for a host with interfaces, and what connects the pod some way."""
     with kernel.new_namespace() as place:
         for name in ("enp1s0", "eth8", "eth9"):
             kernel.ip(place, "link", "add", name, "type", "veth", "peer", "name", f"far-{name}")
@@ -95,9 +95,8 @@ def host(run_module) -> Iterator[Any]:
             assert "msg" not in done, done
             return done
 
-        connect.place = place  # type: ignore[attr-defined]
         try:
-            yield connect
+            yield place, connect
         finally:
             with kernel.inside(place):
                 run_module("echo_server", namespaces=[POD, BESIDE], state="absent")
@@ -172,19 +171,19 @@ PAIRS = [
 @pytest.mark.parametrize(("old", "new"), PAIRS)
 def test_as_if_it_had_never_been_otherwise(old: str, new: str, run_module, fresh: dict[str, Any]) -> None:
     if new not in fresh:
-        with host(run_module) as connect:
+        with host(run_module) as (place, connect):
             connect(new)
-            fresh[new] = state(connect.place)
-    with host(run_module) as connect:
+            fresh[new] = state(place)
+    with host(run_module) as (place, connect):
         connect(old)
-        before = state(connect.place)
+        before = state(place)
         check = connect(new, check=True)
-        assert state(connect.place) == before
+        assert state(place) == before
         done = connect(new)
         assert check["diff"] == done["diff"]
-        found = state(connect.place)
+        found = state(place)
         assert found == fresh[new]
-        with kernel.Monitor(connect.place, POD) as monitor:
+        with kernel.Monitor(place, POD) as monitor:
             assert not connect(new)["changed"]
         assert asked(monitor.changes) == []
 
@@ -204,12 +203,12 @@ def test_as_if_it_had_never_been_otherwise(old: str, new: str, run_module, fresh
 )
 def test_a_run_that_ends_before_it_is_stored_is_gone_on_with(old: str, new: str, run_module) -> None:
     stored = pathlib.Path("/etc/weft/pods.json")
-    with host(run_module) as connect:
+    with host(run_module) as (place, connect):
         connect(old)
         last = stored.read_bytes()
         connect(new)
-        found, written = state(connect.place), stored.read_bytes()
+        found, written = state(place), stored.read_bytes()
         stored.write_bytes(last)
         connect(new)
-        assert (state(connect.place), stored.read_bytes()) == (found, written)
+        assert (state(place), stored.read_bytes()) == (found, written)
         assert not connect(new)["changed"]

@@ -13,7 +13,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model import Link, Obs
 from ansible_collections.weft.fabric.plugins.module_utils.plan import plan
 
 BRIDGE = {"name": "br0", "kind": "bridge"}
-VETH = {"name": "veth0", "kind": "veth", "controller": "br0", "peer": {"name": "eth0", "netns": "pod1"}}
+VETH: dict[str, Any] = {"name": "veth0", "kind": "veth", "controller": "br0", "peer": {"name": "eth0", "netns": "pod1"}}
 VXLAN = {"name": "vxlan0", "kind": "vxlan", "vni": 10}
 BOTH = {"": {"links": [BRIDGE, VETH]}, "pod1": {}}
 
@@ -39,7 +39,7 @@ def test_an_interface_goes_at_once_and_what_it_hung_on_last() -> None:
 
 
 def test_a_pair_that_is_asked_less_is_made_anew() -> None:
-    sized = {**VETH, "peer": {**VETH["peer"], "mtu": 1400}}  # type: ignore[dict-item]
+    sized = {**VETH, "peer": {**VETH["peer"], "mtu": 1400}}
     more = {"": {"links": [BRIDGE, sized]}, "pod1": {}}
     assert [link.name for _netns, link in left(more, BOTH).former] == ["eth0"]
     assert left(BOTH, more) is None

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import article, standing
-from ansible_collections.weft.fabric.tests.integration.playbooks.test_drivers import table
+from ansible_collections.weft.fabric.tests.integration.playbooks.test_drivers import assert_proved
 from ansible_collections.weft.fabric.tests.integration.test_cni import SLIDES, asked
 
 POD = {"name": "pod1", "network": {"driver": "cni", "config": SLIDES}}
@@ -79,16 +79,14 @@ def test_the_role_pods(tmp_path: pathlib.Path) -> None:
             "/var/lib/cni/networks/mynet/10.22.0.2", "/var/lib/cni/networks/mynet/10.22.0.9",
         ]  # fmt: skip
 
-        for pair, result in {
+        expected = {
             ("network-1", "network-1/pod1 10.22.0.2"): "ok",
             ("network-1/pod1", "network-1/pod2 10.22.0.9"): "ok",
             ("network-1/pod2", "network-1 underlay"): "ok",
             ("network-1", "network-1/pod4 192.168.1.41"): "isolated",
             ("network-1/pod4", "network-1 underlay"): "isolated",
-        }.items():
-            assert {
-                value for key, value in table(done.text).items() if key[0] == pair[0] and key[1].startswith(pair[1])
-            } == {result}
+        }
+        assert_proved(done.text, expected)
 
         def packets() -> None:
             # Each pod reaches its host, and its neighbour; and others get to see the host's address.

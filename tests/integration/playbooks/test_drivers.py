@@ -85,14 +85,21 @@ def table(text: str) -> dict[tuple[str, str], str]:
     return {(row.split()[0], " ".join(row.split()[1:3])): row.split()[-1] for row in rows}
 
 
+def assert_proved(text: str, expected: dict[tuple[str, str], str]) -> None:
+    """By source and how the target begins, what the proof says of each."""
+    pairs = table(text)
+    for (source, target), result in expected.items():
+        found = [value for (one, other), value in pairs.items() if one == source and other.startswith(target)]
+        assert found and set(found) == {result}, (source, target, pairs)
+
+
 def test_every_driver_at_once(fabric: Fabric, before: dict[str, Any]) -> None:
     coming = fabric.ok("site", "--check", "--diff")
     assert {host: fabric.snapshot(host) for host in HOSTS} == before
     done = fabric.ok("site", "--diff")
     assert coming.diff <= done.diff | {line for line in coming.diff if "rp_filter" in line}
     assert " 0 fail" in done.text
-    pairs = table(done.text)
-    for pair, result in {
+    expected = {
         # ptp: by way of the host, to its neighbour, to the bridge's pod, and over the overlay.
         ("network-1/pod-p1", "network-1/pod-p2 172.2.0.4"): "ok",
         ("network-1/pod-p1", "network-1/pod-br 172.2.0.2"): "ok",
@@ -113,10 +120,8 @@ def test_every_driver_at_once(fabric: Fabric, before: dict[str, Any]) -> None:
         ("network-1/pod-in", "network-1/pod-in 127.0.0.1"): "ok",
         ("network-1/pod-br", "network-1/pod-in 172.2.0.3"): "ok",
         ("network-1/pod-in", "network-2/pod-br 172.2.1.2"): "ok",
-    }.items():
-        found = [value for (source, target), value in pairs.items() if (source, target) == pair or
-                 (source == pair[0] and target.startswith(pair[1]))]  # fmt: skip
-        assert found and set(found) == {result}, (pair, pairs)
+    }
+    assert_proved(done.text, expected)
     with fabric.names(*HOSTS) as names, kernel.Monitor(*names) as monitor:
         again = fabric.ok("site", "--diff")
     assert again.changed == {}
