@@ -4,7 +4,7 @@
 """Run every test, two jobs at a time, and count the cases.
 
 Each job's output is in build/test/, and on the screen if it fails. With --fast: the jobs that need no root and no
-second environment. With --vm: those in virtual machines, and what they add to the last run without.
+second environment. With --vm: those in virtual machines, with all tests of the modules in one.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ OLDEST_PYROUTE2 = "pyroute2==0.7.2"  # Debian 12's
 PLAYBOOKS = "tests/integration/playbooks"
 
 VM_RUN = [sys.executable, "tools/vm/run.py", "--"]
-VM_SCENARIOS = {"kinds", "underlay", "vagrant"}
+VM_SITES = ["vagrant", "underlay"]
+VM_KINDS = "kinds"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -250,7 +251,7 @@ def kernel_jobs(pythons: dict[tuple[int, int], pathlib.Path]) -> list[Job]:
 def molecule_jobs() -> list[Job]:
     """Each scenario in namespaces of its own: they cannot meet, and nothing is left of one that is killed."""
     alone = "mount -t tmpfs tmpfs /run && mount -t sysfs sysfs /sys && ip link set lo up && exec molecule test -s"
-    scenarios = sorted({path.parent.name for path in CHECKOUT.glob("molecule/*/molecule.yml")} - VM_SCENARIOS)
+    scenarios = {path.parent.name for path in CHECKOUT.glob("molecule/*/molecule.yml")} - {*VM_SITES, VM_KINDS}
     return [
         Job(
             f"molecule {name}",
@@ -258,18 +259,37 @@ def molecule_jobs() -> list[Job]:
             one_case,
             {"MOLECULE_GLOB": "molecule/*/molecule.yml"},
         )
-        for name in scenarios
+        for name in sorted(scenarios)
     ]
 
 
-def vm_jobs() -> list[Job]:
-    # Where pytest runs in the machine, its report comes back.
-    counts = {"kinds": reported(BUILD / "molecule-kinds.xml")}
-    scenarios = [
-        Job(f"molecule {name}", [*VM_RUN, "molecule", "test", "-s", name], counts.get(name, one_case))
-        for name in sorted(VM_SCENARIOS)
-    ]
-    return [pytest_job("virtual machines: nothing is left", pathlib.Path(sys.executable), "tests/vm"), *scenarios]
+def vm_job(scenario: str, count: Callable[[str, bool], Cases] = one_case, **environment: str) -> Job:
+    return Job(f"molecule {scenario}", [*VM_RUN, "molecule", "test", "-s", scenario], count, environment)
+
+
+def vm_site_jobs() -> list[Job]:
+    return [vm_job(name) for name in VM_SITES]
+
+
+def vm_last_jobs(chosen: list[str] | None) -> list[Job]:
+    """What needs the machine for itself: it is looked at for what is left on it, or its kernel is compared with others.
+
+    :param chosen: the tests of the modules to run in a virtual machine, by what pytest calls them; None for all.
+    """
+    left = pytest_job("virtual machines: nothing is left", pathlib.Path(sys.executable), "tests/vm")
+    # pytest runs in the machine, and its report comes back.
+    count = reported(BUILD / "molecule-kinds.xml")
+    if chosen is None:
+        return [left, vm_job(VM_KINDS, count)]
+    if not chosen:
+        return [left]
+    listed = BUILD / "kinds.txt"
+    listed.write_text("".join(f"{re.sub(r'^[^:]+', module_path, name)}\n" for name in chosen), encoding="utf-8")
+    return [left, vm_job(VM_KINDS, count, WEFT_TESTS=str(listed))]
+
+
+def module_path(found: re.Match[str]) -> str:
+    return found[0].replace(".", "/") + ".py"
 
 
 @dataclasses.dataclass
@@ -300,7 +320,12 @@ def integration_tests() -> dict[str, Seen]:
 
 
 def ran_nowhere(tests: dict[str, Seen]) -> list[str]:
-    """The tests that passed on no kernel, after a table of how many of each module's passed on which."""
+    """The tests that passed on no kernel."""
+    return sorted(name for name, seen in tests.items() if not seen.kernels)
+
+
+def print_kernels(tests: dict[str, Seen]) -> None:
+    """A table of how many of each module's tests passed on which kernel."""
     kernels = sorted({kernel for seen in tests.values() for kernel in seen.kernels})
     rows = [("module", "tests", *kernels, "nowhere")]
     modules = sorted({module for seen in tests.values() for module in seen.modules})
@@ -314,7 +339,6 @@ def ran_nowhere(tests: dict[str, Seen]) -> list[str]:
     print("\nintegration tests that passed, by module and kernel:")
     for first, *numbers in rows:
         print("  ".join([first.ljust(widths[0]), *(text.rjust(width) for text, width in zip(numbers, widths[1:]))]))
-    return sorted(name for name, seen in tests.items() if not seen.kernels)
 
 
 def main() -> int:
@@ -337,25 +361,28 @@ def main() -> int:
         if everything:
             pythons = other_pythons()
             # The longest first.
-            jobs = [*kernel_jobs(pythons), *molecule_jobs(), sanity_job(pythons, pathlib.Path(outside)), *jobs]
+            sites, sanity = vm_site_jobs(), sanity_job(pythons, pathlib.Path(outside))
+            jobs = [*sites[:1], *kernel_jobs(pythons), *sites[1:], *molecule_jobs(), sanity, *jobs]
         results = list(executor.map(Job.run, jobs))
-    if vm:
-        # One after the other: emulated machines want the processors for themselves.
-        alone = vm_jobs()
+    if not fast:
+        # What this machine's kernel lacks is tested on one that has it.
+        alone = vm_last_jobs(ran_nowhere(integration_tests())) if everything else [*vm_site_jobs(), *vm_last_jobs(None)]
         results += [job.run() for job in alone]
         jobs += alone
 
     print()
     for job, cases in zip(jobs, results):
         print(f"{job.name}: {cases}")
-    nowhere = [] if fast else ran_nowhere(integration_tests())
-    for name in nowhere if vm else ():
+    nowhere = []
+    if not fast:
+        tests = integration_tests()
+        nowhere = ran_nowhere(tests)
+        print_kernels(tests)
+    for name in nowhere:
         print(f"passed nowhere: {name}")
-    if everything and nowhere:
-        print(f"{len(nowhere)} integration tests ran on no kernel yet: make test-vm has one with every kind of link")
     total = Cases(*(sum(numbers) for numbers in zip(*map(dataclasses.astuple, results))))
     print(total)
-    return 1 if total.failed or (vm and nowhere) else 0
+    return 1 if total.failed or nowhere else 0
 
 
 if __name__ == "__main__":
