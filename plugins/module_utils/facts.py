@@ -173,7 +173,7 @@ def document(observed: Observed) -> dict[str, Any]:
             for route, protocol in observed.routes.values()
             if protocol in DOCUMENTED_PROTOCOLS and (route.via or route.dev)
         ],
-        "neighbours": [entry_data(entry) for entry in observed.neighbours.values()],
+        "neighbours": [entry_data(Neighbour(*key, lladdr)) for key, lladdr in observed.neighbours.items()],
         "fdb": [entry_data(entry) for entry in observed.fdb],
     }
 
@@ -186,7 +186,9 @@ def wanted(desired: Desired, observed: Observed) -> dict[str, Any]:
         "addresses": [entry_data(address) for address in desired.addresses if address in observed.addresses],
         "routes": [entry_data(observed.routes[key][0]) for key in desired.routes if key in observed.routes],
         "neighbours": [
-            entry_data(observed.neighbours[key]) for key in desired.neighbours if key in observed.neighbours
+            entry_data(Neighbour(*key, observed.neighbours[key]))
+            for key in desired.neighbours
+            if key in observed.neighbours
         ],
         "fdb": [entry_data(entry) for entry in observed.fdb if entry.dev in devices],
     }

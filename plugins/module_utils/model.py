@@ -153,12 +153,9 @@ class FdbEntry(NamedTuple):
     vni: int | None = None
 
 
-def neighbours(
-    devices: Iterable[str], addresses: Iterable[str], lladdrs: Iterable[str]
-) -> dict[tuple[str, str], Neighbour]:
-    """Neighbours from their fields, by (device, address)."""
-    entries = list(_tuples(Neighbour, zip(devices, addresses, lladdrs)))
-    return dict(zip(map(itemgetter(0, 1), entries), entries))
+def neighbours(devices: Iterable[str], addresses: Iterable[str], lladdrs: Iterable[str]) -> dict[tuple[str, str], str]:
+    """Neighbours from their fields: MAC addresses by (device, address)."""
+    return dict(zip(zip(devices, addresses), lladdrs))
 
 
 def fdb_entries(
@@ -198,13 +195,14 @@ class Observed:
     :ivar status: ``present``, ``absent`` or ``broken`` (netlink.netns_status).
     :ivar aliases: the other names of the same namespace; the empty one is that of the process.
     :ivar routes: with the number of the protocol that installed each.
+    :ivar neighbours: MAC addresses by (device, address).
     """
 
     status: str = "present"
     links: dict[str, Link] = field(default_factory=dict)
     addresses: dict[Address, AddressState] = field(default_factory=dict)
     routes: dict[tuple[str, int, int], tuple[Route, int]] = field(default_factory=dict)
-    neighbours: dict[tuple[str, str], Neighbour] = field(default_factory=dict)
+    neighbours: dict[tuple[str, str], str] = field(default_factory=dict)
     fdb: dict[FdbEntry, None] = field(default_factory=dict)
     aliases: frozenset[str] = frozenset()
 
@@ -233,7 +231,7 @@ class Desired:
     claimed: set[str] = field(default_factory=set)
     addresses: dict[Address, str] = field(default_factory=dict)
     routes: dict[tuple[str, int, int], Route] = field(default_factory=dict)
-    neighbours: dict[tuple[str, str], Neighbour] = field(default_factory=dict)
+    neighbours: dict[tuple[str, str], str] = field(default_factory=dict)
     fdb: dict[FdbEntry, None] = field(default_factory=dict)
     purge_addresses: set[str] = field(default_factory=set)
     purge_ports: set[str] = field(default_factory=set)
@@ -692,11 +690,12 @@ def _of(entry: Any, dev: str | None, where: str) -> dict[str, Any]:
 def _add_neighbour(desired: Desired, item: Mapping[str, Any], where: str) -> None:
     _known(where, item, _NEIGHBOUR, "a neighbour entry")
     dev, dst = values.ifname(f"{where}dev", item.get("dev")), values.unicast(f"{where}dst", item.get("dst"))
-    entry = Neighbour(dev, dst, values.mac(f"{where}lladdr", item.get("lladdr")))
-    known = desired.neighbours.setdefault((dev, dst), entry)
-    if known is not entry:
-        remedy = f"{dst} is listed twice on {dev}, with lladdr {known.lladdr} too: an address has one MAC, keep one"
-        raise InvalidParameter(f"{where}lladdr", entry.lladdr, remedy)
+    lladdr = values.mac(f"{where}lladdr", item.get("lladdr"))
+    if (dev, dst) in desired.neighbours:
+        known = desired.neighbours[dev, dst]
+        remedy = f"{dst} is listed twice on {dev}, with lladdr {known} too: an address has one MAC, keep one"
+        raise InvalidParameter(f"{where}lladdr", lladdr, remedy)
+    desired.neighbours[dev, dst] = lladdr
 
 
 def _add_fdb(desired: Desired, item: Mapping[str, Any], where: str, seen: dict[tuple[str, str], str]) -> None:

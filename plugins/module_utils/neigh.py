@@ -113,8 +113,8 @@ def _macs(column: Sequence[bytes]) -> Iterable[str]:
     return map(bytes.hex, column, repeat(":"))
 
 
-def read_neighbours(kernel: Socket, dev: str, index: int) -> dict[tuple[str, str], Neighbour]:
-    """The permanent neighbours on a device, IPv4 and IPv6, by (device, address)."""
+def read_neighbours(kernel: Socket, dev: str, index: int) -> dict[tuple[str, str], str]:
+    """The permanent neighbours on a device, IPv4 and IPv6: MAC addresses by (device, address)."""
     payload = _NDMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + _WORD.pack(8, NDA_IFINDEX, index)
     addresses: list[str] = []
     lladdrs: list[str] = []

@@ -212,7 +212,7 @@ class _Planner:
             return
         view.addresses = {item: state for item, state in view.addresses.items() if item.dev != name}
         view.routes = {key: item for key, item in view.routes.items() if item[0].dev != name}
-        view.neighbours = {key: item for key, item in view.neighbours.items() if item.dev != name}
+        view.neighbours = {key: lladdr for key, lladdr in view.neighbours.items() if key[0] != name}
         view.fdb = {item: None for item in view.fdb if item.dev != name}
         for other in list(view.links.values()):
             if other.attributes.get("controller") == name:
@@ -822,15 +822,18 @@ class _Planner:
         view = self.view[netns]
         for name in sorted(desired.neighbour_devices):
             self._require(netns, name, "neighbours: dev")
-        known, wanted = list(map(view.neighbours.get, desired.neighbours)), list(desired.neighbours.values())
-        for before, entry in compress(zip(known, wanted), map(ne, known, wanted)):
-            self._do("set", netns, before, entry)
-            view.neighbours[entry.dev, entry.dst] = entry
+        # Of tens of thousands of entries, those that differ are found in C.
+        known = list(map(view.neighbours.get, desired.neighbours))
+        for (key, lladdr), before in compress(
+            zip(desired.neighbours.items(), known), map(ne, known, desired.neighbours.values())
+        ):
+            self._do("set", netns, Neighbour(*key, before) if before else None, Neighbour(*key, lladdr))
+            view.neighbours[key] = lladdr
         # All that is wanted is there now; where there are as many, nothing else is.
         if not desired.purge_neighbours or len(view.neighbours) == len(desired.neighbours):
             return []
-        unwanted = map(view.neighbours.__getitem__, filterfalse(desired.neighbours.__contains__, view.neighbours))
-        return [entry for entry in unwanted if entry.dev in desired.purge_neighbours]
+        unwanted = filterfalse(desired.neighbours.__contains__, view.neighbours)
+        return [Neighbour(*key, view.neighbours[key]) for key in unwanted if key[0] in desired.purge_neighbours]
 
     def _set_routes(self, netns: str, desired: Desired) -> None:
         """Set routes, those first that the gateways of others are reached by."""
@@ -905,7 +908,7 @@ class _Planner:
             known = view.routes.get(key)
             if known and route._replace(onlink=None, mtu=None).named(known[0]):
                 found.append(known[0])
-        found += [view.neighbours[key] for key in desired.neighbours if key in view.neighbours]
+        found += [Neighbour(*key, view.neighbours[key]) for key in desired.neighbours if key in view.neighbours]
         for entry in desired.fdb:
             link = view.links.get(entry.dev)
             if link and _of_device(entry, link) in view.fdb:

@@ -16,7 +16,6 @@ from ansible_collections.weft.fabric.plugins.module_utils.model import (
     Address,
     Desired,
     FdbEntry,
-    Neighbour,
     Route,
     parse,
 )
@@ -102,7 +101,7 @@ def test_entries() -> None:
         }
     )
     assert list(found.addresses) == [Address("a", "fd00::1/64")]
-    assert list(found.neighbours.values()) == [Neighbour("a", "fd00::2", mac.lower())]
+    assert found.neighbours == {("a", "fd00::2"): mac.lower()}
     assert list(found.fdb) == [FdbEntry("a", mac.lower(), "10.0.0.1", 8472, 5)]
 
 
