@@ -64,6 +64,8 @@ def _clear(topology: model.Document, left: Left) -> None:
     topology.at("").stale.extend(left.stale)
     for netns in left.replaced:
         topology.at(netns).parted = topology.at(netns).joins is None
+    for netns in left.ending:
+        topology.at(netns).ends = True
 
 
 def _directories(found: Iterable[Attachment]) -> list[str]:
@@ -90,10 +92,15 @@ def _gone(document: Stored, found: Sequence[Attachment]) -> model.Document:
     """Only what each interface alone consists of: a namespace and a bridge go where they are listed as such."""
     topology = document.topology or model.Document(absent=True)
     for item in found:
-        link = cni.own_link(item)
-        if link is not None:
-            model.add_link(topology, item.netns, link, f"{item.where}.")
+        add_own_link(topology, item)
     return topology
+
+
+def add_own_link(topology: model.Document, item: Attachment) -> None:
+    """Add a container's interface to what is to be gone."""
+    link = cni.own_link(item)
+    if link is not None:
+        model.add_link(topology, item.netns, link, f"{item.where}.")
 
 
 def release(document: Stored, check: bool) -> dict[str, Any]:

@@ -40,18 +40,20 @@ class Unusable(FabricError):
 
 
 class Left(NamedTuple):
-    """What the last version of a document made, and this one does not (leftover.py).
+    """What has to go: what the last version of a document made and this one does not, and what is listed (leftover.py).
 
     :ivar former: links that are in the way of what comes, each with its namespace.
     :ivar stale: links of the host that go once nothing leads by them any more.
     :ivar replaced: names that are no longer the namespaces that they were.
     :ivar cni: interfaces of containers whose addresses go, without those before attach.resolve().
+    :ivar ending: namespaces that go.
     """
 
     former: Sequence[tuple[str, model.Link]]
     stale: Sequence[model.Link]
     replaced: Sequence[str]
     cni: tuple[cni.Attachment, ...]
+    ending: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -99,22 +101,40 @@ def path_of(name: str) -> str:
     return f"{DIRECTORY}/{name}{_SUFFIX}"
 
 
-def parse(name: str, content: Any, absent: bool = False) -> Stored:
+def parse_absent(wanted: Stored, content: Any) -> Stored | None:
+    """What has to be gone besides a document; None: nothing.
+
+    :raises InvalidParameter: for the first parameter that is wrong, and for what the document lists as well.
+    """
+    gone = parse(wanted.name, content or {}, True, "absent")
+    spaces = gone.topology.namespaces if gone.topology else {}
+    if not gone.cni and not any(netns or desired.links for netns, desired in spaces.items()):
+        return None
+    there = wanted.topology.namespaces if wanted.topology else {}
+    for netns in spaces:
+        if wanted.absent or (netns and netns in there):
+            remedy = "the document is absent: list it there" if wanted.absent else "the document has it: list it once"
+            raise InvalidParameter("absent.topology.namespaces", netns, remedy)
+    return gone
+
+
+def parse(name: str, content: Any, absent: bool = False, where: str = "document") -> Stored:
     """A document from its sections.
 
     :param absent: it lists what has to be gone.
+    :param where: what it is called in messages.
     :raises InvalidParameter: for the first parameter that is wrong.
     """
-    sections = model.given(model.mapping("document", content))
+    sections = model.given(model.mapping(where, content))
     for section, value in sections.items():
         if section not in _SECTIONS:
-            raise InvalidParameter(f"document.{section}", value, f"a document takes only {', '.join(_SECTIONS)}")
+            raise InvalidParameter(f"{where}.{section}", value, f"a document takes only {', '.join(_SECTIONS)}")
     topology = settings = masquerade = isolation = echo_server = None
     purge_links = False
     if "topology" in sections:
-        given = _section(sections, "topology", ("namespaces", "purge", "purge_links", "route_protocol"))
-        purge_links = values.boolean("document.topology.purge_links", given.get("purge_links", False))
-        purge = values.boolean("document.topology.purge", given.get("purge", False))
+        given = _section(where, sections, "topology", ("namespaces", "purge", "purge_links", "route_protocol"))
+        purge_links = values.boolean(f"{where}.topology.purge_links", given.get("purge_links", False))
+        purge = values.boolean(f"{where}.topology.purge", given.get("purge", False))
         protocol = given.get("route_protocol", model.ROUTE_PROTOCOL)
         topology = model.parse(given.get("namespaces"), absent, purge, protocol)
     attachments: tuple[cni.Attachment, ...] = ()
@@ -122,39 +142,39 @@ def parse(name: str, content: Any, absent: bool = False) -> Stored:
     if sections.get("cni", []) != []:
         from ansible_collections.weft.fabric.plugins.module_utils import cni
 
-        attachments = cni.attachments("document.cni", sections["cni"])
+        attachments = cni.attachments(f"{where}.cni", sections["cni"])
         parameters = cni.sysctls(attachments)
     if "sysctl" in sections or (attachments and not absent):
-        given = model.mapping("document.sysctl", sections.get("sysctl", {}))
+        given = model.mapping(f"{where}.sysctl", sections.get("sysctl", {}))
         settings = sysctl.wanted({**parameters, **given})
     if "masquerade" in sections or "isolation" in sections:
         from ansible_collections.weft.fabric.plugins.module_utils import nft
     if "masquerade" in sections:
-        given = _section(sections, "masquerade", ("table", "rules"))
-        table = nft.table_name("document.masquerade.table", values.text("table", given.get("table", "weft")))
+        given = _section(where, sections, "masquerade", ("table", "rules"))
+        table = nft.table_name(f"{where}.masquerade.table", values.text("table", given.get("table", "weft")))
         rules = model.items("rules", given.get("rules"))
         masquerade = (table, nft.wanted(rules) if rules and not absent else None)
     if "isolation" in sections:
-        groups = model.items("document.isolation", sections["isolation"])
+        groups = model.items(f"{where}.isolation", sections["isolation"])
         isolation = (ISOLATION, (nft.isolated(groups) or None) if not absent else None)
     if "echo_server" in sections:
-        given = _section(sections, "echo_server", ("namespaces", "port"))
-        names = model.items("document.echo_server.namespaces", given.get("namespaces"))
-        port = values.integer("document.echo_server.port", given.get("port", 8000), 1, 65535)
-        pods = (values.netns(f"document.echo_server.namespaces[{index}]", pod) for index, pod in enumerate(names))
+        given = _section(where, sections, "echo_server", ("namespaces", "port"))
+        names = model.items(f"{where}.echo_server.namespaces", given.get("namespaces"))
+        port = values.integer(f"{where}.echo_server.port", given.get("port", 8000), 1, 65535)
+        pods = (values.netns(f"{where}.echo_server.namespaces[{index}]", pod) for index, pod in enumerate(names))
         echo_server = (tuple(pods), port)
-    resync = values.integer("document.resync", sections.get("resync", 0), 0, _LONGEST_RESYNC, "seconds")
+    resync = values.integer(f"{where}.resync", sections.get("resync", 0), 0, _LONGEST_RESYNC, "seconds")
     kept = {section: value for section, value in sections.items() if section != "sysctl"}
     return Stored(
         name, kept, absent, topology, attachments, settings, masquerade, isolation, echo_server, resync, purge_links
     )
 
 
-def _section(sections: Mapping[str, Any], name: str, known: tuple[str, ...]) -> dict[str, Any]:
-    section = model.given(model.mapping(f"document.{name}", sections[name]))
+def _section(where: str, sections: Mapping[str, Any], name: str, known: tuple[str, ...]) -> dict[str, Any]:
+    section = model.given(model.mapping(f"{where}.{name}", sections[name]))
     for parameter, value in section.items():
         if parameter not in known:
-            raise InvalidParameter(f"document.{name}.{parameter}", value, f"it takes only {', '.join(known)}")
+            raise InvalidParameter(f"{where}.{name}.{parameter}", value, f"it takes only {', '.join(known)}")
     return section
 
 

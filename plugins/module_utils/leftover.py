@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the last version of a document made and this one does not: known from what is stored. Pure."""
+"""What has to go: what is listed, and what the last version of a document made and this one does not. Pure."""
 
 from __future__ import annotations
 
@@ -13,22 +13,65 @@ from ansible_collections.weft.fabric.plugins.module_utils.cni import Attachment
 from ansible_collections.weft.fabric.plugins.module_utils.documents import Left, Stored
 
 
-def marked(wanted: Stored, last: Stored) -> Stored:
-    """A document with what is left of its last version."""
-    was, now = attach.merged(last, last.cni), attach.merged(wanted, wanted.cni)
-    both = [netns for netns in was.namespaces if netns in now.namespaces]
-    replaced = [netns for netns in both if was.namespaces[netns].joins != now.namespaces[netns].joins]
-    leaving = tuple(item for item in last.cni if item.netns in both and not _stays(item, wanted))
-    left = Left(
-        former=[(netns, link) for netns in both if netns for link in _former(netns, was, now, replaced, leaving)],
-        stale=list(_stale(was, now)),
-        replaced=replaced,
-        cni=leaving,
-    )
-    isolation = wanted.isolation or (last.isolation and (last.isolation[0], None))
+def marked(wanted: Stored, last: Stored | None, gone: Stored | None = None) -> Stored:
+    """A document with what has to go: what is left of its last version, and what is listed.
+
+    :param last: None: nothing is known of it.
+    :param gone: what is listed.
+    """
+    known = last.cni if last else ()
+    if wanted.absent:
+        return _as_made(wanted, known)
+    left = _listed(gone, known) if gone else Left((), (), (), (), ())
+    isolation = wanted.isolation
+    if last and wanted.purge_links:
+        was, now = attach.merged(last, last.cni), attach.merged(wanted, wanted.cni)
+        both = [netns for netns in was.namespaces if netns in now.namespaces]
+        replaced = [netns for netns in both if was.namespaces[netns].joins != now.namespaces[netns].joins]
+        leaving = tuple(item for item in last.cni if item.netns in both and not _stays(item, wanted))
+        former = [(netns, link) for netns in both if netns for link in _former(netns, was, now, replaced, leaving)]
+        left = Left(
+            [*former, *left.former],
+            [*_stale(was, now), *left.stale],
+            replaced,
+            (*leaving, *left.cni),
+            left.ending,
+        )
+        isolation = wanted.isolation or (last.isolation and (last.isolation[0], None))
     if not any(left) and isolation == wanted.isolation:
         return wanted
     return replace(wanted, left=left, isolation=isolation)
+
+
+def _listed(gone: Stored, known: Sequence[Attachment]) -> Left:
+    topology = gone.topology or model.Document()
+    gone = _as_made(gone, known)
+    interfaces = model.Document(absent=True)
+    for item in gone.cni:
+        attach.add_own_link(interfaces, item)
+    former = [
+        (netns, link)
+        for netns, desired in interfaces.namespaces.items()
+        for link in desired.links.values()
+        # What was made goes with its namespace.
+        if link.origin or netns not in topology.namespaces
+    ]
+    ending = [netns for netns in topology.namespaces if netns]
+    return Left(former, list(topology.at("").links.values()), (), gone.cni, ending)
+
+
+def _as_made(document: Stored, known: Sequence[Attachment]) -> Stored:
+    """What has to be gone, with the interfaces in CNI networks that its containers have.
+
+    Of one that is listed otherwise than it was made, the listed network knows neither the link nor the addresses.
+
+    :param known: those of the document's last version.
+    """
+    spaces = document.topology.namespaces if document.topology else {}
+    made = tuple(item for item in known if item.netns in spaces)
+    names = {(item.netns, item.interface) for item in made}
+    listed = tuple(item for item in document.cni if (item.netns, item.interface) not in names)
+    return replace(document, cni=made + listed)
 
 
 def _former(

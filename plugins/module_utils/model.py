@@ -213,6 +213,7 @@ class Desired:
 
     :ivar create: whether the namespace is made where it is missing.
     :ivar joins: the name is to be another one of this namespace; None: it has a namespace of its own.
+    :ivar ends: it has to be gone.
     :ivar parted: the name was another one of a namespace, and is to have one of its own.
     :ivar gone: links that are to be gone.
     :ivar former: links that go, or go back, before others are made, as long as they are what they were.
@@ -223,6 +224,7 @@ class Desired:
 
     create: bool = False
     joins: str | None = None
+    ends: bool = False
     parted: bool = False
     links: dict[str, Link] = field(default_factory=dict)
     gone: dict[str, Link] = field(default_factory=dict)

@@ -98,8 +98,8 @@ def scope_of(document: Document) -> dict[str, Scope]:
     below = {place for desired in document.namespaces.values() for place in _parents(desired)}
     for netns, desired in document.namespaces.items():
         scope = scopes[netns] = Scope()
-        scope.aliases = desired.create
-        own = desired.create and (desired.joins is None or document.absent)
+        scope.aliases = desired.create or desired.ends
+        own = desired.ends or (desired.create and (desired.joins is None or document.absent))
         scope.links = bool(desired.links or desired.gone or desired.former or desired.stale or own or netns in below)
         scope.addresses = bool(desired.addresses or desired.purge_addresses)
         neighbours, fdb = desired.neighbour_devices, desired.fdb_devices

@@ -257,12 +257,17 @@ class _Planner:
                     self._give_back(netns, link, link.origin)
                 else:
                     self._drop(netns, link)
+        for netns, desired in self.document.namespaces.items():
+            if desired.ends and self.view[netns].status != "absent":
+                self._remove_namespace(netns)
 
         def turn(item: tuple[str, Desired]) -> tuple[bool, bool]:
             """First names that were another one's, last those that are to be."""
             return item[1].joins is not None, not item[1].parted
 
         for netns, desired in sorted(self.document.namespaces.items(), key=turn):
+            if desired.ends:
+                continue
             if desired.joins is None:
                 self._namespace(netns, desired)
             else:

@@ -169,10 +169,10 @@ def _cni_masquerade(document: Stored, check: bool) -> Iterator[Done]:
 
 
 def _echo_server(document: Stored, check: bool) -> Iterator[Done]:
-    if document.echo_server:
+    names, port = document.echo_server or ((), 0)
+    replaced = (*document.left.replaced, *document.left.ending) if document.left else ()
+    if names or replaced:
         from ansible_collections.weft.fabric.plugins.module_utils import echo_server
 
-        names, port = document.echo_server
-        replaced = document.left.replaced if document.left else ()
         result = echo_server.converge(names, port, document.absent, check, replaced)
         yield Done("echo_server", result["changed"], [result["diff"]], [], {})

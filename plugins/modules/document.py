@@ -99,6 +99,22 @@ options:
           - Seconds after which all documents are replayed again and again (C(weft-fabric.timer)). V(0) is only when the
             host starts. The longest of all documents counts.
         type: int
+  absent:
+    description:
+      - With O(state=present), what has to be gone beside what O(document) has. It is not stored.
+      - Namespaces go before anything is made, with their echo servers. The addresses in CNI networks that the stored
+        document of this name has for them are given back.
+      - Links of the host go when no route leads by them any more. A link of the same name but another kind stays, and
+        so does a bridge with ports of others.
+    type: dict
+    suboptions:
+      topology:
+        description: O(weft.fabric.topology#module:namespaces), as with O(weft.fabric.topology#module:state=absent).
+        type: dict
+      cni:
+        description: O(weft.fabric.cni#module:attachments).
+        type: list
+        elements: dict
 """
 
 EXAMPLES = r"""
@@ -186,21 +202,29 @@ ARGUMENT_SPEC = {
             "resync": {"type": "int"},
         },
     },
+    "absent": {
+        "type": "dict",
+        "options": {
+            "topology": {"type": "dict"},
+            "cni": {"type": "list", "elements": "dict"},
+        },
+    },
 }
 
 
 def body(module: AnsibleModule) -> dict[str, Any]:
     absent = module.params["state"] == "absent"
     wanted = documents.parse(module.params["name"], module.params["document"], absent)
+    gone = documents.parse_absent(wanted, module.params["absent"])
     stored = wanted if module.params["persist"] and not absent else None
     check = module.check_mode
     before = install.known(wanted.name, stored)
     last = next((document for document in before if document.name == wanted.name), None)
-    if last and wanted.purge_links and last.content != wanted.content:
+    if gone or (last and last.content != wanted.content):
         # Not before: Ansible compiles what is imported in each call, and most calls have nothing new.
         from ansible_collections.weft.fabric.plugins.module_utils.leftover import marked
 
-        wanted = marked(wanted, last)
+        wanted = marked(wanted, last, gone)
     result = carry_out(wanted, check, module.warn, lambda: install.store(wanted.name, stored, before, check))
     # Ansible would return all parameters, the document too, for the controller to keep.
     return {**result, "invocation": {"module_args": {**module.params, "document": sorted(wanted.content)}}}

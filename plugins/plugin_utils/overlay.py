@@ -198,7 +198,7 @@ def document(overlays: Mapping[str, Mapping[str, Any]], host: str) -> dict[str, 
 
     :param overlays: the result of plans().
     :returns: ``state`` and ``document``, as weft.fabric.document takes them, and ``gone``, the links that are to go
-        afterwards. Of what is present, the first link is the underlay's interface.
+        besides. Of what is present, the first link is the underlay's interface.
     :raises InvalidParameter: the host's underlay interface is not named.
     """
     there = [overlay for overlay in overlays.values() if overlay["state"] == "present"]

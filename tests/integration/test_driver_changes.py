@@ -66,16 +66,23 @@ WAYS: dict[str, dict[str, Any]] = {
 MARKS = {"ipvlan": pytest.mark.needs_kind("ipvlan"), "fan": pytest.mark.needs_kind("ipip")}
 
 
-def document(way: str) -> dict[str, Any]:
+def parameters(way: str, pod_state: str) -> dict[str, Any]:
     """What the role pods makes of a pod that is connected this way, beside one that stays as it is."""
-    listed = [{"name": POD, **WAYS[way]}, {"name": BESIDE, "network": {"driver": "none"}}]
+    listed = [{"name": POD, **WAYS[way], "state": pod_state}] if way else []
+    listed.append({"name": BESIDE, "network": {"driver": "none"}})
     # Bridges are there only where a pod needs them.
     plan = pods.plan(listed, OVERLAYS, "network-1", 1500, {"driver": "none"})
     return {
-        "topology": {"namespaces": plan["present"], "purge": True, "purge_links": True},
-        "cni": plan["cni"]["present"],
-        "sysctl": {},
-        "echo_server": {"namespaces": plan["running"], "port": 8000},
+        "document": {
+            "topology": {"namespaces": plan["present"], "purge": True, "purge_links": True},
+            "cni": plan["cni"]["present"],
+            "sysctl": {},
+            "echo_server": {"namespaces": plan["running"], "port": 8000},
+        },
+        "absent": {
+            "topology": {"namespaces": plan["absent"]},
+            "cni": plan["cni"]["absent"],
+        },
     }
 
 
@@ -89,9 +96,9 @@ def host(run_module) -> Iterator[tuple[str, Any]]:
         for name in ("enp1s0", "eth8"):
             kernel.ip(place, "link", "set", name, "up")
 
-        def connect(way: str, check: bool = False) -> Any:
+        def connect(way: str, check: bool = False, pod_state: str = "present") -> Any:
             with kernel.inside(place):
-                done = run_module("document", name="pods", document=document(way), check=check)
+                done = run_module("document", name="pods", **parameters(way, pod_state), check=check)
             assert "msg" not in done, done
             return done
 
@@ -139,8 +146,10 @@ def state(place: str) -> Any:
     with kernel.inside(place):
         rules = kernel.run("nft", "list", "ruleset")
     given = {str(path.relative_to(NETWORKS)) for path in NETWORKS.glob("*/[0-9]*.*.*")}
-    servers = [len(kernel.ip("", "netns", "pids", name).split()) for name in (POD, BESIDE)]
-    return {"host": _told(place), "pod": _told(POD), "rules": rules, "given": sorted(given), "servers": servers}
+    there = sorted({POD, BESIDE} & kernel.namespaces())
+    servers = [len(kernel.ip("", "netns", "pids", name).split()) for name in there]
+    inside = {name: _told(name) for name in there}
+    return {"host": _told(place), "pods": inside, "rules": rules, "given": sorted(given), "servers": servers}
 
 
 @pytest.fixture(scope="module")
@@ -212,3 +221,36 @@ def test_a_run_that_ends_before_it_is_stored_is_gone_on_with(old: str, new: str,
         connect(new)
         assert (state(place), stored.read_bytes()) == (found, written)
         assert not connect(new)["changed"]
+
+
+# A pod that goes is listed as it is, as it was meant to be, or as in another network.
+GOING = [(driver, driver) for driver in DRIVERS] + [
+    ("cni bridge", "none"),
+    ("cni bridge", "bridge"),
+    ("cni bridge", "cni bridge of other addresses"),
+    ("cni ptp of another network", "cni macvlan"),
+    ("cni host-device", "macvlan"),
+    ("bridge", "cni bridge"),
+    ("macvlan", "none"),
+]
+
+
+@pytest.mark.parametrize(
+    ("old", "listed"), [pytest.param(*pair, marks=[MARKS[way] for way in pair[:1] if way in MARKS]) for pair in GOING]
+)
+def test_a_pod_goes_however_it_is_listed(old: str, listed: str, run_module, fresh: dict[str, Any]) -> None:
+    if "" not in fresh:
+        with host(run_module) as (place, connect):
+            connect("")
+            fresh[""] = state(place)
+    with host(run_module) as (place, connect):
+        connect(old)
+        before = state(place)
+        check = connect(listed, check=True, pod_state="absent")
+        assert state(place) == before
+        done = connect(listed, pod_state="absent")
+        assert check["diff"] == done["diff"]
+        assert state(place) == fresh[""]
+        with kernel.Monitor(place) as monitor:
+            assert not connect(listed, pod_state="absent")["changed"]
+        assert asked(monitor.changes) == []

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from ansible_collections.weft.fabric.plugins.module_utils import documents
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.leftover import marked
 from ansible_collections.weft.fabric.plugins.module_utils.model import Link, Observed
 from ansible_collections.weft.fabric.plugins.module_utils.plan import plan
@@ -15,6 +18,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.plan import plan
 BRIDGE = {"name": "br0", "kind": "bridge"}
 VETH: dict[str, Any] = {"name": "veth0", "kind": "veth", "controller": "br0", "peer": {"name": "eth0", "netns": "pod1"}}
 VXLAN = {"name": "vxlan0", "kind": "vxlan", "vni": 10}
+VXLAN_GONE = {"name": "vxlan0", "kind": "vxlan"}
 BOTH = {"": {"links": [BRIDGE, VETH]}, "pod1": {}}
 
 
@@ -87,3 +91,59 @@ def test_networks_that_are_kept_apart_no_longer_are_not() -> None:
     )
     assert marked(wanted, last).isolation == (documents.ISOLATION, None)
     assert marked(last, last) == last
+
+
+def gone(namespaces: dict[str, Any], cni: Any = (), wanted: Any = None) -> Any:
+    parameters = {"topology": {"namespaces": namespaces}, "cni": list(cni)}
+    return documents.parse_absent(document(wanted or {}), parameters)
+
+
+def test_what_is_listed_goes_with_or_without_a_last_version() -> None:
+    listed = gone({"": {"links": [VXLAN_GONE]}, "pod1": {}})
+    found = marked(document({"": {"links": []}}), None, listed).left
+    assert found is not None
+    assert ([link.name for link in found.stale], found.ending, found.former) == (["vxlan0"], ["pod1"], [])
+    found = marked(document({"": {"links": []}}), document(BOTH), listed).left
+    assert found is not None
+    assert ([link.name for link in found.stale], found.ending) == (["br0", "vxlan0"], ["pod1"])
+    assert gone({"": {"links": []}}) is None
+
+
+NETWORK = {
+    "cniVersion": "1.0.0",
+    "name": "net1",
+    "type": "bridge",
+    "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.22.0.0/16"}]]},
+}
+
+
+def test_a_container_that_goes_gives_back_what_it_was_given_and_not_what_is_listed() -> None:
+    last = documents.parse("pods", {"topology": {"namespaces": {"pod1": {}}}, "cni": [attachment(NETWORK)]})
+    for listed in ([], [attachment({**NETWORK, "name": "net2"})], [attachment(NETWORK)]):
+        found = marked(document({}), last, gone({"pod1": {}}, listed)).left
+        assert found is not None
+        assert [item.network.name for item in found.cni] == ["net1"]
+    found = marked(document({}), None, gone({"pod1": {}}, [attachment(NETWORK)])).left
+    assert found is not None
+    assert [item.network.name for item in found.cni] == ["net1"]
+    other = documents.parse("pods", {"cni": [{**attachment(NETWORK), "netns": "pod2"}]})
+    assert marked(document({}), other, gone({"pod1": {}})).left.cni == ()  # type: ignore[union-attr]
+
+
+def attachment(network: dict[str, Any]) -> dict[str, Any]:
+    return {"netns": "pod1", "network": network}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "listed", "named"),
+    [
+        (document({"pod1": {}}), {"pod1": {}}, "absent.topology.namespaces"),
+        (documents.parse("pods", {}, absent=True), {"pod1": {}}, "list it there"),
+        (document({}), {"pod1": {"links": [{"name": "x", "kind": "moon"}]}}, "kind"),
+    ],
+)
+def test_what_is_wrong_about_what_goes(wanted: documents.Stored, listed: Any, named: str) -> None:
+    with pytest.raises(InvalidParameter, match=named):
+        documents.parse_absent(wanted, {"topology": {"namespaces": listed}})
+    with pytest.raises(InvalidParameter, match=r"absent\.moon"):
+        documents.parse_absent(wanted, {"moon": {}})
