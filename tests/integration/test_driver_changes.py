@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.weft.fabric.plugins.module_utils import echo_server
 from ansible_collections.weft.fabric.plugins.plugin_utils import pods
 from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.test_cni import ONE, asked, config, host_local
@@ -147,9 +148,18 @@ def state(place: str) -> Any:
         rules = kernel.run("nft", "list", "ruleset")
     given = {str(path.relative_to(NETWORKS)) for path in NETWORKS.glob("*/[0-9]*.*.*")}
     there = sorted({POD, BESIDE} & kernel.namespaces())
-    servers = [len(kernel.ip("", "netns", "pids", name).split()) for name in there]
+    servers = [_servers(name) for name in there]
     inside = {name: _told(name) for name in there}
     return {"host": _told(place), "pods": inside, "rules": rules, "given": sorted(given), "servers": servers}
+
+
+def _servers(namespace: str) -> int:
+    """How many echo servers run there; a module that has just answered may still be on its way out."""
+    found = 0
+    for pid in kernel.ip("", "netns", "pids", namespace).split():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found += echo_server.MARK in pathlib.Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8")
+    return found
 
 
 @pytest.fixture(scope="module")
