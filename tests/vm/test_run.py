@@ -92,8 +92,8 @@ def libvirt_runs() -> bool:
 @pytest.mark.parametrize("ending", ["Ctrl-C", "SIGTERM", "the command fails"])
 def test_nothing_is_left(ending: str) -> None:
     before = machine()
-    command = [sys.executable, str(RUN), "--", "sh", "-ec", SCRIPT, "sh", MACHINE]
-    # A process group of its own, as a shell gives it to what is run in a terminal.
+    # A process group of its own that hears Ctrl-C, as a shell gives it to what is run in a terminal.
+    command = ["env", "--default-signal=INT", sys.executable, str(RUN), "--", "sh", "-ec", SCRIPT, "sh", MACHINE]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as run:
