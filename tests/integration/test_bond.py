@@ -126,6 +126,11 @@ def test_failover_under_a_running_ping(run_module, pair) -> None:
     assert len(received) >= 38, "".join(lines)
 
 
+def is_settled(port: dict[str, Any]) -> bool:
+    """Whether both ends are aggregated, synchronized, collecting and distributing (IEEE 802.1AX, port states)."""
+    return all(port[f"ad_{end}_oper_port_state"] & 0x3C == 0x3C for end in ("actor", "partner"))
+
+
 def test_an_aggregate_with_a_peer(run_module, pair) -> None:
     arguments = {"name": "bond0", "mode": "802.3ad", "lacp_rate": "fast", "miimon": 100}
     for namespace, names, address in zip(pair, (["p0", "p1"], ["q0", "q1"]), ("10.1.0.1/24", "10.1.0.2/24")):
@@ -137,6 +142,9 @@ def test_an_aggregate_with_a_peer(run_module, pair) -> None:
         eventually(lambda ns=namespace: data(ns)["ad_info"]["num_ports"] == 2)
         aggregator = data(namespace)["ad_info"]["aggregator"]
         assert {port["ad_aggregator_id"] for port in ports(namespace).values()} == {aggregator}
+    # Each change of a port's state, its own and what it knows of its peer's, is an event (bond_3ad.c).
+    for namespace in pair:
+        eventually(lambda ns=namespace: all(map(is_settled, ports(ns).values())))
     here, there = pair
     ping = ["ip", "netns", "exec", here, "ping", "-n", "-c", "1", "-W", "1", "10.1.0.2"]
 
