@@ -20,8 +20,8 @@ description:
 positional: _input, pods
 options:
   _input:
-    description: The result of P(weft.fabric.overlay_plans#filter).
-    type: dict
+    description: The result of P(weft.fabric.overlay_plans#filter), or that as JSON text.
+    type: raw
     required: true
   pods:
     description: Each node's list of pods, by the node's name.
@@ -92,9 +92,10 @@ def bandwidth_plan(
 ):
     # Imported here for the reason in docs/design.md, "In a worker".
     from ansible_collections.weft.fabric.plugins.plugin_utils import bandwidth
+    from ansible_collections.weft.fabric.plugins.plugin_utils.text import loaded
 
     try:
-        found = bandwidth.plan(overlays, pods, networks or {}, pairs, hosts)
+        found = bandwidth.plan(loaded(overlays), loaded(pods), loaded(networks or {}), pairs, hosts)
         return {"pairs": found, "order": bandwidth.schedule(found, rounds, protocols, bitrate)}
     except FabricError as error:
         raise AnsibleFilterError(f"bandwidth_plan: {error}") from error

@@ -16,13 +16,17 @@ description:
 positional: _input, host
 options:
   _input:
-    description: The result of P(weft.fabric.overlay_plans#filter).
-    type: dict
+    description: The result of P(weft.fabric.overlay_plans#filter), or that as JSON text.
+    type: raw
     required: true
   host:
     description: The node.
     type: str
     required: true
+  resync:
+    description: O(weft.fabric.document#module:document.resync).
+    type: int
+    default: 0
 """
 
 EXAMPLES = r"""
@@ -34,43 +38,39 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(state) and C(document), as the options of M(weft.fabric.document), and C(gone), links that are to go afterwards,
-      because their overlay does, or has no more use for them.
+    - C(state) and C(document), as the options of M(weft.fabric.document), and C(gone), links that are to go besides,
+      because their overlay does, or has no more use for them. The document is JSON text, since Ansible looks at each
+      value of a structure, and here those are many.
     - Of what is present, the first link is the underlay's interface.
   type: dict
   sample:
     state: present
-    document:
-      topology:
-        namespaces:
-          "":
-            links:
-              - {name: enp1s0}
-              - {name: vxlan0, kind: vxlan, vni: 10, local: 192.168.1.138, dev: enp1s0}
-            neighbours:
-              - {dev: vxlan0, dst: 172.2.1.0, lladdr: "7a:a8:b2:e5:b6:b6"}
-            fdb:
-              - {dev: vxlan0, lladdr: "7a:a8:b2:e5:b6:b6", dst: 192.168.2.142}
-            routes:
-              - {dst: 172.2.1.0/24, via: 172.2.1.0, dev: vxlan0, onlink: true}
-        purge: true
-        purge_links: true
-        route_protocol: 120
-      sysctl: {net.ipv4.ip_forward: 1}
+    document: >-
+      {"topology": {"namespaces": {"": {
+      "links": [{"name": "enp1s0"}, {"name": "vxlan0", "kind": "vxlan", "vni": 10, "local": "192.168.1.138"}],
+      "neighbours": [{"dev": "vxlan0", "dst": "172.2.1.0", "lladdr": "7a:a8:b2:e5:b6:b6"}],
+      "fdb": [{"dev": "vxlan0", "lladdr": "7a:a8:b2:e5:b6:b6", "dst": "192.168.2.142"}],
+      "routes": [{"dst": "172.2.1.0/24", "via": "172.2.1.0", "dev": "vxlan0", "onlink": true}]}},
+      "purge": true, "purge_links": true, "route_protocol": 120},
+      "sysctl": {"net.ipv4.ip_forward": 1}, "resync": 0}
     gone: []
 """
+
+import json
 
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 
 
-def overlay_document(overlays, host):
+def overlay_document(overlays, host, resync=0):
     # Imported here for the reason in docs/design.md, "In a worker".
     from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import document
+    from ansible_collections.weft.fabric.plugins.plugin_utils.text import loaded
 
     try:
-        return document(overlays, host)
+        found = document(loaded(overlays), host)
+        return {**found, "document": json.dumps({**found["document"], "resync": resync})}
     except FabricError as error:
         raise AnsibleFilterError(f"overlay_document: {error}") from error
 

@@ -80,10 +80,11 @@ def overlay_plans(overlays, nodes, defaults, pods=None, networks=None):
     # Imported here for the reason in docs/design.md, "In a worker".
     from ansible_collections.weft.fabric.plugins.plugin_utils import pods as pods_of_hosts
     from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import plans
+    from ansible_collections.weft.fabric.plugins.plugin_utils.text import loaded
 
     try:
         planned = plans(overlays, nodes, defaults)
-        pods_of_hosts.check(planned, pods or {}, networks or {})
+        pods_of_hosts.check(planned, loaded(pods or {}), loaded(networks or {}))
         return planned
     except FabricError as error:
         raise AnsibleFilterError(f"overlay_plans: {error}") from error

@@ -16,8 +16,8 @@ description:
 positional: _input, host
 options:
   _input:
-    description: The result of P(weft.fabric.overlay_plans#filter).
-    type: dict
+    description: The result of P(weft.fabric.overlay_plans#filter), or that as JSON text.
+    type: raw
     required: true
   host:
     description: The node that has the pods.
@@ -45,8 +45,9 @@ _value:
 def pods_masquerade(overlays, host):
     # Imported here for the reason in docs/design.md, "In a worker".
     from ansible_collections.weft.fabric.plugins.plugin_utils import pods
+    from ansible_collections.weft.fabric.plugins.plugin_utils.text import loaded
 
-    return pods.masquerade(overlays, host)
+    return pods.masquerade(loaded(overlays), host)
 
 
 class FilterModule:

@@ -28,8 +28,8 @@ options:
     elements: dict
     required: true
   overlays:
-    description: The result of P(weft.fabric.overlay_plans#filter).
-    type: dict
+    description: The result of P(weft.fabric.overlay_plans#filter), or that as JSON text.
+    type: raw
     required: true
   host:
     description: The host that has the pods. Needed with O(state=present).
@@ -101,7 +101,9 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricEr
 def pods_plan(given, overlays, host=None, mtu=None, state="present", network=None):
     # Imported here for the reason in docs/design.md, "In a worker".
     from ansible_collections.weft.fabric.plugins.plugin_utils import drivers, pods
+    from ansible_collections.weft.fabric.plugins.plugin_utils.text import loaded
 
+    overlays = loaded(overlays)
     network = drivers.DEFAULT if network is None else network
     try:
         if state == "absent":

@@ -52,8 +52,9 @@ _value:
 def verify_pods(pods, networks, results):
     # Imported here for the reason in docs/design.md, "In a worker".
     from ansible_collections.weft.fabric.plugins.plugin_utils.pods import with_given
+    from ansible_collections.weft.fabric.plugins.plugin_utils.text import loaded
 
-    return with_given(pods, networks, results)
+    return with_given(loaded(pods), loaded(networks), results)
 
 
 class FilterModule:

@@ -22,8 +22,8 @@ options:
     type: dict
     required: true
   overlays:
-    description: The result of P(weft.fabric.overlay_plans#filter).
-    type: dict
+    description: The result of P(weft.fabric.overlay_plans#filter), or that as JSON text.
+    type: raw
     required: true
   pods:
     description: Each node's list of pods, by the node's name, as P(weft.fabric.verify_targets#filter) was given it.
@@ -83,8 +83,10 @@ _value:
 def verify_report(results, overlays, pods, mtus=None, states=None, networks=None, scope="all"):
     # Imported here for the reason in docs/design.md, "In a worker".
     from ansible_collections.weft.fabric.plugins.plugin_utils import report
+    from ansible_collections.weft.fabric.plugins.plugin_utils.text import loaded
 
-    return report.report(results, overlays, pods, mtus or {}, states or {}, networks or {}, scope)
+    known = map(loaded, (overlays, pods, mtus or {}, states or {}, networks or {}))
+    return report.report(results, *known, scope)
 
 
 class FilterModule:

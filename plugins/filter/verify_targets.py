@@ -18,8 +18,8 @@ description:
 positional: _input, host, pods, port
 options:
   _input:
-    description: The result of P(weft.fabric.overlay_plans#filter).
-    type: dict
+    description: The result of P(weft.fabric.overlay_plans#filter), or that as JSON text.
+    type: raw
     required: true
   host:
     description: The node that probes.
@@ -70,9 +70,10 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricEr
 def verify_targets(overlays, host, pods, port, networks=None, scope="all"):
     # Imported here for the reason in docs/design.md, "In a worker".
     from ansible_collections.weft.fabric.plugins.plugin_utils import proof
+    from ansible_collections.weft.fabric.plugins.plugin_utils.text import loaded
 
     try:
-        return proof.probes(host, overlays, pods, port, networks or {}, scope)
+        return proof.probes(host, loaded(overlays), loaded(pods), port, loaded(networks or {}), scope)
     except FabricError as error:
         raise AnsibleFilterError(f"verify_targets: {error}") from error
 
