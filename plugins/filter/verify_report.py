@@ -85,8 +85,8 @@ def verify_report(results, overlays, pods, mtus=None, states=None, networks=None
     from ansible_collections.weft.fabric.plugins.plugin_utils import report
     from ansible_collections.weft.fabric.plugins.plugin_utils.text import loaded
 
-    known = map(loaded, (overlays, pods, mtus or {}, states or {}, networks or {}))
-    return report.report(results, *known, scope)
+    networks = loaded(networks or {})
+    return report.report(results, loaded(overlays), loaded(pods), mtus or {}, states or {}, networks, scope)
 
 
 class FilterModule:

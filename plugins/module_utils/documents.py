@@ -110,11 +110,12 @@ def parse_absent(wanted: Stored, content: Any) -> Stored | None:
     spaces = gone.topology.namespaces if gone.topology else {}
     if not gone.cni and not any(netns or desired.links for netns, desired in spaces.items()):
         return None
+    if wanted.absent:
+        raise InvalidParameter("absent", content, "the document is absent: list it there")
     there = wanted.topology.namespaces if wanted.topology else {}
     for netns in spaces:
-        if wanted.absent or (netns and netns in there):
-            remedy = "the document is absent: list it there" if wanted.absent else "the document has it: list it once"
-            raise InvalidParameter("absent.topology.namespaces", netns, remedy)
+        if netns and netns in there:
+            raise InvalidParameter("absent.topology.namespaces", netns, "the document has it: list it once")
     return gone
 
 

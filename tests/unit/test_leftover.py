@@ -93,9 +93,9 @@ def test_networks_that_are_kept_apart_no_longer_are_not() -> None:
     assert marked(last, last) == last
 
 
-def gone(namespaces: dict[str, Any], cni: Any = (), wanted: Any = None) -> Any:
+def gone(namespaces: dict[str, Any], cni: Any = ()) -> Any:
     parameters = {"topology": {"namespaces": namespaces}, "cni": list(cni)}
-    return documents.parse_absent(document(wanted or {}), parameters)
+    return documents.parse_absent(document({}), parameters)
 
 
 def test_what_is_listed_goes_with_or_without_a_last_version() -> None:
@@ -127,7 +127,9 @@ def test_a_container_that_goes_gives_back_what_it_was_given_and_not_what_is_list
     assert found is not None
     assert [item.network.name for item in found.cni] == ["net1"]
     other = documents.parse("pods", {"cni": [{**attachment(NETWORK), "netns": "pod2"}]})
-    assert marked(document({}), other, gone({"pod1": {}})).left.cni == ()  # type: ignore[union-attr]
+    found = marked(document({}), other, gone({"pod1": {}})).left
+    assert found is not None
+    assert found.cni == ()
 
 
 def attachment(network: dict[str, Any]) -> dict[str, Any]:
@@ -147,3 +149,8 @@ def test_what_is_wrong_about_what_goes(wanted: documents.Stored, listed: Any, na
         documents.parse_absent(wanted, {"topology": {"namespaces": listed}})
     with pytest.raises(InvalidParameter, match=r"absent\.moon"):
         documents.parse_absent(wanted, {"moon": {}})
+
+
+def test_an_interface_that_goes_with_a_document_that_does_is_listed_there() -> None:
+    with pytest.raises(InvalidParameter, match="list it there"):
+        documents.parse_absent(documents.parse("pods", {}, absent=True), {"cni": [attachment(NETWORK)]})
