@@ -24,12 +24,16 @@ options:
     type: raw
     required: true
   pods:
-    description: Each node's list of pods, by the node's name.
-    type: dict
+    description:
+      - Each node's list of pods, by the node's name.
+      - It may be JSON text.
+    type: raw
     required: true
   networks:
-    description: Each node's C(pods_network), by the node's name. The driver C(bridge), where it is missing.
-    type: dict
+    description:
+      - Each node's C(pods_network), by the node's name. The driver C(bridge), where it is missing.
+      - It may be JSON text.
+    type: raw
     default: {}
   hosts:
     description:

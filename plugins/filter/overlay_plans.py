@@ -32,12 +32,16 @@ options:
     type: dict
     required: true
   pods:
-    description: Each node's list of pods, by the node's name. What is wrong with one is refused, but for its address.
-    type: dict
+    description:
+      - Each node's list of pods, by the node's name. What is wrong with one is refused, but for its address.
+      - It may be JSON text.
+    type: raw
     default: {}
   networks:
-    description: Each node's C(pods_network), by the node's name. The driver C(bridge), where it is missing.
-    type: dict
+    description:
+      - Each node's C(pods_network), by the node's name. The driver C(bridge), where it is missing.
+      - It may be JSON text.
+    type: raw
     default: {}
 """
 

@@ -17,12 +17,16 @@ description:
 positional: _input, networks, results
 options:
   _input:
-    description: Each node's list of pods, by the node's name.
-    type: dict
+    description:
+      - Each node's list of pods, by the node's name.
+      - It may be JSON text.
+    type: raw
     required: true
   networks:
-    description: Each node's C(pods_network), by the node's name.
-    type: dict
+    description:
+      - Each node's C(pods_network), by the node's name.
+      - It may be JSON text.
+    type: raw
     required: true
   results:
     description: By host, the RV(weft.fabric.cni#module:cni) of its pods in CNI networks, in their order.

@@ -26,8 +26,10 @@ options:
     type: raw
     required: true
   pods:
-    description: Each node's list of pods, by the node's name, as P(weft.fabric.verify_targets#filter) was given it.
-    type: dict
+    description:
+      - Each node's list of pods, by the node's name, as P(weft.fabric.verify_targets#filter) was given it.
+      - It may be JSON text.
+    type: raw
     required: true
   mtus:
     description: By host, the MTU of its underlay interface in bytes. A host that is missing is not held to any.
@@ -38,8 +40,10 @@ options:
     type: dict
     default: {}
   networks:
-    description: Each node's C(pods_network), by the node's name. The driver C(bridge), where it is missing.
-    type: dict
+    description:
+      - Each node's C(pods_network), by the node's name. The driver C(bridge), where it is missing.
+      - It may be JSON text.
+    type: raw
     default: {}
   scope:
     description: Which nodes a node probed, as P(weft.fabric.verify_targets#filter) was given it.

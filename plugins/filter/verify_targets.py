@@ -26,16 +26,20 @@ options:
     type: str
     required: true
   pods:
-    description: Each node's list of pods, by the node's name. Pods have C(name) and C(address), and may have C(state).
-    type: dict
+    description:
+      - Each node's list of pods, by the node's name. Pods have C(name) and C(address), and may have C(state).
+      - It may be JSON text.
+    type: raw
     required: true
   port:
     description: TCP port of the pods' echo servers.
     type: int
     required: true
   networks:
-    description: Each node's C(pods_network), by the node's name. The driver C(bridge), where it is missing.
-    type: dict
+    description:
+      - Each node's C(pods_network), by the node's name. The driver C(bridge), where it is missing.
+      - It may be JSON text.
+    type: raw
     default: {}
   scope:
     description:
