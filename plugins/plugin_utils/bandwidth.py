@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.plugin_utils import drivers, svg
+from ansible_collections.weft.fabric.plugins.plugin_utils import drivers, svg, table
 from ansible_collections.weft.fabric.plugins.plugin_utils.drivers import End
 from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import entries
 from ansible_collections.weft.fabric.plugins.plugin_utils.pods import ends
@@ -30,6 +30,7 @@ KINDS = {"macvlan": "macvlan", "ipvlan": "ipvlan", "fan": "ipip"}
 """The kind of link that a way needs, where a kernel may come without it and still carry an overlay."""
 
 _UNDERLAY = "underlay"
+_NAMES = ("pair", "from", "to")
 
 
 class Pair(NamedTuple):
@@ -278,11 +279,11 @@ def report(
         for name, found in samples.items()
     }
     comparison = Comparison(pairs, figures, protocols)
-    table = comparison.table()
+    rows = comparison.table()
     return {
-        "lines": [*_aligned(table), "", about],
+        "lines": [*table.lines(rows, _NAMES), "", about],
         "failures": failures,
-        "page": svg.page("Bandwidth", f"<p>{html.escape(about)}</p>", *comparison.plots(), _html_table(table)),
+        "page": svg.page("Bandwidth", f"<p>{html.escape(about)}</p>", *comparison.plots(), _html_table(rows)),
     }
 
 
@@ -316,7 +317,7 @@ class Comparison:
 
     def table(self) -> list[list[str]]:
         """The head, and a row for each pair; of one that cannot be measured, its name and the reason."""
-        rows = [["pair", "from", "to"]]
+        rows = [[*_NAMES]]
         for protocol in self._protocols:
             rows[0] += [f"{protocol.upper()} {self._unit} there", "back", "ratio"]
             rows[0] += ["lost %", "jitter ms"] if protocol == "udp" else []
@@ -378,19 +379,6 @@ def _note(pair: Mapping[str, Any]) -> str:
 
 def _ratio(own: float | None, base: float | None) -> str:
     return f"{own / base:.2f}" if own is not None and base else "-"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    whole = [row for row in rows if len(row) == len(rows[0])]
-    widths = [max(map(len, column)) for column in zip(*whole)]
-    widths[0] = max(len(row[0]) for row in rows)
-    lines = []
-    for row in rows:
-        cells = zip(row, widths) if len(row) == len(rows[0]) else ((row[0], widths[0]), (row[1], 0))
-        # Names to the left, figures to the right.
-        aligned = [cell.ljust(width) if at < 3 else cell.rjust(width) for at, (cell, width) in enumerate(cells)]
-        lines.append("  ".join(aligned).rstrip())
-    return lines
 
 
 def _html_table(rows: Sequence[Sequence[str]]) -> str:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ansible_collections.weft.fabric.plugins.plugin_utils import svg
+from ansible_collections.weft.fabric.plugins.plugin_utils import svg, table
 from ansible_collections.weft.fabric.plugins.plugin_utils.evidence import Evidence
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof import (
     BRIDGES,
@@ -22,7 +22,7 @@ from ansible_collections.weft.fabric.plugins.plugin_utils.proof import (
 )
 
 COLUMNS = ("from", "to", "rtt ms", "ttl", "pmtu", "http", "source seen", "result")
-_RIGHT = ("rtt ms", "ttl", "pmtu", "http")
+_NAMES = ("from", "to", "source seen", "result")
 
 _LONGEST_TABLE = 200
 """Rows. Of more pairs than that, the table has those that fail and the slowest."""
@@ -145,12 +145,12 @@ def picture(found: Mapping[str, Any]) -> str:
 def _shown(proved: Sequence[Proved]) -> list[str]:
     """The table: of few pairs all, of many those that do not hold and the slowest of the others, and percentiles."""
     if len(proved) <= _LONGEST_TABLE:
-        return _table([COLUMNS, *map(_row, proved)])
+        return table.lines([COLUMNS, *map(_row, proved)], _NAMES)
     bad = [pair for pair in proved if pair.layer][:_LISTED]
     held = sorted(
         (pair for pair in proved if not pair.layer and pair.rtt is not None), key=lambda pair: pair.rtt, reverse=True
     )
-    lines = _table([COLUMNS, *map(_row, (*bad, *held[:_WORST]))])
+    lines = table.lines([COLUMNS, *map(_row, (*bad, *held[:_WORST]))], _NAMES)
     if held:
         times = [(part, held[len(held) - max(1, math.ceil(len(held) * part / 100))].rtt) for part in _PERCENTILES]
         told = ", ".join(f"{part} % within {rtt:.3f}" for part, rtt in times)
@@ -184,12 +184,3 @@ def _row(pair: Proved) -> tuple[str, ...]:
         pair.verdict + loss,
     )
     return tuple("-" if cell is None else str(cell) for cell in cells)
-
-
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    aligned = [
-        [cell.rjust(width) if name in _RIGHT else cell.ljust(width) for name, cell, width in zip(COLUMNS, row, widths)]
-        for row in rows
-    ]
-    return ["  ".join(row).rstrip() for row in aligned]
