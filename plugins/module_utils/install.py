@@ -43,7 +43,8 @@ UNITS = "/etc/systemd/system"
 SERVICE = "weft-fabric.service"
 RESYNC = "weft-fabric-resync.service"
 TIMER = "weft-fabric.timer"
-_UNIT_FILES = [f"{UNITS}/{name}" for name in (TIMER, SERVICE, RESYNC)]
+# What starts the others first: a unit that is to stop while another starts it fails to ("Job ... canceled").
+_UNITS_FROM_ABOVE = (TIMER, RESYNC, SERVICE)
 NETWORKD = "/etc/systemd/networkd.conf.d/10-weft-fabric.conf"
 # Of each document.
 NETWORK = "/etc/systemd/network/10-weft-{}.network"
@@ -217,7 +218,8 @@ def plan(stored: Sequence[Stored], systemd: bool) -> list[Change]:
     :raises KernelError: a file cannot be read.
     """
     wanted = dict(_wanted(stored, systemd))
-    possible = [COMMAND, NETWORKD, *_UNIT_FILES, _wants("multi-user", SERVICE), _wants("timers", TIMER)]
+    possible = [COMMAND, NETWORKD, *(f"{UNITS}/{unit}" for unit in _UNITS_FROM_ABOVE)]
+    possible += [_wants("multi-user", SERVICE), _wants("timers", TIMER)]
     # Engines of other versions, and documents of other names.
     possible += [documents.path_of(name) for name in documents.names()]
     for pattern in (f"{LIBRARY}/*.pyz", *(path.format("*") for path in (NETWORK, LINK, NETWORK_MANAGER))):
@@ -330,10 +332,11 @@ def apply(changes: Sequence[Change], systemd: bool) -> None:
     """
     again = interrupted()
     files.replace(PENDING, b"", 0o600)
-    units = [change.path for change in changes if change.after is None and change.path in _UNIT_FILES]
-    if systemd and units:
-        # Before their files go: systemd does not stop what it no longer knows.
-        _run("systemctl", "stop", *(os.path.basename(path) for path in units))
+    gone = {change.path for change in changes if change.after is None}
+    for unit in _UNITS_FROM_ABOVE:
+        # Before its file goes: systemd does not stop what it no longer knows.
+        if systemd and f"{UNITS}/{unit}" in gone:
+            _run("systemctl", "stop", unit)
     for path, _before, after in changes:
         if after is None:
             files.remove(path)

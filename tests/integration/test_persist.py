@@ -300,6 +300,26 @@ def test_systemd_takes_the_units(tmp_path):
     assert not any("timer" in path for path in without)
 
 
+def test_units_stop_one_by_one_and_what_starts_the_others_first(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """systemd cancels the job that stops a unit, and systemctl fails, when the timer starts that unit meanwhile."""
+    asked = tmp_path / "asked"
+    (tmp_path / "systemctl").write_text(f'#!/bin/sh\necho "$*" >>{asked}\n')
+    (tmp_path / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with_timer = documents.parse("overlay", {"resync": 90})
+    install.apply(install.plan([with_timer], systemd=True), systemd=True)
+    asked.unlink()
+    install.apply(install.plan([], systemd=True), systemd=True)
+    assert asked.read_text().splitlines() == [
+        "stop weft-fabric.timer",
+        "stop weft-fabric-resync.service",
+        "stop weft-fabric.service",
+        "daemon-reload",
+    ]
+
+
 @pytest.mark.parametrize(
     "chain, definition, stops",
     [
