@@ -88,9 +88,15 @@ def require(holds: bool, what: str) -> None:
 
 
 def alternate(repetitions: int, *sides: Callable[[], dict[str, float]]) -> list[dict[str, float]]:
-    """Run the sides in turn, that often; of each side the medians of the figures that it returns."""
-    runs = [[side() for side in sides] for _run in range(repetitions)]
-    return [{name: statistics.median(run[name] for run in of_one) for name in of_one[0]} for of_one in zip(*runs)]
+    """Run the sides in turn, that often; of each side the medians of the figures that it returns.
+
+    Who was first is last the next time.
+    """
+    runs: list[list[dict[str, float]]] = [[] for _side in sides]
+    for run in range(repetitions):
+        for number in range(len(sides))[:: -1 if run % 2 else 1]:
+            runs[number].append(sides[number]())
+    return [{name: statistics.median(run[name] for run in of_one) for name in of_one[0]} for of_one in runs]
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 def environment(home: pathlib.Path) -> dict[str, str]:
     """The environment of a user who has nothing configured."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "WEFT_"))}
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "PYTHON", "WEFT_"))}
     return {
         **kept,
         "HOME": str(home),
