@@ -65,7 +65,9 @@ class Job:
     def run(self) -> Cases:
         started = time.monotonic()
         log = BUILD / f"{file_name(self.name)}.log"
-        environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", **self.environment}
+        # Where Python is kept from storing what it has compiled, each playbook compiles the collection anew.
+        kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        environment = {**kept, "PATH": f"{BIN}:{os.environ['PATH']}", **self.environment}
         with log.open("w", encoding="utf-8") as output:
             done = subprocess.run(
                 self.command,
