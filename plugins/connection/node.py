@@ -46,8 +46,21 @@ options:
     default: true
     vars:
       - name: ansible_local_become_strip_preamble
-extends_documentation_fragment:
-  - connection_pipelining
+  pipelining:
+    description:
+      - Whether a module goes to the node's Python by standard input, rather than as a file that is copied and removed.
+      - As with other connections, but that it is the default.
+    type: bool
+    default: true
+    env:
+      - name: ANSIBLE_PIPELINING
+    ini:
+      - section: defaults
+        key: pipelining
+      - section: connection
+        key: pipelining
+    vars:
+      - name: ansible_pipelining
 """
 
 EXAMPLES = r"""
@@ -120,7 +133,11 @@ class Connection(LocalConnection):
     def _inside(self, command: str) -> list[str]:
         """The words that run a shell command in the node."""
         privilege = [] if os.geteuid() == 0 else ["sudo", "-n"]
-        return [*privilege, *lab.enter(self.get_option("lab"), self.get_option("node")), "/bin/sh", "-c", command]
+        # No other host would have what this process's Python was told. By PYTHONUNBUFFERED it reads a module that comes
+        # by standard input byte by byte.
+        own = [word for name in os.environ if name.startswith("PYTHON") for word in ("-u", name)]
+        node = lab.enter(self.get_option("lab"), self.get_option("node"))
+        return [*privilege, *node, *(["env", *own] if own else []), "/bin/sh", "-c", command]
 
     def _authenticate(self) -> None:
         """Where entering a node takes sudo, make sure that it asks no more: its answer holds for this process."""

@@ -291,6 +291,13 @@ def test_connection(inventory: str, tmp_path: pathlib.Path, pipelining: str) -> 
     assert "lo\nrouter" in ansible("router", "-m", "ansible.builtin.raw", "-a", "ls /sys/class/net; uname -n")
 
 
+def test_a_module_goes_by_standard_input_to_a_python_of_the_nodes_own(inventory: str, tmp_path: pathlib.Path) -> None:
+    words = ["-vvv", "-i", inventory, "router", "-m", "ansible.builtin.command", "-a", "env"]
+    said = cli.succeed(tmp_path, "ansible", *words, PYTHONUNBUFFERED="1", PYTHONPATH="/nowhere")
+    assert "EXEC" in said and "PUT" not in said
+    assert "PYTHON" not in said.partition("rc=0 >>")[2]
+
+
 def test_a_task_runs_in_the_node_that_it_is_delegated_to(inventory: str, tmp_path: pathlib.Path) -> None:
     (tmp_path / "play.yml").write_text(
         "- {hosts: network-1, gather_facts: false, tasks: [{ansible.builtin.command: uname -n, register: said,"
