@@ -29,9 +29,11 @@ from ansible_collections.weft.fabric.tests.integration import kernel
 DOCUMENT = CHECKOUT / "docs" / "benchmarks.md"
 PLOT = DOCUMENT.with_suffix(".svg")
 METHOD = """\
-Each figure is the median of runs that alternate (ours, theirs; theirs, ours; ...) on one machine, each in network
+Seconds are medians of runs that alternate (ours, theirs; theirs, ours; ...) on one machine, each in network
 namespaces of its own: {tables} of each with tables, {calls} with one module call, {loop} with many entries, {fabric}
-with the scenario and {dataplane} from pod to pod. What counts is the ratio, ours to theirs.
+with the scenario and {dataplane} from pod to pod. What counts is the ratio, ours to theirs: the median of the ratios of
+two runs that were in turn, so that a machine which is slower for a while does not matter. Beside it are the two between
+which the middle half of these ratios is.
 
 Seconds of tables and of one module call are CPU seconds, the kernel's among them: on a machine that does nothing else
 they are what the clock shows.

@@ -23,22 +23,41 @@ HERE = pathlib.Path(__file__).resolve().parent
 CHECKOUT = HERE.parent.parent
 PLAYBOOKS = CHECKOUT / "playbooks"
 PLAYBOOK = str(pathlib.Path(sys.executable).parent / "ansible-playbook")
-COLUMNS = ("weft.fabric", "seconds", "measured against", "seconds", "ratio", "goal")
+COLUMNS = ("weft.fabric", "seconds", "measured against", "seconds", "ratio", "half of them", "goal")
+
+Seconds = Sequence[float]
+"""Of one thing, in the order in which it was measured."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """Two medians in seconds. ``most`` is what ours may be of theirs; None: the row only explains another."""
+    """Seconds of two things that were measured in turn.
+
+    :ivar most: what ours may be of theirs; None: the row only explains another.
+    """
 
     what: str
-    ours: float
+    ours: Seconds
     other: str
-    theirs: float
+    theirs: Seconds
     most: float | None = None
 
     @property
+    def ratios(self) -> list[float]:
+        """Of each pair: a machine that gets slower meanwhile slows down both."""
+        return sorted(ours / theirs for ours, theirs in zip(self.ours, self.theirs))
+
+    @property
     def ratio(self) -> float:
-        return self.ours / self.theirs
+        return statistics.median(self.ratios)
+
+    @property
+    def half(self) -> str:
+        """Between which two the middle half of the ratios is."""
+        if len(self.ratios) == 1:
+            return ""
+        lower, _median, upper = statistics.quantiles(self.ratios, n=4, method="inclusive")
+        return f"{lower:.2f} to {upper:.2f}"
 
     @property
     def met(self) -> bool:
@@ -66,7 +85,7 @@ class Section:
 def _table(rows: Sequence[Row]) -> list[str]:
     cells = [COLUMNS, *map(_cells, rows)]
     widths = [max(map(len, column)) for column in zip(*cells)]
-    right = [name in ("seconds", "ratio") for name in COLUMNS]
+    right = [name in ("seconds", "ratio", "half of them") for name in COLUMNS]
 
     def line(row: tuple[str, ...]) -> str:
         padded = (cell.rjust(width) if to else cell.ljust(width) for cell, width, to in zip(row, widths, right))
@@ -78,7 +97,8 @@ def _table(rows: Sequence[Row]) -> list[str]:
 
 def _cells(row: Row) -> tuple[str, ...]:
     goal = "" if row.most is None else f"at most {row.most:.3g}, {'met' if row.met else 'MISSED'}"
-    return row.what, f"{row.ours:.3f}", row.other, f"{row.theirs:.3f}", f"{row.ratio:.2f}", goal
+    ours, theirs = (f"{statistics.median(side):.3f}" for side in (row.ours, row.theirs))
+    return row.what, ours, row.other, theirs, f"{row.ratio:.2f}", row.half, goal
 
 
 def require(holds: bool, what: str) -> None:
@@ -87,8 +107,8 @@ def require(holds: bool, what: str) -> None:
         raise AssertionError(what)
 
 
-def alternate(repetitions: int, *sides: Callable[[], dict[str, float]]) -> list[dict[str, float]]:
-    """Run the sides in turn, that often; of each side the medians of the figures that it returns.
+def alternate(repetitions: int, *sides: Callable[[], dict[str, float]]) -> list[dict[str, Seconds]]:
+    """Run the sides in turn, that often; of each side the figures that it returns.
 
     Who was first is last the next time.
     """
@@ -96,7 +116,7 @@ def alternate(repetitions: int, *sides: Callable[[], dict[str, float]]) -> list[
     for run in range(repetitions):
         for number in range(len(sides))[:: -1 if run % 2 else 1]:
             runs[number].append(sides[number]())
-    return [{name: statistics.median(run[name] for run in of_one) for name in of_one[0]} for of_one in runs]
+    return [{name: [run[name] for run in of_one] for name in of_one[0]} for of_one in runs]
 
 
 @contextlib.contextmanager

@@ -10,7 +10,13 @@ import xml.etree.ElementTree
 
 import pytest
 
-from ansible_collections.weft.fabric.tests.bench import bench, playbooks, tables
+from ansible_collections.weft.fabric.tests.bench import bench, measure, playbooks, tables
+
+
+def test_a_ratio_is_of_two_runs_in_turn() -> None:
+    row = measure.Row("ours", [1.0, 40.0, 3.0], "theirs", [2.0, 40.0, 6.0], 0.6)
+    assert (row.ratio, row.half, row.met) == (0.5, "0.50 to 0.75", True)
+    assert measure.Row("once", [1.0], "theirs", [2.0], 0.4).half == ""
 
 
 def test_tables(tmp_path: pathlib.Path) -> None:
@@ -18,7 +24,7 @@ def test_tables(tmp_path: pathlib.Path) -> None:
     steps = (tables.ADD, tables.VERIFY, tables.CHANGE, tables.PURGE, tables.PURGE_ALL)
     cases = [f"{count} {name}" for name in ("FDB entries", "neighbours") for count in (10, 20)] + ["20 onlink routes"]
     assert [row.what for row in section.rows] == [f"{case}, {step}" for case in cases for step in steps]
-    assert all(row.ours > 0 and row.theirs > 0 for row in section.rows)
+    assert all(seconds > 0 for row in section.rows for seconds in (*row.ours, *row.theirs))
     xml.etree.ElementTree.fromstring(plot)
 
     page = bench.page([section], bench.FULL, "ifstate 0")
