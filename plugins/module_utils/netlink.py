@@ -323,9 +323,10 @@ def split(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
     while offset < len(data):
         length, kind, flags, sequence, _port = _HEADER.unpack_from(data, offset)
         head = data[offset : offset + ALIKE]
-        end = offset + _aligned(length)
+        step = _aligned(length)
+        end = offset + step
         while data[end : end + ALIKE] == head:
-            end += _aligned(length)
+            end += step
         yield kind, flags, sequence, data[offset:end]
         offset = end
 

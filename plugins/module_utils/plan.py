@@ -828,6 +828,8 @@ class _Planner:
         for name in sorted(desired.neighbour_devices):
             self._require(netns, name, "neighbours: dev")
         # Of tens of thousands of entries, those that differ are found in C.
+        if view.neighbours == desired.neighbours:
+            return []
         known = list(map(view.neighbours.get, desired.neighbours))
         for (key, lladdr), before in compress(
             zip(desired.neighbours.items(), known), map(ne, known, desired.neighbours.values())
