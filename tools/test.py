@@ -363,8 +363,9 @@ def main() -> int:
         if everything:
             pythons = other_pythons()
             # The longest first.
-            sites, sanity = vm_site_jobs(), sanity_job(pythons, pathlib.Path(outside))
-            jobs = [*sites[:1], *kernel_jobs(pythons), *sites[1:], *molecule_jobs(), sanity, *jobs]
+            (first, *sites), (here, *others) = vm_site_jobs(), kernel_jobs(pythons)
+            sanity = sanity_job(pythons, pathlib.Path(outside))
+            jobs = [first, here, *sites, *others, *molecule_jobs(), sanity, *jobs]
         results = list(executor.map(Job.run, jobs))
     if not fast:
         # What this machine's kernel lacks is tested on one that has it.
