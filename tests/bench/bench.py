@@ -71,7 +71,7 @@ class Extent:
 
 
 FULL = Extent(
-    tables=5,
+    tables=11,
     calls=5,
     loop=5,
     fabric=5,
