@@ -45,7 +45,7 @@ class Row:
     @property
     def ratios(self) -> list[float]:
         """Of each pair: a machine that gets slower meanwhile slows down both."""
-        return sorted(ours / theirs for ours, theirs in zip(self.ours, self.theirs))
+        return [ours / theirs for ours, theirs in zip(self.ours, self.theirs)]
 
     @property
     def ratio(self) -> float:
