@@ -35,6 +35,9 @@ find_python() {
     done
 }
 
+# What another call installs at this moment is not missing.
+exec 9<.
+flock 9
 packages=
 for pair in $commands; do
     command -v "${pair%%:*}" >/dev/null || packages="$packages ${pair#*:}"

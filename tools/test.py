@@ -273,21 +273,22 @@ def vm_site_jobs() -> list[Job]:
     return [vm_job(name) for name in VM_SITES]
 
 
-def vm_last_jobs(chosen: list[str] | None) -> list[Job]:
-    """What needs the machine for itself: it is looked at for what is left on it, or its kernel is compared with others.
+def vm_kinds_job(chosen: list[str] | None) -> Job:
+    """Tests of the modules in a virtual machine, from which their report comes back.
 
-    :param chosen: the tests of the modules to run in a virtual machine, by what pytest calls them; None for all.
+    :param chosen: what pytest calls them; None for all.
     """
-    left = pytest_job("virtual machines: nothing is left", pathlib.Path(sys.executable), "tests/vm")
-    # pytest runs in the machine, and its report comes back.
     count = reported(BUILD / "molecule-kinds.xml")
     if chosen is None:
-        return [left, vm_job(VM_KINDS, count)]
-    if not chosen:
-        return [left]
+        return vm_job(VM_KINDS, count)
     listed = BUILD / "kinds.txt"
     listed.write_text("".join(f"{re.sub(r'^[^:]+', module_path, name)}\n" for name in chosen), encoding="utf-8")
-    return [left, vm_job(VM_KINDS, count, WEFT_TESTS=str(listed))]
+    return vm_job(VM_KINDS, count, WEFT_TESTS=str(listed))
+
+
+def vm_left_job() -> Job:
+    """What looks at the machine for what virtual machines leave on it, so that nothing else may run beside it."""
+    return pytest_job("virtual machines: nothing is left", pathlib.Path(sys.executable), "tests/vm")
 
 
 def module_path(found: re.Match[str]) -> str:
@@ -358,20 +359,33 @@ def main() -> int:
         shutil.rmtree(BUILD, ignore_errors=True)
     BUILD.mkdir(parents=True, exist_ok=True)
 
-    jobs = [] if vm else [unit_job(), *lint_jobs()]
+    short = [unit_job(), *lint_jobs()]
     with tempfile.TemporaryDirectory() as outside, concurrent.futures.ThreadPoolExecutor(JOBS_AT_A_TIME) as executor:
-        if everything:
+        jobs: list[Job] = []
+        running: list[concurrent.futures.Future[Cases]] = []
+
+        def start(*more: Job) -> None:
+            jobs.extend(more)
+            running.extend(executor.submit(job.run) for job in more)
+
+        # The longest first.
+        if fast:
+            start(*short)
+        elif vm:
+            start(vm_kinds_job(None), *vm_site_jobs())
+        else:
             pythons = other_pythons()
-            # The longest first.
             (first, *sites), (here, *others) = vm_site_jobs(), kernel_jobs(pythons)
+            start(here, first, *sites)
             sanity = sanity_job(pythons, pathlib.Path(outside))
-            jobs = [first, here, *sites, *others, *molecule_jobs(), sanity, *jobs]
-        results = list(executor.map(Job.run, jobs))
+            running[0].result()
+            # What this machine's kernel lacks is tested on one that has it.
+            lacking = ran_nowhere(integration_tests())
+            start(*([vm_kinds_job(lacking)] if lacking else []), *others, *molecule_jobs(), sanity, *short)
+        results = [future.result() for future in running]
     if not fast:
-        # What this machine's kernel lacks is tested on one that has it.
-        alone = vm_last_jobs(ran_nowhere(integration_tests())) if everything else [*vm_site_jobs(), *vm_last_jobs(None)]
-        results += [job.run() for job in alone]
-        jobs += alone
+        jobs.append(vm_left_job())
+        results.append(jobs[-1].run())
 
     print()
     for job, cases in zip(jobs, results):
