@@ -115,7 +115,8 @@ def reported(report: pathlib.Path) -> Callable[[str, bool], Cases]:
 def pytest_job(name: str, python: pathlib.Path, *tests: str, **environment: str) -> Job:
     report = BUILD / f"{file_name(name)}.xml"
     # Stealing work, because the slowest tests, whole sites, are neighbours.
-    command = [str(python), "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", f"--junitxml={report}", *tests]
+    options = ["-q", "-n", "2", "--dist", "worksteal", "--durations=15", f"--junitxml={report}"]
+    command = [str(python), "-m", "pytest", *options, *tests]
     if "tests/integration" in tests:
         # What they start, servers too, ends with them, however they end.
         alone = ["setpriv", "--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]

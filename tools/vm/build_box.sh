@@ -22,7 +22,8 @@ esac
 name=$1
 architecture=$(dpkg --print-architecture)
 # What the distribution's packages are by now is no part of it: delete the box to have them newer.
-made_from=$({ cat "$0" && echo "$name $architecture"; } | sha256sum | cut -c1-16)
+here=$(dirname "$0")
+made_from=$({ cat "$0" "$here/keep_compiled.py" && echo "$name $architecture"; } | sha256sum | cut -c1-16)
 box=$cache/$name-$made_from
 
 if [ -e "$box" ]; then
@@ -59,6 +60,7 @@ Name=eth0
 [Network]
 DHCP=ipv4
 END
+cp "$here/keep_compiled.py" "$work/keep_compiled.py"
 # systemd takes an empty machine-id for a machine that is yet to get its own. NetworkManager is there for tests that
 # hand it the machine; until then networkd has it alone.
 cat >"$work/customise" <<'END'
@@ -76,6 +78,9 @@ chroot "$root" systemctl mask NetworkManager NetworkManager-wait-online
 # Chores that a machine of some minutes does without.
 chroot "$root" systemctl mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap fstrim.timer
 echo "/dev/vda / ext4 defaults,noatime 0 0" >"$root/etc/fstab"
+install -m 644 "$work/keep_compiled.py" "$root/usr/lib/python3/dist-packages/keep_compiled.py"
+echo "import keep_compiled" >"$root/usr/lib/python3/dist-packages/keep_compiled.pth"
+echo "d /run/keep_compiled 0700 root root" >"$root/etc/tmpfiles.d/keep_compiled.conf"
 echo "UseDNS no" >"$root/etc/ssh/sshd_config.d/vagrant.conf"
 echo localhost >"$root/etc/hostname"
 echo "127.0.0.1 localhost" >"$root/etc/hosts"
