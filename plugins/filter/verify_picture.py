@@ -16,8 +16,8 @@ description:
 positional: _input
 options:
   _input:
-    description: The C(matrix) of P(weft.fabric.verify_report#filter).
-    type: dict
+    description: The C(matrix) of P(weft.fabric.verify_report#filter), as JSON text or the structure.
+    type: raw
     required: true
 """
 
@@ -42,8 +42,9 @@ _value:
 def verify_picture(matrix):
     # Imported here for the reason in docs/design.md, "In a worker".
     from ansible_collections.weft.fabric.plugins.plugin_utils import report
+    from ansible_collections.weft.fabric.plugins.plugin_utils.text import loaded
 
-    return report.picture(matrix)
+    return report.picture(loaded(matrix))
 
 
 class FilterModule:

@@ -67,9 +67,9 @@ _value:
     - C(lines) of the table. Of more than 200 pairs it has those that do not hold and the slowest, and percentiles.
     - C(failures), each a line that names the pair, the layer and the cause, and C(suspects), the nodes at the ends of
       pairs that do not hold.
-    - C(matrix) for P(weft.fabric.verify_picture#filter), C(nodes) in the order of their numbers and C(cells), which has
-      for each probing node and each probed one the longest round trip time of all pairs between the two in
-      milliseconds, or what fails, or null where nothing was probed.
+    - C(matrix) for P(weft.fabric.verify_picture#filter), as JSON text, C(nodes) in the order of their numbers and
+      C(cells), which has for each probing node and each probed one the longest round trip time of all pairs between the
+      two in milliseconds, or what fails, or null where nothing was probed.
   type: dict
   sample:
     lines:
@@ -78,10 +78,10 @@ _value:
       - "1 of 1 pairs hold, 0 fail"
     failures: []
     suspects: []
-    matrix:
-      nodes: [network-1, network-2]
-      cells: [[0.041, 0.131], [0.128, 0.045]]
+    matrix: '{"nodes": ["network-1", "network-2"], "cells": [[0.041, 0.131], [0.128, 0.045]]}'
 """
+
+import json
 
 
 def verify_report(results, overlays, pods, mtus=None, states=None, networks=None, scope="all"):
@@ -90,7 +90,8 @@ def verify_report(results, overlays, pods, mtus=None, states=None, networks=None
     from ansible_collections.weft.fabric.plugins.plugin_utils.text import loaded
 
     networks = loaded(networks or {})
-    return report.report(results, loaded(overlays), loaded(pods), mtus or {}, states or {}, networks, scope)
+    found = report.report(results, loaded(overlays), loaded(pods), mtus or {}, states or {}, networks, scope)
+    return {**found, "matrix": json.dumps(found["matrix"])}
 
 
 class FilterModule:

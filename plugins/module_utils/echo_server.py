@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ansible_collections.weft.fabric.plugins.module_utils import echo_program  # noqa: F401
 
 MARK = "weft.fabric-echo-server"
+_MARK = MARK.encode()
 STOP_SECONDS = 5
 
 _OPTIONS = ["-I", "-S", "-c"]
@@ -163,8 +164,12 @@ def _listener(netns: str, port: int) -> socket.socket:
 def _server(pid: int) -> Iterator[Server]:
     """The server that a process is, if it is one."""
     try:
-        with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
-            words = file.read().split("\0")[1:-1]
+        # Each process of the machine is asked: a text file would take twice as long.
+        with open(f"/proc/{pid}/cmdline", "rb", buffering=0) as file:
+            line = file.read()
+        if _MARK not in line:
+            return
+        words = line.decode(errors="replace").split("\0")[1:-1]
         if len(words) != 8 or words[5] != MARK or not _same(f"/proc/{pid}/ns/mnt", "/proc/self/ns/mnt"):
             return
         netns, port = words[6:]

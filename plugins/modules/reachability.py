@@ -256,7 +256,14 @@ def reachability(module: AnsibleModule) -> dict[str, Any]:
     timeout = probe.timeout("timeout", params["timeout"])
     with inside(netns):
         results = probe.Prober(targets, count, params["pmtu"], timeout).run()
-    return {"changed": False, "reachable": all(result["reachable"] for result in results), "results": results}
+    # Ansible would return all parameters, for the controller to keep: each target is in its result.
+    given = {**params, "targets": [target["name"] for target in params["targets"]]}
+    return {
+        "changed": False,
+        "reachable": all(result["reachable"] for result in results),
+        "results": results,
+        "invocation": {"module_args": given},
+    }
 
 
 def main() -> None:

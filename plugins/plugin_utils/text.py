@@ -8,10 +8,14 @@ Of a structure, Ansible looks at each value whenever a host's template uses it: 
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any
+
+# The templates of one task use the same facts; what they get is not to be changed.
+_load = functools.lru_cache(maxsize=4)(json.loads)
 
 
 def loaded(fact: Any) -> Any:
     """What a fact says: its text, or as it is where it is a structure."""
-    return json.loads(fact) if isinstance(fact, str) else fact
+    return _load(fact) if isinstance(fact, str) else fact

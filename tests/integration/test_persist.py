@@ -149,6 +149,7 @@ def test_life(run_module):
 
     made = run_module("document", name="pods", document=document)
     assert made["changed"]
+    assert made["invocation"]["module_args"]["document"] == sorted(DOCUMENT), "the controller has it already"
     shown = [[diff for diff in done["diff"] if "before_header" not in diff] for done in (check, made)]
     assert shown[0][0] == shown[1][0]
     assert json.loads(PODS.read_text()) == {"format": 1, **DOCUMENT}, "kernel parameters have a file of their own"

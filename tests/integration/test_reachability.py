@@ -321,6 +321,7 @@ def test_targets_from_many_namespaces_in_one_run(path, run_module) -> None:
         ("self", "", "127.0.0.1", 64, None, None),
     ]
     assert result["reachable"] is False
+    assert result["invocation"]["module_args"]["targets"] == [target["name"] for target in targets], "told twice"
 
 
 def test_missing_namespace(run_module) -> None:

@@ -60,6 +60,7 @@ def test_text_says_what_a_structure_does(call: Callable[[Callable[[Any], Any]], 
     found = call(json.dumps)
     assert found
     assert found == call(lambda fact: fact)
+    assert found == call(json.dumps), "what is kept of a text was changed"
 
 
 def test_a_document_is_text_that_ansible_takes_for_a_dictionary() -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from xml.etree import ElementTree
 
 import pytest
@@ -537,12 +538,12 @@ def test_the_matrix_has_the_slowest_pair_of_two_nodes_or_what_fails():
     measured = results()
     fail(measured, "network-1", "network-2/pod2", rtt={"min": 1, "avg": 7.5, "max": 9})
     fail(measured, "network-2", "network-1 VTEP")
-    found = report(measured, OVERLAYS, PODS, MTUS)["matrix"]
-    assert found == {
+    text = report(measured, OVERLAYS, PODS, MTUS)["matrix"]
+    assert json.loads(text) == {
         "nodes": ["network-1", "network-2"],
         "cells": [[0.1234, 7.5], ["FAILED: forwarding", 0.1234]],
     }
-    picture = verify_picture.FilterModule().filters()["verify_picture"](found)
+    picture = verify_picture.FilterModule().filters()["verify_picture"](text)
     root = ElementTree.fromstring(picture)
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     assert "FAILED" in picture and "network-2" in picture
@@ -550,7 +551,7 @@ def test_the_matrix_has_the_slowest_pair_of_two_nodes_or_what_fails():
 
 def test_the_matrix_of_a_sample_is_blank_where_nothing_was_probed():
     names, overlays, pods = ring(30)
-    found = report(measured_of(names, overlays, pods, "auto"), overlays, pods, {}, {}, {}, "auto")["matrix"]
+    found = json.loads(report(measured_of(names, overlays, pods, "auto"), overlays, pods, {}, {}, {}, "auto")["matrix"])
     assert [name for name, cell in zip(names, found["cells"][0]) if cell is not None] == [
         "n000",
         "n001",
