@@ -260,8 +260,11 @@ def _rtnetlink_event(namespace: str, kind: int, body: bytes) -> Event:
         dst = _address(attributes.get(1))
         text = f"{attributes.get(2, b'').hex(':')} dst {dst} dev #{index} state {state:#x}"
         unasked = not state & (NUD_PERMANENT | NUD_NOARP) or bool(dst and ipaddress.ip_address(dst).is_multicast)
-        # All that goes by way of lo goes to one neighbour, which is collected later (arp.c: arp_constructor).
-        unasked = unasked or (address_family == socket.AF_INET and dst == "0.0.0.0")
+        # What goes by way of lo has neighbours of the kernel's own, which are collected later (arp.c: arp_constructor,
+        # ndisc.c: ndisc_constructor).
+        unasked = unasked or (
+            address_family != socket.AF_BRIDGE and state == NUD_NOARP and not any(attributes.get(2, b""))
+        )
         return Event(namespace, name, ("fdb " if address_family == socket.AF_BRIDGE else "") + text, learned=unasked)
     return Event(namespace, name, "", learned=family == "MDB" or name == "DELNSID")
 

@@ -81,10 +81,10 @@ echo "/dev/vda / ext4 defaults,noatime 0 0" >"$root/etc/fstab"
 install -m 644 "$work/keep_compiled.py" "$root/usr/lib/python3/dist-packages/keep_compiled.py"
 echo "import keep_compiled" >"$root/usr/lib/python3/dist-packages/keep_compiled.pth"
 echo "d /run/keep_compiled 0700 root root" >"$root/etc/tmpfiles.d/keep_compiled.conf"
-# Its manager of user units stays from boot on: to start it takes longer than all else at a login.
-install -d "$root/var/lib/systemd/linger"
-: >"$root/var/lib/systemd/linger/vagrant"
-echo "UseDNS no" >"$root/etc/ssh/sshd_config.d/vagrant.conf"
+# A login by PAM starts a session, and the first one a manager of user units: on an emulated machine, for ten seconds. Without
+# PAM, a password that is locked rather than none would keep the key out as well.
+printf '%s\n' "UseDNS no" "UsePAM no" >"$root/etc/ssh/sshd_config.d/vagrant.conf"
+chroot "$root" usermod --password '*' vagrant
 echo localhost >"$root/etc/hostname"
 echo "127.0.0.1 localhost" >"$root/etc/hosts"
 : >"$root/etc/machine-id"
