@@ -378,11 +378,11 @@ def main() -> int:
             pythons = other_pythons()
             (first, *sites), (here, *others) = vm_site_jobs(), kernel_jobs(pythons)
             start(here, first, *sites)
-            sanity = sanity_job(pythons, pathlib.Path(outside))
             running[0].result()
             # What this machine's kernel lacks is tested on one that has it.
             lacking = ran_nowhere(integration_tests())
-            start(*([vm_kinds_job(lacking)] if lacking else []), *others, *molecule_jobs(), sanity, *short)
+            start(*([vm_kinds_job(lacking)] if lacking else []), *others, *molecule_jobs())
+            start(sanity_job(pythons, pathlib.Path(outside)), *short)
         results = [future.result() for future in running]
     if not fast:
         jobs.append(vm_left_job())
