@@ -27,6 +27,7 @@ from collections.abc import Callable
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = CHECKOUT / "build" / "test"
 BIN = pathlib.Path(sys.executable).parent
+KEPT_COMPILED = CHECKOUT / "build" / "keep_compiled"
 HERE = sys.version_info[:2]
 JOBS_AT_A_TIME = 2
 
@@ -67,7 +68,8 @@ class Job:
         log = BUILD / f"{file_name(self.name)}.log"
         # Where Python is kept from storing what it has compiled, each playbook compiles the collection anew.
         kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        environment = {**kept, "PATH": f"{BIN}:{os.environ['PATH']}", **self.environment}
+        own = {"PATH": f"{BIN}:{os.environ['PATH']}", "KEEP_COMPILED": str(KEPT_COMPILED)}
+        environment = {**kept, **own, **self.environment}
         with log.open("w", encoding="utf-8") as output:
             done = subprocess.run(
                 self.command,
@@ -151,18 +153,33 @@ def environment(python: pathlib.Path, name: str, *packages: list[str]) -> pathli
     :param packages: for each call of pip its arguments.
     """
     made = BUILD.parent / name / "bin" / "python"
-    link = (
-        "import pathlib, sys, sysconfig\n"
-        "weft = pathlib.Path(sysconfig.get_path('purelib'), 'ansible_collections', 'weft')\n"
-        "weft.mkdir(parents=True, exist_ok=True)\n"
-        "(weft / 'fabric').is_symlink() or (weft / 'fabric').symlink_to(sys.argv[1])\n"
-    )
     subprocess.run([python, "-m", "venv", made.parent.parent], check=True)
     for arguments in (["-r", "tests/unit/requirements.txt"], *packages):
         pip = [made, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, *arguments], cwd=CHECKOUT, check=True)
-    subprocess.run([made, "-c", link, CHECKOUT], check=True)
+    weft = site_packages(made) / "ansible_collections" / "weft"
+    weft.mkdir(parents=True, exist_ok=True)
+    link(weft / "fabric", CHECKOUT)
+    keep_compiled(made)
     return made
+
+
+def site_packages(python: pathlib.Path) -> pathlib.Path:
+    command = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    return pathlib.Path(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())
+
+
+def link(path: pathlib.Path, target: pathlib.Path) -> None:
+    if not path.is_symlink():
+        path.symlink_to(target)
+
+
+def keep_compiled(python: pathlib.Path) -> None:
+    """Let a virtual environment's Python keep what it compiles of modules, where a job says so: half of their time."""
+    packages = site_packages(python)
+    link(packages / "keep_compiled.py", CHECKOUT / "tools" / "vm" / "keep_compiled.py")
+    line = 'import os; "KEEP_COMPILED" in os.environ and __import__("keep_compiled")\n'
+    (packages / "keep_compiled.pth").write_text(line, encoding="utf-8")
 
 
 def lint_jobs() -> list[Job]:
@@ -359,6 +376,8 @@ def main() -> int:
     if not vm:
         shutil.rmtree(BUILD, ignore_errors=True)
     BUILD.mkdir(parents=True, exist_ok=True)
+    KEPT_COMPILED.mkdir(exist_ok=True)
+    keep_compiled(pathlib.Path(sys.executable))
 
     short = [unit_job(), *lint_jobs()]
     with tempfile.TemporaryDirectory() as outside, concurrent.futures.ThreadPoolExecutor(JOBS_AT_A_TIME) as executor:

@@ -248,14 +248,36 @@ DRIFT = [
 def test_drift_is_named_and_repaired(
     shared: Fabric, host: str, command: tuple[str, ...], layer: str, repaired: set[str]
 ) -> None:
+    """By verify, and by the host itself, which needs no playbook for it."""
     shared.node(host, *command)
     proof = shared.play("verify")
     assert proof.rc == 2, proof.text
     assert f"FAILED: {layer}" in proof.text
     assert [line for line in proof.text.splitlines() if f": {layer}: " in line and " -> " in line], proof.text
+    told = shared.node(host, "weft-fabric", "apply").splitlines()
+    assert {line.split(": ", 1)[1].replace(" ", "", 1) for line in told} == repaired
+    assert shared.node(host, "weft-fabric", "diff") == ""
+
+
+def test_drift_of_all_hosts_is_repaired_by_one_run(shared: Fabric) -> None:
+    """As many kinds of it at once as do not hide each other."""
+    cases = {case[0]: case[1:] for case in DRIFT}
+    chosen = [
+        cases[name]
+        for name in (
+            "ip_forward of the router is reset",
+            "the FDB entry points elsewhere",
+            "the neighbour is lost",
+            "the route is lost",
+            "the pod's cable is down",
+            "the FDB entry of the way back is lost",
+        )
+    ]
+    for host, command, _layer, _repaired in chosen:
+        shared.node(host, *command)
     done = shared.ok("site", "--diff")
-    assert done.changed == {host: 1}
-    assert done.diff == repaired
+    assert done.changed == {"router": 1, "network-1": 2, "network-2": 1}
+    assert done.diff == set().union(*(repaired for *_, repaired in chosen))
     assert "14 of 14 pairs hold, 0 fail" in done.text
 
 
