@@ -394,10 +394,13 @@ def main() -> int:
         elif vm:
             start(vm_kinds_job(None), *vm_site_jobs())
         else:
+            # What takes longest first; pip makes environments meanwhile.
+            first, *sites = vm_site_jobs()
+            start(first)
             pythons = other_pythons()
-            (first, *sites), (here, *others) = vm_site_jobs(), kernel_jobs(pythons)
-            start(here, first, *sites)
-            running[0].result()
+            here, *others = kernel_jobs(pythons)
+            start(here, *sites)
+            running[1].result()
             # What this machine's kernel lacks is tested on one that has it.
             lacking = ran_nowhere(integration_tests())
             start(*([vm_kinds_job(lacking)] if lacking else []), *others, *molecule_jobs())

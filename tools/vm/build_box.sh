@@ -82,8 +82,11 @@ install -m 644 "$work/keep_compiled.py" "$root/usr/lib/python3/dist-packages/kee
 echo "import keep_compiled" >"$root/usr/lib/python3/dist-packages/keep_compiled.pth"
 echo "d /run/keep_compiled 0700 root root" >"$root/etc/tmpfiles.d/keep_compiled.conf"
 # A login by PAM starts a session, and the first one a manager of user units: on an emulated machine, for ten seconds. Without
-# PAM, a password that is locked rather than none would keep the key out as well.
+# PAM, a password that is locked rather than none would keep the key out as well, and nobody but the server ends sessions
+# while a machine that goes down still has its network.
 printf '%s\n' "UseDNS no" "UsePAM no" >"$root/etc/ssh/sshd_config.d/vagrant.conf"
+install -d "$root/etc/systemd/system/ssh.service.d"
+printf '%s\n' "[Service]" "KillMode=control-group" >"$root/etc/systemd/system/ssh.service.d/sessions.conf"
 chroot "$root" usermod --password '*' vagrant
 echo localhost >"$root/etc/hostname"
 echo "127.0.0.1 localhost" >"$root/etc/hosts"

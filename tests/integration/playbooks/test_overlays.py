@@ -158,7 +158,8 @@ def test_the_mode_of_a_standing_fabric(fabric: Fabric) -> None:
         if device:
             entries = fabric.node("node-1", "bridge", "fdb", "show", "dev", "vxlan0").splitlines()
             assert len(entries) == (1 if way == through else 0), mode
-        assert fabric.ok("site").changed == {}, mode
+        assert [fabric.node(host, "weft-fabric", "diff") for host in before] == ["", ""], mode
+    assert fabric.ok("site").changed == {}
     fabric.ok("teardown")
     for host, snapshot in before.items():
         after = fabric.snapshot(host)
