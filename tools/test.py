@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import collections
 import concurrent.futures
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -30,6 +31,10 @@ BIN = pathlib.Path(sys.executable).parent
 KEPT_COMPILED = CHECKOUT / "build" / "keep_compiled"
 HERE = sys.version_info[:2]
 JOBS_AT_A_TIME = 2
+LONGEST = 4500
+"""Seconds after which a job hangs. All tests of the modules in a virtual machine take an hour on a slow one."""
+ENDING = 60
+"""Seconds in which virtual machines and what they need are taken away."""
 
 CORE = "ansible-core==2.19.14"  # the newest for Python 3.11
 NEWEST_CORE = "ansible-core==2.21.5"  # for Python 3.12 and newer
@@ -71,16 +76,25 @@ class Job:
         own = {"PATH": f"{BIN}:{os.environ['PATH']}", "KEEP_COMPILED": str(KEPT_COMPILED)}
         environment = {**kept, **own, **self.environment}
         with log.open("w", encoding="utf-8") as output:
-            done = subprocess.run(
+            process = subprocess.Popen(
                 self.command,
                 cwd=self.directory,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                check=False,
             )
-        good = done.returncode == 0
+            try:
+                good = process.wait(LONGEST) == 0
+            except subprocess.TimeoutExpired:
+                good = False
+                output.write(f"not ended after {LONGEST} s\n")
+                process.terminate()
+                # unshare(1) does not listen to that, and what it has started ends with it.
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(ENDING)
+                process.kill()
+                process.wait()
         text = log.read_text(encoding="utf-8", errors="replace")
         cases = self.count(text, good)
         failed = not good or cases.failed
