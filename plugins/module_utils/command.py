@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn, TextIO
 
@@ -24,6 +25,9 @@ from ansible_collections.weft.fabric.plugins.module_utils.replay import replay, 
 
 FAILED = 1
 DRIFT = 2
+
+# Seconds between two attempts.
+_AGAIN = 5
 
 _EXIT = f"""\
 exit status:
@@ -60,6 +64,14 @@ def main() -> int:
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("names", nargs="*", metavar="NAME", help="a document, such as overlay; all if not given")
+        if name == "apply":
+            command.add_argument(
+                "--wait",
+                type=_seconds,
+                default=0,
+                metavar="SECONDS",
+                help="what fails is tried again for so long, as an interface of the underlay may come late",
+            )
     arguments = parser.parse_args()
     try:
         stored = _chosen(arguments.names)
@@ -67,7 +79,15 @@ def main() -> int:
         return _complain(error, os.EX_CONFIG if isinstance(error, documents.Unusable) else FAILED)
     if arguments.command == "show":
         return _show(stored)
-    return _replay(stored, not arguments.names, arguments.command == "diff")
+    if arguments.command == "diff":
+        return _replay(stored, not arguments.names, check=True)
+    return _apply(stored, not arguments.names, arguments.wait)
+
+
+def _seconds(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is refused: a whole number of seconds, such as 30")
+    return int(text)
 
 
 def _say(text: str, stream: TextIO | None = None) -> None:
@@ -89,6 +109,13 @@ def _chosen(names: Sequence[str]) -> list[Stored]:
         if name not in known:
             raise InvalidParameter("NAME", name, f"this host has {', '.join(known) or 'no documents'}")
     return [document for document in stored if not names or document.name in names]
+
+
+def _apply(stored: Sequence[Stored], sysctls: bool, seconds: int) -> int:
+    until = time.monotonic() + seconds
+    while (status := _replay(stored, sysctls, check=False)) and (left := until - time.monotonic()) > 0:
+        time.sleep(min(_AGAIN, left))
+    return status
 
 
 def _replay(stored: Sequence[Stored], sysctls: bool, check: bool) -> int:

@@ -72,13 +72,14 @@ StartLimitIntervalSec=0
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart={COMMAND} apply
+# An interface of the underlay may come late. Who needs the network waits for it with us for a while, for a unit's next
+# attempt nobody does. A document that cannot be used stays so.
+ExecStart={COMMAND} apply --wait 30
 ExecReload={COMMAND} apply
-# An interface of the underlay may come late. A document that cannot be used stays so.
 Restart=on-failure
 RestartSec=5
 RestartPreventExitStatus={os.EX_CONFIG}
-TimeoutStartSec=120
+TimeoutStartSec=300
 # The pods' servers go on.
 KillMode=process
 SyslogIdentifier=weft-fabric

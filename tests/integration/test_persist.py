@@ -456,11 +456,34 @@ def test_an_interface_that_is_not_there_yet(stored):
     assert succeed("apply") == "mgmt_routing: + route 10.8.0.0/16 via 10.7.0.2 dev late0\n"
 
 
+def test_an_interface_is_waited_for_as_long_as_asked(stored):
+    """Attempts are repeated, each told of, until the interface is there or the time is over."""
+    bridge = {"namespaces": {"": {"links": [{"name": "late0", "controller": "br7"}]}}}
+    store(name="overlay", document={"topology": bridge})
+    kernel.ip("", "link", "add", "br7", "type", "bridge")
+    done = command("apply", "--wait", "1")
+    assert done.returncode == 1
+    assert len([line for line in done.stderr.splitlines() if "late0" in line]) == 2
+
+    waiting = subprocess.Popen(
+        [COMMAND, "apply", "--wait", "50"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert waiting.stderr and "late0" in waiting.stderr.readline()
+    kernel.ip("", "link", "add", "late0", "type", "vxlan", "id", "99", "dstport", "4799")
+    said, _errors = waiting.communicate(timeout=60)
+    assert waiting.returncode == 0
+    assert said.endswith("overlay: + link late0 controller br7\n"), said
+    assert kernel.ip_json("", "link", "show", "dev", "late0")[0]["master"] == "br7"
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "told"),
     [
         ([], 64, "see weft-fabric --help"),
         (["destroy"], 64, "'destroy'"),
+        (["apply", "--wait", "-1"], 64, "'-1' is refused: a whole number of seconds"),
+        (["apply", "--wait", "1m"], 64, "'1m' is refused: a whole number of seconds"),
+        (["diff", "--wait", "1"], 64, "--wait"),
         (["diff", "overlay"], 1, "NAME: 'overlay' is refused: this host has pods"),
     ],
 )
