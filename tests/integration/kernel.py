@@ -136,9 +136,9 @@ def inside(namespace: str) -> Iterator[None]:
             enter(home.fileno())
 
 
-def run(*command: str) -> str:
+def run(*command: str, stdin: str = "") -> str:
     """Run a command that must succeed; its standard output."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, f"{' '.join(command)}: {done.stderr.strip() or done.stdout.strip()}"
     return done.stdout
 
@@ -156,6 +156,11 @@ def bridge(namespace: str, *arguments: str) -> str:
 def ip_json(namespace: str, *arguments: str) -> list[dict[str, Any]]:
     """``ip -json -details`` in a namespace. iproute2 prints empty objects for what it leaves out; they are dropped."""
     return [row for row in json.loads(ip(namespace, "-json", "-details", *arguments) or "[]") if row]
+
+
+def ip_batch(namespace: str, *lines: str) -> None:
+    """``ip -batch`` in a namespace: starting a program takes an emulated machine longer than what it does."""
+    run("ip", *(["-n", namespace] if namespace else []), "-batch", "-", stdin="\n".join(lines))
 
 
 def bridge_json(namespace: str, *arguments: str) -> list[dict[str, Any]]:

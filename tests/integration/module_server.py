@@ -102,7 +102,8 @@ def _next(control: socket.socket) -> tuple[str, list[int]] | None:
 
 def main() -> None:
     """The server's side."""
-    for shared in ("module", "reconcile"):
+    # And what "document" imports, which the slowest tests call over and over.
+    for shared in ("module", "reconcile", "install", "replay", "leftover", "attach", "echo_server"):
         importlib.import_module(f"{_SHARED}.{shared}")
     with contextlib.suppress(FabricError):  # the modules tell that it is missing
         pyroute2_ifinfmsg()

@@ -91,11 +91,12 @@ def parameters(way: str, pod_state: str) -> dict[str, Any]:
 def host(run_module) -> Iterator[tuple[str, Any]]:
     """A namespace for a host with interfaces, and what connects the pod some way."""
     with kernel.new_namespace() as place:
-        for name in ("enp1s0", "eth8", "eth9"):
-            kernel.ip(place, "link", "add", name, "type", "veth", "peer", "name", f"far-{name}")
-        kernel.ip(place, "address", "add", "192.168.1.138/24", "dev", "enp1s0")
-        for name in ("enp1s0", "eth8"):
-            kernel.ip(place, "link", "set", name, "up")
+        kernel.ip_batch(
+            place,
+            *(f"link add {name} type veth peer name far-{name}" for name in ("enp1s0", "eth8", "eth9")),
+            "address add 192.168.1.138/24 dev enp1s0",
+            *(f"link set {name} up" for name in ("enp1s0", "eth8")),
+        )
 
         def connect(way: str, check: bool = False, pod_state: str = "present") -> Any:
             with kernel.inside(place):
@@ -114,8 +115,8 @@ def host(run_module) -> Iterator[tuple[str, Any]]:
 
 
 def _told(namespace: str) -> Any:
-    links = kernel.ip_json(namespace, "link")
-    own = [address for link in kernel.ip_json(namespace, "address") for address in _addresses(link)]
+    links = kernel.ip_json(namespace, "address")
+    own = [address for link in links for address in _addresses(link)]
     routes = kernel.ip_json(namespace, "-4", "route") + kernel.ip_json(namespace, "-6", "route")
     return {
         "links": sorted(
