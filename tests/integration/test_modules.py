@@ -831,10 +831,11 @@ class Stage:
 
     def quietly(self, arguments: dict[str, Any], **more: Any) -> Any:
         """Run; the kernel has nothing to say about it."""
-        before = namespaces()
-        with Monitor("", *(name for name in self.names.values() if name in before)) as monitor:
+        before = self.state()
+        with Monitor("", *(name for name in self.names.values() if name in namespaces())) as monitor:
             result = self.run(arguments, **more)
-        assert (monitor.changes, namespaces()) == ([], before)
+        assert monitor.changes == []
+        assert self.state() == before
         return result
 
     def reach(self, arguments: dict[str, Any], **more: Any) -> Any:
