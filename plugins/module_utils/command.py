@@ -26,7 +26,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.replay import replay, 
 FAILED = 1
 DRIFT = 2
 
-# Seconds between two attempts.
+# Seconds between two attempts. What is missing may be anything: there is no one event of the kernel's to wait for.
 _AGAIN = 5
 
 _EXIT = f"""\
@@ -64,14 +64,13 @@ def main() -> int:
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("names", nargs="*", metavar="NAME", help="a document, such as overlay; all if not given")
-        if name == "apply":
-            command.add_argument(
-                "--wait",
-                type=_seconds,
-                default=0,
-                metavar="SECONDS",
-                help="what fails is tried again for so long, as an interface of the underlay may come late",
-            )
+    commands.choices["apply"].add_argument(
+        "--wait",
+        type=_seconds,
+        default=0,
+        metavar="SECONDS",
+        help="what fails is tried again for so long, as an interface of the underlay may come late",
+    )
     arguments = parser.parse_args()
     try:
         stored = _chosen(arguments.names)

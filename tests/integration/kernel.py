@@ -143,9 +143,9 @@ def run(*command: str, stdin: str = "") -> str:
     return done.stdout
 
 
-def ip(namespace: str, *arguments: str) -> str:
+def ip(namespace: str, *arguments: str, stdin: str = "") -> str:
     """``ip`` in a namespace, as text."""
-    return run("ip", *(["-n", namespace] if namespace else []), *arguments)
+    return run("ip", *(["-n", namespace] if namespace else []), *arguments, stdin=stdin)
 
 
 def bridge(namespace: str, *arguments: str) -> str:
@@ -160,7 +160,7 @@ def ip_json(namespace: str, *arguments: str) -> list[dict[str, Any]]:
 
 def ip_batch(namespace: str, *lines: str) -> None:
     """``ip -batch`` in a namespace: starting a program takes an emulated machine longer than what it does."""
-    run("ip", *(["-n", namespace] if namespace else []), "-batch", "-", stdin="\n".join(lines))
+    ip(namespace, "-batch", "-", stdin="\n".join(lines))
 
 
 def bridge_json(namespace: str, *arguments: str) -> list[dict[str, Any]]:
