@@ -75,7 +75,7 @@ echo "vagrant ALL=(ALL) NOPASSWD: ALL" >"$root/etc/sudoers.d/vagrant"
 install -m 644 "$work/eth0.network" "$root/etc/systemd/network/eth0.network"
 chroot "$root" systemctl enable systemd-networkd
 chroot "$root" systemctl mask NetworkManager NetworkManager-wait-online
-# Chores that a machine of some minutes does without, and what nobody needs who only comes by SSH: a fifth of what an emulated
+# Chores that a machine of some minutes does without, and what nobody needs who only comes by SSH: a sixth of what an emulated
 # machine takes to boot.
 chroot "$root" systemctl mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap fstrim.timer \
     getty@tty1 serial-getty@ttyS0 systemd-binfmt dev-hugepages.mount dev-mqueue.mount \
