@@ -25,9 +25,10 @@ else
     requirements="requirements.txt"
 fi
 
-# A python3 that is first in the path may be too old, a shim that leads nowhere, or without the parts venv needs.
+# The distribution's is what the modules run on elsewhere, and optimised, which one that pyenv has built is not. A python3
+# that is first in the path may be too old, a shim that leads nowhere, or without the parts venv needs.
 find_python() {
-    for candidate in python3 python3.13 python3.12 python3.11 /usr/bin/python3; do
+    for candidate in /usr/bin/python3 python3 python3.13 python3.12 python3.11; do
         if "$candidate" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             echo "$candidate"
             return
