@@ -20,6 +20,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model import (
     Neighbour,
     Observed,
     Route,
+    named_fdb,
 )
 
 # Routes that the kernel makes itself, and those of routing daemons, DHCP and router advertisements, are not part of a
@@ -174,7 +175,7 @@ def document(observed: Observed) -> dict[str, Any]:
             if protocol in DOCUMENTED_PROTOCOLS and (route.via or route.dev)
         ],
         "neighbours": [entry_data(Neighbour(*key, lladdr)) for key, lladdr in observed.neighbours.items()],
-        "fdb": [entry_data(entry) for entry in observed.fdb],
+        "fdb": [entry_data(entry) for entry in named_fdb(observed.fdb)],
     }
 
 
@@ -190,7 +191,7 @@ def wanted(desired: Desired, observed: Observed) -> dict[str, Any]:
             for key in desired.neighbours
             if key in observed.neighbours
         ],
-        "fdb": [entry_data(entry) for entry in observed.fdb if entry.dev in devices],
+        "fdb": [entry_data(entry) for entry in named_fdb(observed.fdb) if entry.dev in devices],
     }
 
 

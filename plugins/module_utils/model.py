@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, repeat
 from operator import itemgetter
-from typing import Any, Callable, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Optional
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
@@ -40,9 +40,6 @@ IP6_METRIC = 1024  # IP6_RT_PRIO_USER: what the kernel makes of no metric
 IPV4_MTU = 68  # RFC 791
 IPV6_MTU = 1280  # RFC 8200, section 5
 AUTO = "auto"  # an MTU: what the link below leaves
-
-
-_Entry = TypeVar("_Entry")
 
 
 class Namespace(NamedTuple):
@@ -153,6 +150,10 @@ class FdbEntry(NamedTuple):
     vni: int | None = None
 
 
+FdbKey = tuple[str, str, str, Optional[int], Optional[int]]
+"""An FdbEntry, or a plain tuple that equals one: of ten thousand, plain ones take half the time to make."""
+
+
 def neighbours(devices: Iterable[str], addresses: Iterable[str], lladdrs: Iterable[str]) -> dict[tuple[str, str], str]:
     """Neighbours from their fields: MAC addresses by (device, address)."""
     return dict(zip(zip(devices, addresses), lladdrs))
@@ -164,14 +165,14 @@ def fdb_entries(
     addresses: Iterable[str],
     ports: Iterable[int | None] = repeat(None),
     vnis: Iterable[int | None] = repeat(None),
-) -> dict[FdbEntry, None]:
+) -> dict[FdbKey, None]:
     """FDB entries from their fields."""
-    return dict.fromkeys(_tuples(FdbEntry, zip(devices, lladdrs, addresses, ports, vnis)))
+    return dict.fromkeys(zip(devices, lladdrs, addresses, ports, vnis))
 
 
-def _tuples(kind: Callable[..., _Entry], rows: Iterable[tuple[Any, ...]]) -> Iterator[_Entry]:
-    """Named tuples, in a third of the time that calling their class takes."""
-    return map(tuple.__new__, repeat(kind), rows)  # type: ignore[arg-type]
+def named_fdb(keys: Iterable[FdbKey]) -> Iterator[FdbEntry]:
+    """FDB entries of their keys, in a third of the time that calling the class takes."""
+    return map(tuple.__new__, repeat(FdbEntry), keys)
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,7 @@ class Observed:
     addresses: dict[Address, AddressState] = field(default_factory=dict)
     routes: dict[tuple[str, int, int], tuple[Route, int]] = field(default_factory=dict)
     neighbours: dict[tuple[str, str], str] = field(default_factory=dict)
-    fdb: dict[FdbEntry, None] = field(default_factory=dict)
+    fdb: dict[FdbKey, None] = field(default_factory=dict)
     aliases: frozenset[str] = frozenset()
 
 
@@ -234,7 +235,7 @@ class Desired:
     addresses: dict[Address, str] = field(default_factory=dict)
     routes: dict[tuple[str, int, int], Route] = field(default_factory=dict)
     neighbours: dict[tuple[str, str], str] = field(default_factory=dict)
-    fdb: dict[FdbEntry, None] = field(default_factory=dict)
+    fdb: dict[FdbKey, None] = field(default_factory=dict)
     purge_addresses: set[str] = field(default_factory=set)
     purge_ports: set[str] = field(default_factory=set)
     purge_routes: set[str | None] = field(default_factory=set)
@@ -635,7 +636,7 @@ def _plain(
         special = [name for name in ("port", "vni") if name in keys]
         if not keys <= known.keys() or any(entry[name] is not None for name in special for entry in entries):
             return None
-        devices = [entry.get("dev", dev) for entry in entries]
+        devices: list[Any] = [entry.get("dev", dev) for entry in entries] if "dev" in keys else [dev] * len(entries)
         macs = [entry["lladdr"] for entry in entries]
         addresses = [entry["dst"] for entry in entries]
         if values.are_plain_macs(macs) and values.are_plain_hosts(addresses):

@@ -20,6 +20,7 @@ from ansible_collections.weft.fabric.plugins.module_utils import inet
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
 from ansible_collections.weft.fabric.plugins.module_utils.model import (
     FdbEntry,
+    FdbKey,
     Link,
     Neighbour,
     fdb_entries,
@@ -133,13 +134,13 @@ def _declared(run: bytes, index: int) -> bool:
     return at == index and bool(state & NUD_PERMANENT) and not flags & NTF_FOREIGN
 
 
-def read_fdb(kernel: Socket, link: Link) -> dict[FdbEntry, None]:
+def read_fdb(kernel: Socket, link: Link) -> dict[FdbKey, None]:
     """The permanent entries of a VXLAN's own FDB.
 
     Left out, because they are not ours to touch: what was learned, what a control plane installed (NTF_EXT_LEARNED),
     the bridge's rows (``master``), and the default destination that the device's own ``remote`` or ``group`` is.
     """
-    found: dict[FdbEntry, None] = {}
+    found: dict[FdbKey, None] = {}
     for run in kernel.runs(RTM_GETNEIGH, _NDMSG.pack(AF_BRIDGE, link.index, 0, 0, 0)):
         if _declared(run, link.index):
             for count, attribute in columns(run, 28, (NDA_LLADDR, NDA_DST, NDA_PORT, NDA_VNI)):
@@ -151,7 +152,7 @@ def read_fdb(kernel: Socket, link: Link) -> dict[FdbEntry, None]:
     return found
 
 
-def _fdb(dev: str, count: int, attribute: Mapping[int, Sequence[bytes]]) -> dict[FdbEntry, None]:
+def _fdb(dev: str, count: int, attribute: Mapping[int, Sequence[bytes]]) -> dict[FdbKey, None]:
     ports: Iterable[int | None] = repeat(None)
     vnis: Iterable[int | None] = repeat(None)
     if NDA_PORT in attribute:

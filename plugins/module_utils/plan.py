@@ -46,6 +46,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model import (
     Observed,
     Route,
     check_mode_options,
+    named_fdb,
 )
 
 
@@ -213,7 +214,7 @@ class _Planner:
         view.addresses = {item: state for item, state in view.addresses.items() if item.dev != name}
         view.routes = {key: item for key, item in view.routes.items() if item[0].dev != name}
         view.neighbours = {key: lladdr for key, lladdr in view.neighbours.items() if key[0] != name}
-        view.fdb = {item: None for item in view.fdb if item.dev != name}
+        view.fdb = {item: None for item in view.fdb if item[0] != name}
         for other in list(view.links.values()):
             if other.attributes.get("controller") == name:
                 released = copy.copy(other)
@@ -804,12 +805,14 @@ class _Planner:
                 remedy = f"it is {one(link.kind or 'NIC')}: only a VXLAN has entries with a destination"
                 raise InvalidParameter("fdb: dev", link.name, remedy)
         # Of tens of thousands of entries, those that differ are found in C.
-        unlike = list(filterfalse(view.fdb.__contains__, desired.fdb))
+        if view.fdb == desired.fdb:
+            return []
+        unlike = named_fdb(filterfalse(view.fdb.__contains__, desired.fdb))
         reported = [_of_device(entry, links[entry.dev]) for entry in unlike if not _flooded(entry, links[entry.dev])]
         missing = [entry for entry in reported if entry not in view.fdb]
         behind: dict[tuple[str, str], FdbEntry] = {}
         if missing:
-            behind = {(item.dev, item.lladdr): item for item in view.fdb if item.lladdr != values.ZERO_MAC}
+            behind = {item[:2]: item for item in named_fdb(view.fdb) if item.lladdr != values.ZERO_MAC}
         for entry in missing:
             before = behind.get((entry.dev, entry.lladdr))
             if before is not None:
@@ -818,9 +821,8 @@ class _Planner:
             view.fdb[entry] = None
         if not desired.purge_fdb:
             return []
-        wanted = {*desired.fdb, *reported}
-        unwanted = filterfalse(wanted.__contains__, view.fdb)
-        return [entry for entry in unwanted if entry.dev in desired.purge_fdb]
+        unwanted = filterfalse({*reported}.__contains__, filterfalse(desired.fdb.__contains__, view.fdb))
+        return [entry for entry in named_fdb(unwanted) if entry.dev in desired.purge_fdb]
 
     def _set_neighbours(self, netns: str, desired: Desired) -> list[Neighbour]:
         """Set what is missing; the entries of authoritative lists that are stale are returned."""
@@ -916,7 +918,7 @@ class _Planner:
             if known and route._replace(onlink=None, mtu=None).named(known[0]):
                 found.append(known[0])
         found += [Neighbour(*key, view.neighbours[key]) for key in desired.neighbours if key in view.neighbours]
-        for entry in desired.fdb:
+        for entry in named_fdb(desired.fdb):
             link = view.links.get(entry.dev)
             if link and _of_device(entry, link) in view.fdb:
                 found.append(_of_device(entry, link))

@@ -22,6 +22,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.netlink import attribu
 
 NDMSG = "=BxxxiHB"  # struct ndmsg (include/uapi/linux/neighbour.h), without its type
 NUD_NOARP = 0x40  # iproute2 adds it to what is permanent; the kernel does not need it
+NUD_REACHABLE = struct.pack("=H", 0x02)
 MAC, FLOOD = "02:0a:00:00:00:02", "00:00:00:00:00:00"
 PEER, OTHER = FdbEntry("vx0", MAC, "192.168.2.142"), FdbEntry("vx0", FLOOD, "192.168.2.5")
 
@@ -184,3 +185,13 @@ def test_ten_thousand_alike_are_one_run() -> None:
     answers = Recorded({str(number): answer(neigh.fdb_payload(5, entry)) for number, entry in enumerate(listed)})
     assert len(answers.runs(neigh.RTM_GETNEIGH, b"")) == 1
     assert list(neigh.read_fdb(answers, Link("vx0", "vxlan", index=5))) == listed  # type: ignore[arg-type]
+
+
+@given(st.lists(st.tuples(macs, st.booleans()), max_size=40, unique_by=lambda item: item[0]))
+def test_what_was_learned_among_what_was_declared_is_left_out(listed: list[tuple[str, bool]]) -> None:
+    answers = {}
+    for number, (lladdr, learned) in enumerate(listed):
+        payload = neigh.fdb_payload(5, FdbEntry("vx0", lladdr, "10.0.0.1"))
+        answers[str(number)] = answer(payload[:8] + NUD_REACHABLE + payload[10:] if learned else payload)
+    found = neigh.read_fdb(Recorded(answers), Link("vx0", "vxlan", index=5))  # type: ignore[arg-type]
+    assert [entry[1] for entry in found] == [lladdr for lladdr, learned in listed if not learned]

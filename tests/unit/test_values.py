@@ -88,3 +88,32 @@ def test_interface_names_of_printable_ascii(name: str) -> None:
     else:
         with pytest.raises(InvalidParameter):
             values.ifname("x", name)
+
+
+almost_macs = st.text(alphabet="019af:AF\n\u0660", max_size=18)
+macs = st.binary(min_size=6, max_size=6).map(lambda octets: octets.hex(":"))
+hosts = st.one_of(st.ip_addresses(v=4).map(str), st.text(alphabet="012.", max_size=8))
+
+
+@given(st.lists(st.one_of(macs, macs, almost_macs, st.just(values.ZERO_MAC)), min_size=1, max_size=5))
+@example(["02:00:00:00:00:0", "02:00:00:00:00:001"])
+@example(["02:00:00:00:00:0102:00:00:00:00:02"])
+@example(["02:00:00:00:00:01\n02:00:00:00:00:02"])
+@example(["00:00:00:00:00:01", "02:00:00:00:00:00"])
+def test_many_macs_are_plain_if_each_is(listed: list[str]) -> None:
+    assert values.are_plain_macs(listed) == all(_stays(values.mac, mac) for mac in listed)
+
+
+@given(st.lists(hosts, min_size=1, max_size=5))
+def test_many_addresses_are_plain_if_each_is(listed: list[str]) -> None:
+    plain = values.are_plain_hosts(listed)
+    # Of 0.0.0.0/8 and 240.0.0.0/4 some are addresses of a host; those are looked at one by one.
+    assert plain == all(_stays(values.unicast, host) and 0 < int(host.partition(".")[0]) < 224 for host in listed)
+    assert not plain or [values.TEXTS[ipaddress.ip_address(host).packed] for host in listed] == listed
+
+
+def _stays(parse: Callable[..., str], value: str) -> bool:
+    try:
+        return parse("x", value) == value
+    except InvalidParameter:
+        return False
