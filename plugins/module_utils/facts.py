@@ -174,7 +174,11 @@ def document(observed: Observed) -> dict[str, Any]:
             for route, protocol in observed.routes.values()
             if protocol in DOCUMENTED_PROTOCOLS and (route.via or route.dev)
         ],
-        "neighbours": [entry_data(Neighbour(*key, lladdr)) for key, lladdr in observed.neighbours.items()],
+        "neighbours": [
+            entry_data(Neighbour(dev, dst, lladdr))
+            for dev, there in observed.neighbours.items()
+            for dst, lladdr in there.items()
+        ],
         "fdb": [entry_data(entry) for entry in named_fdb(observed.fdb)],
     }
 
@@ -187,9 +191,10 @@ def wanted(desired: Desired, observed: Observed) -> dict[str, Any]:
         "addresses": [entry_data(address) for address in desired.addresses if address in observed.addresses],
         "routes": [entry_data(observed.routes[key][0]) for key in desired.routes if key in observed.routes],
         "neighbours": [
-            entry_data(Neighbour(*key, observed.neighbours[key]))
-            for key in desired.neighbours
-            if key in observed.neighbours
+            entry_data(Neighbour(dev, dst, observed.neighbours[dev][dst]))
+            for dev, listed in desired.neighbours.items()
+            for dst in listed
+            if dst in observed.neighbours.get(dev, {})
         ],
         "fdb": [entry_data(entry) for entry in named_fdb(observed.fdb) if entry.dev in devices],
     }

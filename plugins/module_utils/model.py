@@ -154,11 +154,6 @@ FdbKey = tuple[str, str, str, Optional[int], Optional[int]]
 """An FdbEntry, or a plain tuple that equals one: of ten thousand, plain ones take half the time to make."""
 
 
-def neighbours(devices: Iterable[str], addresses: Iterable[str], lladdrs: Iterable[str]) -> dict[tuple[str, str], str]:
-    """Neighbours from their fields: MAC addresses by (device, address)."""
-    return dict(zip(zip(devices, addresses), lladdrs))
-
-
 def fdb_entries(
     devices: Iterable[str],
     lladdrs: Iterable[str],
@@ -196,14 +191,14 @@ class Observed:
     :ivar status: ``present``, ``absent`` or ``broken`` (netlink.netns_status).
     :ivar aliases: the other names of the same namespace; the empty one is that of the process.
     :ivar routes: with the number of the protocol that installed each.
-    :ivar neighbours: MAC addresses by (device, address).
+    :ivar neighbours: by device, MAC addresses by IP address.
     """
 
     status: str = "present"
     links: dict[str, Link] = field(default_factory=dict)
     addresses: dict[Address, AddressState] = field(default_factory=dict)
     routes: dict[tuple[str, int, int], tuple[Route, int]] = field(default_factory=dict)
-    neighbours: dict[tuple[str, str], str] = field(default_factory=dict)
+    neighbours: dict[str, dict[str, str]] = field(default_factory=dict)
     fdb: dict[FdbKey, None] = field(default_factory=dict)
     aliases: frozenset[str] = frozenset()
 
@@ -220,6 +215,7 @@ class Desired:
     :ivar former: links that go, or go back, before others are made, as long as they are what they were.
     :ivar stale: links that go once nothing leads by them any more, as long as they are what they were.
     :ivar claimed: links that a bridge or a bond lists as its ports.
+    :ivar neighbours: by device, MAC addresses by IP address.
     :ivar purge_routes: devices on which a route of ours that is not listed goes; None in it: on every device.
     """
 
@@ -234,7 +230,7 @@ class Desired:
     claimed: set[str] = field(default_factory=set)
     addresses: dict[Address, str] = field(default_factory=dict)
     routes: dict[tuple[str, int, int], Route] = field(default_factory=dict)
-    neighbours: dict[tuple[str, str], str] = field(default_factory=dict)
+    neighbours: dict[str, dict[str, str]] = field(default_factory=dict)
     fdb: dict[FdbKey, None] = field(default_factory=dict)
     purge_addresses: set[str] = field(default_factory=set)
     purge_ports: set[str] = field(default_factory=set)
@@ -245,7 +241,7 @@ class Desired:
     @property
     def neighbour_devices(self) -> set[str]:
         """The devices of which neighbours are listed, or are not to be there."""
-        return {*map(itemgetter(0), self.neighbours), *self.purge_neighbours}
+        return {*self.neighbours, *self.purge_neighbours}
 
     @property
     def fdb_devices(self) -> set[str]:
@@ -658,8 +654,13 @@ def add_neighbours(desired: Desired, entries: list[Any], where: str, dev: str | 
     plain = _plain(entries, _NEIGHBOUR, dev)
     if plain:
         devices, macs, addresses = plain
-        found = neighbours(devices, addresses, macs)
-        if len(found) == len(entries) and not desired.neighbours:
+        found: dict[str, dict[str, str]] = {}
+        if len(set(devices)) == 1:
+            found[devices[0]] = dict(zip(addresses, macs))
+        else:
+            for name, address, lladdr in zip(devices, addresses, macs):
+                found.setdefault(name, {})[address] = lladdr
+        if sum(map(len, found.values())) == len(entries) and not desired.neighbours:
             desired.neighbours = found
             return
     for index, entry in enumerate(entries):
@@ -694,11 +695,11 @@ def _add_neighbour(desired: Desired, item: Mapping[str, Any], where: str) -> Non
     _known(where, item, _NEIGHBOUR, "a neighbour entry")
     dev, dst = values.ifname(f"{where}dev", item.get("dev")), values.unicast(f"{where}dst", item.get("dst"))
     lladdr = values.mac(f"{where}lladdr", item.get("lladdr"))
-    if (dev, dst) in desired.neighbours:
-        known = desired.neighbours[dev, dst]
-        remedy = f"{dst} is listed twice on {dev}, with lladdr {known} too: an address has one MAC, keep one"
+    listed = desired.neighbours.setdefault(dev, {})
+    if dst in listed:
+        remedy = f"{dst} is listed twice on {dev}, with lladdr {listed[dst]} too: an address has one MAC, keep one"
         raise InvalidParameter(f"{where}lladdr", lladdr, remedy)
-    desired.neighbours[dev, dst] = lladdr
+    listed[dst] = lladdr
 
 
 def _add_fdb(desired: Desired, item: Mapping[str, Any], where: str, seen: dict[tuple[str, str], str]) -> None:

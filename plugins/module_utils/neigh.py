@@ -24,7 +24,6 @@ from ansible_collections.weft.fabric.plugins.module_utils.model import (
     Link,
     Neighbour,
     fdb_entries,
-    neighbours,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.netlink import (
     NLM_F_APPEND,
@@ -114,8 +113,8 @@ def _macs(column: Sequence[bytes]) -> Iterable[str]:
     return map(bytes.hex, column, repeat(":"))
 
 
-def read_neighbours(kernel: Socket, dev: str, index: int) -> dict[tuple[str, str], str]:
-    """The permanent neighbours on a device, IPv4 and IPv6: MAC addresses by (device, address)."""
+def read_neighbours(kernel: Socket, index: int) -> dict[str, str]:
+    """The permanent neighbours on the device of that index, IPv4 and IPv6: MAC addresses by IP address."""
     payload = _NDMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + _WORD.pack(8, NDA_IFINDEX, index)
     addresses: list[str] = []
     lladdrs: list[str] = []
@@ -125,7 +124,7 @@ def read_neighbours(kernel: Socket, dev: str, index: int) -> dict[tuple[str, str
                 if NDA_LLADDR in attribute:
                     addresses += inet.to_texts(attribute[NDA_DST])
                     lladdrs += _macs(attribute[NDA_LLADDR])
-    return neighbours(repeat(dev), addresses, lladdrs)
+    return dict(zip(addresses, lladdrs))
 
 
 def _declared(run: bytes, index: int) -> bool:

@@ -185,7 +185,7 @@ def _read(kernel: Socket, scope: Scope) -> Observed:
         found.routes.update(inet.read_routes(kernel, names, table))
     for link in found.links.values():
         if None in scope.neighbours or link.name in scope.neighbours:
-            found.neighbours.update(neigh.read_neighbours(kernel, link.name, link.index))
+            found.neighbours[link.name] = neigh.read_neighbours(kernel, link.index)
         if link.kind == "vxlan" and (None in scope.fdb or link.name in scope.fdb):
             found.fdb.update(neigh.read_fdb(kernel, link))
     return found

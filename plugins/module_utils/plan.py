@@ -155,7 +155,7 @@ class _Planner:
                 dict(state.links),
                 dict(state.addresses),
                 dict(state.routes),
-                dict(state.neighbours),
+                {dev: dict(entries) for dev, entries in state.neighbours.items()},
                 dict(state.fdb),
                 state.aliases,
             )
@@ -213,7 +213,7 @@ class _Planner:
             return
         view.addresses = {item: state for item, state in view.addresses.items() if item.dev != name}
         view.routes = {key: item for key, item in view.routes.items() if item[0].dev != name}
-        view.neighbours = {key: lladdr for key, lladdr in view.neighbours.items() if key[0] != name}
+        view.neighbours.pop(name, None)
         view.fdb = {item: None for item in view.fdb if item[0] != name}
         for other in list(view.links.values()):
             if other.attributes.get("controller") == name:
@@ -750,7 +750,7 @@ class _Planner:
         elif isinstance(item, Route):
             del view.routes[item.key]
         elif isinstance(item, Neighbour):
-            del view.neighbours[item.dev, item.dst]
+            del view.neighbours[item.dev][item.dst]
         else:
             del view.fdb[item]
 
@@ -826,23 +826,21 @@ class _Planner:
 
     def _set_neighbours(self, netns: str, desired: Desired) -> list[Neighbour]:
         """Set what is missing; the entries of authoritative lists that are stale are returned."""
-        view = self.view[netns]
-        for name in sorted(desired.neighbour_devices):
-            self._require(netns, name, "neighbours: dev")
-        # Of tens of thousands of entries, those that differ are found in C.
-        if view.neighbours == desired.neighbours:
-            return []
-        known = list(map(view.neighbours.get, desired.neighbours))
-        for (key, lladdr), before in compress(
-            zip(desired.neighbours.items(), known), map(ne, known, desired.neighbours.values())
-        ):
-            self._do("set", netns, Neighbour(*key, before) if before else None, Neighbour(*key, lladdr))
-            view.neighbours[key] = lladdr
-        # All that is wanted is there now; where there are as many, nothing else is.
-        if not desired.purge_neighbours or len(view.neighbours) == len(desired.neighbours):
-            return []
-        unwanted = filterfalse(desired.neighbours.__contains__, view.neighbours)
-        return [Neighbour(*key, view.neighbours[key]) for key in unwanted if key[0] in desired.purge_neighbours]
+        stale: list[Neighbour] = []
+        for dev in sorted(desired.neighbour_devices):
+            self._require(netns, dev, "neighbours: dev")
+            wanted, known = desired.neighbours.get(dev, {}), self.view[netns].neighbours.setdefault(dev, {})
+            # Of tens of thousands of entries, those that differ are found in C.
+            if known == wanted:
+                continue
+            then = list(map(known.get, wanted))
+            for (dst, lladdr), before in compress(zip(wanted.items(), then), map(ne, then, wanted.values())):
+                self._do("set", netns, Neighbour(dev, dst, before) if before else None, Neighbour(dev, dst, lladdr))
+                known[dst] = lladdr
+            # All that is wanted is there now; where there are as many, nothing else is.
+            if dev in desired.purge_neighbours and len(known) != len(wanted):
+                stale += [Neighbour(dev, dst, known[dst]) for dst in filterfalse(wanted.__contains__, known)]
+        return stale
 
     def _set_routes(self, netns: str, desired: Desired) -> None:
         """Set routes, those first that the gateways of others are reached by."""
@@ -917,7 +915,9 @@ class _Planner:
             known = view.routes.get(key)
             if known and route._replace(onlink=None, mtu=None).named(known[0]):
                 found.append(known[0])
-        found += [Neighbour(*key, view.neighbours[key]) for key in desired.neighbours if key in view.neighbours]
+        for dev, listed in desired.neighbours.items():
+            there = view.neighbours.get(dev, {})
+            found += [Neighbour(dev, dst, there[dst]) for dst in listed if dst in there]
         for entry in named_fdb(desired.fdb):
             link = view.links.get(entry.dev)
             if link and _of_device(entry, link) in view.fdb:

@@ -80,7 +80,7 @@ class PureKernel:
                 links=links,
                 addresses=dict(state.addresses),
                 routes=dict(state.routes),
-                neighbours=dict(state.neighbours),
+                neighbours={dev: dict(entries) for dev, entries in state.neighbours.items()},
                 fdb=dict(state.fdb),
             )
         return found
@@ -170,7 +170,7 @@ class PureKernel:
             if key == "admin_state" and value == "down":
                 self._down(state, link)
             if key == "mac_address":  # net/core/neighbour.c: neigh_changeaddr
-                state.neighbours = {key: lladdr for key, lladdr in state.neighbours.items() if key[0] != name}
+                state.neighbours.pop(name, None)
             link.attributes[key] = value
 
     @staticmethod
@@ -186,7 +186,7 @@ class PureKernel:
     def _down(state: Observed, link: Link) -> None:
         """What a link loses when it goes down (fib_frontend.c, addrconf.c, neighbour.c)."""
         state.routes = {key: item for key, item in state.routes.items() if item[0].dev != link.name}
-        state.neighbours = {key: lladdr for key, lladdr in state.neighbours.items() if key[0] != link.name}
+        state.neighbours.pop(link.name, None)
         state.addresses = {
             item: known for item, known in state.addresses.items() if item.dev != link.name or ":" not in item.address
         }
@@ -274,9 +274,9 @@ class PureKernel:
     @staticmethod
     def _neighbour(state: Observed, item: Neighbour, gone: bool) -> None:
         if gone:
-            state.neighbours.pop((item.dev, item.dst), None)
+            state.neighbours.get(item.dev, {}).pop(item.dst, None)
         else:
-            state.neighbours[item.dev, item.dst] = item.lladdr
+            state.neighbours.setdefault(item.dev, {})[item.dst] = item.lladdr
 
     @staticmethod
     def _fdb(state: Observed, item: FdbEntry, gone: bool) -> None:

@@ -101,7 +101,7 @@ def test_entries() -> None:
         }
     )
     assert list(found.addresses) == [Address("a", "fd00::1/64")]
-    assert found.neighbours == {("a", "fd00::2"): mac.lower()}
+    assert found.neighbours == {"a": {"fd00::2": mac.lower()}}
     assert list(found.fdb) == [FdbEntry("a", mac.lower(), "10.0.0.1", 8472, 5)]
 
 

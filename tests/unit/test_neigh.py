@@ -137,10 +137,8 @@ def test_the_fdb_of_another_device() -> None:
 
 
 def test_neighbours_are_the_permanent_ones() -> None:
-    found = neigh.read_neighbours(Recorded(NEIGHBOUR_ANSWERS), "vx0", 5)  # type: ignore[arg-type]
-    assert found == {
-        ("vx0", dst): MAC for dst in ("172.2.1.0", "fd00::1")
-    }  # fmt: skip
+    found = neigh.read_neighbours(Recorded(NEIGHBOUR_ANSWERS), 5)  # type: ignore[arg-type]
+    assert found == {"172.2.1.0": MAC, "fd00::1": MAC}
 
 
 macs = st.binary(min_size=6, max_size=6).map(lambda octets: octets.hex(":"))
@@ -166,7 +164,7 @@ def test_a_neighbour_comes_back(index: int, lladdr: str, dst: str) -> None:
     payload = neigh.neighbour_payload(index, entry)
     assert payload[0] == (2 if ipaddress.ip_address(dst).version == 4 else 10)
     answers = Recorded({"": answer(payload)})
-    assert neigh.read_neighbours(answers, "vx0", index) == {("vx0", dst): lladdr}  # type: ignore[arg-type]
+    assert neigh.read_neighbours(answers, index) == {dst: lladdr}  # type: ignore[arg-type]
 
 
 entries = st.builds(FdbEntry, st.just("vx0"), macs, addresses, st.none() | st.integers(1, 65535), vnis)

@@ -44,7 +44,7 @@ def owned(kernel: PureKernel, document: Document) -> dict[str, Any]:
             "routes": {
                 asked(item, desired.routes) for item, _protocol in state.routes.values() if item.dev in desired.links
             },
-            "neighbours": dict(state.neighbours),
+            "neighbours": {dev: entries for dev, entries in state.neighbours.items() if entries},
             "fdb": set(state.fdb),
         }
         if "vxlan0" not in desired.links:  # nothing of it was asked for
