@@ -26,7 +26,6 @@ from ansible_collections.weft.fabric.plugins.module_utils.netlink import (
     attributes,
     columns,
 )
-from ansible_collections.weft.fabric.plugins.module_utils.values import TEXTS
 
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 IFA_ADDRESS, IFA_LOCAL, IFA_FLAGS = 1, 2, 8
@@ -53,12 +52,14 @@ _U32 = struct.Struct("=I")
 
 def to_text(data: bytes) -> str:
     """An address from its 4 or 16 bytes."""
-    return TEXTS[data]
+    return socket.inet_ntop(_family(data), data)
 
 
-def to_texts(column: Iterable[bytes]) -> Iterable[str]:
-    """Addresses from their bytes."""
-    return map(TEXTS.__getitem__, column)
+def to_texts(column: Sequence[bytes]) -> Iterable[str]:
+    """Addresses of one family, from their bytes."""
+    if len(column[0]) == 4:
+        return map(socket.inet_ntoa, column)  # a fifth faster
+    return map(socket.inet_ntop, repeat(socket.AF_INET6), column)
 
 
 def to_bytes(address: str) -> bytes:

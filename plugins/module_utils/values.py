@@ -150,28 +150,14 @@ def are_plain_macs(values: Sequence[str]) -> bool:
     return alike and not lines[1::18].translate(None, b"02468ace") and ZERO_MAC.encode() not in lines
 
 
-class _Texts(dict[bytes, str]):
-    """Addresses by their 4 or 16 bytes, made once: inet_ntop(3) takes longer than all else done with an entry."""
-
-    def __missing__(self, packed: bytes) -> str:
-        text = self[packed] = socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
-        return text
-
-
-TEXTS = _Texts()
-
-
 def are_plain_hosts(values: Sequence[str]) -> bool:
-    """Whether all are IPv4 addresses of one host each, as unicast() returns them; they are in TEXTS then."""
+    """Whether all are IPv4 addresses of one host each, as unicast() returns them."""
     try:
         # inet_pton takes dotted quads without leading zeros only, which is the canonical form.
-        packed = list(map(socket.inet_pton, repeat(socket.AF_INET), values))
+        packed = b"".join(map(socket.inet_pton, repeat(socket.AF_INET), values))
     except (OSError, ValueError):
         return False
-    if b"".join(packed)[::4].translate(None, _HOSTS):
-        return False
-    TEXTS.update(zip(packed, values))
-    return True
+    return not packed[::4].translate(None, _HOSTS)
 
 
 def family(value: str) -> int:
