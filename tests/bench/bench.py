@@ -80,7 +80,7 @@ FULL = Extent(
     ifstate={1_000: 5, 10_000: 1, 50_000: 1},
     tasks=10,
     modules=list(playbooks.CALLS),
-    limit=1800,
+    limit=3000,
 )
 QUICK = Extent(
     tables=3,
