@@ -57,9 +57,7 @@ def to_text(data: bytes) -> str:
 
 def to_texts(column: Sequence[bytes]) -> Iterable[str]:
     """Addresses of one family, from their bytes."""
-    if len(column[0]) == 4:
-        return map(socket.inet_ntoa, column)  # a fifth faster
-    return map(socket.inet_ntop, repeat(socket.AF_INET6), column)
+    return map(socket.inet_ntop, repeat(_family(column[0])), column)
 
 
 def to_bytes(address: str) -> bytes:
