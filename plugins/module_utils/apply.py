@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import groupby
 from typing import Any, Callable
@@ -46,7 +46,7 @@ DETECTION = 3.0
 UNKNOWN_KIND = "Unknown device type"  # net/core/rtnetlink.c
 
 
-Encoder = Callable[[int, Any], Request]  # of a neighbour or an FDB entry, on the device of that index
+Encoder = Callable[[Mapping[str, int], Sequence[Any]], Iterable[Request]]  # of neighbours or FDB entries
 
 
 def apply(kernel: Kernel, operations: Sequence[Operation]) -> None:
@@ -64,7 +64,7 @@ def _batch(operation: Operation) -> tuple[Any, ...]:
     kind = type(operation.after or operation.before)
     if kind in (Link, Namespace):
         return (id(operation),)
-    return (kind, operation.netns)
+    return (kind, operation.netns, operation.verb)
 
 
 class _Worker:
@@ -83,7 +83,7 @@ class _Worker:
             try:
                 if isinstance(item, Route):
                     self._settle(first.netns, {operation.after.src for operation in batch if operation.after})
-                requests = list(self._requests(batch, descriptors))
+                requests = self._requests(batch, descriptors)
                 failures = self.kernel.socket(_home(first)).execute(requests)
             except OSError as error:
                 raise KernelError(
@@ -127,21 +127,17 @@ class _Worker:
         if isinstance(first, FdbEntry):
             return self._entries(batch, neigh.set_fdb, neigh.delete_fdb)
         if isinstance(first, Neighbour):
-            return self._entries(batch, neigh.set_neighbour, neigh.delete_neighbour)
+            return self._entries(batch, neigh.set_neighbours, neigh.delete_neighbours)
         if isinstance(first, Address):
-            return map(self._address, batch)
+            return [self._address(operation) for operation in batch]
         if isinstance(first, Route):
-            return map(self._route, batch)
+            return [self._route(operation) for operation in batch]
         return [self._link(operation, descriptors) for operation in batch]
 
-    def _entries(self, batch: list[Operation], put: Encoder, delete: Encoder) -> list[Request]:
-        netns = batch[0].netns
+    def _entries(self, batch: list[Operation], put: Encoder, delete: Encoder) -> Iterable[Request]:
         items = [operation.after or operation.before for operation in batch]
-        indexes = {name: self._index(netns, name) for name in {item.dev for item in items}}
-        return [
-            delete(indexes[item.dev], item) if operation.verb == "delete" else put(indexes[item.dev], item)
-            for operation, item in zip(batch, items)
-        ]
+        indexes = {name: self._index(batch[0].netns, name) for name in {item.dev for item in items}}
+        return delete(indexes, items) if batch[0].verb == "delete" else put(indexes, items)
 
     def _address(self, operation: Operation) -> Request:
         address = operation.after or operation.before

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, repeat
 from operator import itemgetter
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, TypeVar
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
@@ -40,6 +40,8 @@ IP6_METRIC = 1024  # IP6_RT_PRIO_USER: what the kernel makes of no metric
 IPV4_MTU = 68  # RFC 791
 IPV6_MTU = 1280  # RFC 8200, section 5
 AUTO = "auto"  # an MTU: what the link below leaves
+
+Named = TypeVar("Named", bound=NamedTuple)
 
 
 class Namespace(NamedTuple):
@@ -165,9 +167,9 @@ def fdb_entries(
     return dict.fromkeys(zip(devices, lladdrs, addresses, ports, vnis))
 
 
-def named_fdb(keys: Iterable[FdbKey]) -> Iterator[FdbEntry]:
-    """FDB entries of their keys, in a third of the time that calling the class takes."""
-    return map(tuple.__new__, repeat(FdbEntry), keys)
+def named(kind: type[Named], tuples: Iterable[tuple[Any, ...]]) -> Iterator[Named]:
+    """Named tuples of plain ones that have all their fields, in a third of the time that calling the class takes."""
+    return map(tuple.__new__, repeat(kind), tuples)
 
 
 @dataclass(frozen=True)

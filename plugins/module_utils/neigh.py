@@ -12,7 +12,7 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -24,6 +24,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model import (
     Link,
     Neighbour,
     fdb_entries,
+    named,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.netlink import (
     NLM_F_APPEND,
@@ -56,57 +57,67 @@ _ENTRY6 = struct.Struct("=BxxxiHBBHH6sxxHH16s")
 _WORD = struct.Struct("=HHI")  # an attribute that holds a u32
 
 
-def _pack(family: int, index: int, flags: int, lladdr: str, dst: str) -> bytes:
+def _payload(
+    family: int, index: int, flags: int, lladdr: str, dst: str, port: int | None = None, vni: int | None = None
+) -> bytes:
+    """The body of RTM_NEWNEIGH or RTM_DELNEIGH for a permanent entry of a device."""
     hardware = bytes.fromhex(lladdr.replace(":", ""))
     address = inet.to_bytes(dst)
     layout = _ENTRY4 if len(address) == 4 else _ENTRY6
     size = 4 + len(address)
-    return layout.pack(family, index, NUD_PERMANENT, flags, 0, 10, NDA_LLADDR, hardware, size, NDA_DST, address)
+    body = layout.pack(family, index, NUD_PERMANENT, flags, 0, 10, NDA_LLADDR, hardware, size, NDA_DST, address)
+    if port is not None:
+        body += struct.pack("=HH", 6, NDA_PORT) + struct.pack("!Hxx", port)
+    if vni is not None:
+        body += _WORD.pack(8, NDA_VNI, vni)
+    return body
 
 
-def neighbour_payload(index: int, entry: Neighbour) -> bytes:
-    """The body of RTM_NEWNEIGH or RTM_DELNEIGH for a permanent neighbour.
+def _requests(kind: int, modes: Iterable[int], payloads: Iterable[bytes]) -> Iterator[Request]:
+    return named(Request, zip(repeat(kind), modes, payloads))
 
-    :param index: the device's ifindex.
+
+def neighbour_payloads(indexes: Mapping[str, int], entries: Sequence[Neighbour]) -> Iterator[bytes]:
+    """The bodies of requests for permanent neighbours.
+
+    :param indexes: each device's ifindex.
     """
-    return _pack(socket.AF_INET6 if ":" in entry.dst else socket.AF_INET, index, 0, entry.lladdr, entry.dst)
+    devices, addresses, lladdrs = zip(*entries)
+    families = (socket.AF_INET6 if ":" in address else socket.AF_INET for address in addresses)
+    return map(_payload, families, map(indexes.__getitem__, devices), repeat(0), lladdrs, addresses)
 
 
-def fdb_payload(index: int, entry: FdbEntry) -> bytes:
-    """The body of RTM_NEWNEIGH or RTM_DELNEIGH for an entry of a VXLAN's own FDB (``bridge fdb ... self``).
+def fdb_payloads(indexes: Mapping[str, int], entries: Sequence[FdbEntry]) -> Iterator[bytes]:
+    """The bodies of requests for entries of a VXLAN's own FDB (``bridge fdb ... self``).
 
-    :param index: the device's ifindex.
+    :param indexes: each device's ifindex.
     """
-    payload = _pack(AF_BRIDGE, index, NTF_SELF, entry.lladdr, entry.dst)
-    if entry.port is not None:
-        payload += struct.pack("=HH", 6, NDA_PORT) + struct.pack("!Hxx", entry.port)
-    if entry.vni is not None:
-        payload += _WORD.pack(8, NDA_VNI, entry.vni)
-    return payload
+    devices, *others = zip(*entries)
+    return map(_payload, repeat(AF_BRIDGE), map(indexes.__getitem__, devices), repeat(NTF_SELF), *others)
 
 
-def set_neighbour(index: int, entry: Neighbour) -> Request:
-    """Add a neighbour, or replace what the kernel learned or was told of its address."""
-    return Request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, neighbour_payload(index, entry))
+def set_neighbours(indexes: Mapping[str, int], entries: Sequence[Neighbour]) -> Iterator[Request]:
+    """Add neighbours, or replace what the kernel learned or was told of their addresses."""
+    return _requests(RTM_NEWNEIGH, repeat(NLM_F_CREATE | NLM_F_REPLACE), neighbour_payloads(indexes, entries))
 
 
-def delete_neighbour(index: int, entry: Neighbour) -> Request:
-    """Delete a neighbour."""
-    return Request(RTM_DELNEIGH, 0, neighbour_payload(index, entry))
+def delete_neighbours(indexes: Mapping[str, int], entries: Sequence[Neighbour]) -> Iterator[Request]:
+    """Delete neighbours."""
+    return _requests(RTM_DELNEIGH, repeat(0), neighbour_payloads(indexes, entries))
 
 
-def set_fdb(index: int, entry: FdbEntry) -> Request:
-    """Add an FDB entry, or replace a MAC's learned or outdated one.
+def set_fdb(indexes: Mapping[str, int], entries: Sequence[FdbEntry]) -> Iterator[Request]:
+    """Add FDB entries, or replace learned or outdated ones of the same MACs.
 
     The zero MAC has as many destinations as there are VTEPs to flood to: one more is appended (vxlan_fdb_update).
     """
-    mode = NLM_F_APPEND if entry.lladdr == ZERO_MAC else NLM_F_REPLACE
-    return Request(RTM_NEWNEIGH, NLM_F_CREATE | mode, fdb_payload(index, entry))
+    modes = (NLM_F_CREATE | (NLM_F_APPEND if entry.lladdr == ZERO_MAC else NLM_F_REPLACE) for entry in entries)
+    return _requests(RTM_NEWNEIGH, modes, fdb_payloads(indexes, entries))
 
 
-def delete_fdb(index: int, entry: FdbEntry) -> Request:
-    """Delete one destination of a MAC."""
-    return Request(RTM_DELNEIGH, 0, fdb_payload(index, entry))
+def delete_fdb(indexes: Mapping[str, int], entries: Sequence[FdbEntry]) -> Iterator[Request]:
+    """Delete one destination of each MAC."""
+    return _requests(RTM_DELNEIGH, repeat(0), fdb_payloads(indexes, entries))
 
 
 def _macs(column: Sequence[bytes]) -> Iterable[str]:

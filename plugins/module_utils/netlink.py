@@ -18,9 +18,10 @@ import os
 import socket
 import struct
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, KernelError
@@ -397,7 +398,7 @@ class Socket:
         """Close the socket."""
         self._socket.close()
 
-    def execute(self, requests: Sequence[Request]) -> list[Failure]:
+    def execute(self, requests: Iterable[Request]) -> list[Failure]:
         """Send requests in batches, and wait until the kernel has worked on all of them.
 
         Of each batch only the last asks for an acknowledgement: the kernel answers in order, and an error comes back
@@ -406,8 +407,9 @@ class Socket:
         :returns: the refused ones.
         """
         failures: list[Failure] = []
-        for start in range(0, len(requests), BATCH):
-            chunk = requests[start : start + BATCH]
+        remaining = iter(requests)
+        begin = self._sequence + 1
+        while chunk := list(islice(remaining, BATCH)):
             first = self._sequence + 1
             last = self._sequence = self._sequence + len(chunk)
             pack = _HEADER.pack
@@ -420,7 +422,7 @@ class Socket:
             self._socket.send(b"".join(parts))
             for sequence, code, detail in self._answers(last):
                 if code:
-                    failures.append(Failure(start + sequence - first, code, detail))
+                    failures.append(Failure(sequence - begin, code, detail))
         return failures
 
     def _answers(self, last: int) -> Iterator[tuple[int, int, str]]:

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import copy
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import compress, filterfalse
+from itertools import compress, filterfalse, repeat
 from operator import ne
 from typing import Any, NamedTuple
 
@@ -46,7 +46,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model import (
     Observed,
     Route,
     check_mode_options,
-    named_fdb,
+    named,
 )
 
 
@@ -71,6 +71,9 @@ class Operation(NamedTuple):
     to: str = ""
     shown: bool = True
     protocol: int = ROUTE_PROTOCOL
+
+
+_DEFAULTS = tuple(Operation._field_defaults[name] for name in Operation._fields[4:])
 
 
 @dataclass
@@ -167,6 +170,11 @@ class _Planner:
 
     def _do(self, verb: str, netns: str, before: Any = None, after: Any = None, **more: Any) -> None:
         self.plan.operations.append(Operation(verb, netns, before, after, **more))
+
+    def _do_all(self, verb: str, netns: str, before: Iterable[Any], after: Iterable[Any]) -> None:
+        """The same with each of many."""
+        fields = (repeat(verb), repeat(netns), before, after, *map(repeat, _DEFAULTS))
+        self.plan.operations += named(Operation, zip(*fields))
 
     def _missing(self, message: str) -> None:
         if not self.check:
@@ -294,8 +302,7 @@ class _Planner:
             stale_fdb = self._set_fdb(netns, desired)
             stale_neighbours = self._set_neighbours(netns, desired)
             self._set_routes(netns, desired)
-            for item in (*self._stale_routes(netns, desired), *stale_neighbours, *stale_fdb):
-                self._delete(netns, item)
+            self._delete(netns, [*self._stale_routes(netns, desired), *stale_neighbours, *stale_fdb])
             self._purge_addresses(netns, desired)
             for link in desired.stale:
                 self._drop(netns, link)
@@ -742,17 +749,18 @@ class _Planner:
 
     # -- addresses, entries, routes ----------------------------------------------------------------
 
-    def _delete(self, netns: str, item: Any) -> None:
-        self._do("delete", netns, item)
+    def _delete(self, netns: str, items: Collection[Any]) -> None:
+        self._do_all("delete", netns, items, repeat(None))
         view = self.view[netns]
-        if isinstance(item, Address):
-            del view.addresses[item]
-        elif isinstance(item, Route):
-            del view.routes[item.key]
-        elif isinstance(item, Neighbour):
-            del view.neighbours[item.dev][item.dst]
-        else:
-            del view.fdb[item]
+        for item in items:
+            if isinstance(item, FdbEntry):
+                del view.fdb[item]
+            elif isinstance(item, Neighbour):
+                del view.neighbours[item.dev][item.dst]
+            elif isinstance(item, Route):
+                del view.routes[item.key]
+            else:
+                del view.addresses[item]
 
     def _add_addresses(self, netns: str, desired: Desired) -> None:
         view = self.view[netns]
@@ -766,8 +774,7 @@ class _Planner:
                         "(duplicate address detection)"
                     )
                 continue
-            for other in [item for item in view.addresses if address.supplants(item)]:
-                self._delete(netns, other)
+            self._delete(netns, [item for item in view.addresses if address.supplants(item)])
             self._do("create", netns, None, address)
             view.addresses[address] = AddressState()
 
@@ -782,8 +789,7 @@ class _Planner:
             and address not in desired.addresses
             and (not state.foreign or address.address.partition("/")[0] in moved)
         }
-        for address in stale:
-            self._delete(netns, address)
+        self._delete(netns, stale)
         # A subnet's other addresses are secondary to its first one and go with it, unless promote_secondaries is set.
         lost = {
             (address.dev, _subnet(address))
@@ -807,22 +813,26 @@ class _Planner:
         # Of tens of thousands of entries, those that differ are found in C.
         if view.fdb == desired.fdb:
             return []
-        unlike = named_fdb(filterfalse(view.fdb.__contains__, desired.fdb))
-        reported = [_of_device(entry, links[entry.dev]) for entry in unlike if not _flooded(entry, links[entry.dev])]
+        unlike = named(FdbEntry, filterfalse(view.fdb.__contains__, desired.fdb))
+        # Where a VXLAN floods by itself, because its remote or group says so.
+        own = {
+            (name, values.ZERO_MAC, link.attributes.get("remote") or link.attributes.get("group"))
+            for name, link in links.items()
+        }
+        reported = [_of_device(entry, links[entry.dev]) for entry in unlike if entry[:3] not in own]
         missing = [entry for entry in reported if entry not in view.fdb]
         behind: dict[tuple[str, str], FdbEntry] = {}
         if missing:
-            behind = {item[:2]: item for item in named_fdb(view.fdb) if item.lladdr != values.ZERO_MAC}
-        for entry in missing:
-            before = behind.get((entry.dev, entry.lladdr))
-            if before is not None:
-                del view.fdb[before]
-            self._do("set", netns, before, entry)
-            view.fdb[entry] = None
+            behind = {item[:2]: item for item in named(FdbEntry, view.fdb) if item.lladdr != values.ZERO_MAC}
+        replaced = [behind.get(item[:2]) for item in missing]
+        for entry in filter(None, replaced):
+            del view.fdb[entry]
+        self._do_all("set", netns, replaced, missing)
+        view.fdb.update(dict.fromkeys(missing))
         if not desired.purge_fdb:
             return []
         unwanted = filterfalse({*reported}.__contains__, filterfalse(desired.fdb.__contains__, view.fdb))
-        return [entry for entry in named_fdb(unwanted) if entry.dev in desired.purge_fdb]
+        return [entry for entry in named(FdbEntry, unwanted) if entry.dev in desired.purge_fdb]
 
     def _set_neighbours(self, netns: str, desired: Desired) -> list[Neighbour]:
         """Set what is missing; the entries of authoritative lists that are stale are returned."""
@@ -833,13 +843,14 @@ class _Planner:
             # Of tens of thousands of entries, those that differ are found in C.
             if known == wanted:
                 continue
-            then = list(map(known.get, wanted))
-            for (dst, lladdr), before in compress(zip(wanted.items(), then), map(ne, then, wanted.values())):
-                self._do("set", netns, Neighbour(dev, dst, before) if before else None, Neighbour(dev, dst, lladdr))
-                known[dst] = lladdr
+            missing = dict(compress(wanted.items(), map(ne, map(known.get, wanted), wanted.values())))
+            replaced = [Neighbour(dev, dst, known[dst]) if dst in known else None for dst in missing]
+            self._do_all("set", netns, replaced, named(Neighbour, zip(repeat(dev), missing, missing.values())))
+            known.update(missing)
             # All that is wanted is there now; where there are as many, nothing else is.
             if dev in desired.purge_neighbours and len(known) != len(wanted):
-                stale += [Neighbour(dev, dst, known[dst]) for dst in filterfalse(wanted.__contains__, known)]
+                gone = list(filterfalse(wanted.__contains__, known))
+                stale += named(Neighbour, zip(repeat(dev), gone, map(known.get, gone)))
         return stale
 
     def _set_routes(self, netns: str, desired: Desired) -> None:
@@ -876,11 +887,9 @@ class _Planner:
         """Plan what takes away all that the document lists."""
         present = [item for item in self.document.namespaces.items() if self.view[item[0]].status == "present"]
         for netns, desired in present:
-            for item in self._listed(netns, desired):
-                self._delete(netns, item)
+            self._delete(netns, self._listed(netns, desired))
             if self.document.route_protocol != ROUTE_PROTOCOL:
-                for route in self._stale_routes(netns, desired):
-                    self._delete(netns, route)
+                self._delete(netns, self._stale_routes(netns, desired))
         for netns, link in reversed(self._ordered()):
             if link.kind and self.view[netns].status == "present" and not self._is_in_use(netns, link):
                 self._delete_link(netns, link)
@@ -907,7 +916,7 @@ class _Planner:
             self.plan.warnings.append(self._stays(netns, name, others))
         return bool(others)
 
-    def _listed(self, netns: str, desired: Desired) -> Iterable[Any]:
+    def _listed(self, netns: str, desired: Desired) -> list[Any]:
         """What of the listed is there, routes first."""
         view = self.view[netns]
         found: list[Any] = []
@@ -918,7 +927,7 @@ class _Planner:
         for dev, listed in desired.neighbours.items():
             there = view.neighbours.get(dev, {})
             found += [Neighbour(dev, dst, there[dst]) for dst in listed if dst in there]
-        for entry in named_fdb(desired.fdb):
+        for entry in named(FdbEntry, desired.fdb):
             link = view.links.get(entry.dev)
             if link and _of_device(entry, link) in view.fdb:
                 found.append(_of_device(entry, link))
@@ -982,12 +991,6 @@ def _subnet(address: Address) -> tuple[int, int]:
         return -1, 0
     prefix = int(tail)
     return int.from_bytes(socket.inet_pton(socket.AF_INET, head), "big") >> (32 - prefix), prefix
-
-
-def _flooded(entry: FdbEntry, link: Link) -> bool:
-    """Whether a VXLAN floods there by itself, because its ``remote`` or ``group`` says so."""
-    own = link.attributes.get("remote") or link.attributes.get("group")
-    return entry.lladdr == values.ZERO_MAC and entry.dst == own
 
 
 def _of_device(entry: FdbEntry, link: Link) -> FdbEntry:

@@ -25,37 +25,38 @@ NUD_NOARP = 0x40  # iproute2 adds it to what is permanent; the kernel does not n
 NUD_REACHABLE = struct.pack("=H", 0x02)
 MAC, FLOOD = "02:0a:00:00:00:02", "00:00:00:00:00:00"
 PEER, OTHER = FdbEntry("vx0", MAC, "192.168.2.142"), FdbEntry("vx0", FLOOD, "192.168.2.5")
+INDEXES = {"vx0": 4}
 
 REQUESTS = {
     "bridge fdb replace 02:0a:00:00:00:02 dev vx0 dst 192.168.2.142 self permanent": (
         "300000001c0005055eef006b000000000700000004000000c00002000a000200020a00000002000008000100c0a8028e",
-        neigh.set_fdb(4, PEER),
+        neigh.set_fdb(INDEXES, [PEER]),
     ),
     "bridge fdb delete 02:0a:00:00:00:02 dev vx0 dst 192.168.2.142": (
         "300000001d0005005eef006b000000000700000004000000c00002000a000200020a00000002000008000100c0a8028e",
-        neigh.delete_fdb(4, PEER),
+        neigh.delete_fdb(INDEXES, [PEER]),
     ),
     "bridge fdb append 00:00:00:00:00:00 dev vx0 dst 192.168.2.5 self permanent": (
         "300000001c00050c5eef006b000000000700000004000000c00002000a000200000000000000000008000100c0a80205",
-        neigh.set_fdb(4, OTHER),
+        neigh.set_fdb(INDEXES, [OTHER]),
     ),
     "bridge fdb append 00:00:00:00:00:00 dev vx0 dst 2001:db8::5 port 8472 vni 20 self permanent": (
         "4c0000001c00050c5eef006b000000000700000004000000c00002000a000200000000000000000014000100"
         "20010db800000000000000000000000506000600211800000800070014000000",
-        neigh.set_fdb(4, FdbEntry("vx0", FLOOD, "2001:db8::5", 8472, 20)),
+        neigh.set_fdb(INDEXES, [FdbEntry("vx0", FLOOD, "2001:db8::5", 8472, 20)]),
     ),
     "ip neigh replace 172.2.1.0 lladdr 02:0a:00:00:00:02 dev vx0 nud permanent": (
         "300000001c0005055eef006b0000000002000000040000008000000008000100ac0201000a000200020a000000020000",
-        neigh.set_neighbour(4, Neighbour("vx0", "172.2.1.0", MAC)),
+        neigh.set_neighbours(INDEXES, [Neighbour("vx0", "172.2.1.0", MAC)]),
     ),
     "ip neigh replace fd00::1 lladdr 02:0a:00:00:00:02 dev vx0 nud permanent": (
         "3c0000001c0005055eef006b000000000a000000040000008000000014000100fd000000000000000000000000000001"
         "0a000200020a000000020000",
-        neigh.set_neighbour(4, Neighbour("vx0", "fd00::1", MAC)),
+        neigh.set_neighbours(INDEXES, [Neighbour("vx0", "fd00::1", MAC)]),
     ),
     "ip neigh delete 172.2.1.0 lladdr 02:0a:00:00:00:02 dev vx0": (
         "300000001d0005005eef006b0000000002000000040000008000000008000100ac0201000a000200020a000000020000",
-        neigh.delete_neighbour(4, Neighbour("vx0", "172.2.1.0", MAC)),
+        neigh.delete_neighbours(INDEXES, [Neighbour("vx0", "172.2.1.0", MAC)]),
     ),
 }
 
@@ -111,7 +112,7 @@ def answer(payload: bytes) -> str:
 
 @pytest.mark.parametrize("command", REQUESTS)
 def test_a_request_is_iproute2s(command: str) -> None:
-    captured, request = REQUESTS[command]
+    captured, (request,) = REQUESTS[command]
     theirs = bytes.fromhex(captured)
     length, kind, flags = struct.unpack_from("=IHH", theirs)
     request_and_ack = 0x05
@@ -149,10 +150,14 @@ indexes = st.integers(1, 2**31 - 1)
 vnis = st.none() | st.integers(0, 2**24 - 1)
 
 
+def fdb_payload(index: int, entry: FdbEntry) -> bytes:
+    return next(neigh.fdb_payloads({"vx0": index}, [entry]))
+
+
 @given(index=indexes, lladdr=macs, dst=addresses, port=st.none() | st.integers(1, 65535), vni=vnis)
 def test_an_fdb_entry_comes_back(index: int, lladdr: str, dst: str, port: Any, vni: Any) -> None:
     entry = FdbEntry("vx0", lladdr, dst, port, vni)
-    payload = neigh.fdb_payload(index, entry)
+    payload = fdb_payload(index, entry)
     assert len(payload) % 4 == 0
     read = neigh.read_fdb(Recorded({"": answer(payload)}), Link("vx0", "vxlan", index=index))  # type: ignore[arg-type]
     assert list(read) == [entry]
@@ -161,7 +166,7 @@ def test_an_fdb_entry_comes_back(index: int, lladdr: str, dst: str, port: Any, v
 @given(index=indexes, lladdr=macs, dst=addresses)
 def test_a_neighbour_comes_back(index: int, lladdr: str, dst: str) -> None:
     entry = Neighbour("vx0", dst, lladdr)
-    payload = neigh.neighbour_payload(index, entry)
+    payload = next(neigh.neighbour_payloads({"vx0": index}, [entry]))
     assert payload[0] == (2 if ipaddress.ip_address(dst).version == 4 else 10)
     answers = Recorded({"": answer(payload)})
     assert neigh.read_neighbours(answers, index) == {dst: lladdr}  # type: ignore[arg-type]
@@ -172,7 +177,7 @@ entries = st.builds(FdbEntry, st.just("vx0"), macs, addresses, st.none() | st.in
 
 @given(st.lists(entries, max_size=40, unique=True))
 def test_a_table_of_all_kinds_of_entries_comes_back(listed: list[FdbEntry]) -> None:
-    answers = Recorded({str(number): answer(neigh.fdb_payload(5, entry)) for number, entry in enumerate(listed)})
+    answers = Recorded({str(number): answer(fdb_payload(5, entry)) for number, entry in enumerate(listed)})
     assert list(neigh.read_fdb(answers, Link("vx0", "vxlan", index=5))) == listed  # type: ignore[arg-type]
 
 
@@ -180,7 +185,7 @@ def test_ten_thousand_alike_are_one_run() -> None:
     listed = [
         FdbEntry("vx0", f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}", "10.0.0.1") for number in range(10_000)
     ]
-    answers = Recorded({str(number): answer(neigh.fdb_payload(5, entry)) for number, entry in enumerate(listed)})
+    answers = Recorded({str(number): answer(fdb_payload(5, entry)) for number, entry in enumerate(listed)})
     assert len(answers.runs(neigh.RTM_GETNEIGH, b"")) == 1
     assert list(neigh.read_fdb(answers, Link("vx0", "vxlan", index=5))) == listed  # type: ignore[arg-type]
 
@@ -189,7 +194,7 @@ def test_ten_thousand_alike_are_one_run() -> None:
 def test_what_was_learned_among_what_was_declared_is_left_out(listed: list[tuple[str, bool]]) -> None:
     answers = {}
     for number, (lladdr, learned) in enumerate(listed):
-        payload = neigh.fdb_payload(5, FdbEntry("vx0", lladdr, "10.0.0.1"))
+        payload = fdb_payload(5, FdbEntry("vx0", lladdr, "10.0.0.1"))
         answers[str(number)] = answer(payload[:8] + NUD_REACHABLE + payload[10:] if learned else payload)
     found = neigh.read_fdb(Recorded(answers), Link("vx0", "vxlan", index=5))  # type: ignore[arg-type]
     assert [entry[1] for entry in found] == [lladdr for lladdr, learned in listed if not learned]
