@@ -62,6 +62,7 @@ BATCH = 200  # 600 acknowledged requests in one send overflow the default receiv
 DUMP_TRIES = 5
 RECEIVE = 65536  # the kernel fills at most 32 KiB of a dump at a time
 ALIKE = 28  # struct nlmsghdr, and as much as struct ndmsg and struct rtmsg
+FEW = 16  # messages are compared one by one before columns are, which is dearer for a handful
 
 _HEADER = struct.Struct("=IHHII")  # struct nlmsghdr
 _U32 = struct.Struct("=I")
@@ -331,14 +332,17 @@ def split(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
 def _end_of_run(data: bytes, offset: int, step: int) -> int:
     """Where the run ends that begins at an offset with a message of so many bytes."""
     head = data[offset : offset + ALIKE]
-    # Of a large table all are alike, but for the end of the last answer.
-    rest = data[offset : offset + (len(data) - offset) // step * step]
-    if len(rest) > step and rest[-step : ALIKE - step] == head and _alike(rest, 0, ALIKE, step):
-        return offset + len(rest)
     end = offset + step
-    while data[end : end + ALIKE] == head:
+    for _message in range(FEW):
+        if data[end : end + ALIKE] != head:
+            return end
         end += step
-    return end
+    # Of a large table all are alike, but for the end of the last answer: columns of bytes are looked at.
+    rest = data[offset : offset + (len(data) - offset) // step * step]
+    if _alike(rest, 0, ALIKE, step):
+        return offset + len(rest)
+    alike = min(len(rest[at::step]) - len(rest[at::step].lstrip(head[at : at + 1])) for at in range(ALIKE))
+    return offset + alike * step
 
 
 def columns(run: bytes, offset: int, wanted: Collection[int]) -> Iterator[tuple[int, dict[int, Sequence[bytes]]]]:
