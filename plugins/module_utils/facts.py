@@ -20,7 +20,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model import (
     Neighbour,
     Observed,
     Route,
-    named,
+    make_all,
 )
 
 # Routes that the kernel makes itself, and those of routing daemons, DHCP and router advertisements, are not part of a
@@ -179,7 +179,7 @@ def document(observed: Observed) -> dict[str, Any]:
             for dev, there in observed.neighbours.items()
             for dst, lladdr in there.items()
         ],
-        "fdb": [entry_data(entry) for entry in named(FdbEntry, observed.fdb)],
+        "fdb": [entry_data(entry) for entry in make_all(FdbEntry, observed.fdb)],
     }
 
 
@@ -196,7 +196,7 @@ def wanted(desired: Desired, observed: Observed) -> dict[str, Any]:
             for dst in listed
             if dst in observed.neighbours.get(dev, {})
         ],
-        "fdb": [entry_data(entry) for entry in named(FdbEntry, observed.fdb) if entry.dev in devices],
+        "fdb": [entry_data(entry) for entry in make_all(FdbEntry, observed.fdb) if entry.dev in devices],
     }
 
 

@@ -13,7 +13,7 @@ import errno
 import socket
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import inet
@@ -23,8 +23,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.model import (
     FdbKey,
     Link,
     Neighbour,
-    fdb_entries,
-    named,
+    fdb_keys,
+    make_all,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.netlink import (
     NLM_F_APPEND,
@@ -54,27 +54,34 @@ _NDMSG = struct.Struct("=BxxxiHBB")  # struct ndmsg: family, ifindex, state, fla
 # struct ndmsg, then NDA_LLADDR (6 bytes, padded to 8) and NDA_DST of 4 or of 16 bytes
 _ENTRY4 = struct.Struct("=BxxxiHBBHH6sxxHH4s")
 _ENTRY6 = struct.Struct("=BxxxiHBBHH6sxxHH16s")
+_MAC = struct.Struct("6s")
 _WORD = struct.Struct("=HHI")  # an attribute that holds a u32
 
 
-def _payload(
-    family: int, index: int, flags: int, lladdr: str, dst: str, port: int | None = None, vni: int | None = None
-) -> bytes:
-    """The body of RTM_NEWNEIGH or RTM_DELNEIGH for a permanent entry of a device."""
-    hardware = bytes.fromhex(lladdr.replace(":", ""))
-    address = inet.to_bytes(dst)
-    layout = _ENTRY4 if len(address) == 4 else _ENTRY6
-    size = 4 + len(address)
-    body = layout.pack(family, index, NUD_PERMANENT, flags, 0, 10, NDA_LLADDR, hardware, size, NDA_DST, address)
-    if port is not None:
-        body += struct.pack("=HH", 6, NDA_PORT) + struct.pack("!Hxx", port)
-    if vni is not None:
-        body += _WORD.pack(8, NDA_VNI, vni)
-    return body
+def _payloads(
+    families: Iterable[int],
+    indexes: Iterable[int],
+    flags: int,
+    lladdrs: Iterable[str],
+    addresses: Iterable[str],
+    ports: Iterable[int | None] = repeat(None),
+    vnis: Iterable[int | None] = repeat(None),
+) -> Iterator[bytes]:
+    """The bodies of RTM_NEWNEIGH or RTM_DELNEIGH for permanent entries, from columns of their fields."""
+    macs = _MAC.iter_unpack(bytes.fromhex("".join(lladdrs).replace(":", "")))
+    packed = map(inet.to_bytes, addresses)
+    for family, index, (mac,), dst, port, vni in zip(families, indexes, macs, packed, ports, vnis):
+        layout, size = (_ENTRY4, 8) if len(dst) == 4 else (_ENTRY6, 20)
+        body = layout.pack(family, index, NUD_PERMANENT, flags, 0, 10, NDA_LLADDR, mac, size, NDA_DST, dst)
+        if port is not None:
+            body += struct.pack("=HH", 6, NDA_PORT) + struct.pack("!Hxx", port)
+        if vni is not None:
+            body += _WORD.pack(8, NDA_VNI, vni)
+        yield body
 
 
 def _requests(kind: int, modes: Iterable[int], payloads: Iterable[bytes]) -> Iterator[Request]:
-    return named(Request, zip(repeat(kind), modes, payloads))
+    return make_all(Request, zip(repeat(kind), modes, payloads))
 
 
 def neighbour_payloads(indexes: Mapping[str, int], entries: Sequence[Neighbour]) -> Iterator[bytes]:
@@ -84,7 +91,7 @@ def neighbour_payloads(indexes: Mapping[str, int], entries: Sequence[Neighbour])
     """
     devices, addresses, lladdrs = zip(*entries)
     families = (socket.AF_INET6 if ":" in address else socket.AF_INET for address in addresses)
-    return map(_payload, families, map(indexes.__getitem__, devices), repeat(0), lladdrs, addresses)
+    return _payloads(families, map(indexes.__getitem__, devices), 0, lladdrs, addresses)
 
 
 def fdb_payloads(indexes: Mapping[str, int], entries: Sequence[FdbEntry]) -> Iterator[bytes]:
@@ -93,7 +100,7 @@ def fdb_payloads(indexes: Mapping[str, int], entries: Sequence[FdbEntry]) -> Ite
     :param indexes: each device's ifindex.
     """
     devices, *others = zip(*entries)
-    return map(_payload, repeat(AF_BRIDGE), map(indexes.__getitem__, devices), repeat(NTF_SELF), *others)
+    return _payloads(repeat(AF_BRIDGE), map(indexes.__getitem__, devices), NTF_SELF, *others)
 
 
 def set_neighbours(indexes: Mapping[str, int], entries: Sequence[Neighbour]) -> Iterator[Request]:
@@ -150,26 +157,27 @@ def read_fdb(kernel: Socket, link: Link) -> dict[FdbKey, None]:
     Left out, because they are not ours to touch: what was learned, what a control plane installed (NTF_EXT_LEARNED),
     the bridge's rows (``master``), and the default destination that the device's own ``remote`` or ``group`` is.
     """
-    found: dict[FdbKey, None] = {}
+    parts: list[Iterator[FdbKey]] = []
     for run in kernel.runs(RTM_GETNEIGH, _NDMSG.pack(AF_BRIDGE, link.index, 0, 0, 0)):
         if _declared(run, link.index):
             for count, attribute in columns(run, 28, (NDA_LLADDR, NDA_DST, NDA_PORT, NDA_VNI)):
                 if NDA_DST in attribute:
-                    found.update(_fdb(link.name, count, attribute))
+                    parts.append(_fdb(link.name, count, attribute))
+    found = dict.fromkeys(chain.from_iterable(parts))
     own = link.attributes.get("remote") or link.attributes.get("group")
     if own:
         found.pop(FdbEntry(link.name, ZERO_MAC, own), None)
     return found
 
 
-def _fdb(dev: str, count: int, attribute: Mapping[int, Sequence[bytes]]) -> dict[FdbKey, None]:
+def _fdb(dev: str, count: int, attribute: Mapping[int, Sequence[bytes]]) -> Iterator[FdbKey]:
     ports: Iterable[int | None] = repeat(None)
     vnis: Iterable[int | None] = repeat(None)
     if NDA_PORT in attribute:
         ports = struct.unpack(f"!{count}H", b"".join(attribute[NDA_PORT]))
     if NDA_VNI in attribute:
         vnis = struct.unpack(f"={count}I", b"".join(attribute[NDA_VNI]))
-    return fdb_entries(repeat(dev), _macs(attribute[NDA_LLADDR]), inet.to_texts(attribute[NDA_DST]), ports, vnis)
+    return fdb_keys(repeat(dev), _macs(attribute[NDA_LLADDR]), inet.to_texts(attribute[NDA_DST]), ports, vnis)
 
 
 def read_names(kernel: Socket) -> dict[int, str]:

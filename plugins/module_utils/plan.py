@@ -46,7 +46,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model import (
     Observed,
     Route,
     check_mode_options,
-    named,
+    make_all,
 )
 
 
@@ -174,7 +174,7 @@ class _Planner:
     def _do_all(self, verb: str, netns: str, before: Iterable[Any], after: Iterable[Any]) -> None:
         """The same with each of many."""
         fields = (repeat(verb), repeat(netns), before, after, *map(repeat, _DEFAULTS))
-        self.plan.operations += named(Operation, zip(*fields))
+        self.plan.operations += make_all(Operation, zip(*fields))
 
     def _missing(self, message: str) -> None:
         if not self.check:
@@ -813,7 +813,7 @@ class _Planner:
         # Of tens of thousands of entries, those that differ are found in C.
         if view.fdb == desired.fdb:
             return []
-        unlike = named(FdbEntry, filterfalse(view.fdb.__contains__, desired.fdb))
+        unlike = make_all(FdbEntry, filterfalse(view.fdb.__contains__, desired.fdb))
         # Where a VXLAN floods by itself, because its remote or group says so.
         own = {
             (name, values.ZERO_MAC, link.attributes.get("remote") or link.attributes.get("group"))
@@ -823,7 +823,7 @@ class _Planner:
         missing = [entry for entry in reported if entry not in view.fdb]
         behind: dict[tuple[str, str], FdbEntry] = {}
         if missing:
-            behind = {item[:2]: item for item in named(FdbEntry, view.fdb) if item.lladdr != values.ZERO_MAC}
+            behind = {item[:2]: item for item in make_all(FdbEntry, view.fdb) if item.lladdr != values.ZERO_MAC}
         replaced = [behind.get(item[:2]) for item in missing]
         for entry in filter(None, replaced):
             del view.fdb[entry]
@@ -832,7 +832,7 @@ class _Planner:
         if not desired.purge_fdb:
             return []
         unwanted = filterfalse({*reported}.__contains__, filterfalse(desired.fdb.__contains__, view.fdb))
-        return [entry for entry in named(FdbEntry, unwanted) if entry.dev in desired.purge_fdb]
+        return [entry for entry in make_all(FdbEntry, unwanted) if entry.dev in desired.purge_fdb]
 
     def _set_neighbours(self, netns: str, desired: Desired) -> list[Neighbour]:
         """Set what is missing; the entries of authoritative lists that are stale are returned."""
@@ -845,12 +845,12 @@ class _Planner:
                 continue
             missing = dict(compress(wanted.items(), map(ne, map(known.get, wanted), wanted.values())))
             replaced = [Neighbour(dev, dst, known[dst]) if dst in known else None for dst in missing]
-            self._do_all("set", netns, replaced, named(Neighbour, zip(repeat(dev), missing, missing.values())))
+            self._do_all("set", netns, replaced, make_all(Neighbour, zip(repeat(dev), missing, missing.values())))
             known.update(missing)
             # All that is wanted is there now; where there are as many, nothing else is.
             if dev in desired.purge_neighbours and len(known) != len(wanted):
                 gone = list(filterfalse(wanted.__contains__, known))
-                stale += named(Neighbour, zip(repeat(dev), gone, map(known.get, gone)))
+                stale += make_all(Neighbour, zip(repeat(dev), gone, map(known.get, gone)))
         return stale
 
     def _set_routes(self, netns: str, desired: Desired) -> None:
@@ -927,7 +927,7 @@ class _Planner:
         for dev, listed in desired.neighbours.items():
             there = view.neighbours.get(dev, {})
             found += [Neighbour(dev, dst, there[dst]) for dst in listed if dst in there]
-        for entry in named(FdbEntry, desired.fdb):
+        for entry in make_all(FdbEntry, desired.fdb):
             link = view.links.get(entry.dev)
             if link and _of_device(entry, link) in view.fdb:
                 found.append(_of_device(entry, link))

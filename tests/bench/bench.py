@@ -72,15 +72,15 @@ class Extent:
 
 FULL = Extent(
     tables=11,
-    calls=5,
+    calls=7,
     loop=5,
     fabric=5,
     dataplane=61,
     sizes=(1_000, 10_000, 50_000),
-    ifstate={1_000: 5, 10_000: 1, 50_000: 1},
+    ifstate={1_000: 5, 10_000: 5, 50_000: 5},
     tasks=10,
     modules=list(playbooks.CALLS),
-    limit=3000,
+    limit=3600,
 )
 QUICK = Extent(
     tables=3,
