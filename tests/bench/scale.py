@@ -204,20 +204,32 @@ def report(figures: dict[str, Any], facts: str) -> str:
             lines.append(
                 f"- {PHASES[phase]}: a further host takes {found[0]:.2f} CPU seconds from 10 to 50 nodes, and "
                 f"{found[1]:.2f} from 50 to 250: {ratio:.2f} times as much (goal: at most {STEEPER}, "
-                f"{'met' if ratio <= STEEPER else 'MISSED'})."
+                f"{_met(ratio <= STEEPER)})."
             )
+    floors = {int(size): found for size, found in figures.items() if {"unchanged", "floor"} <= found.keys()}
+    if floors:
+        told = ", ".join(
+            f"{found['unchanged']['cpu'] / found['floor']['cpu']:.2f} with {size} nodes"
+            for size, found in sorted(floors.items())
+        )
+        lines.append(f"- {PHASES['unchanged']}, in CPU seconds of {PHASES['floor']}, which follows at once: {told}.")
     largest = figures.get(str(LARGEST), {})
     for phase, limit in SECONDS.items():
         if phase in largest:
             wall, half = largest[phase]["wall"], largest[phase]["cpu"] / 2
             lines.append(
                 f"- {LARGEST} nodes, {PHASES[phase]}: {wall:.0f} s, and half of its CPU seconds is {half:.0f} s (goal: "
-                f"less than {limit} s on two processors)."
+                f"less than {limit} s on two processors, {_met(wall < limit)})."
             )
     if largest:
         most = max(one["memory"] for one in largest.values())
-        lines.append(f"- {LARGEST} nodes: the controller has {most:.0f} MB at most (goal: less than {MEMORY} MB).")
+        told = f"(goal: less than {MEMORY} MB, {_met(most < MEMORY)})"
+        lines.append(f"- {LARGEST} nodes: the controller has {most:.0f} MB at most {told}.")
     return "\n".join([*lines, facts, "", "![CPU seconds by number of nodes](scale.svg)", ""])
+
+
+def _met(goal: bool) -> str:
+    return "met" if goal else "MISSED"
 
 
 def plot(figures: dict[str, Any]) -> str:
