@@ -65,6 +65,17 @@ def test_routes(run_module, host: str) -> None:
     assert "10.9.0.0/16" in ip(host, "route", "show", "table", "100")  # a table that the list does not speak of
 
 
+def test_what_goes_stays_where_what_comes_is_refused(run_module, host: str) -> None:
+    before = [{"lladdr": OURS, "dst": "192.0.2.1"}]
+    assert run_module("vxlan_fdb", netns=host, dev="vxlan0", entries=before)["changed"]
+    found = snapshot(host)
+    # The VXLAN's remote is of IPv4 (vxlan_core.c: vxlan_fdb_add).
+    after = [{"lladdr": THEIRS, "dst": "2001:db8::1"}]
+    refused = run_module("vxlan_fdb", netns=host, dev="vxlan0", entries=after, purge=True)
+    assert "2001:db8::1" in refused["msg"]
+    assert snapshot(host) == found
+
+
 def test_neighbours(run_module, host: str) -> None:
     for state, number in (("permanent", 1), ("stale", 2), ("permanent", 3)):
         extra = ["extern_learn"] if number == 3 else []
