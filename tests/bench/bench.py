@@ -80,7 +80,7 @@ FULL = Extent(
     ifstate={1_000: 5, 10_000: 5, 50_000: 5},
     tasks=10,
     modules=list(playbooks.CALLS),
-    limit=3600,
+    limit=4800,
 )
 QUICK = Extent(
     tables=3,
