@@ -60,7 +60,10 @@ def apply(kernel: Kernel, operations: Sequence[Operation]) -> None:
 
 
 def _batch(operation: Operation) -> tuple[Any, ...]:
-    """Operations with equal keys may share a send. Links and namespaces stand alone: each may need the one before."""
+    """Operations with equal keys may share a send. Links and namespaces stand alone: each may need the one before.
+
+    The kernel goes on with a send after an error, and nothing may go where what replaces it was refused.
+    """
     kind = type(operation.after or operation.before)
     if kind in (Link, Namespace):
         return (id(operation),)

@@ -95,8 +95,13 @@ def _table(rows: Sequence[Row]) -> list[str]:
     return [line(COLUMNS), f"| {' | '.join(rule)} |", *map(line, cells[1:])]
 
 
+def verdict(met: bool) -> str:
+    """What the documents say of a goal."""
+    return "met" if met else "MISSED"
+
+
 def _cells(row: Row) -> tuple[str, ...]:
-    goal = "" if row.most is None else f"at most {row.most:.3g}, {'met' if row.met else 'MISSED'}"
+    goal = "" if row.most is None else f"at most {row.most:.3g}, {verdict(row.met)}"
     ours, theirs = (f"{statistics.median(side):.3f}" for side in (row.ours, row.theirs))
     return row.what, ours, row.other, theirs, f"{row.ratio:.2f}", row.half, goal
 

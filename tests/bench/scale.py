@@ -28,7 +28,7 @@ from ansible_collections.weft.fabric.plugins.module_utils import sysctl
 from ansible_collections.weft.fabric.plugins.plugin_utils import svg
 from ansible_collections.weft.fabric.tests.bench import mesh
 from ansible_collections.weft.fabric.tests.bench.bench import machine
-from ansible_collections.weft.fabric.tests.bench.measure import CHECKOUT, HERE, require
+from ansible_collections.weft.fabric.tests.bench.measure import CHECKOUT, HERE, require, verdict
 from ansible_collections.weft.fabric.tests.bench.pull import pull, repository
 from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.playbooks import cli
@@ -204,7 +204,7 @@ def report(figures: dict[str, Any], facts: str) -> str:
             lines.append(
                 f"- {PHASES[phase]}: a further host takes {found[0]:.2f} CPU seconds from 10 to 50 nodes, and "
                 f"{found[1]:.2f} from 50 to 250: {ratio:.2f} times as much (goal: at most {STEEPER}, "
-                f"{_met(ratio <= STEEPER)})."
+                f"{verdict(ratio <= STEEPER)})."
             )
     floors = {int(size): found for size, found in figures.items() if {"unchanged", "floor"} <= found.keys()}
     if floors:
@@ -219,17 +219,13 @@ def report(figures: dict[str, Any], facts: str) -> str:
             wall, half = largest[phase]["wall"], largest[phase]["cpu"] / 2
             lines.append(
                 f"- {LARGEST} nodes, {PHASES[phase]}: {wall:.0f} s, and half of its CPU seconds is {half:.0f} s (goal: "
-                f"less than {limit} s on two processors, {_met(wall < limit)})."
+                f"less than {limit} s on two processors, {verdict(wall < limit)})."
             )
     if largest:
         most = max(one["memory"] for one in largest.values())
-        told = f"(goal: less than {MEMORY} MB, {_met(most < MEMORY)})"
+        told = f"(goal: less than {MEMORY} MB, {verdict(most < MEMORY)})"
         lines.append(f"- {LARGEST} nodes: the controller has {most:.0f} MB at most {told}.")
     return "\n".join([*lines, facts, "", "![CPU seconds by number of nodes](scale.svg)", ""])
-
-
-def _met(goal: bool) -> str:
-    return "met" if goal else "MISSED"
 
 
 def plot(figures: dict[str, Any]) -> str:

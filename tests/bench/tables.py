@@ -24,6 +24,7 @@ from ansible_collections.weft.fabric.tests.bench.measure import (
     alternate,
     command,
     require,
+    verdict,
     vxlan,
 )
 from ansible_collections.weft.fabric.tests.integration import kernel
@@ -249,7 +250,7 @@ def section(
                         lines.setdefault(key, []).append((count, statistics.median(of_one[step])))
         sentences.append(f"- {largest:,} {table.name}, unchanged: {_sent(case)}")
     met = memory < MEMORY
-    goal = f"goal: below {MEMORY} MB, {'met' if met else 'MISSED'}"
+    goal = f"goal: below {MEMORY} MB, {verdict(met)}"
     sentences.append(f"- At most {memory:.0f} MB of memory for one process of the engine ({goal}).")
     plot = svg.lines("FDB entries of one VXLAN", "entries", "seconds", lines, powers=True)
     return Section("Tables", rows, "\n".join(sentences), met), plot

@@ -30,33 +30,33 @@ INDEXES = {"vx0": 4}
 REQUESTS = {
     "bridge fdb replace 02:0a:00:00:00:02 dev vx0 dst 192.168.2.142 self permanent": (
         "300000001c0005055eef006b000000000700000004000000c00002000a000200020a00000002000008000100c0a8028e",
-        neigh.set_fdb(INDEXES, [PEER]),
+        next(neigh.set_fdb(INDEXES, [PEER])),
     ),
     "bridge fdb delete 02:0a:00:00:00:02 dev vx0 dst 192.168.2.142": (
         "300000001d0005005eef006b000000000700000004000000c00002000a000200020a00000002000008000100c0a8028e",
-        neigh.delete_fdb(INDEXES, [PEER]),
+        next(neigh.delete_fdb(INDEXES, [PEER])),
     ),
     "bridge fdb append 00:00:00:00:00:00 dev vx0 dst 192.168.2.5 self permanent": (
         "300000001c00050c5eef006b000000000700000004000000c00002000a000200000000000000000008000100c0a80205",
-        neigh.set_fdb(INDEXES, [OTHER]),
+        next(neigh.set_fdb(INDEXES, [OTHER])),
     ),
     "bridge fdb append 00:00:00:00:00:00 dev vx0 dst 2001:db8::5 port 8472 vni 20 self permanent": (
         "4c0000001c00050c5eef006b000000000700000004000000c00002000a000200000000000000000014000100"
         "20010db800000000000000000000000506000600211800000800070014000000",
-        neigh.set_fdb(INDEXES, [FdbEntry("vx0", FLOOD, "2001:db8::5", 8472, 20)]),
+        next(neigh.set_fdb(INDEXES, [FdbEntry("vx0", FLOOD, "2001:db8::5", 8472, 20)])),
     ),
     "ip neigh replace 172.2.1.0 lladdr 02:0a:00:00:00:02 dev vx0 nud permanent": (
         "300000001c0005055eef006b0000000002000000040000008000000008000100ac0201000a000200020a000000020000",
-        neigh.set_neighbours(INDEXES, [Neighbour("vx0", "172.2.1.0", MAC)]),
+        next(neigh.set_neighbours(INDEXES, [Neighbour("vx0", "172.2.1.0", MAC)])),
     ),
     "ip neigh replace fd00::1 lladdr 02:0a:00:00:00:02 dev vx0 nud permanent": (
         "3c0000001c0005055eef006b000000000a000000040000008000000014000100fd000000000000000000000000000001"
         "0a000200020a000000020000",
-        neigh.set_neighbours(INDEXES, [Neighbour("vx0", "fd00::1", MAC)]),
+        next(neigh.set_neighbours(INDEXES, [Neighbour("vx0", "fd00::1", MAC)])),
     ),
     "ip neigh delete 172.2.1.0 lladdr 02:0a:00:00:00:02 dev vx0": (
         "300000001d0005005eef006b0000000002000000040000008000000008000100ac0201000a000200020a000000020000",
-        neigh.delete_neighbours(INDEXES, [Neighbour("vx0", "172.2.1.0", MAC)]),
+        next(neigh.delete_neighbours(INDEXES, [Neighbour("vx0", "172.2.1.0", MAC)])),
     ),
 }
 
@@ -112,7 +112,7 @@ def answer(payload: bytes) -> str:
 
 @pytest.mark.parametrize("command", REQUESTS)
 def test_a_request_is_iproute2s(command: str) -> None:
-    captured, (request,) = REQUESTS[command]
+    captured, request = REQUESTS[command]
     theirs = bytes.fromhex(captured)
     length, kind, flags = struct.unpack_from("=IHH", theirs)
     request_and_ack = 0x05
