@@ -421,8 +421,8 @@ def main() -> int:
             running[1].result()
             # What this machine's kernel lacks is tested on one that has it.
             lacking = ran_nowhere(integration_tests())
-            start(*([vm_kinds_job(lacking)] if lacking else []), *others, *molecule_jobs())
-            start(sanity_job(pythons, pathlib.Path(outside)), *short)
+            sanity = sanity_job(pythons, pathlib.Path(outside))
+            start(*([vm_kinds_job(lacking)] if lacking else []), sanity, *others, *molecule_jobs(), *short)
         results = [future.result() for future in running]
     if not fast:
         jobs.append(vm_left_job())
