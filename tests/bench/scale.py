@@ -51,10 +51,14 @@ PHASES = {
     "removed": "site, one node removed",
     "repaired": "site on one host, its VXLAN deleted before",
     "floor": "three times ansible.builtin.ping",
+    "all": "proof alone, of all pairs",
     "pulled": "ansible-pull on all hosts at once, from nothing",
 }
 STEEPER = 1.3
 """How much more a host may cost from 50 to 250 nodes than from 10 to 50."""
+
+PROVING = 100
+"""Nodes that all pairs are proved of, at most: with 250 there are 624,000."""
 
 PULLING = 20
 """Hosts that pull at once."""
@@ -144,6 +148,8 @@ def measure(home: pathlib.Path, size: int, phases: Collection[str]) -> Iterator[
             yield play("unchanged", size, SITE)
         if "floor" in phases:
             yield play("floor", size, str(HERE / "floor.yml"))
+        if "all" in phases and size <= PROVING:
+            yield play("all", size, "weft.fabric.verify", "-e", "verify_scope=all")
         if "added" in phases:
             fabric.inventory = mesh.inventory(size + 1)
             fabric.ok("lab")
