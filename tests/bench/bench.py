@@ -33,7 +33,7 @@ Seconds are medians of runs that alternate (ours, theirs; theirs, ours; ...) on 
 namespaces of its own: {tables} of each with tables, {calls} with one module call, {loop} with many entries, {fabric}
 with the scenario and {dataplane} from pod to pod. What counts is the ratio, ours to theirs: the median of the ratios of
 two runs that were in turn, so that a machine which is slower for a while does not matter. Beside it are the two between
-which the middle half of these ratios is.
+which the middle half of these ratios is. A goal that is missed says so, and does not make the command fail.
 
 Seconds of tables and of one module call are CPU seconds, the kernel's among them: on a machine that does nothing else
 they are what the clock shows.
@@ -167,7 +167,7 @@ def measure(directory: pathlib.Path, extent: Extent, ifstate: str) -> int:
     if extent is FULL:
         DOCUMENT.write_text(page(sections, extent, ifstate), encoding="utf-8")
         PLOT.write_text(plot, encoding="utf-8")
-    return 0 if all(section.met and all(row.met for row in section.rows) for section in sections) else 1
+    return 0
 
 
 def main() -> int:

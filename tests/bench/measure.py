@@ -69,13 +69,11 @@ class Section:
     """A part of the report.
 
     :ivar text: paragraphs in Markdown below the table.
-    :ivar met: whether the goals that are no row's are met.
     """
 
     title: str
     rows: Sequence[Row]
     text: str = ""
-    met: bool = True
 
     def markdown(self) -> str:
         """The section, which is as good to read on a screen."""
