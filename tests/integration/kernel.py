@@ -55,7 +55,7 @@ RTNLGRP_MAX = 36
 # and what it then tells of can be over: the carrier is back.
 TELLS_LATE = tuple(map(int, re.findall(r"\d+", platform.release())[:2])) < (6, 9)
 IFLA_STATS, IFLA_PROTINFO, IFLA_STATS64, IFLA_AF_SPEC = 7, 12, 23, 26  # include/uapi/linux/if_link.h
-IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_INFO_KIND = 16, 18, 1
+IFLA_MASTER, IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_INFO_KIND = 10, 16, 18, 1
 IF_OPER_UNKNOWN = 0  # include/uapi/linux/if.h
 IFA_FLAGS = 8  # include/uapi/linux/if_addr.h
 IFA_F_TENTATIVE = 0x40
@@ -328,16 +328,28 @@ def _link(body: bytes) -> tuple[int, dict[int, bytes]]:
     return struct.unpack_from("=i", body, 4)[0], attributes
 
 
-def _follows_its_carrier(link: bytes) -> bool:
-    (flags,) = struct.unpack_from("=I", link, 8)
-    if not flags & IFF_UP:
-        return True
-    attributes = _attributes(link[16:])
-    kind = _attributes(attributes.get(IFLA_LINKINFO, b"")).get(IFLA_INFO_KIND, b"")
-    # One that nothing has been told of yet counts as running. A veth has a carrier or none, so its state is told.
-    if kind.startswith(b"veth") and attributes[IFLA_OPERSTATE][0] == IF_OPER_UNKNOWN:
-        return False
-    return bool(flags & IFF_LOWER_UP) == bool(flags & IFF_RUNNING)
+def _follow_their_carriers(links: list[bytes]) -> bool:
+    """Whether each link's operational state is what its carrier makes of it.
+
+    One that is unknown counts as running. It stays so where there is nothing to tell, as with a VXLAN, or a bridge that
+    never had a port. A veth and what sits on another link are told theirs, and a bridge or bond once a port of it runs.
+    """
+    unknown, told = set(), set()
+    for link in links:
+        index, flags = struct.unpack_from("=iI", link, 4)
+        if not flags & IFF_UP:
+            continue
+        if bool(flags & IFF_LOWER_UP) != bool(flags & IFF_RUNNING):
+            return False
+        attributes = _attributes(link[16:])
+        if attributes[IFLA_OPERSTATE][0] == IF_OPER_UNKNOWN:
+            unknown.add(index)
+        kind = _attributes(attributes.get(IFLA_LINKINFO, b"")).get(IFLA_INFO_KIND, b"")
+        if kind.rstrip(b"\0") in (b"veth", b"macvlan", b"vlan"):
+            told.add(index)
+        if flags & IFF_LOWER_UP and IFLA_MASTER in attributes:
+            told.add(struct.unpack("=i", attributes[IFLA_MASTER])[0])
+    return not unknown & told
 
 
 class _RouteListener(_Listener):
@@ -376,7 +388,7 @@ class _RouteListener(_Listener):
         """
         while True:
             links, notifications = self.ask(RTM_GETLINK, bytes(16), NLM_F_DUMP)
-            if all(map(_follows_its_carrier, links)):
+            if _follow_their_carriers(links):
                 break
             if not notifications:
                 assert select.select([self._socket], [], [], 60)[0], "a link does not follow its carrier"

@@ -119,6 +119,19 @@ def test_what_was_under_way_is_not_taken_for_a_change(ns) -> None:
     assert not any(a.get("tentative") for a in ip_json(one, "address", "show", "dev", "v0")[0]["addr_info"])
 
 
+def test_a_link_has_settled_once_the_kernel_has_told_its_state(ns) -> None:
+    """Until then, one that has a carrier is as one that nothing will ever be told of."""
+    name = ns()
+    ip(name, "link", "add", "br0", "up", "type", "bridge")
+    ip(name, "link", "add", "p0", "up", "master", "br0", "type", "veth", "peer", "name", "p1")
+    ip(name, "link", "set", "p1", "up")
+    ip(name, "link", "add", "link", "p1", "name", "m0", "up", "type", "macvlan")
+    with Monitor(name):
+        pass
+    states = {link["ifname"]: link["operstate"] for link in ip_json(name, "link", "show")}
+    assert states == {"lo": "UNKNOWN", "br0": "UP", "p0": "UP", "p1": "UP", "m0": "UP"}
+
+
 def test_json_helpers(ns) -> None:
     name = ns()
     assert bridge_json(name, "fdb", "show") == []
