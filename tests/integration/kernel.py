@@ -55,7 +55,9 @@ RTNLGRP_MAX = 36
 # and what it then tells of can be over: the carrier is back.
 TELLS_LATE = tuple(map(int, re.findall(r"\d+", platform.release())[:2])) < (6, 9)
 IFLA_STATS, IFLA_PROTINFO, IFLA_STATS64, IFLA_AF_SPEC = 7, 12, 23, 26  # include/uapi/linux/if_link.h
-IFLA_MASTER, IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_INFO_KIND = 10, 16, 18, 1
+IFLA_MASTER, IFLA_OPERSTATE, IFLA_LINKINFO = 10, 16, 18
+IFLA_INFO_KIND, IFLA_INFO_DATA, IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
+IFLA_BR_TIMERS = range(16, 20)  # IFLA_BR_HELLO_TIMER to IFLA_BR_GC_TIMER
 IF_OPER_UNKNOWN = 0  # include/uapi/linux/if.h
 IFA_FLAGS = 8  # include/uapi/linux/if_addr.h
 IFA_F_TENTATIVE = 0x40
@@ -319,12 +321,20 @@ class _Listener:
                     return answers, notifications
 
 
-def _link(body: bytes) -> tuple[int, dict[int, bytes]]:
-    """The index of a link, and what does not change by itself: neither counters nor IPv6's timers among them."""
-    attributes = _attributes(body[16:])
+def _link(body: bytes) -> tuple[int, dict[int, Any]]:
+    """The index of a link, and what does not change by itself: neither counters nor timers nor what LACP finds out."""
+    attributes: dict[int, Any] = _attributes(body[16:])
     attributes[-1] = body[8:12]  # flags
     for volatile in (IFLA_STATS, IFLA_PROTINFO, IFLA_STATS64, IFLA_AF_SPEC):
         attributes.pop(volatile, None)
+    if IFLA_LINKINFO in attributes:
+        info: dict[int, Any] = _attributes(attributes[IFLA_LINKINFO])
+        if info.get(IFLA_INFO_KIND, b"").startswith(b"bridge") and IFLA_INFO_DATA in info:
+            data = _attributes(info[IFLA_INFO_DATA])
+            info[IFLA_INFO_DATA] = {key: value for key, value in data.items() if key not in IFLA_BR_TIMERS}
+        if info.get(IFLA_INFO_SLAVE_KIND, b"").startswith(b"bond"):
+            info.pop(IFLA_INFO_SLAVE_DATA, None)
+        attributes[IFLA_LINKINFO] = info
     return struct.unpack_from("=i", body, 4)[0], attributes
 
 
@@ -357,9 +367,9 @@ class _RouteListener(_Listener):
 
     def __init__(self, namespace: str) -> None:
         super().__init__(namespace, socket.NETLINK_ROUTE, range(1, RTNLGRP_MAX + 1))
-        self._links: dict[int, dict[int, bytes]] = {}
+        self._links: dict[int, dict[int, Any]] = {}
 
-    def _event(self, kind: int, body: bytes, before: dict[int, dict[int, bytes]]) -> Event:
+    def _event(self, kind: int, body: bytes, before: dict[int, dict[int, Any]]) -> Event:
         event = _rtnetlink_event(self.namespace, kind, body)
         if event.kind == "NEWLINK" and TELLS_LATE:
             index, link = _link(body)

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import subprocess
 
 import pytest
 
+from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.kernel import (
     Monitor,
     bridge,
@@ -130,6 +132,24 @@ def test_a_link_has_settled_once_the_kernel_has_told_its_state(ns) -> None:
         pass
     states = {link["ifname"]: link["operstate"] for link in ip_json(name, "link", "show")}
     assert states == {"lo": "UNKNOWN", "br0": "UP", "p0": "UP", "p1": "UP", "m0": "UP"}
+
+
+def test_a_bridge_is_as_it_was_though_its_timers_run(ns) -> None:
+    name = ns()
+    ip(name, "link", "add", "br0", "up", "type", "bridge")
+    with contextlib.closing(kernel._RouteListener(name)) as listener:
+
+        def bridge_of_dump() -> bytes:
+            links, _notifications = listener.ask(kernel.RTM_GETLINK, bytes(16), kernel.NLM_F_DUMP)
+            return next(link for link in links if b"br0\0" in link)
+
+        before = later = bridge_of_dump()
+        while (
+            kernel._attributes(later[16:])[kernel.IFLA_LINKINFO]
+            == kernel._attributes(before[16:])[kernel.IFLA_LINKINFO]
+        ):
+            later = bridge_of_dump()
+        assert kernel._link(later)[1][kernel.IFLA_LINKINFO] == kernel._link(before)[1][kernel.IFLA_LINKINFO]
 
 
 def test_json_helpers(ns) -> None:
