@@ -57,7 +57,9 @@ TELLS_LATE = tuple(map(int, re.findall(r"\d+", platform.release())[:2])) < (6, 9
 IFLA_STATS, IFLA_PROTINFO, IFLA_STATS64, IFLA_AF_SPEC = 7, 12, 23, 26  # include/uapi/linux/if_link.h
 IFLA_MASTER, IFLA_OPERSTATE, IFLA_LINKINFO = 10, 16, 18
 IFLA_INFO_KIND, IFLA_INFO_DATA, IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
-IFLA_BR_TIMERS = range(16, 20)  # IFLA_BR_HELLO_TIMER to IFLA_BR_GC_TIMER
+# What the kernel counts or finds out by itself, of a bridge and of a bond's port.
+BRIDGE_TIMERS = range(16, 20)  # IFLA_BR_HELLO_TIMER to IFLA_BR_GC_TIMER
+PORT_STATES = (1, 6, 7, 8)  # IFLA_BOND_SLAVE_STATE, and what LACP says of the port (IFLA_BOND_SLAVE_AD_*)
 IF_OPER_UNKNOWN = 0  # include/uapi/linux/if.h
 IFA_FLAGS = 8  # include/uapi/linux/if_addr.h
 IFA_F_TENTATIVE = 0x40
@@ -322,19 +324,19 @@ class _Listener:
 
 
 def _link(body: bytes) -> tuple[int, dict[int, Any]]:
-    """The index of a link, and what does not change by itself: neither counters nor timers nor what LACP finds out."""
+    """The index of a link, and what does not change by itself: neither counters nor timers nor what LACP says."""
     attributes: dict[int, Any] = _attributes(body[16:])
     attributes[-1] = body[8:12]  # flags
-    for volatile in (IFLA_STATS, IFLA_PROTINFO, IFLA_STATS64, IFLA_AF_SPEC):
-        attributes.pop(volatile, None)
+    for counters in (IFLA_STATS, IFLA_PROTINFO, IFLA_STATS64, IFLA_AF_SPEC):
+        attributes.pop(counters, None)
     if IFLA_LINKINFO in attributes:
-        info: dict[int, Any] = _attributes(attributes[IFLA_LINKINFO])
-        if info.get(IFLA_INFO_KIND, b"").startswith(b"bridge") and IFLA_INFO_DATA in info:
-            data = _attributes(info[IFLA_INFO_DATA])
-            info[IFLA_INFO_DATA] = {key: value for key, value in data.items() if key not in IFLA_BR_TIMERS}
-        if info.get(IFLA_INFO_SLAVE_KIND, b"").startswith(b"bond"):
-            info.pop(IFLA_INFO_SLAVE_DATA, None)
-        attributes[IFLA_LINKINFO] = info
+        info = attributes[IFLA_LINKINFO] = _attributes(attributes[IFLA_LINKINFO])
+        for kind, options, whose, volatile in (
+            (IFLA_INFO_KIND, IFLA_INFO_DATA, b"bridge", BRIDGE_TIMERS),
+            (IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA, b"bond", PORT_STATES),
+        ):
+            if options in info and info[kind].rstrip(b"\0") == whose:
+                info[options] = {key: it for key, it in _attributes(info[options]).items() if key not in volatile}
     return struct.unpack_from("=i", body, 4)[0], attributes
 
 
