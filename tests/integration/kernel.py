@@ -54,7 +54,7 @@ RTNLGRP_MAX = 36
 # Before Linux 6.9 nothing makes the kernel finish what it has put off of a change of carrier (net/core/link_watch.c),
 # and what it then tells of can be over: the carrier is back.
 TELLS_LATE = tuple(map(int, re.findall(r"\d+", platform.release())[:2])) < (6, 9)
-IFLA_STATS, IFLA_PROTINFO, IFLA_STATS64, IFLA_AF_SPEC = 7, 12, 23, 26  # include/uapi/linux/if_link.h
+IFLA_IFNAME, IFLA_STATS, IFLA_PROTINFO, IFLA_STATS64, IFLA_AF_SPEC = 3, 7, 12, 23, 26  # include/uapi/linux/if_link.h
 IFLA_MASTER, IFLA_OPERSTATE, IFLA_LINKINFO = 10, 16, 18
 IFLA_INFO_KIND, IFLA_INFO_DATA, IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
 # What the kernel counts or finds out by itself, of a bridge and of a bond's port.
@@ -252,7 +252,7 @@ def _rtnetlink_event(namespace: str, kind: int, body: bytes) -> Event:
     name = ("NEW", "DEL", "GET", "SET")[kind & 3] + family
     if family == "LINK":
         attributes = _attributes(body[16:])
-        return Event(namespace, name, attributes.get(3, b"").rstrip(b"\0").decode())
+        return Event(namespace, name, attributes.get(IFLA_IFNAME, b"").rstrip(b"\0").decode())
     if family == "ADDR":
         prefix, index = struct.unpack_from("=xBxxI", body)
         attributes = _attributes(body[8:])

@@ -348,7 +348,7 @@ def refusal(name: str, document: Any, **more: Any) -> str:
     before = namespaces()
     with Monitor(name) as monitor, inside(name), pytest.raises(FabricError) as caught:
         reconcile(parse(document, **more))
-    assert monitor.events == []
+    assert monitor.changes == []
     assert namespaces() == before
     return str(caught.value)
 
@@ -438,7 +438,7 @@ def test_pyroute2_is_missing(run_module, place: str, tmp_path: pathlib.Path, mon
             r"pyroute2 cannot be imported by .*python.*: install the package python3-pyroute2", result["msg"]
         )
         assert "\n" not in result["msg"]
-        assert monitor.events == []
+        assert monitor.changes == []
     # Only links need it.
     for module, arguments in (
         ("address", {"dev": "under0", "addresses": ["10.77.0.1/24"]}),

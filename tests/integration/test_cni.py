@@ -317,7 +317,7 @@ def test_the_kernel_has_what_the_reference_plugin_makes(name: str, attach: Attac
     assert differences(settled(ours, our_pod), settled(theirs, their_pod)) == ([], [])
     with kernel.Monitor(ours, our_pod) as monitor:
         again = attach(network, ours, our_pod)
-    assert (again["changed"], asked(monitor.events)) == (False, [])
+    assert (again["changed"], asked(monitor.changes)) == (False, [])
     assert again["cni"] == done["cni"]
 
     reference("DEL", network, theirs, their_pod)
@@ -331,7 +331,7 @@ def test_the_kernel_has_what_the_reference_plugin_makes(name: str, attach: Attac
         assert (ours_only, [line for line in theirs_only if " ifalias: " not in line]) == ([], [])
     with kernel.Monitor(ours, our_pod) as monitor:
         again = attach(network, ours, our_pod, state="absent")
-    assert (again["changed"], monitor.events) == (False, [])
+    assert (again["changed"], monitor.changes) == (False, [])
 
 
 # -- addresses -------------------------------------------------------------------------------------

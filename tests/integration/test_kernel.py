@@ -134,22 +134,45 @@ def test_a_link_has_settled_once_the_kernel_has_told_its_state(ns) -> None:
     assert states == {"lo": "UNKNOWN", "br0": "UP", "p0": "UP", "p1": "UP", "m0": "UP"}
 
 
+def of_dump(listener: kernel._RouteListener, name: str) -> bytes:
+    """A link as a dump has it."""
+    links, _notifications = listener.ask(kernel.RTM_GETLINK, bytes(16), kernel.NLM_F_DUMP)
+    named = {kernel._attributes(link[16:])[kernel.IFLA_IFNAME].rstrip(b"\0").decode(): link for link in links}
+    return named[name]
+
+
+def info(link: bytes) -> bytes:
+    return kernel._attributes(link[16:])[kernel.IFLA_LINKINFO]
+
+
 def test_a_bridge_is_as_it_was_though_its_timers_run(ns) -> None:
     name = ns()
     ip(name, "link", "add", "br0", "up", "type", "bridge")
     with contextlib.closing(kernel._RouteListener(name)) as listener:
+        before = later = of_dump(listener, "br0")
+        while info(later) == info(before):
+            later = of_dump(listener, "br0")
+    assert kernel._link(later)[1][kernel.IFLA_LINKINFO] == kernel._link(before)[1][kernel.IFLA_LINKINFO]
 
-        def bridge_of_dump() -> bytes:
-            links, _notifications = listener.ask(kernel.RTM_GETLINK, bytes(16), kernel.NLM_F_DUMP)
-            return next(link for link in links if b"br0\0" in link)
 
-        before = later = bridge_of_dump()
-        while (
-            kernel._attributes(later[16:])[kernel.IFLA_LINKINFO]
-            == kernel._attributes(before[16:])[kernel.IFLA_LINKINFO]
-        ):
-            later = bridge_of_dump()
-        assert kernel._link(later)[1][kernel.IFLA_LINKINFO] == kernel._link(before)[1][kernel.IFLA_LINKINFO]
+@pytest.mark.needs_kind("bond")
+def test_a_bonds_port_is_as_it_was_though_another_one_sends(ns) -> None:
+    """The bond says which one: who made it so is seen there."""
+    name = ns()
+    ip(name, "link", "add", "bond0", "up", "type", "bond", "mode", "active-backup")
+    for number in (0, 1):
+        ip(name, "link", "add", f"p{number}", "master", "bond0", "type", "veth", "peer", "name", f"q{number}")
+        ip(name, "link", "set", f"q{number}", "up")
+    with contextlib.closing(kernel._RouteListener(name)) as listener:
+        found = []
+        for active in ("p0", "p1"):
+            ip(name, "link", "set", "bond0", "type", "bond", "active_slave", active)
+            found.append({link: of_dump(listener, link) for link in ("p0", "bond0")})
+    for link, same in (("p0", True), ("bond0", False)):
+        before, later = (links[link] for links in found)
+        assert info(before) != info(later)
+        infos = [kernel._link(one)[1][kernel.IFLA_LINKINFO] for one in (before, later)]
+        assert (infos[0] == infos[1]) == same
 
 
 def test_json_helpers(ns) -> None:

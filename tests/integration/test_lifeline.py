@@ -100,7 +100,7 @@ def test_what_cuts_the_controller_off_is_refused(
         reconcile(document(kind, *addresses), check)
     assert f"this host is reached at 10.1.0.1 by {connected.client}, and {told}" in str(refused.value)
     assert "\n" not in str(refused.value)
-    assert monitor.events == []
+    assert monitor.changes == []
 
 
 @pytest.mark.parametrize("check", [True, False])
@@ -115,7 +115,7 @@ def test_an_interface_that_a_container_takes_is_not_the_controllers(
         reconcile(parse(taking), check)
     told = f"this host is reached at 10.1.0.1 by {connected.client}, and would lose that address with nic0"
     assert f"{told}: nothing is changed" in str(refused.value)
-    assert monitor.events == []
+    assert monitor.changes == []
     monkeypatch.setattr(lifeline, "session", lambda: None)
     assert reconcile(parse(taking), check).changed
 

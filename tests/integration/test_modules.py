@@ -991,7 +991,7 @@ def test_what_the_kernel_cannot_change_is_made_again_only_when_allowed(run_modul
             with Monitor(name) as monitor:
                 refused = run_module("vxlan", name="vxlan0", netns=name, **arguments)
             assert "'recreate: true' deletes it and makes it again" in refused["msg"]
-            assert monitor.events == []
+            assert monitor.changes == []
         done = run_module("vxlan", name="vxlan0", netns=name, recreate=True, **arguments)
         assert done["link"]["vni"] == arguments["vni"]
         data = ip_json(name, "link", "show", "vxlan0")[0]["linkinfo"]["info_data"]
@@ -1008,7 +1008,7 @@ def test_a_link_of_another_kind_is_not_deleted(run_module, ns) -> None:
         present = run_module("vxlan", name="x0", netns=name, vni=1)
     assert "link x0" in absent["msg"] and "is a bridge, not a vxlan: it is not deleted" in absent["msg"]
     assert "it is a bridge, not a vxlan" in present["msg"]
-    assert monitor.events == []
+    assert monitor.changes == []
 
 
 @pytest.mark.parametrize("kind", [pytest.param(kind, marks=pytest.mark.needs_kind(kind)) for kind in LINK_KINDS])

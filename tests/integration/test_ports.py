@@ -62,7 +62,7 @@ def test_promiscuous(run_module, ns) -> None:
     assert ("PROMISC" in link(name, "br0")["flags"], done["link"]["promisc"]) == (True, True)
     with kernel.Monitor(name) as monitor:
         assert not run_module("bridge", netns=name, name="br0", promisc=True)["changed"]
-    assert monitor.events == []
+    assert monitor.changes == []
     assert run_module("bridge", netns=name, name="br0", promisc=False)["changed"]
     assert "PROMISC" not in link(name, "br0")["flags"]
 
@@ -97,7 +97,7 @@ def test_a_shared_bridge_stays_where_others_have_ports(run_module, ns) -> None:
         assert "10.9.0.1/24" in kernel.ip(name, "address", "show", "br0")
         with kernel.Monitor(name) as monitor:
             again = run_module("topology", state="absent", namespaces=gone)
-        assert (again["changed"], again["warnings"], monitor.events) == (False, done["warnings"], [])
+        assert (again["changed"], again["warnings"], monitor.changes) == (False, done["warnings"], [])
         kernel.ip(name, "link", "delete", "other")
         done = run_module("topology", state="absent", namespaces=gone)
         assert (done["changed"], done.get("warnings")) == (True, None)
@@ -126,7 +126,7 @@ def test_an_interface_is_taken_and_given_back(run_module, ns) -> None:
     assert [row["ifname"] for row in kernel.ip_json(host, "link")] == ["lo", "far9"]
     with kernel.Monitor(host, pod) as monitor:
         assert not run_module("topology", namespaces=taken(host, pod, addresses=["10.9.0.2/24"]))["changed"]
-    assert monitor.events == []
+    assert monitor.changes == []
     for changed in (True, False):
         gone = run_module("topology", state="absent", namespaces=taken(host, pod))
         assert gone["changed"] == changed
