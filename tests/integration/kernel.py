@@ -252,7 +252,9 @@ def _rtnetlink_event(namespace: str, kind: int, body: bytes) -> Event:
     name = ("NEW", "DEL", "GET", "SET")[kind & 3] + family
     if family == "LINK":
         attributes = _attributes(body[16:])
-        return Event(namespace, name, attributes.get(IFLA_IFNAME, b"").rstrip(b"\0").decode())
+        # A bridge tells of its ports (br_netlink.c: br_ifinfo_notify) what is not the link's own.
+        text = "port " if body[0] == socket.AF_BRIDGE else ""
+        return Event(namespace, name, text + attributes.get(IFLA_IFNAME, b"").rstrip(b"\0").decode())
     if family == "ADDR":
         prefix, index = struct.unpack_from("=xBxxI", body)
         attributes = _attributes(body[8:])

@@ -279,7 +279,7 @@ def sysctls(host: str) -> list[str]:
 
 def asked(events: list[kernel.Event]) -> list[kernel.Event]:
     """Without the end of a port's forward delay, which comes by itself, 15 seconds after the port."""
-    return [event for event in events if event.kind != "NEWLINK" or not event.text.startswith("veth")]
+    return [event for event in events if event.kind != "NEWLINK" or not event.text.startswith("port ")]
 
 
 def has_vlan_filtering() -> bool:

@@ -134,6 +134,28 @@ def test_a_link_has_settled_once_the_kernel_has_told_its_state(ns) -> None:
     assert states == {"lo": "UNKNOWN", "br0": "UP", "p0": "UP", "p1": "UP", "m0": "UP"}
 
 
+def test_a_bridges_word_about_its_port_is_not_the_links(ns) -> None:
+    """Whoever changes the port is seen by both; the end of its forward delay is the bridge's alone."""
+    name = ns()
+    ip(name, "link", "add", "br0", "up", "type", "bridge", "forward_delay", "400")
+    ip(name, "link", "add", "p0", "up", "master", "br0", "type", "veth", "peer", "name", "p1")
+    ip(name, "link", "set", "p1", "up")
+    with contextlib.closing(kernel._RouteListener(name)) as listener:
+        listener.settle()
+        told: list[kernel.Event] = []
+
+        def is_told() -> bool:
+            told.extend(listener.events())
+            return any(event.text == "port p0" for event in told)
+
+        kernel.eventually(is_told)
+    assert {event.text for event in told if not event.learned} <= {"port p0"}
+    for _again in range(2):
+        with Monitor(name) as monitor:
+            ip(name, "link", "set", "p0", "type", "bridge_slave", "hairpin", "on")
+        assert {event.text for event in monitor.events} >= {"port p0", "p0"}
+
+
 def of_dump(listener: kernel._RouteListener, name: str) -> bytes:
     """A link as a dump has it."""
     links, _notifications = listener.ask(kernel.RTM_GETLINK, bytes(16), kernel.NLM_F_DUMP)
