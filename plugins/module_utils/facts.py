@@ -203,7 +203,12 @@ def wanted(desired: Desired, observed: Observed) -> dict[str, Any]:
 def wanted_links(desired: Desired, observed: Observed) -> list[dict[str, Any]]:
     """Of the links that were observed in one namespace, those that a document asked for."""
     links = [link_data(observed.links[name]) for name in desired.links if name in observed.links]
+    managed = desired.purge_addresses.union(address.dev for address in desired.addresses)
+    addresses: dict[str, list[str]] = {name: [] for name in managed}
+    for address in observed.addresses:
+        if address.dev in managed:
+            addresses[address.dev].append(address.address)
     for link in links:
-        if link["name"] in desired.purge_addresses or any(item.dev == link["name"] for item in desired.addresses):
-            link["addresses"] = [address.address for address in observed.addresses if address.dev == link["name"]]
+        if link["name"] in managed:
+            link["addresses"] = addresses[link["name"]]
     return links

@@ -89,10 +89,10 @@ class Address(NamedTuple):
     dev: str
     address: str
 
-    def supplants(self, other: Address) -> bool:
-        """IPv6 knows an address once per interface, whatever its prefix length (net/ipv6/addrconf.c)."""
-        head = self.address.partition("/")[0]
-        return ":" in head and other.dev == self.dev and other.address.partition("/")[0] == head
+    @property
+    def key(self) -> tuple[str, str]:
+        """The kernel's: IPv6 knows an address once per interface, whatever its prefix length (net/ipv6/addrconf.c)."""
+        return self.dev, self.address.partition("/")[0] if ":" in self.address else self.address
 
 
 class Route(NamedTuple):
@@ -217,6 +217,7 @@ class Desired:
     :ivar former: links that go, or go back, before others are made, as long as they are what they were.
     :ivar stale: links that go once nothing leads by them any more, as long as they are what they were.
     :ivar claimed: links that a bridge or a bond lists as its ports.
+    :ivar address_keys: the addresses that a document lists, by the kernel's key.
     :ivar neighbours: by device, MAC addresses by IP address.
     :ivar purge_routes: devices on which a route of ours that is not listed goes; None in it: on every device.
     """
@@ -231,6 +232,7 @@ class Desired:
     stale: list[Link] = field(default_factory=list)
     claimed: set[str] = field(default_factory=set)
     addresses: dict[Address, str] = field(default_factory=dict)
+    address_keys: dict[tuple[str, str], Address] = field(default_factory=dict)
     routes: dict[tuple[str, int, int], Route] = field(default_factory=dict)
     neighbours: dict[str, dict[str, str]] = field(default_factory=dict)
     fdb: dict[FdbKey, None] = field(default_factory=dict)
@@ -554,10 +556,10 @@ def add_address(desired: Desired, address: Address, where: str) -> None:
 
     :raises InvalidParameter: the document lists it twice.
     """
+    twin = desired.address_keys.setdefault(address.key, address)
     if address in desired.addresses:
         raise InvalidParameter(where, address.address, f"it is listed twice on {address.dev}: keep one")
-    twin = next((item for item in desired.addresses if address.supplants(item)), None)
-    if twin:
+    if twin != address:
         remedy = f"{address.dev} has it as {twin.address} in the list too, and IPv6 knows it once: keep one"
         raise InvalidParameter(where, address.address, remedy)
     desired.addresses[address] = where

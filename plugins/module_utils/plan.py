@@ -764,6 +764,7 @@ class _Planner:
 
     def _add_addresses(self, netns: str, desired: Desired) -> None:
         view = self.view[netns]
+        by_key = {address.key: address for address in view.addresses}
         for address, where in desired.addresses.items():
             self._require(netns, address.dev, where)
             known = view.addresses.get(address)
@@ -774,7 +775,8 @@ class _Planner:
                         "(duplicate address detection)"
                     )
                 continue
-            self._delete(netns, [item for item in view.addresses if address.supplants(item)])
+            if address.key in by_key:
+                self._delete(netns, [by_key[address.key]])
             self._do("create", netns, None, address)
             view.addresses[address] = AddressState()
 
