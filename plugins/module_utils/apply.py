@@ -9,6 +9,7 @@ What comes one after the other in one namespace and is of one kind (a thousand F
 from __future__ import annotations
 
 import errno
+import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -60,14 +61,15 @@ def apply(kernel: Kernel, operations: Sequence[Operation]) -> None:
 
 
 def _batch(operation: Operation) -> tuple[Any, ...]:
-    """Operations with equal keys may share a send. Links and namespaces stand alone: each may need the one before.
+    """Operations with equal keys may share a send. Of links and namespaces only links that go do: each may need the one
+    before.
 
     The kernel goes on with a send after an error, and nothing may go where what replaces it was refused.
     """
     kind = type(operation.after or operation.before)
-    if kind in (Link, Namespace):
+    if kind is Namespace or (kind is Link and operation.verb != "delete"):
         return (id(operation),)
-    return (kind, operation.netns, operation.verb)
+    return (kind, _home(operation), operation.verb)
 
 
 class _Worker:
@@ -95,9 +97,11 @@ class _Worker:
         if isinstance(item, Link):
             self._indexes.clear()
         # Gone already is what a deletion wanted: the kernel lets addresses and routes go with what they depend on.
-        failures = [failure for failure in failures if not _already_gone(batch[failure.position], failure.code)]
+        failures = [failure for failure in failures if not _already_gone(first, failure.code)]
         if failures:
-            raise _refusal(batch[failures[0].position], failures[0].code, failures[0].detail, len(failures))
+            # Links that go together have one request more than there are of them.
+            refused = batch[min(failures[0].position, len(batch) - 1)]
+            raise _refusal(refused, failures[0].code, failures[0].detail, min(len(failures), len(batch)))
 
     def _settle(self, netns: str, sources: set[str | None]) -> None:
         """Wait for duplicate address detection (RFC 4862): before its end the kernel refuses a route with that src."""
@@ -135,6 +139,8 @@ class _Worker:
             return [self._address(operation) for operation in batch]
         if isinstance(first, Route):
             return [self._route(operation) for operation in batch]
+        if batch[0].verb == "delete":
+            return _deletions([_end(operation)[1] for operation in batch])
         return [self._link(operation, descriptors) for operation in batch]
 
     def _entries(self, batch: list[Operation], put: Encoder, delete: Encoder) -> Iterable[Request]:
@@ -158,8 +164,6 @@ class _Worker:
 
     def _link(self, operation: Operation, descriptors: ExitStack) -> Request:
         netns, link = operation.netns, operation.after or operation.before
-        if operation.verb == "delete":
-            return Request(RTM_DELLINK, 0, self._message(netns, link.name, {}, ""))
         if operation.verb == "move":
             return self._move(operation, descriptors)
         if "pvid" in link.attributes:
@@ -272,8 +276,37 @@ class _Worker:
 
 def _home(operation: Operation) -> str:
     """The namespace that a request is made in: for a new link its parent's, because the kernel looks for that there."""
+    if isinstance(operation.before, Link) and operation.verb == "delete":
+        return _end(operation)[0]
     place = operation.after.attributes.get("parent_netns") if isinstance(operation.after, Link) else None
     return operation.netns if place is None or operation.verb != "create" else place
+
+
+def _end(operation: Operation) -> tuple[str, str]:
+    """Where a link is deleted, and its name there: a veth at the host's own end, if it has one, as others are."""
+    link = operation.before
+    here = operation.netns, link.name
+    return link.peer if link.peer and operation.netns and not link.peer[0] else here
+
+
+def _deletions(names: Sequence[str]) -> list[Request]:
+    """Delete links of one namespace.
+
+    The kernel waits for all its processors when it deletes a link (net/core/dev.c: synchronize_net), 16 ms and more. It
+    does so once for a group of links (ip-link(8)). Nobody else has the group's number: it is random, of 31 bits.
+    """
+    if len(names) == 1:
+        return [Request(RTM_DELLINK, 0, _brief(IFLA_IFNAME=names[0]))]
+    group = int.from_bytes(os.urandom(4), "big") | 1 << 31
+    gathered = [Request(RTM_NEWLINK, 0, _brief(IFLA_IFNAME=name, IFLA_GROUP=group)) for name in names]
+    return [*gathered, Request(RTM_DELLINK, 0, _brief(IFLA_GROUP=group))]
+
+
+def _brief(**attributes: Any) -> bytes:
+    """The body of a message about a link, of a few attributes."""
+    message = pyroute2_ifinfmsg()()
+    message["attrs"] = [*attributes.items()]
+    return _encode(message)
 
 
 def _info(kind: str, data: list[tuple[str, Any]]) -> tuple[str, Any]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import copy
 import socket
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress, filterfalse, repeat
 from operator import ne
@@ -266,9 +266,7 @@ class _Planner:
                     self._give_back(netns, link, link.origin)
                 else:
                     self._drop(netns, link)
-        for netns, desired in self.document.namespaces.items():
-            if desired.ends and self.view[netns].status != "absent":
-                self._remove_namespace(netns)
+        self._remove_namespaces([netns for netns, desired in self.document.namespaces.items() if desired.ends])
 
         def turn(item: tuple[str, Desired]) -> tuple[bool, bool]:
             """First names that were another one's, last those that are to be."""
@@ -314,7 +312,7 @@ class _Planner:
         if self.view[joins].status != "present":
             self._missing(f"namespace {joins} does not exist: create it with weft.fabric.netns")
         if self.view[netns].status != "absent":
-            self._remove_namespace(netns)
+            self._remove_namespaces([netns])
         self._do("create", "", None, Namespace(netns, joins))
         self.view[netns] = Observed(aliases=frozenset({joins}))
 
@@ -323,7 +321,7 @@ class _Planner:
         for other in sorted(self.view[netns].aliases) if desired.create else ():
             if other == "" or (other in self.document.namespaces and self.document.namespaces[other].joins is None):
                 if desired.parted:
-                    self._remove_namespace(netns)
+                    self._remove_namespaces([netns])
                     status = "absent"
                     break
                 told = f"namespace {netns} is the same as {other or 'the one of this process'}"
@@ -897,9 +895,7 @@ class _Planner:
                 self._delete_link(netns, link)
             elif link.origin and self.view[netns].status == "present":
                 self._give_back(netns, link, link.origin)
-        for netns, desired in self.document.namespaces.items():
-            if desired.create and self.view[netns].status != "absent":
-                self._remove_namespace(netns)
+        self._remove_namespaces([netns for netns, desired in self.document.namespaces.items() if desired.create])
 
     def _is_in_use(self, netns: str, link: Link) -> bool:
         """Whether a shared bridge has ports that are not listed; it then stays, and listed ports of it do."""
@@ -936,22 +932,25 @@ class _Planner:
         found += [address for address in desired.addresses if address in view.addresses]
         return found
 
-    def _remove_namespace(self, netns: str) -> None:
-        """A namespace goes; of what is in it, what is tied to another namespace goes first.
+    def _remove_namespaces(self, names: Sequence[str]) -> None:
+        """Namespaces go; of what is in them, what is tied to another namespace goes first.
 
         The kernel takes a namespace apart some time after it is gone by name. A veth's other end would still be there
         when the next task makes one of the same name. What has another name stays, with all that is in it.
         """
-        aliases = self.view[netns].aliases
-        for other in aliases & self.view.keys():
-            self.view[other].aliases -= {netns}
-        for link in list(self.view[netns].links.values()) if not aliases else ():
-            tied = link.nsid is not None or (link.peer is not None and link.peer[0] != netns)
-            if link.kind and tied and link.name in self.view[netns].links:
-                self._do("delete", netns, link)
-                self._forget(netns, link.name)
-        self._do("delete", "", Namespace(netns))
-        self.view[netns] = Observed("absent")
+        there = [netns for netns in names if self.view[netns].status != "absent"]
+        for netns in there:
+            aliases = self.view[netns].aliases
+            for other in aliases & self.view.keys():
+                self.view[other].aliases -= {netns}
+            for link in list(self.view[netns].links.values()) if not aliases else ():
+                tied = link.nsid is not None or (link.peer is not None and link.peer[0] != netns)
+                if link.kind and tied and link.name in self.view[netns].links:
+                    self._do("delete", netns, link)
+                    self._forget(netns, link.name)
+        for netns in there:
+            self._do("delete", "", Namespace(netns))
+            self.view[netns] = Observed("absent")
 
 
 def _told(value: Any) -> str:
