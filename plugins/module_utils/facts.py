@@ -203,12 +203,12 @@ def wanted(desired: Desired, observed: Observed) -> dict[str, Any]:
 def wanted_links(desired: Desired, observed: Observed) -> list[dict[str, Any]]:
     """Of the links that were observed in one namespace, those that a document asked for."""
     links = [link_data(observed.links[name]) for name in desired.links if name in observed.links]
-    managed = desired.purge_addresses.union(address.dev for address in desired.addresses)
-    addresses: dict[str, list[str]] = {name: [] for name in managed}
+    addresses: dict[str, list[str]] = {name: [] for name in desired.purge_addresses}
+    addresses.update((address.dev, []) for address in desired.addresses)
     for address in observed.addresses:
-        if address.dev in managed:
+        if address.dev in addresses:
             addresses[address.dev].append(address.address)
     for link in links:
-        if link["name"] in managed:
+        if link["name"] in addresses:
             link["addresses"] = addresses[link["name"]]
     return links

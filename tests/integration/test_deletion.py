@@ -40,7 +40,7 @@ def pods(host: str) -> dict[str, Any]:
     return {"": {"links": [{"name": "br0", "kind": "bridge"}, *ends]}, **{f"{host}p{i}": {} for i in range(PODS)}}
 
 
-def others(host: str) -> dict[str, int]:
+def others(host: str) -> dict[str, str]:
     """The links but lo, each with its group."""
     return {row["ifname"]: row["group"] for row in ip_json(host, "link") if row["ifname"] != "lo"}
 
