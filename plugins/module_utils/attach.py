@@ -11,9 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.module_utils import cni, hostlocal, model, nft
+from ansible_collections.weft.fabric.plugins.module_utils import cni, hostlocal, nft
 from ansible_collections.weft.fabric.plugins.module_utils.cni import Attachment
 from ansible_collections.weft.fabric.plugins.module_utils.documents import Left, Stored
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.links import add_link
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link, Observed
+from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 
 TABLE = "weft_cni"  # nftables
 
@@ -55,7 +59,7 @@ def _with_addresses(item: Attachment, stores: Mapping[str, hostlocal.Store]) -> 
     return replace(item, addresses=tuple(cni.Own(ipaddress.ip_interface(own), None) for own in known))
 
 
-def _clear(topology: model.Document, left: Left) -> None:
+def _clear(topology: Document, left: Left) -> None:
     """Let what the last version of a document made go, where this one does not."""
     for netns, link in left.former:
         topology.at(netns).former.append(link)
@@ -76,7 +80,7 @@ def _present(found: Iterable[Attachment]) -> list[str]:
     return [directory for directory in _directories(found) if os.path.isdir(directory)]
 
 
-def merged(document: Stored, found: Sequence[Attachment]) -> model.Document:
+def merged(document: Stored, found: Sequence[Attachment]) -> Document:
     """The topology of a document that is to be there, with what interfaces of containers consist of."""
     section = document.content.get("topology") or {}
     namespaces = {netns: dict(content or {}) for netns, content in (section.get("namespaces") or {}).items()}
@@ -84,23 +88,23 @@ def merged(document: Stored, found: Sequence[Attachment]) -> model.Document:
         into = namespaces.setdefault(netns, {})
         for name, entries in content.items():
             into[name] = [*(into.get(name) or []), *entries]
-    known = document.topology or model.Document()
-    return model.parse(namespaces, False, known.purge, known.route_protocol)
+    known = document.topology or Document()
+    return parse_topology(namespaces, False, known.purge, known.route_protocol)
 
 
-def _gone(document: Stored, found: Sequence[Attachment]) -> model.Document:
+def _gone(document: Stored, found: Sequence[Attachment]) -> Document:
     """Only what each interface alone consists of: a namespace and a bridge go where they are listed as such."""
-    topology = document.topology or model.Document(absent=True)
+    topology = document.topology or Document(absent=True)
     for item in found:
         add_own_link(topology, item)
     return topology
 
 
-def add_own_link(topology: model.Document, item: Attachment) -> None:
+def add_own_link(topology: Document, item: Attachment) -> None:
     """Add a container's interface to what is to be gone."""
     link = cni.own_link(item)
     if link is not None:
-        model.add_link(topology, item.netns, link, f"{item.where}.")
+        add_link(topology, item.netns, link, f"{item.where}.")
 
 
 def release(document: Stored, check: bool) -> dict[str, Any]:
@@ -147,7 +151,7 @@ def masquerade(document: Stored, check: bool) -> dict[str, Any]:
     return nft.converge(TABLE, tuple(listed) or None, check)
 
 
-def results(found: Iterable[Attachment], state: Mapping[str, model.Observed]) -> list[dict[str, Any]]:
+def results(found: Iterable[Attachment], state: Mapping[str, Observed]) -> list[dict[str, Any]]:
     """CNI's result of each interface, with the MAC addresses that the kernel has."""
     macs = {
         (netns, name): mac
@@ -158,8 +162,8 @@ def results(found: Iterable[Attachment], state: Mapping[str, model.Observed]) ->
     return [cni.result(item, macs) for item in found]
 
 
-def _parents_mac(link: model.Link, state: Mapping[str, model.Observed]) -> str | None:
+def _parents_mac(link: Link, state: Mapping[str, Observed]) -> str | None:
     """That of an ipvlan, which has its parent's (ipvlan_main.c: ipvlan_init, ipvlan_device_event)."""
-    place = state.get(link.attributes.get("parent_netns") or "", model.Observed())
+    place = state.get(link.attributes.get("parent_netns") or "", Observed())
     parent = place.links.get(link.attributes.get("parent") or "") if link.kind == "ipvlan" else None
     return parent.attributes.get("mac_address") if parent else None

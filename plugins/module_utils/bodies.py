@@ -9,9 +9,11 @@ from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.weft.fabric.plugins.module_utils import facts, values
-from ansible_collections.weft.fabric.plugins.module_utils.model import Document, add_link, complete
-from ansible_collections.weft.fabric.plugins.module_utils.reconcile import Outcome, reconcile
+from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import Outcome, reconcile
+from ansible_collections.weft.fabric.plugins.module_utils.model import facts
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.links import add_link, complete
 
 
 def document_of(module: AnsibleModule) -> tuple[Document, str]:

@@ -16,11 +16,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn, TextIO
 
-from ansible_collections.weft.fabric.plugins.module_utils import attach, documents, echo_server, facts, nft, sysctl
+from ansible_collections.weft.fabric.plugins.module_utils import attach, documents, echo_server, nft, sysctl
 from ansible_collections.weft.fabric.plugins.module_utils.documents import Stored
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.netlink import Kernel
-from ansible_collections.weft.fabric.plugins.module_utils.observe import observe, scope_of
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import observe, scope_of
+from ansible_collections.weft.fabric.plugins.module_utils.model import facts
 from ansible_collections.weft.fabric.plugins.module_utils.replay import replay, resolved
 
 FAILED = 1

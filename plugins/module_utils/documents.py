@@ -15,8 +15,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ansible_collections.weft.fabric.plugins.module_utils import files, model, sysctl, values
+from ansible_collections.weft.fabric.plugins.module_utils import files, sysctl, values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import ROUTE_PROTOCOL, Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 
 if TYPE_CHECKING:
     # What a section needs is imported where there is one: a module compiles what it imports in each call.
@@ -49,8 +52,8 @@ class Left(NamedTuple):
     :ivar ending: namespaces that go.
     """
 
-    former: Sequence[tuple[str, model.Link]]
-    stale: Sequence[model.Link]
+    former: Sequence[tuple[str, Link]]
+    stale: Sequence[Link]
     replaced: Sequence[str]
     cni: tuple[cni.Attachment, ...]
     ending: Sequence[str]
@@ -76,7 +79,7 @@ class Stored:
     name: str
     content: Mapping[str, Any]
     absent: bool
-    topology: model.Document | None
+    topology: Document | None
     cni: tuple[cni.Attachment, ...]
     sysctl: sysctl.Values | None
     masquerade: tuple[str, tuple[nft.Rule, ...] | None] | None
@@ -126,7 +129,7 @@ def parse(name: str, content: Any, absent: bool = False, where: str = "document"
     :param where: what it is called in messages.
     :raises InvalidParameter: for the first parameter that is wrong.
     """
-    sections = model.given(model.mapping(where, content))
+    sections = values.given(values.mapping(where, content))
     for section, value in sections.items():
         if section not in _SECTIONS:
             raise InvalidParameter(f"{where}.{section}", value, f"a document takes only {', '.join(_SECTIONS)}")
@@ -136,8 +139,8 @@ def parse(name: str, content: Any, absent: bool = False, where: str = "document"
         given = _section(where, sections, "topology", ("namespaces", "purge", "purge_links", "route_protocol"))
         purge_links = values.boolean(f"{where}.topology.purge_links", given.get("purge_links", False))
         purge = values.boolean(f"{where}.topology.purge", given.get("purge", False))
-        protocol = given.get("route_protocol", model.ROUTE_PROTOCOL)
-        topology = model.parse(given.get("namespaces"), absent, purge, protocol)
+        protocol = given.get("route_protocol", ROUTE_PROTOCOL)
+        topology = parse_topology(given.get("namespaces"), absent, purge, protocol)
     attachments: tuple[cni.Attachment, ...] = ()
     parameters: Mapping[str, Any] = {}
     if sections.get("cni", []) != []:
@@ -146,21 +149,21 @@ def parse(name: str, content: Any, absent: bool = False, where: str = "document"
         attachments = cni.attachments(f"{where}.cni", sections["cni"])
         parameters = cni.sysctls(attachments)
     if "sysctl" in sections or (attachments and not absent):
-        given = model.mapping(f"{where}.sysctl", sections.get("sysctl", {}))
+        given = values.mapping(f"{where}.sysctl", sections.get("sysctl", {}))
         settings = sysctl.wanted({**parameters, **given})
     if "masquerade" in sections or "isolation" in sections:
         from ansible_collections.weft.fabric.plugins.module_utils import nft
     if "masquerade" in sections:
         given = _section(where, sections, "masquerade", ("table", "rules"))
         table = nft.table_name(f"{where}.masquerade.table", values.text("table", given.get("table", "weft")))
-        rules = model.items("rules", given.get("rules"))
+        rules = values.items("rules", given.get("rules"))
         masquerade = (table, nft.wanted(rules) if rules and not absent else None)
     if "isolation" in sections:
-        groups = model.items(f"{where}.isolation", sections["isolation"])
+        groups = values.items(f"{where}.isolation", sections["isolation"])
         isolation = (ISOLATION, (nft.isolated(groups) or None) if not absent else None)
     if "echo_server" in sections:
         given = _section(where, sections, "echo_server", ("namespaces", "port"))
-        names = model.items(f"{where}.echo_server.namespaces", given.get("namespaces"))
+        names = values.items(f"{where}.echo_server.namespaces", given.get("namespaces"))
         port = values.integer(f"{where}.echo_server.port", given.get("port", 8000), 1, 65535)
         pods = (values.netns(f"{where}.echo_server.namespaces[{index}]", pod) for index, pod in enumerate(names))
         echo_server = (tuple(pods), port)
@@ -172,7 +175,7 @@ def parse(name: str, content: Any, absent: bool = False, where: str = "document"
 
 
 def _section(where: str, sections: Mapping[str, Any], name: str, known: tuple[str, ...]) -> dict[str, Any]:
-    section = model.given(model.mapping(f"{where}.{name}", sections[name]))
+    section = values.given(values.mapping(f"{where}.{name}", sections[name]))
     for parameter, value in section.items():
         if parameter not in known:
             raise InvalidParameter(f"{where}.{name}.{parameter}", value, f"it takes only {', '.join(known)}")

@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter, KernelError
 from ansible_collections.weft.fabric.plugins.module_utils.files import alone
-from ansible_collections.weft.fabric.plugins.module_utils.netlink import inside, netns_path, netns_status
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import inside, netns_path, netns_status
 
 if TYPE_CHECKING:
     # Ansible sends along what it sees imported. It is run and not imported: http.server takes its time.
-    from ansible_collections.weft.fabric.plugins.module_utils import echo_program  # noqa: F401
+    pass
 
 MARK = "weft.fabric-echo-server"
 _MARK = MARK.encode()

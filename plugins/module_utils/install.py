@@ -14,7 +14,6 @@ import errno
 import fnmatch
 import glob
 import hashlib
-import importlib.util
 import io
 import os
 import pkgutil
@@ -23,6 +22,7 @@ import stat
 import subprocess
 import sys
 import zipfile
+import zipimport
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -33,7 +33,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricEr
 
 if TYPE_CHECKING:
     # Ansible sends along what it sees imported. Here it is packed, not run.
-    from ansible_collections.weft.fabric.plugins.module_utils import command  # noqa: F401
+    pass
 
 VERSION = "0.1.0"
 
@@ -292,10 +292,8 @@ def engine() -> bytes:
     The same code gives the same bytes whenever it is packed.
     """
     packages = _PREFIX.split(".")
-    sources = {f"{'/'.join(packages[:depth])}/__init__.py": b"" for depth in range(1, len(packages) + 1)}
-    for name in sorted(module.name for module in pkgutil.iter_modules(module_utils.__path__)):
-        spec: Any = importlib.util.find_spec(f"{_PREFIX}.{name}")
-        sources[f"{'/'.join(packages)}/{name}.py"] = spec.loader.get_source(spec.name).encode()
+    sources = {f"{'/'.join(packages[:depth])}/__init__.py": b"" for depth in range(1, len(packages))}
+    sources.update(_sources(module_utils.__path__[0], "/".join(packages)))
     sources["__main__.py"] = f"import sys\n\nfrom {_PREFIX}.command import main\n\nsys.exit(main())\n".encode()
     # -I: nothing of the caller's environment or directory is imported.
     packed = io.BytesIO(f"#!{sys.executable} -I\n".encode())
@@ -305,6 +303,26 @@ def engine() -> bytes:
             # Without a date: ZipInfo's own is the first that the format can tell. Not compressed: each call packs it.
             archive.writestr(zipfile.ZipInfo(name), source)
     return packed.getvalue()
+
+
+def _sources(directory: str, package: str) -> Iterator[tuple[str, bytes]]:
+    """(path in the archive, source) of a package and of all below it, without importing any of it.
+
+    :param directory: the package's, which may be in a zip archive.
+    """
+    yield f"{package}/__init__.py", _source(directory, "__init__")
+    for _finder, name, is_package in pkgutil.iter_modules([directory]):
+        if is_package:
+            yield from _sources(f"{directory}/{name}", f"{package}/{name}")
+        else:
+            yield f"{package}/{name}.py", _source(directory, name)
+
+
+def _source(directory: str, name: str) -> bytes:
+    """The source of a file of a package."""
+    importer: Any = pkgutil.get_importer(directory)
+    loader = importer if isinstance(importer, zipimport.zipimporter) else importer.find_spec(name).loader
+    return str(loader.get_source(name)).encode()
 
 
 def _present(path: str) -> Entry | None:

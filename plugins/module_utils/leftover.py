@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from ansible_collections.weft.fabric.plugins.module_utils import attach, model
+from ansible_collections.weft.fabric.plugins.module_utils import attach
 from ansible_collections.weft.fabric.plugins.module_utils.cni import Attachment
 from ansible_collections.weft.fabric.plugins.module_utils.documents import Left, Stored
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link
 
 
 def marked(wanted: Stored, last: Stored | None, gone: Stored | None = None) -> Stored:
@@ -44,9 +46,9 @@ def marked(wanted: Stored, last: Stored | None, gone: Stored | None = None) -> S
 
 
 def _listed(gone: Stored, known: Sequence[Attachment]) -> Left:
-    topology = gone.topology or model.Document()
+    topology = gone.topology or Document()
     gone = _as_made(gone, known)
-    interfaces = model.Document(absent=True)
+    interfaces = Document(absent=True)
     for item in gone.cni:
         attach.add_own_link(interfaces, item)
     former = [
@@ -75,8 +77,8 @@ def _as_made(document: Stored, known: Sequence[Attachment]) -> Stored:
 
 
 def _former(
-    netns: str, was: model.Document, now: model.Document, replaced: Sequence[str], leaving: Iterable[Attachment]
-) -> Iterator[model.Link]:
+    netns: str, was: Document, now: Document, replaced: Sequence[str], leaving: Iterable[Attachment]
+) -> Iterator[Link]:
     """What of a container is not the same interface any more, or has to go back to where it came from."""
     left = [item.interface for item in leaving if item.netns == netns]
     for link in was.namespaces[netns].links.values():
@@ -84,10 +86,10 @@ def _former(
         stays = link.name not in left and all(_is_same(was, now, *end) for end in ends)
         # What is made goes with its namespace.
         if (link.kind and netns not in replaced and not stays) or (link.origin and not stays):
-            yield model.Link(link.name, link.kind, origin=link.origin)
+            yield Link(link.name, link.kind, origin=link.origin)
 
 
-def _is_same(was: model.Document, now: model.Document, netns: str, name: str) -> bool:
+def _is_same(was: Document, now: Document, netns: str, name: str) -> bool:
     """Whether a link stays what it is: one of which less is asked for now would keep what it had."""
     link, twin = was.namespaces[netns].links[name], now.namespaces[netns].links.get(name)
     if twin is None or link.attributes.keys() - twin.attributes.keys():
@@ -95,13 +97,13 @@ def _is_same(was: model.Document, now: model.Document, netns: str, name: str) ->
     return (link.kind, link.peer, link.origin) == (twin.kind, twin.peer, twin.origin)
 
 
-def _stale(was: model.Document, now: model.Document) -> Iterator[model.Link]:
+def _stale(was: Document, now: Document) -> Iterator[Link]:
     """What of the host nothing needs any more, bridges after their ports; but what leads to a container that stays."""
     links = was.namespaces[""].links.values() if "" in was.namespaces else ()
     for link in sorted(links, key=lambda link: link.kind == "bridge"):
         listed = link.name in now.at("").links
         if link.kind and not listed and (link.peer is None or link.peer[0] in now.namespaces):
-            yield model.Link(link.name, link.kind)
+            yield Link(link.name, link.kind)
 
 
 def _stays(item: Attachment, wanted: Stored) -> bool:

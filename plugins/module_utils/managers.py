@@ -16,7 +16,7 @@ import re
 import subprocess
 
 from ansible_collections.weft.fabric.plugins.module_utils import files, install
-from ansible_collections.weft.fabric.plugins.module_utils.model import Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 
 DHCPCD = "/etc/dhcpcd.conf"
 

@@ -3,25 +3,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """run(): the one place where a module starts, and where an exception becomes fail_json.
 
-A module imports this before the rest of this directory, so that the rest is compiled once. On a host it comes from a
-zip file. importlib asks a zip file's importer for a module's file name first, and to answer, that compiles the whole
-source; to run it, it is compiled again (Lib/zipimport.py: get_filename, get_code). The name follows from the module's.
+A module imports this file before its other utilities, so that imports.py makes their imports cheaper.
 """
 
 from __future__ import annotations
 
 import gc
-import zipimport
 from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+from ansible_collections.weft.fabric.plugins.module_utils.imports import compile_archives_once
 
-_importer: Any = __spec__.loader if __spec__ else None  # of this directory
-if isinstance(_importer, zipimport.zipimporter):
-    _directory = f"{_importer.archive}/{_importer.prefix}"
-    _importer.get_filename = lambda fullname: f"{_directory}{fullname.rpartition('.')[2]}.py"  # type: ignore[method-assign]
+compile_archives_once()
 
 
 def run(body: Callable[[AnsibleModule], dict[str, Any]], **options: Any) -> None:

@@ -29,8 +29,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
-from ansible_collections.weft.fabric.plugins.module_utils import icmp, netlink, values
+from ansible_collections.weft.fabric.plugins.module_utils import icmp, values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import inside, netns_status
 from ansible_collections.weft.fabric.plugins.module_utils.pathmtu import Search
 
 INTERVAL = 0.05  # seconds between two echo requests to one target
@@ -284,7 +285,7 @@ class _Connection:
         self._request = request
         self._unsent = request
         self._answer = b""
-        with netlink.inside(target.netns):
+        with inside(target.netns):
             self._socket = socket.socket(target.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         code = self._socket.connect_ex((target.address, port))
         prober.selector.register(self._socket, selectors.EVENT_WRITE, self._ready)
@@ -378,10 +379,10 @@ class Prober:
 
     def _begin(self, state: _State) -> None:
         target = state.target
-        if target.netns and netlink.netns_status(target.netns) != "present":
+        if target.netns and netns_status(target.netns) != "present":
             state.failures["namespace"] = f"namespace {target.netns} does not exist"
             return
-        with netlink.inside(target.netns):
+        with inside(target.netns):
             try:
                 state.source = _source(target)
             except OSError as error:

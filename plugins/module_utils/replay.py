@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
-from ansible_collections.weft.fabric.plugins.module_utils import facts, sysctl
+from ansible_collections.weft.fabric.plugins.module_utils import sysctl
 from ansible_collections.weft.fabric.plugins.module_utils.documents import Stored
-from ansible_collections.weft.fabric.plugins.module_utils.reconcile import reconcile
+from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
+from ansible_collections.weft.fabric.plugins.module_utils.model import facts
 
 if TYPE_CHECKING:
     # What a section needs is imported where there is one: a module compiles what it imports in each call.
@@ -129,7 +130,7 @@ def _sysctl(document: Stored, check: bool) -> Iterator[Done]:
         settings = _kept(document) if document.absent else document.sysctl
         warnings, result = sysctl.converge(document.name, settings, check)
         if result["changed"] and any(settings.get(key) == "1" for key in sysctl.FORWARDING):
-            from ansible_collections.weft.fabric.plugins.module_utils import firewall
+            from ansible_collections.weft.fabric.plugins.module_utils.kernel import firewall
 
             warnings += firewall.obstacles()
         yield Done("sysctl", result["changed"], result["diff"], warnings, {})

@@ -14,7 +14,7 @@ import hashlib
 import pwd
 import re
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import repeat
 from typing import Any, Callable
@@ -33,6 +33,37 @@ _NOBODY = ("0.0.0.0", "::", "255.255.255.255")
 _SUSPECT = ("2", "ff", "0", "::")  # how those and multicast addresses begin: most others are not looked at twice
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
+
+
+def given(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that were given, without those that Ansible fills with None."""
+    return {name: value for name, value in parameters.items() if value is not None}
+
+
+def mapping(where: str, value: Any) -> dict[str, Any]:
+    """A dictionary."""
+    if not isinstance(value, dict):
+        raise InvalidParameter(where, value, "give a dictionary")
+    return value
+
+
+def items(where: str, value: Any) -> list[Any]:
+    """A list, or nothing."""
+    if value is None:
+        return []
+    if not isinstance(value, (list, tuple)):
+        raise InvalidParameter(where, value, "give a list")
+    return list(value)
+
+
+def known(where: str, item: Mapping[str, Any], names: Iterable[str], what: str) -> None:
+    """Refuse parameters that an item does not take.
+
+    :param what: the item in a sentence: ``a route``.
+    """
+    for name, value in item.items():
+        if name not in names:
+            raise InvalidParameter(f"{where}{name}", value, f"{what} takes only {', '.join(names)}")
 
 
 def integer(where: str, value: Any, low: int, high: int, unit: str = "") -> int:

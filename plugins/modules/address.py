@@ -69,7 +69,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS, PURGE, STATE
 from ansible_collections.weft.fabric.plugins.module_utils.bodies import entries_body
-from ansible_collections.weft.fabric.plugins.module_utils.model import Address, add_address
+from ansible_collections.weft.fabric.plugins.module_utils.model.entries import add_address
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Address
 
 SPEC = {
     **STATE,

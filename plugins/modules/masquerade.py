@@ -131,7 +131,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils import nft, values
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS, STATE
-from ansible_collections.weft.fabric.plugins.module_utils.netlink import inside, netns_status
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import inside, netns_status
 
 ARGUMENT_SPEC = {
     **STATE,

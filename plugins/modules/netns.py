@@ -51,7 +51,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import STATE
 from ansible_collections.weft.fabric.plugins.module_utils.bodies import apply_document
-from ansible_collections.weft.fabric.plugins.module_utils.model import Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 
 SPEC = {**STATE, "name": {"type": "str", "required": True}}
 

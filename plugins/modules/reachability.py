@@ -226,7 +226,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils import probe, values
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS
-from ansible_collections.weft.fabric.plugins.module_utils.netlink import inside
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import inside
 
 ARGUMENT_SPEC = {
     "targets": {

@@ -99,7 +99,7 @@ routes:
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS, PURGE, STATE
 from ansible_collections.weft.fabric.plugins.module_utils.bodies import entries_body
-from ansible_collections.weft.fabric.plugins.module_utils.model import add_route
+from ansible_collections.weft.fabric.plugins.module_utils.model.entries import add_route
 
 SPEC = {
     **STATE,

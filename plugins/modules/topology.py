@@ -115,10 +115,11 @@ namespaces:
 """
 
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
-from ansible_collections.weft.fabric.plugins.module_utils import facts
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import PURGE, STATE
 from ansible_collections.weft.fabric.plugins.module_utils.bodies import apply_document
-from ansible_collections.weft.fabric.plugins.module_utils.model import ROUTE_PROTOCOL, parse
+from ansible_collections.weft.fabric.plugins.module_utils.model import facts
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import ROUTE_PROTOCOL
+from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 
 SPEC = {
     **STATE,
@@ -130,7 +131,9 @@ SPEC = {
 
 def body(module):
     params = module.params
-    document = parse(params["namespaces"], params["state"] == "absent", params["purge"], params["route_protocol"])
+    document = parse_topology(
+        params["namespaces"], params["state"] == "absent", params["purge"], params["route_protocol"]
+    )
     outcome, result = apply_document(module, document)
     found = {netns: facts.wanted(desired, outcome.state[netns]) for netns, desired in document.namespaces.items()}
     return {**result, "namespaces": found}

@@ -53,9 +53,11 @@ namespaces:
 """
 
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
-from ansible_collections.weft.fabric.plugins.module_utils import facts, values
-from ansible_collections.weft.fabric.plugins.module_utils.netlink import Kernel, netns_fd, netns_names
-from ansible_collections.weft.fabric.plugins.module_utils.observe import everything, observe
+from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import netns_fd, netns_names
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import everything, observe
+from ansible_collections.weft.fabric.plugins.module_utils.model import facts
 
 SPEC = {"namespaces": {"type": "list", "elements": "str"}}
 

@@ -22,7 +22,10 @@ import sys
 import time
 from typing import ClassVar
 
-from ansible_collections.weft.fabric.plugins.module_utils import model, netlink, reconcile
+from ansible_collections.weft.fabric.plugins.module_utils.engine import reconcile
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import netlink
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.entries import add_fdb, add_neighbours, add_route
 
 # Where there is anything to do, reconcile imports it. Here that is not measured.
 importlib.import_module(f"{reconcile.__package__}.converge")
@@ -64,19 +67,19 @@ def peak_memory() -> float:
     return int(found[1]) * 1024 / 1e6
 
 
-def document(section: str, entries: list[dict[str, str]], purge: bool) -> model.Document:
+def document(section: str, entries: list[dict[str, str]], purge: bool) -> Document:
     """What the module of that section makes of its parameters."""
-    wanted = model.Document()
+    wanted = Document()
     desired = wanted.at("")
     if section == "fdb":
-        model.add_fdb(desired, entries, "entries", DEV)
+        add_fdb(desired, entries, "entries", DEV)
         desired.purge_fdb |= {DEV} if purge else set()
     elif section == "neighbours":
-        model.add_neighbours(desired, entries, "entries", DEV)
+        add_neighbours(desired, entries, "entries", DEV)
         desired.purge_neighbours |= {DEV} if purge else set()
     else:
         for index, entry in enumerate(entries):
-            model.add_route(desired, {"dev": DEV, **entry}, f"routes[{index}].")
+            add_route(desired, {"dev": DEV, **entry}, f"routes[{index}].")
         desired.purge_routes |= {None} if purge else set()
     return wanted
 

@@ -23,7 +23,7 @@ import tempfile
 from typing import NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
-from ansible_collections.weft.fabric.plugins.module_utils.netlink import pyroute2_ifinfmsg
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.links import pyroute2_ifinfmsg
 from ansible_collections.weft.fabric.tests.integration import kernel
 
 TIMEOUT = 300
@@ -103,7 +103,7 @@ def _next(control: socket.socket) -> tuple[str, list[int]] | None:
 def main() -> None:
     """The server's side."""
     # And what "document" imports, which the slowest tests call over and over.
-    for shared in ("module", "reconcile", "install", "replay", "leftover", "attach", "echo_server"):
+    for shared in ("module", "engine.reconcile", "install", "replay", "leftover", "attach", "echo_server"):
         importlib.import_module(f"{_SHARED}.{shared}")
     with contextlib.suppress(FabricError):  # the modules tell that it is missing
         pyroute2_ifinfmsg()

@@ -19,9 +19,9 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
-from ansible_collections.weft.fabric.plugins.module_utils.model import parse
-from ansible_collections.weft.fabric.plugins.module_utils.reconcile import reconcile
+from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.tests.integration.kernel import Monitor, inside, ip, namespaces, new_namespace
 from ansible_collections.weft.fabric.tests.integration.state import snapshot
 
@@ -347,7 +347,7 @@ def refusal(name: str, document: Any, **more: Any) -> str:
     """The engine's answer; the kernel has nothing to say."""
     before = namespaces()
     with Monitor(name) as monitor, inside(name), pytest.raises(FabricError) as caught:
-        reconcile(parse(document, **more))
+        reconcile(parse_topology(document, **more))
     assert monitor.changes == []
     assert namespaces() == before
     return str(caught.value)

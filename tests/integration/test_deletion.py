@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.module_utils.apply import RTM_DELLINK, apply
-from ansible_collections.weft.fabric.plugins.module_utils.model import Link, parse
-from ansible_collections.weft.fabric.plugins.module_utils.netlink import Kernel, Socket
-from ansible_collections.weft.fabric.plugins.module_utils.plan import Operation
-from ansible_collections.weft.fabric.plugins.module_utils.reconcile import reconcile
+from ansible_collections.weft.fabric.plugins.module_utils.engine.apply import RTM_DELLINK, apply
+from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel, Socket
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
+from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation
 from ansible_collections.weft.fabric.tests.integration.kernel import Monitor, inside, ip, ip_batch, ip_json, namespaces
 
 PODS = 5
@@ -52,12 +53,12 @@ def test_many_go_at_once_and_no_others(listed: str, requests: int, ns, deletions
     ip_batch(host, "link add other type veth peer name far group 7", "link set other group 7")
     before = others(host)
     with inside(host):
-        reconcile(parse(pods(host)))
+        reconcile(parse_topology(pods(host)))
         assert others(host).keys() == {*before, "br0", *(f"v{i}" for i in range(PODS))}
         document = pods(host) if listed == "everything" else {f"{host}p{i}": {} for i in range(PODS)}
         with Monitor(host) as monitor:
-            assert reconcile(parse(document, absent=True)).changed
-        assert not reconcile(parse(document, absent=True)).changed
+            assert reconcile(parse_topology(document, absent=True)).changed
+        assert not reconcile(parse_topology(document, absent=True)).changed
     assert len(deletions) == requests
     left = before if listed == "everything" else {**before, "br0": "default"}
     assert others(host) == left
@@ -87,7 +88,7 @@ def test_what_sits_on_others_goes_with_them(ns, deletions: list[int]) -> None:
         {"name": "t0", "kind": "tuntap", "mode": "tap", "controller": "br0"},
     ]
     with inside(host):
-        reconcile(parse({"": {"links": links}}))
+        reconcile(parse_topology({"": {"links": links}}))
         assert others(host).keys() == {"v0", "v1", "m0", "x0", "br0", "t0"}
-        reconcile(parse({"": {"links": links}}, absent=True))
+        reconcile(parse_topology({"": {"links": links}}, absent=True))
     assert (others(host), deletions) == ({}, [1])

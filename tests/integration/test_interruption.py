@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.module_utils import apply as engine
-from ansible_collections.weft.fabric.plugins.module_utils.model import Document, parse
-from ansible_collections.weft.fabric.plugins.module_utils.reconcile import reconcile
+from ansible_collections.weft.fabric.plugins.module_utils.engine import apply as engine
+from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.tests.integration.kernel import Monitor, inside, namespaces, new_namespace, run
 from ansible_collections.weft.fabric.tests.integration.state import snapshot
 
@@ -100,7 +101,7 @@ def host(start: dict[str, Any] | None) -> Iterator[str]:
     with new_namespace() as name, inside(name):
         try:
             if start:
-                reconcile(parse(start))
+                reconcile(parse_topology(start))
             yield name
         finally:
             for pod_name in set(PODS) & namespaces():  # one may be a file alone, which 'ip netns delete' does not like
@@ -152,20 +153,20 @@ def test_the_next_run_gets_there(way: str) -> None:
     start, arguments = WAYS[way]
     arguments = recreatable(arguments)
     with host(start) as name:
-        reconcile(parse(**arguments))
+        reconcile(parse_topology(**arguments))
         expected = state(name)
     count = 0
     interrupted = True
     while interrupted:
         with host(start) as name:
-            interrupted = killed_after(count, parse(**arguments))
-            outcome = reconcile(parse(**arguments))
+            interrupted = killed_after(count, parse_topology(**arguments))
+            outcome = reconcile(parse_topology(**arguments))
             assert outcome.changed == interrupted, f"after {count} operations: {outcome.diff}"
             assert state(name) == expected, f"after {count} operations"
             # The pods' namespaces are the engine's, with duplicate address detection: its end takes seconds.
             watched = [name] if interrupted else [name, *(set(PODS) & namespaces())]
             with Monitor(*watched) as monitor:
-                assert not reconcile(parse(**arguments)).changed
+                assert not reconcile(parse_topology(**arguments)).changed
             assert monitor.changes == [], f"after {count} operations"
             assert state(name) == expected, f"after {count} operations"
         count += 1
@@ -178,14 +179,14 @@ def test_killed_within_the_creation_of_a_namespace(absent: bool) -> None:
     with host(None):
         path = pathlib.Path("/run/netns", PODS[0])
         path.touch(0o444)
-        would = reconcile(parse({PODS[0]: {}}, absent=absent), check=True)
+        would = reconcile(parse_topology({PODS[0]: {}}, absent=absent), check=True)
         assert path.stat().st_size == 0 and path.exists() and not os.path.ismount(path)
-        did = reconcile(parse({PODS[0]: {}}, absent=absent))
+        did = reconcile(parse_topology({PODS[0]: {}}, absent=absent))
         assert (would.changed, would.diff) == (True, did.diff)
         if absent:
             assert not path.exists()
         else:
             assert "UP" in run("ip", "-n", PODS[0], "link", "show", "lo")
         with Monitor("") as monitor:
-            assert not reconcile(parse({PODS[0]: {}}, absent=absent)).changed
+            assert not reconcile(parse_topology({PODS[0]: {}}, absent=absent)).changed
         assert monitor.changes == []

@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.module_utils import apply as engine
-from ansible_collections.weft.fabric.plugins.module_utils import lifeline
+from ansible_collections.weft.fabric.plugins.module_utils.engine import apply as engine
+from ansible_collections.weft.fabric.plugins.module_utils.engine import lifeline
+from ansible_collections.weft.fabric.plugins.module_utils.engine.lifeline import Session
+from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
-from ansible_collections.weft.fabric.plugins.module_utils.lifeline import Session
-from ansible_collections.weft.fabric.plugins.module_utils.model import parse
-from ansible_collections.weft.fabric.plugins.module_utils.reconcile import reconcile
+from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.tests.integration.kernel import Monitor, inside, ip
 from ansible_collections.weft.fabric.tests.integration.state import snapshot
 
@@ -50,7 +50,7 @@ def host(ns) -> Iterator[str]:
 
 def document(kind: str, *addresses: str, **more: Any) -> Any:
     link = {"name": "up0", "kind": kind, "ports": ["nic0"], "addresses": list(addresses)}
-    return parse({"": {"links": [link, PORT], **more}}, purge=True)
+    return parse_topology({"": {"links": [link, PORT], **more}}, purge=True)
 
 
 @every_controller
@@ -73,12 +73,12 @@ def test_addresses_move_and_come_back(kind: str, host: str, monkeypatch) -> None
         ],
         "routes": [{"dst": "default", "via": "10.1.0.254", "dev": "nic0"}],
     }
-    reconcile(parse({"": back}))
+    reconcile(parse_topology({"": back}))
     state = snapshot(host)
     assert [route.replace("proto 119", "proto static") for route in state["routes"]] == before["routes"]
     assert (state["links"], state["addresses"]) == (before["links"], before["addresses"])
     with Monitor(host) as monitor:
-        assert not reconcile(parse({"": back})).changed
+        assert not reconcile(parse_topology({"": back})).changed
     assert monitor.changes == []
 
 
@@ -112,12 +112,12 @@ def test_an_interface_that_a_container_takes_is_not_the_controllers(
     taking = {pod: {"links": [{"name": "eth0", "origin": {"name": "nic0"}}]}}
     monkeypatch.setattr(lifeline, "session", lambda: connected)
     with Monitor(host, pod) as monitor, pytest.raises(FabricError) as refused:
-        reconcile(parse(taking), check)
+        reconcile(parse_topology(taking), check)
     told = f"this host is reached at 10.1.0.1 by {connected.client}, and would lose that address with nic0"
     assert f"{told}: nothing is changed" in str(refused.value)
     assert monitor.changes == []
     monkeypatch.setattr(lifeline, "session", lambda: None)
-    assert reconcile(parse(taking), check).changed
+    assert reconcile(parse_topology(taking), check).changed
 
 
 @every_controller
@@ -142,7 +142,7 @@ def test_the_end_of_a_session_does_not_end_a_run(host: str, monkeypatch) -> None
         os.kill(os.getpid(), signal.SIGHUP)
         apply(*arguments)
 
-    monkeypatch.setattr("ansible_collections.weft.fabric.plugins.module_utils.converge.apply", hung_up)
+    monkeypatch.setattr("ansible_collections.weft.fabric.plugins.module_utils.engine.converge.apply", hung_up)
     # The tests may themselves run under nohup.
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     try:

@@ -10,11 +10,11 @@ from typing import Any
 
 from hypothesis import given, settings
 
-from ansible_collections.weft.fabric.plugins.module_utils import facts
-from ansible_collections.weft.fabric.plugins.module_utils.model import parse
-from ansible_collections.weft.fabric.plugins.module_utils.netlink import Kernel
-from ansible_collections.weft.fabric.plugins.module_utils.observe import everything, observe
-from ansible_collections.weft.fabric.plugins.module_utils.reconcile import reconcile
+from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import everything, observe
+from ansible_collections.weft.fabric.plugins.module_utils.model import facts
+from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.tests.documents import OURS, documents
 from ansible_collections.weft.fabric.tests.integration.kernel import Monitor, inside, new_namespace
 from ansible_collections.weft.fabric.tests.integration.state import part, snapshot
@@ -51,12 +51,12 @@ def owned(namespaces: dict[str, Any]) -> dict[str, Any]:
 
 def settle(namespaces: dict[str, Any], places: list[str]) -> dict[str, Any]:
     """Reach a topology; that it is reached is proved by the kernel's silence. The state."""
-    would = reconcile(parse(namespaces, purge=True), check=True)
-    did = reconcile(parse(namespaces, purge=True))
+    would = reconcile(parse_topology(namespaces, purge=True), check=True)
+    did = reconcile(parse_topology(namespaces, purge=True))
     assert (would.changed, would.diff, would.warnings) == (did.changed, did.diff, did.warnings)
     with Monitor(*places) as monitor:
-        again = reconcile(parse(namespaces, purge=True))
-        read = reconcile(parse(described(["", *places[1:]]), purge=True))
+        again = reconcile(parse_topology(namespaces, purge=True))
+        read = reconcile(parse_topology(described(["", *places[1:]]), purge=True))
     assert (again.changed, again.diff) == (False, {"before": "", "after": ""})
     assert (read.changed, read.diff) == (False, {"before": "", "after": ""})
     assert monitor.changes == []

@@ -15,10 +15,10 @@ import itertools
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
-from ansible_collections.weft.fabric.plugins.module_utils.model import (
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
     Address,
     AddressState,
-    Document,
     FdbEntry,
     Link,
     Namespace,
@@ -26,7 +26,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.model import (
     Observed,
     Route,
 )
-from ansible_collections.weft.fabric.plugins.module_utils.plan import Operation, Plan, plan
+from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation, Plan
+from ansible_collections.weft.fabric.plugins.module_utils.plan.phases import plan
 
 # What a link has where nobody asked, by kind (the drivers' setup functions).
 UNASKED: dict[str, dict[str, Any]] = {

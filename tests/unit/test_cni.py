@@ -10,8 +10,10 @@ import json
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.module_utils import attach, cni, hostlocal, model
+from ansible_collections.weft.fabric.plugins.module_utils import attach, cni, hostlocal
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link, Observed
+from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.plugins.plugin_utils import pods
 from ansible_collections.weft.fabric.tests.overlays import overlays_of
 
@@ -139,13 +141,13 @@ def own(address, gateway=None):
 def test_pieces_are_a_topology(plugin):
     more = {"macvlan": {"master": "eth0"}, "ipvlan": {"master": "eth0"}, "host-device": {"device": "eth1"}}
     config = {"name": "n", "type": plugin, "ipam": STATIC, **more.get(plugin, {})}
-    model.parse(cni.topology([attached(config)]), purge=True)
+    parse_topology(cni.topology([attached(config)]), purge=True)
 
 
 def test_pods_share_a_bridge_and_each_has_a_rule():
     items = [attached(NET, own(f"10.22.0.{n}/16", "10.22.0.1"), netns=f"p{n}") for n in (2, 3)]
     found = cni.topology(items)
-    model.parse(found, purge=True)
+    parse_topology(found, purge=True)
     bridge, *veths = found[""]["links"]
     assert (bridge["name"], bridge["addresses"]) == ("cni0", ["10.22.0.1/16"])
     assert [veth["peer"]["netns"] for veth in veths] == ["p2", "p3"]
@@ -161,7 +163,7 @@ def test_vlan():
     assert (bridge["vlan_filtering"], "addresses" in bridge) == (True, False)
     assert (gateway["name"], gateway["addresses"]) == ("cni0.100", ["10.22.0.1/16"])
     assert (gateway["peer"]["controller"], gateway["peer"]["pvid"], veth["pvid"]) == ("cni0", 100, 100)
-    model.parse(found, purge=True)
+    parse_topology(found, purge=True)
 
 
 def test_what_a_network_leaves_goes_with_the_last_of_it():
@@ -181,8 +183,8 @@ def test_the_mac_of_a_result(plugin, own_mac):
     item = attached({"name": "n", "cniVersion": "1.0.0", "type": plugin, "master": "eth9", "ipam": STATIC})
     child = {"parent": "eth9", "parent_netns": "", "mac_address": own_mac}
     state = {
-        "": model.Observed(links={"eth9": model.Link("eth9", "", {"mac_address": "02:00:00:00:00:01"})}),
-        "p": model.Observed(links={"eth0": model.Link("eth0", plugin, child)}),
+        "": Observed(links={"eth9": Link("eth9", "", {"mac_address": "02:00:00:00:00:01"})}),
+        "p": Observed(links={"eth0": Link("eth0", plugin, child)}),
     }
     (result,) = attach.results([item], state)
     mac = own_mac or "02:00:00:00:00:01"

@@ -11,7 +11,8 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.weft.fabric.plugins.filter import verify_pods as verify_pods_filter
 from ansible_collections.weft.fabric.plugins.filter import verify_targets as verify_targets_filter
 from ansible_collections.weft.fabric.plugins.filter.pods_plan import FilterModule
-from ansible_collections.weft.fabric.plugins.module_utils import model, values
+from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.plugins.plugin_utils import drivers
 from ansible_collections.weft.fabric.tests.overlays import overlays_of
 
@@ -36,7 +37,7 @@ def plan(pods, network=None, **more):
 
 def present(pods, network=None):
     found = plan(pods, network)["present"]
-    model.parse(found, purge=True)
+    parse_topology(found, purge=True)
     return found
 
 
@@ -123,7 +124,7 @@ def test_no_interface_of_their_own():
     found = plan(pods, {"driver": "none"})
     assert found["present"] == {"": {"links": []}, "n": {}, "h": {"joins": ""}, "c": {"joins": "n"}}
     assert found["running"] == ["n", "h"], "the other's server has the port"
-    model.parse(found["present"], purge=True)
+    parse_topology(found["present"], purge=True)
 
 
 def test_fan():
@@ -156,7 +157,7 @@ def test_the_fans_arithmetic(underlay, over, address, subnet):
 def test_what_was_made_is_taken_away():
     def links(network, pods):
         found = plan(pods, network, state="absent")["absent"]
-        model.parse(found, absent=True)
+        parse_topology(found, absent=True)
         return [link["name"] for link in found[""]["links"]]
 
     veth = {"name": "p", "host_interface": "veth0", "address": "172.2.0.2"}

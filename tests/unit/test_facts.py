@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.module_utils import facts
-from ansible_collections.weft.fabric.plugins.module_utils.model import (
+from ansible_collections.weft.fabric.plugins.module_utils.model import facts
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
     Address,
     AddressState,
     FdbEntry,

@@ -12,8 +12,8 @@ import pytest
 from ansible_collections.weft.fabric.plugins.module_utils import documents
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.leftover import marked
-from ansible_collections.weft.fabric.plugins.module_utils.model import Link, Observed
-from ansible_collections.weft.fabric.plugins.module_utils.plan import plan
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link, Observed
+from ansible_collections.weft.fabric.plugins.module_utils.plan.phases import plan
 
 BRIDGE = {"name": "br0", "kind": "bridge"}
 VETH: dict[str, Any] = {"name": "veth0", "kind": "veth", "controller": "br0", "peer": {"name": "eth0", "netns": "pod1"}}

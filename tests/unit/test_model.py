@@ -12,20 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.model import (
-    Address,
-    Desired,
-    FdbEntry,
-    Route,
-    parse,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Address, FdbEntry, Route
+from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.tests.documents import documents
 
 PAIR = {"name": "a", "kind": "veth", "peer": {"name": "b", "netns": "pod"}}
 
 
 def only(namespaces: dict[str, Any], **more: Any) -> Desired:
-    return parse({"": namespaces}, **more).namespaces[""]
+    return parse_topology({"": namespaces}, **more).namespaces[""]
 
 
 def test_defaults() -> None:
@@ -41,7 +37,7 @@ def test_aliases(kind: str) -> None:
 
 
 def test_a_veth_has_two_ends() -> None:
-    found = parse({"": {"links": [PAIR]}, "pod": None})
+    found = parse_topology({"": {"links": [PAIR]}, "pod": None})
     assert found.namespaces[""].links["a"].peer == ("pod", "b")
     assert found.namespaces["pod"].links["b"].peer == ("", "a")
     assert found.namespaces["pod"].create and not found.namespaces[""].create
@@ -54,7 +50,7 @@ def test_a_veth_may_be_mentioned_elsewhere(order: int) -> None:
         ::order
     ]
     near = [{"name": "b", "kind": "veth", "peer": {"name": "a", "netns": ""}, "admin_state": "down"}]
-    found = parse({"": {"links": links}, "pod": {"links": near}})
+    found = parse_topology({"": {"links": links}, "pod": {"links": near}})
     assert found.namespaces[""].links["a"].peer == ("pod", "b")
     assert found.namespaces[""].links["a"].attributes == {"controller": "br0", "mtu": 1400, "admin_state": "up"}
     assert found.namespaces["pod"].links["b"].attributes["admin_state"] == "down"
@@ -63,7 +59,7 @@ def test_a_veth_may_be_mentioned_elsewhere(order: int) -> None:
 def test_two_ends_that_contradict() -> None:
     near = [{"name": "b", "kind": "veth", "peer": {"name": "c", "netns": ""}}]
     with pytest.raises(InvalidParameter, match="different peers"):
-        parse({"": {"links": [PAIR]}, "pod": {"links": near}})
+        parse_topology({"": {"links": [PAIR]}, "pod": {"links": near}})
 
 
 ROUTES = [
@@ -147,6 +143,6 @@ def test_whatever_is_written_is_taken_or_refused(namespaces: Any, data: Any) -> 
     item, key = data.draw(st.sampled_from(places))
     item[key] = data.draw(json_values)
     try:
-        parse(namespaces, purge=True)
+        parse_topology(namespaces, purge=True)
     except InvalidParameter as refused:
         assert "\n" not in str(refused)

@@ -16,9 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.weft.fabric.plugins.module_utils import inet, neigh
-from ansible_collections.weft.fabric.plugins.module_utils.model import FdbEntry, Link, Neighbour
-from ansible_collections.weft.fabric.plugins.module_utils.netlink import attributes, split
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import inet, neigh
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import attributes, split
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import RTM_GETNEIGH, RTM_NEWNEIGH
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import FdbEntry, Link, Neighbour
 
 NDMSG = "=BxxxiHB"  # struct ndmsg (include/uapi/linux/neighbour.h), without its type
 NUD_NOARP = 0x40  # iproute2 adds it to what is permanent; the kernel does not need it
@@ -101,13 +102,13 @@ class Recorded:
         self.answers = [bytes.fromhex(answer) for answer in answers.values()]
 
     def runs(self, kind: int, payload: bytes) -> list[bytes]:
-        assert kind == neigh.RTM_GETNEIGH
+        assert kind == RTM_GETNEIGH
         return [run for _kind, _flags, _sequence, run in split(b"".join(self.answers))]
 
 
 def answer(payload: bytes) -> str:
     """What the kernel would answer if a request's body were in its table."""
-    return (struct.pack("=IHHII", 16 + len(payload), neigh.RTM_NEWNEIGH, 2, 1, 7) + payload).hex()
+    return (struct.pack("=IHHII", 16 + len(payload), RTM_NEWNEIGH, 2, 1, 7) + payload).hex()
 
 
 @pytest.mark.parametrize("command", REQUESTS)
@@ -186,7 +187,7 @@ def test_ten_thousand_alike_are_one_run() -> None:
         FdbEntry("vx0", f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}", "10.0.0.1") for number in range(10_000)
     ]
     answers = Recorded({str(number): answer(fdb_payload(5, entry)) for number, entry in enumerate(listed)})
-    assert len(answers.runs(neigh.RTM_GETNEIGH, b"")) == 1
+    assert len(answers.runs(RTM_GETNEIGH, b"")) == 1
     assert list(neigh.read_fdb(answers, Link("vx0", "vxlan", index=5))) == listed  # type: ignore[arg-type]
 
 

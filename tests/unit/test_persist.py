@@ -82,28 +82,34 @@ def test_the_engine_is_the_collections_own_code_and_nothing_else() -> None:
     archive = zipfile.ZipFile(io.BytesIO(install.engine()))
     for name in archive.namelist():
         packed = archive.read(name)
-        if name.endswith("__init__.py") or name == "__main__.py":
-            continue
-        assert packed == (ROOT / name.partition("fabric/")[2]).read_bytes(), name
+        if "/module_utils/" in name:
+            assert packed == (ROOT / name.partition("fabric/")[2]).read_bytes(), name
+    packed = {name.partition("fabric/")[2] for name in archive.namelist() if "/module_utils/" in name}
+    assert packed == {str(path.relative_to(ROOT)) for path in (ROOT / "plugins" / "module_utils").rglob("*.py")}
     assert install.engine() == install.engine()
 
 
 def test_what_runs_on_the_host_needs_nothing_of_ansible() -> None:
     """Followed from the command on through all that it imports."""
     package = "ansible_collections.weft.fabric.plugins.module_utils"
-    todo, done = {"command"}, set()
+    todo, done = {f"{package}.command"}, set()
     while todo:
         name = todo.pop()
         done.add(name)
-        tree = ast.parse((ROOT / "plugins" / "module_utils" / f"{name}.py").read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
+        path = ROOT / "plugins" / "module_utils" / name[len(package) + 1 :].replace(".", "/")
+        file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.module:
                 assert node.module.split(".")[0] != "ansible", name
-                if node.module == package:
-                    todo |= {alias.name for alias in node.names} - done
-                elif node.module.startswith(package):
-                    todo |= {node.module.rpartition(".")[2]} - done
-    assert "reconcile" in done and "module" not in done
+                if node.module.startswith(package):
+                    imported = {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+                    todo |= {other for other in imported if _is_module(package, other)} - done
+    assert f"{package}.engine.reconcile" in done and f"{package}.module" not in done
+
+
+def _is_module(package: str, name: str) -> bool:
+    path = ROOT / "plugins" / "module_utils" / name[len(package) + 1 :].replace(".", "/")
+    return path.is_dir() or path.with_suffix(".py").is_file()
 
 
 def test_the_version_is_galaxys() -> None:

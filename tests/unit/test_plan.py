@@ -13,11 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.weft.fabric.plugins.module_utils import facts
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.model import ROUTE_PROTOCOL, Document, Link, Route, parse
-from ansible_collections.weft.fabric.plugins.module_utils.netlink import pyroute2_ifinfmsg
-from ansible_collections.weft.fabric.plugins.module_utils.plan import Plan, plan
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.links import pyroute2_ifinfmsg
+from ansible_collections.weft.fabric.plugins.module_utils.model import facts
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import ROUTE_PROTOCOL, Link, Route
+from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
+from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
+from ansible_collections.weft.fabric.plugins.module_utils.plan.phases import plan
 from ansible_collections.weft.fabric.tests.documents import documents
 from ansible_collections.weft.fabric.tests.unit.pure_kernel import PureKernel
 
@@ -64,22 +67,22 @@ def shuffled(content: Any, order: random.Random) -> Any:
 
 @given(anything)
 def test_after_a_run_there_is_nothing_to_do(namespaces: Any) -> None:
-    kernel, document = PureKernel(), parse(namespaces, purge=True)
+    kernel, document = PureKernel(), parse_topology(namespaces, purge=True)
     kernel.run(document)
     assert plan(document, kernel.observe(document)).operations == []
 
 
 @given(anything)
 def test_one_round_makes_everything(namespaces: Any) -> None:
-    assert len(PureKernel().run(parse(namespaces))) <= 1
+    assert len(PureKernel().run(parse_topology(namespaces))) <= 1
 
 
 @settings(max_examples=300)
 @given(anything, anything)
 def test_by_way_of_another_is_the_same_as_from_nothing(first: Any, second: Any) -> None:
-    document = parse(second, purge=True)
+    document = parse_topology(second, purge=True)
     detour, direct = PureKernel(), PureKernel()
-    detour.run(parse(first, purge=True))
+    detour.run(parse_topology(first, purge=True))
     detour.run(document)
     direct.run(document)
     assert owned(detour, document) == owned(direct, document)
@@ -87,7 +90,7 @@ def test_by_way_of_another_is_the_same_as_from_nothing(first: Any, second: Any) 
 
 @given(anything, st.randoms(use_true_random=False))
 def test_the_order_of_the_input_does_not_matter(namespaces: Any, order: random.Random) -> None:
-    document, other = parse(namespaces), parse(shuffled(namespaces, order))
+    document, other = parse_topology(namespaces), parse_topology(shuffled(namespaces, order))
     first, second = PureKernel(), PureKernel()
     first.run(document)
     second.run(other)
@@ -96,8 +99,8 @@ def test_the_order_of_the_input_does_not_matter(namespaces: Any, order: random.R
 
 @given(anything, anything)
 def test_check_mode_tells_what_is_then_done(first: Any, second: Any) -> None:
-    kernel, document = PureKernel(), parse(second, purge=True)
-    kernel.run(parse(first))
+    kernel, document = PureKernel(), parse_topology(second, purge=True)
+    kernel.run(parse_topology(first))
     would = plan(document, kernel.observe(document), check=True)
     did = plan(document, kernel.observe(document))
     assert (would.operations, would.diff(), would.warnings) == (did.operations, did.diff(), did.warnings)
@@ -106,17 +109,17 @@ def test_check_mode_tells_what_is_then_done(first: Any, second: Any) -> None:
 @given(anything)
 def test_nothing_is_left_of_what_was_made(namespaces: Any) -> None:
     kernel = PureKernel()
-    before = kernel.observe(parse({"": {}}))
-    kernel.run(parse(namespaces))
-    kernel.run(parse(namespaces, absent=True))
-    assert kernel.observe(parse({"": {}})) == before
+    before = kernel.observe(parse_topology({"": {}}))
+    kernel.run(parse_topology(namespaces))
+    kernel.run(parse_topology(namespaces, absent=True))
+    assert kernel.observe(parse_topology({"": {}})) == before
     assert list(kernel.state) == [""]
 
 
 @given(anything)
 def test_absent_twice(namespaces: Any) -> None:
-    kernel, document = PureKernel(), parse(namespaces, absent=True)
-    kernel.run(parse(namespaces))
+    kernel, document = PureKernel(), parse_topology(namespaces, absent=True)
+    kernel.run(parse_topology(namespaces))
     assert kernel.run(document) or namespaces == {"": {}} or not any(namespaces[""].values())
     assert plan(document, kernel.observe(document)).operations == []
 
@@ -124,15 +127,15 @@ def test_absent_twice(namespaces: Any) -> None:
 @given(anything)
 def test_what_is_read_can_be_declared(namespaces: Any) -> None:
     kernel = PureKernel()
-    kernel.run(parse(namespaces))
+    kernel.run(parse_topology(namespaces))
     read = {netns: facts.document(state) for netns, state in kernel.state.items()}
-    document = parse(read, purge=True)
+    document = parse_topology(read, purge=True)
     assert plan(document, kernel.observe(document)).operations == []
 
 
 @given(anything)
 def test_the_diff_names_each_fact_once(namespaces: Any) -> None:
-    kernel, document = PureKernel(), parse(namespaces)
+    kernel, document = PureKernel(), parse_topology(namespaces)
     diff = plan(document, kernel.observe(document)).diff()
     lines = diff["after"].splitlines()
     assert len(lines) == len(set(lines))
@@ -141,7 +144,7 @@ def test_the_diff_names_each_fact_once(namespaces: Any) -> None:
 
 @given(anything)
 def test_entries_come_before_the_routes_that_use_them(namespaces: Any) -> None:
-    kernel, document = PureKernel(), parse(namespaces)
+    kernel, document = PureKernel(), parse_topology(namespaces)
     kinds = [
         type(item.after).__name__ for item in plan(document, kernel.observe(document)).operations if not item.netns
     ]
@@ -180,12 +183,12 @@ def bond(**more: Any) -> dict[str, Any]:
 def prepared(*namespaces: dict[str, Any]) -> PureKernel:
     kernel = PureKernel()
     for item in namespaces:
-        kernel.run(parse(item))
+        kernel.run(parse_topology(item))
     return kernel
 
 
 def planned(kernel: PureKernel, namespaces: dict[str, Any], **more: Any) -> Plan:
-    document = parse(namespaces, **more)
+    document = parse_topology(namespaces, **more)
     return plan(document, kernel.observe(document))
 
 
@@ -220,7 +223,7 @@ def test_a_bonds_mode_changes_without_ports_and_down() -> None:
         "bond0 admin_state=up",
     ]
     assert todo.diff() == {"before": "link bond0 mode active-backup\n", "after": "link bond0 mode 802.3ad\n"}
-    assert kernel.run(parse(host(bond(mode="802.3ad", ports=["eth0", "eth1"]))))
+    assert kernel.run(parse_topology(host(bond(mode="802.3ad", ports=["eth0", "eth1"]))))
 
 
 @pytest.mark.parametrize(("option", "values"), [("lacp_rate", ("slow", "fast")), ("ad_select", ("stable", "count"))])
@@ -253,7 +256,7 @@ def test_a_primary_is_there_before_its_bond() -> None:
 def test_delays_are_multiples_of_miimon() -> None:
     for options in ({"updelay": 150}, {"updelay": 150, "miimon": 100}, {"downdelay": 1, "miimon": 2}):
         with pytest.raises(InvalidParameter, match=r"delay: .*miimon"):
-            parse(host(bond(mode="802.3ad", **options)))
+            parse_topology(host(bond(mode="802.3ad", **options)))
 
 
 def test_a_port_moves_from_a_bridge_to_a_bond() -> None:
@@ -298,21 +301,21 @@ def test_a_parent_that_is_made_again_takes_its_vlan_along() -> None:
     kernel = prepared(host(vlan("vlan10", "eth0", 10), {"name": "eth0", "kind": "bridge"}))
     wanted = host(veth("eth0", recreate=True), vlan("vlan10", "eth0", 10))
     assert steps(planned(kernel, wanted))[:3] == ["delete eth0", "create eth0", "create vlan10"]
-    kernel.run(parse(wanted))
+    kernel.run(parse_topology(wanted))
     assert kernel.state[""].links["vlan10"].attributes["parent"] == "eth0"
 
 
 def test_a_vlan_on_itself() -> None:
     with pytest.raises(InvalidParameter, match=r"parent: 'a' is refused: a vlan cannot sit on itself"):
-        parse(host(vlan("a", "a", 1)))
-    loop = parse(host(vlan("a", "b", 1), vlan("b", "a", 2)))
+        parse_topology(host(vlan("a", "a", 1)))
+    loop = parse_topology(host(vlan("a", "b", 1), vlan("b", "a", 2)))
     with pytest.raises(InvalidParameter, match="it sits on itself, by way of others"):
         plan(loop, PureKernel().observe(loop))
 
 
 def test_a_link_does_not_carry_what_it_sits_on() -> None:
     vxlan = {"name": "vxlan0", "kind": "vxlan", "vni": 1, "dev": "br0", "controller": "br0"}
-    document = parse(host({"name": "br0", "kind": "bridge"}, vxlan))
+    document = parse_topology(host({"name": "br0", "kind": "bridge"}, vxlan))
     with pytest.raises(InvalidParameter, match="controller: 'br0' is refused: vxlan0 sits on it"):
         plan(document, PureKernel().observe(document))
 
@@ -360,7 +363,7 @@ def test_a_parent_takes_a_pods_macvlan_along() -> None:
     kernel = prepared({**host({"name": "eth0", "kind": "dummy"}), "one": pod})
     wanted = {**host(veth("eth0", recreate=True)), "one": pod}
     assert steps(planned(kernel, wanted))[:3] == ["delete eth0", "create eth0", "create mac0"]
-    kernel.run(parse(wanted))
+    kernel.run(parse_topology(wanted))
     assert kernel.state["one"].links["mac0"].attributes["parent_netns"] == ""
 
 
@@ -444,8 +447,8 @@ def test_two_documents_share_an_interface() -> None:
     kernel = prepared(host(veth("eth0", addresses=["10.0.0.1/24"])))
     first = host({"name": "eth0"}, routes=[{"dst": f"10.{net}.0.0/16", "dev": "eth0"} for net in (1, 2)])
     second = host({"name": "eth0"}, routes=[{"dst": f"10.{net}.0.0/16", "dev": "eth0"} for net in (3, 4)])
-    kernel.run(parse(first))
-    kernel.run(parse(second, purge=True, route_protocol=120))
+    kernel.run(parse_topology(first))
+    kernel.run(parse_topology(second, purge=True, route_protocol=120))
     assert {key[0]: found[1] for key, found in kernel.state[""].routes.items()} == {
         "10.1.0.0/16": 119, "10.2.0.0/16": 119, "10.3.0.0/16": 120, "10.4.0.0/16": 120,
     }  # fmt: skip
@@ -460,7 +463,7 @@ def test_two_documents_share_an_interface() -> None:
     ]  # fmt: skip
     assert not planned(kernel, host(), absent=True).operations
     with pytest.raises(InvalidParameter, match="route_protocol: 186 is refused"):
-        parse(host(), route_protocol=186)
+        parse_topology(host(), route_protocol=186)
 
 
 def test_routes_of_others_stay() -> None:
@@ -478,7 +481,7 @@ def test_routes_of_others_stay() -> None:
 def test_secondary_addresses_outlive_their_first() -> None:
     wanted = host(veth("eth0", addresses=["10.0.0.1/24", "10.0.0.2/24", "10.0.0.3/24", "10.5.0.1/24"]))
     kernel = prepared(wanted)
-    document = parse(host(veth("eth0", addresses=["10.0.0.3/24"])), purge=True)
+    document = parse_topology(host(veth("eth0", addresses=["10.0.0.3/24"])), purge=True)
     assert len(kernel.run(document)) == 1
     assert [item.address for item in kernel.state[""].addresses] == ["10.0.0.3/24"]
 
@@ -522,7 +525,7 @@ def test_a_veths_end_moves_and_is_renamed() -> None:
 
     kernel = prepared(pair("one", "eth0"))
     for place, name in (("two", "eth0"), ("two", "eth7"), ("one", "eth1")):
-        kernel.run(parse(pair(place, name)))
+        kernel.run(parse_topology(pair(place, name)))
         assert kernel.state[""].links["veth0"].peer == (place, name)
         assert name in kernel.state[place].links
 
@@ -532,7 +535,7 @@ def test_an_end_that_is_somewhere_else_needs_leave() -> None:
     wanted = host(veth("veth0"))
     with pytest.raises(FabricError, match=r"link veth0: its other end is not veth0p here; .*'recreate: true'"):
         planned(kernel, wanted)
-    assert kernel.run(parse(host(veth("veth0", recreate=True))))
+    assert kernel.run(parse_topology(host(veth("veth0", recreate=True))))
 
 
 ENTRY = {"dev": "eth9", "dst": "10.0.0.1", "lladdr": "02:00:00:00:00:01"}
@@ -555,7 +558,7 @@ ENTRY = {"dev": "eth9", "dst": "10.0.0.1", "lladdr": "02:00:00:00:00:01"}
     ],
 )  # fmt: skip
 def test_what_does_not_exist_is_an_error_and_in_check_mode_a_warning(namespaces: Any, told: str) -> None:
-    document = parse(namespaces)
+    document = parse_topology(namespaces)
     observed = PureKernel().observe(document)
     with pytest.raises(FabricError, match=told):
         plan(document, observed)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from ansible_collections.weft.fabric.plugins.filter import overlay_plans as overlay_plans_filter
 from ansible_collections.weft.fabric.plugins.filter import pods_masquerade as pods_masquerade_filter
 from ansible_collections.weft.fabric.plugins.filter.pods_plan import FilterModule
-from ansible_collections.weft.fabric.plugins.module_utils import model, values
+from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.plugins.plugin_utils import pods
 from ansible_collections.weft.fabric.tests.overlays import DEFAULTS, overlays_of
 
@@ -131,7 +132,7 @@ def test_the_engine_takes_both_documents(state):
     plan = pods_plan(
         [POD, {"name": "pod2", "address": "172.2.0.3"}, {"name": "pod3", "state": "absent"}], ONE, "network-1", 1500
     )
-    document = model.parse(plan[state], absent=state == "absent")
+    document = parse_topology(plan[state], absent=state == "absent")
     assert {name for name in document.namespaces if name} == set(plan["running" if state == "present" else "gone"])
 
 

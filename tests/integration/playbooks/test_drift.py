@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils import lab
-from ansible_collections.weft.fabric.plugins.module_utils.model import ROUTE_PROTOCOLS, parse
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import ROUTE_PROTOCOLS
+from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import Fabric, article, standing
 
 OTHER_MAC = "02:00:5e:00:00:77"
@@ -33,12 +34,14 @@ HOSTS = (*NODES, "router")
 # One process for all of a node's documents: as the modules do it, which takes as many times as long.
 REPAIR = """
 import json, sys
-from ansible_collections.weft.fabric.plugins.module_utils import model, reconcile
+from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import ROUTE_PROTOCOL
+from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 said = [], []
 for item in json.load(sys.stdin):
-    protocol = item.get("route_protocol", model.ROUTE_PROTOCOL)
-    document = model.parse(item["namespaces"], item["state"] == "absent", item["purge"], protocol)
-    outcome = reconcile.reconcile(document)
+    protocol = item.get("route_protocol", ROUTE_PROTOCOL)
+    document = parse_topology(item["namespaces"], item["state"] == "absent", item["purge"], protocol)
+    outcome = reconcile(document)
     assert outcome.changed == (outcome.diff["before"] != outcome.diff["after"])
     said[0].extend(outcome.diff["before"].splitlines())
     said[1].extend(outcome.diff["after"].splitlines())
@@ -69,7 +72,7 @@ class Node:
         self.pods = fabric.node(name, "ip", "netns", "list").split()[::3]
         self.managed: dict[tuple[str, str], set[str]] = {}
         for item in self.documents:
-            for netns, desired in parse(item["namespaces"]).namespaces.items():
+            for netns, desired in parse_topology(item["namespaces"]).namespaces.items():
                 for link in desired.links.values():
                     self.managed.setdefault((netns, link.name), set()).update(link.attributes)
         self.made = {link["ifname"] for link in self.ask("")[0]} - before

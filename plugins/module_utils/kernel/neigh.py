@@ -3,22 +3,41 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The hot path: neighbour and FDB entries packed and unpacked with struct.
 
-A fabric of N nodes has N times N-1 of them, and encoding is where the time goes: pyroute2 takes some fifty times as
+A fabric of N nodes has N times N-1 entries, and encoding takes most of the time: pyroute2 takes some fifty times as
 long for each. Sources: rtnetlink(7), include/uapi/linux/neighbour.h, vxlan_fdb_parse in vxlan_core.c.
 """
 
 from __future__ import annotations
 
-import errno
 import socket
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, repeat
-from typing import Any
 
-from ansible_collections.weft.fabric.plugins.module_utils import inet
-from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
-from ansible_collections.weft.fabric.plugins.module_utils.model import (
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import inet
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import (
+    Request,
+    Socket,
+    columns,
+)
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
+    AF_BRIDGE,
+    NDA_DST,
+    NDA_IFINDEX,
+    NDA_LLADDR,
+    NDA_PORT,
+    NDA_VNI,
+    NLM_F_APPEND,
+    NLM_F_CREATE,
+    NLM_F_REPLACE,
+    NTF_FOREIGN,
+    NTF_SELF,
+    NUD_PERMANENT,
+    RTM_DELNEIGH,
+    RTM_GETNEIGH,
+    RTM_NEWNEIGH,
+)
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
     FdbEntry,
     FdbKey,
     Link,
@@ -26,29 +45,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model import (
     fdb_keys,
     make_all,
 )
-from ansible_collections.weft.fabric.plugins.module_utils.netlink import (
-    NLM_F_APPEND,
-    NLM_F_CREATE,
-    NLM_F_REPLACE,
-    Request,
-    Socket,
-    attributes,
-    columns,
-)
 from ansible_collections.weft.fabric.plugins.module_utils.values import ZERO_MAC
-
-RTM_GETLINK = 18
-RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
-AF_BRIDGE = 7
-NUD_PERMANENT = 0x80
-NTF_SELF, NTF_MASTER, NTF_PROXY, NTF_EXT_LEARNED = 0x02, 0x04, 0x08, 0x10
-NTF_FOREIGN = NTF_MASTER | NTF_PROXY | NTF_EXT_LEARNED
-NDA_DST, NDA_LLADDR, NDA_PORT, NDA_VNI, NDA_IFINDEX = 1, 2, 6, 7, 8
-IFLA_IFNAME, IFLA_LINKINFO, IFLA_EXT_MASK = 3, 18, 29
-IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
-IFLA_VXLAN_ID, IFLA_VXLAN_GROUP, IFLA_VXLAN_PORT, IFLA_VXLAN_GROUP6 = 1, 2, 15, 16
-RTEXT_FILTER_SKIP_STATS = 8
-IFF_UP, IFF_PROMISC = 0x1, 0x100
 
 _NDMSG = struct.Struct("=BxxxiHBB")  # struct ndmsg: family, ifindex, state, flags, type
 # struct ndmsg, then NDA_LLADDR (6 bytes, padded to 8) and NDA_DST of 4 or of 16 bytes
@@ -178,39 +175,3 @@ def _fdb(dev: str, count: int, attribute: Mapping[int, Sequence[bytes]]) -> Iter
     if NDA_VNI in attribute:
         vnis = struct.unpack(f"={count}I", b"".join(attribute[NDA_VNI]))
     return fdb_keys(repeat(dev), _macs(attribute[NDA_LLADDR]), inet.to_texts(attribute[NDA_DST]), ports, vnis)
-
-
-def read_names(kernel: Socket) -> dict[int, str]:
-    """The names of all interfaces, by index."""
-    names = {}
-    for message in kernel.dump(RTM_GETLINK, bytes(16) + _WORD.pack(8, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)):
-        index = struct.unpack_from("=i", message, 20)[0]
-        names[index] = attributes(message, 32)[IFLA_IFNAME].rstrip(b"\0").decode()
-    return names
-
-
-def read_device(kernel: Socket, name: str) -> Link | None:
-    """What entries need to know of their device: its index, kind, whether it is up, and a VXLAN's VNI, port and remote.
-
-    One request, and nothing of pyroute2. None: there is no such device.
-    """
-    label = name.encode() + b"\0"
-    body = bytes(16) + struct.pack("=HH", 4 + len(label), IFLA_IFNAME) + label + bytes(-len(label) % 4)
-    try:
-        message = kernel.get(Request(RTM_GETLINK, 0, body + _WORD.pack(8, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)))
-    except KernelError as error:
-        if error.code in (errno.ENODEV, errno.EINVAL):  # EINVAL: a name that no device can have
-            return None
-        raise
-    index, flags = struct.unpack_from("=iI", message, 20)
-    info = attributes(attributes(message, 32).get(IFLA_LINKINFO, b""), 0)
-    known: dict[str, Any] = {"admin_state": "up" if flags & IFF_UP else "down"}
-    kind = info.get(IFLA_INFO_KIND, b"").rstrip(b"\0").decode()
-    if kind == "vxlan":
-        data = attributes(info[IFLA_INFO_DATA], 0)
-        known["vni"] = struct.unpack("=I", data[IFLA_VXLAN_ID])[0]
-        known["port"] = struct.unpack("!H", data[IFLA_VXLAN_PORT])[0]
-        remote = data.get(IFLA_VXLAN_GROUP) or data.get(IFLA_VXLAN_GROUP6)
-        if remote:
-            known["remote"] = inet.to_text(remote)
-    return Link(name, kind, known, index=index)

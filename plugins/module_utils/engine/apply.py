@@ -16,10 +16,20 @@ from contextlib import ExitStack
 from itertools import groupby
 from typing import Any, Callable
 
-from ansible_collections.weft.fabric.plugins.module_utils import facts, inet, neigh, portvlan, tuntap
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, KernelError
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import inet, neigh, portvlan, routes, tuntap
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.links import pyroute2_ifinfmsg, read_device, read_names
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel, Request
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import create_netns, netns_fd, remove_netns
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
+    IFF_PROMISC,
+    IFF_UP,
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+)
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import KERNEL_MODULES, KINDS, PORT_OPTIONS, TAKERS
-from ansible_collections.weft.fabric.plugins.module_utils.model import (
+from ansible_collections.weft.fabric.plugins.module_utils.model import facts
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
     Address,
     FdbEntry,
     Link,
@@ -27,17 +37,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model import (
     Neighbour,
     Route,
 )
-from ansible_collections.weft.fabric.plugins.module_utils.netlink import (
-    NLM_F_CREATE,
-    NLM_F_EXCL,
-    Kernel,
-    Request,
-    create_netns,
-    netns_fd,
-    pyroute2_ifinfmsg,
-    remove_netns,
-)
-from ansible_collections.weft.fabric.plugins.module_utils.plan import Operation
+from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation
 
 RTM_NEWLINK, RTM_DELLINK = 16, 17
 
@@ -123,7 +123,7 @@ class _Worker:
     def _index(self, netns: str, name: str) -> int:
         key = (netns, name)
         if key not in self._indexes:
-            link = neigh.read_device(self.kernel.socket(netns), name)
+            link = read_device(self.kernel.socket(netns), name)
             if link is None:
                 raise FabricError(f"{facts.name(netns, Link(name))} has disappeared: run again")
             self._indexes[key] = link.index
@@ -157,8 +157,8 @@ class _Worker:
         route = operation.after or operation.before
         index = self._index(operation.netns, route.dev) if route.dev else None
         if operation.verb == "delete":
-            return inet.delete_route(index, route)
-        return inet.set_route(index, route, operation.protocol)
+            return routes.delete_route(index, route)
+        return routes.set_route(index, route, operation.protocol)
 
     # -- links -------------------------------------------------------------------------------------
 
@@ -209,7 +209,7 @@ class _Worker:
         home, netns = _home(operation), operation.netns
         if home == netns:
             return None
-        used = {*neigh.read_names(self.kernel.socket(home)), *neigh.read_names(self.kernel.socket(netns))}
+        used = {*read_names(self.kernel.socket(home)), *read_names(self.kernel.socket(netns))}
         return max(used) + 1, descriptors.enter_context(netns_fd(netns))
 
     def _move(self, operation: Operation, descriptors: ExitStack) -> Request:
@@ -222,7 +222,7 @@ class _Worker:
             message["attrs"].append(("IFLA_IFALIAS", operation.after.attributes["alias"]))
         if place != operation.netns:
             message["attrs"].append(("IFLA_NET_NS_FD", descriptors.enter_context(netns_fd(place))))
-        message["change"] = neigh.IFF_UP  # a link that is up cannot be renamed
+        message["change"] = IFF_UP  # a link that is up cannot be renamed
         return Request(RTM_NEWLINK, 0, _encode(message))
 
     @staticmethod
@@ -266,7 +266,7 @@ class _Worker:
             port = [(PORT_OPTIONS["hairpin"].attribute, PORT_OPTIONS["hairpin"].encode(attributes["hairpin"]))]
             slave = [("IFLA_INFO_SLAVE_KIND", "bridge"), ("IFLA_INFO_SLAVE_DATA", {"attrs": port})]
             outer.append(("IFLA_LINKINFO", {"attrs": slave}))
-        for name, on, flag in (("admin_state", "up", neigh.IFF_UP), ("promisc", True, neigh.IFF_PROMISC)):
+        for name, on, flag in (("admin_state", "up", IFF_UP), ("promisc", True, IFF_PROMISC)):
             if name in attributes:
                 message["flags"] |= flag if attributes[name] == on else 0
                 message["change"] |= flag

@@ -1,69 +1,48 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The edge to the kernel: network namespaces, and one rtnetlink socket in each.
+"""The transport: a netlink socket in each namespace, batches of requests, dumps.
 
-The messages themselves are pyroute2's (links), inet.py's or neigh.py's; this file carries them. One transport
-for both, because it is where batches are made and where an answer is matched to its request by sequence number,
-whichever pyroute2 is installed. Sources: Documentation/userspace-api/netlink/intro.rst, netlink(7), ip-netns(8).
+One transport for all messages, whichever pyroute2 is installed: it makes batches and matches answers to requests by
+sequence number. Sources: Documentation/userspace-api/netlink/intro.rst, netlink(7).
 """
 
 from __future__ import annotations
 
-import ctypes
-import errno
-import fcntl
-import importlib.util
 import os
 import socket
 import struct
-import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from functools import lru_cache
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, KernelError
-
-NETNS_DIR = "/run/netns"
-CLONE_NEWNET = 0x40000000
-MS_BIND = 4096
-MS_REC = 16384
-MS_SHARED = 1 << 20
-MNT_DETACH = 2
-NS_GET_NSTYPE = 0xB703  # include/uapi/linux/nsfs.h
-
-NLM_F_REQUEST = 0x1
-NLM_F_ACK = 0x4
-NLM_F_DUMP_INTR = 0x10
-NLM_F_DUMP = 0x300
-NLM_F_REPLACE = 0x100
-NLM_F_EXCL = 0x200
-NLM_F_CREATE = 0x400
-NLM_F_APPEND = 0x800
-NLM_F_CAPPED = 0x100
-NLM_F_ACK_TLVS = 0x200
-NLMSG_ERROR = 2
-NLMSG_DONE = 3
-NLMSGERR_ATTR_MSG = 1
-NLA_TYPE_MASK = 0x3FFF
-
-NETLINK_NETFILTER = 12  # include/uapi/linux/netlink.h; Python's socket module does not name it
-SOL_NETLINK = 270
-NETLINK_CAP_ACK = 10
-NETLINK_EXT_ACK = 11
-NETLINK_GET_STRICT_CHK = 12
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import inside
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
+    NETLINK_CAP_ACK,
+    NETLINK_EXT_ACK,
+    NETLINK_GET_STRICT_CHK,
+    NLA_TYPE_MASK,
+    NLM_F_ACK,
+    NLM_F_ACK_TLVS,
+    NLM_F_CAPPED,
+    NLM_F_DUMP,
+    NLM_F_DUMP_INTR,
+    NLM_F_REQUEST,
+    NLMSG_DONE,
+    NLMSG_ERROR,
+    NLMSGERR_ATTR_MSG,
+    SOL_NETLINK,
+)
 
 # What a request reads (RTM_GET...), for messages.
 TABLES = {18: "links", 22: "addresses", 26: "routes", 30: "neighbours", 90: "a namespace's id"}
-
 BATCH = 200  # 600 acknowledged requests in one send overflow the default receive buffer (212,992 bytes)
 DUMP_TRIES = 5
 RECEIVE = 65536  # the kernel fills at most 32 KiB of a dump at a time
 ALIKE = 28  # struct nlmsghdr, and as much as struct ndmsg and struct rtmsg
 FEW = 16  # messages are compared one by one before columns are, which is dearer for a handful
-
 _HEADER = struct.Struct("=IHHII")  # struct nlmsghdr
 _U32 = struct.Struct("=I")
 _ATTRIBUTE = struct.Struct("=HH")  # struct nlattr
@@ -89,38 +68,6 @@ class Failure(NamedTuple):
     detail: str
 
 
-@lru_cache
-def pyroute2_ifinfmsg() -> Any:
-    """pyroute2's class of link messages.
-
-    :raises FabricError: pyroute2 is not installed for the interpreter that runs the module.
-    """
-    try:
-        _skip_package_init("pyroute2")
-        from pyroute2.netlink import nla
-        from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
-    except ImportError as error:
-        raise FabricError(
-            f"pyroute2 cannot be imported by {sys.executable} ({error}): install the package python3-pyroute2, "
-            "or 'pip install pyroute2' for that interpreter"
-        ) from error
-    # pyroute2 knows no flags of an ipvlan (include/uapi/linux/if_link.h).
-    fields = ("IFLA_IPVLAN_UNSPEC", "none"), ("IFLA_IPVLAN_MODE", "uint16"), ("IFLA_IPVLAN_FLAGS", "uint16")
-    ifinfmsg.ifinfo.register_link_kind(module={"ipvlan": type("ipvlan", (nla,), {"nla_map": fields})})
-    return ifinfmsg
-
-
-def _skip_package_init(package: str) -> None:
-    """Let a package's submodules be imported without what its __init__ would import.
-
-    pyroute2's takes five times as long as this message does, most of a module's run, and nothing of it is used here.
-    """
-    if package not in sys.modules:
-        spec = importlib.util.find_spec(package)
-        if spec is not None:
-            sys.modules[package] = importlib.util.module_from_spec(spec)
-
-
 def require_admin() -> None:
     """Refuse, before anything is changed, to run without CAP_NET_ADMIN and CAP_SYS_ADMIN (capabilities(7)).
 
@@ -134,176 +81,6 @@ def require_admin() -> None:
             f"changing kernel networking needs root, and this is uid {os.geteuid()} without CAP_NET_ADMIN and "
             "CAP_SYS_ADMIN: set 'become: true'"
         )
-
-
-# -- namespaces ------------------------------------------------------------------------------------
-
-
-def netns_path(name: str) -> str:
-    """Path of a named namespace's file; the empty name is the one that this process runs in."""
-    return f"{NETNS_DIR}/{name}" if name else "/proc/self/ns/net"
-
-
-def netns_status(name: str) -> str:
-    """One of ``present``, ``absent`` or ``broken``.
-
-    Broken is a file that no namespace is mounted on: what is left of an interrupted ``ip netns add``.
-
-    :raises FabricError: the file cannot be read by this user.
-    """
-    try:
-        fd = os.open(netns_path(name), os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return "absent"
-    except PermissionError as error:
-        raise FabricError(f"namespace {name} cannot be opened without root: set 'become: true'") from error
-    try:
-        return "present" if fcntl.ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET else "broken"
-    except OSError:
-        return "broken"
-    finally:
-        os.close(fd)
-
-
-def netns_names() -> list[str]:
-    """Names of the named namespaces, sorted."""
-    try:
-        names = sorted(os.listdir(NETNS_DIR))
-    except FileNotFoundError:
-        return []
-    return [name for name in names if netns_status(name) == "present"]
-
-
-def netns_aliases() -> dict[str, frozenset[str]]:
-    """By name, the other names of the same namespace; the empty name is the one that this process runs in."""
-    found: dict[tuple[int, int], set[str]] = {}
-    for name in ("", *netns_names()):
-        with suppress(FileNotFoundError):
-            status = os.stat(netns_path(name))
-            found.setdefault((status.st_dev, status.st_ino), set()).add(name)
-    return {name: frozenset(names - {name}) for names in found.values() for name in names}
-
-
-def _call(function: str, *arguments: Any) -> None:
-    """Call a C library function that returns -1 and errno on failure."""
-    library = ctypes.CDLL(None, use_errno=True)
-    if getattr(library, function)(*arguments) != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-
-
-@contextmanager
-def inside(netns: str) -> Iterator[None]:
-    """Run a block inside a namespace (setns(2)), then come back.
-
-    :raises FabricError: the namespace does not exist, or entering it is not allowed.
-    """
-    if not netns:
-        yield
-        return
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        with netns_fd(netns) as fd:
-            try:
-                _call("setns", fd, CLONE_NEWNET)
-            except PermissionError as error:
-                raise FabricError(f"namespace {netns} cannot be entered without root: set 'become: true'") from error
-        try:
-            yield
-        finally:
-            _call("setns", home, CLONE_NEWNET)
-    finally:
-        os.close(home)
-
-
-@contextmanager
-def netns_fd(netns: str) -> Iterator[int]:
-    """An open descriptor of a namespace, for setns(2) and IFLA_NET_NS_FD.
-
-    :raises FabricError: the namespace does not exist.
-    """
-    try:
-        fd = os.open(netns_path(netns), os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError as error:
-        raise FabricError(f"namespace {netns} does not exist: create it with weft.fabric.netns") from error
-    try:
-        yield fd
-    finally:
-        os.close(fd)
-
-
-def create_netns(name: str, joins: str | None = None) -> None:
-    """Make a named namespace, as ``ip netns add`` does.
-
-    :param joins: give this namespace one more name instead, as ``ip netns attach`` does.
-    :raises KernelError: naming the namespace.
-    """
-    path = netns_path(name)
-    try:
-        os.makedirs(NETNS_DIR, 0o755, exist_ok=True)
-        _share_directory()
-        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
-        if joins is not None:
-            _call("mount", netns_path(joins).encode(), path.encode(), b"none", MS_BIND, None)
-            return
-        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            _call("unshare", CLONE_NEWNET)
-            try:
-                _call("mount", b"/proc/thread-self/ns/net", path.encode(), b"none", MS_BIND, None)
-            finally:
-                _call("setns", home, CLONE_NEWNET)
-        finally:
-            os.close(home)
-    except OSError as error:
-        raise KernelError("create", f"namespace {name}", error.errno or errno.EIO) from error
-
-
-def remove_netns(name: str) -> None:
-    """Take a namespace's name away, as ``ip netns delete`` does; a broken one's file as well.
-
-    :raises KernelError: naming the namespace.
-    """
-    path = netns_path(name).encode()
-    try:
-        try:
-            _call("umount2", path, MNT_DETACH)
-        except OSError as error:
-            if error.errno != errno.EINVAL:  # EINVAL: nothing is mounted there, the file alone is left
-                raise
-        os.unlink(path)
-        if not os.listdir(NETNS_DIR):
-            _unshare_directory()
-    except OSError as error:
-        raise KernelError("delete", f"namespace {name}", error.errno or errno.EIO) from error
-
-
-def _share_directory() -> None:
-    """Make the directory of namespaces a mount whose changes others see, as iproute2 does (ip/ipnetns.c: netns_add).
-
-    If ip(8) did so after us, our namespaces would be mounted twice, and nobody could delete them any more.
-    """
-    path = NETNS_DIR.encode()
-    try:
-        _call("mount", b"", path, b"none", MS_SHARED | MS_REC, None)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # EINVAL: it is no mount yet
-            raise
-        _call("mount", path, path, b"none", MS_BIND | MS_REC, None)
-        _call("mount", b"", path, b"none", MS_SHARED | MS_REC, None)
-
-
-def _unshare_directory() -> None:
-    """Undo that with the last namespace, so that the machine has the mounts that it had before the first."""
-    with open("/proc/thread-self/mountinfo", encoding="utf-8") as mounts:
-        fields = [line.split() for line in mounts]
-    # A directory mounted on itself; somebody's file system of its own would have / there (proc_pid_mountinfo(5)).
-    if any(mount[4] == NETNS_DIR and mount[3] != "/" for mount in fields):
-        with suppress(OSError):  # EBUSY: another process makes a namespace at this moment
-            _call("umount2", NETNS_DIR.encode(), 0)
-
-
-# -- the transport ---------------------------------------------------------------------------------
 
 
 def attributes(data: bytes, offset: int) -> dict[int, bytes]:

@@ -14,18 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from ansible_collections.weft.fabric.plugins.module_utils import facts
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import PARENTS
-from ansible_collections.weft.fabric.plugins.module_utils.model import (
-    Desired,
-    Document,
-    Link,
-    Observed,
-    add_link,
-    complete,
-)
-from ansible_collections.weft.fabric.plugins.module_utils.plan import Plan
+from ansible_collections.weft.fabric.plugins.module_utils.model import facts
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.links import add_link, complete
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link, Observed
+from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
 
 RTPROT_KERNEL = 2
 _VARIABLE = b"SSH_CONNECTION="  # ssh(1)

@@ -5,6 +5,8 @@
 
 An option says how a parameter is validated, which attribute carries it, and what the kernel can do about it later.
 Sources: ip-link(8), include/uapi/linux/if_link.h, and the changelink function of each driver.
+
+Private to the collection: no other collection may import it.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import inside
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import TUN_MODES
-from ansible_collections.weft.fabric.plugins.module_utils.netlink import inside
 
 DEVICE = "/dev/net/tun"
 TUNSETIFF, TUNSETPERSIST, TUNSETOWNER, TUNSETGROUP = 0x400454CA, 0x400454CB, 0x400454CC, 0x400454CE

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS, OPTION_MODES, PORT_OPTIONS
-from ansible_collections.weft.fabric.plugins.module_utils.model import (
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
     MAIN,
     ROUTE_PROTOCOLS,
     Address,
-    Desired,
     FdbEntry,
     Link,
     Namespace,

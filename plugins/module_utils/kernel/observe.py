@@ -8,41 +8,32 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from ansible_collections.weft.fabric.plugins.module_utils import inet, neigh, portvlan, values
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
-    KERNEL_NAMES,
-    KINDS,
-    PORT_OPTIONS,
-    TAKERS,
-    own_mac,
-)
-from ansible_collections.weft.fabric.plugins.module_utils.model import (
-    MAIN,
-    Desired,
-    Document,
-    Link,
-    Observed,
-)
-from ansible_collections.weft.fabric.plugins.module_utils.netlink import (
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import inet, neigh, portvlan, routes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.links import read_device, read_links, read_names
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import (
     Kernel,
     Request,
     Socket,
     attributes,
+)
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import (
     netns_aliases,
     netns_fd,
     netns_names,
     netns_status,
-    pyroute2_ifinfmsg,
 )
-
-RTM_GETNSID = 90
-NETNSA_NSID, NETNSA_FD = 1, 3
-
-# Devices that the kernel has in every namespace for the packets of tunnels that nobody made; nobody can delete them.
-FALLBACKS = ("tunl0",)
-_KINDS = {name: kind for kind, name in KERNEL_NAMES.items()}
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
+    NETNSA_FD,
+    NETNSA_NSID,
+    RTM_GETNSID,
+)
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import TAKERS
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
+    MAIN,
+    Observed,
+)
 
 
 @dataclass
@@ -171,79 +162,24 @@ def _read(kernel: Socket, scope: Scope) -> Observed:
     if scope.links:
         found.links = read_links(kernel)
     else:
-        devices = {name: neigh.read_device(kernel, name) for name in sorted(scope.devices)}
+        devices = {name: read_device(kernel, name) for name in sorted(scope.devices)}
         found.links = {name: link for name, link in devices.items() if link}
     names = {link.index: name for name, link in found.links.items()}
     if scope.pvids:
         for index, vlan in portvlan.read_pvids(kernel).items():
             found.links[names[index]].attributes["pvid"] = vlan
     if scope.tables and not scope.links:
-        names = neigh.read_names(kernel)
+        names = read_names(kernel)
     if scope.addresses:
         found.addresses = inet.read_addresses(kernel, names)
     for table in sorted(scope.tables):
-        found.routes.update(inet.read_routes(kernel, names, table))
+        found.routes.update(routes.read_routes(kernel, names, table))
     for link in found.links.values():
         if None in scope.neighbours or link.name in scope.neighbours:
             found.neighbours[link.name] = neigh.read_neighbours(kernel, link.index)
         if link.kind == "vxlan" and (None in scope.fdb or link.name in scope.fdb):
             found.fdb.update(neigh.read_fdb(kernel, link))
     return found
-
-
-def read_links(kernel: Socket) -> dict[str, Link]:
-    """All links of a namespace, by name, with everything that a parameter can ask for."""
-    ifinfmsg = pyroute2_ifinfmsg()
-    skip_statistics = struct.pack("=HHI", 8, neigh.IFLA_EXT_MASK, neigh.RTEXT_FILTER_SKIP_STATS)
-    raw = {}
-    for data in kernel.dump(neigh.RTM_GETLINK, bytes(16) + skip_statistics):
-        message = ifinfmsg(data)
-        message.decode()
-        raw[message["index"]] = message
-    names = {index: message.get_attr("IFLA_IFNAME") for index, message in raw.items()}
-    return {names[index]: _link(message, names) for index, message in raw.items()}
-
-
-def _link(message: Any, names: Mapping[int, str]) -> Link:
-    kind = message.get_nested("IFLA_LINKINFO", "IFLA_INFO_KIND") or ""
-    kind = "" if message.get_attr("IFLA_IFNAME") in FALLBACKS else _KINDS.get(kind, kind)
-    known: dict[str, Any] = {
-        "admin_state": "up" if message["flags"] & neigh.IFF_UP else "down",
-        "mtu": message.get_attr("IFLA_MTU"),
-        "mac_address": message.get_attr("IFLA_ADDRESS"),
-        "alias": message.get_attr("IFLA_IFALIAS"),
-        "promisc": bool(message["flags"] & neigh.IFF_PROMISC),
-        "controller": names.get(message.get_attr("IFLA_MASTER") or 0, ""),
-    }
-    nsid = message.get_attr("IFLA_LINK_NETNSID")
-    below = message.get_attr("IFLA_LINK")
-    link = Link(names[message["index"]], kind, known, index=message["index"], below=below or 0, nsid=nsid)
-    data = message.get_nested("IFLA_LINKINFO", "IFLA_INFO_DATA")
-    for name, option in KINDS.get(kind, {}).items():
-        if option.attribute == "IFLA_LINK":
-            value = below if below in names and nsid is None else None
-        elif option.attribute == "IFLA_LINK_NETNSID":
-            value = None  # _join_ends() finds it out
-        else:
-            value = data.get_attr(option.attribute) if data is not None else None
-            if value is None and option.six and data is not None:
-                value = data.get_attr(option.six)
-        if option.link:
-            value = names.get(value or 0)
-        if value is None:
-            known[name] = option.unsaid
-        else:
-            known[name] = option.decode(value)
-    if message.get_nested("IFLA_LINKINFO", "IFLA_INFO_SLAVE_KIND") == "bridge":
-        port = message.get_nested("IFLA_LINKINFO", "IFLA_INFO_SLAVE_DATA")
-        known["hairpin"] = PORT_OPTIONS["hairpin"].decode(port.get_attr("IFLA_BRPORT_MODE"))
-    if not own_mac(kind, known.get("mode")) or len(known["mac_address"] or "") != len(values.ZERO_MAC):
-        known["mac_address"] = None  # a tunnel's is its IP address
-    if kind == "vxlan":
-        # one attribute for both: a group is a remote that is multicast
-        other = "remote" if known["remote"] and values.is_multicast(known["remote"]) else "group"
-        known[other] = None
-    return link
 
 
 def _join_ends(kernel: Kernel, netns: str, others: Iterable[str], observed: dict[str, Observed]) -> None:

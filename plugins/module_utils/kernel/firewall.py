@@ -16,7 +16,8 @@ import struct
 from typing import NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
-from ansible_collections.weft.fabric.plugins.module_utils.netlink import NETLINK_NETFILTER, Socket, attributes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Socket, attributes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import NETLINK_NETFILTER
 
 NFT_MSG_GETCHAIN = 10 << 8 | 4  # NFNL_SUBSYS_NFTABLES
 NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME, NFTA_CHAIN_HOOK, NFTA_CHAIN_POLICY = 1, 3, 4, 5

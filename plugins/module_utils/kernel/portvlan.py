@@ -7,16 +7,25 @@ from __future__ import annotations
 
 import struct
 
-from ansible_collections.weft.fabric.plugins.module_utils import neigh
-from ansible_collections.weft.fabric.plugins.module_utils.netlink import Request, Socket, attributes
-
-RTM_SETLINK = 19
-AF_BRIDGE = 7
-IFLA_AF_SPEC, NLA_F_NESTED = 26, 0x8000
-IFLA_BRIDGE_FLAGS, IFLA_BRIDGE_VLAN_INFO = 0, 2  # include/uapi/linux/if_bridge.h
-BRIDGE_FLAGS_MASTER = 1
-VLAN_PVID, VLAN_UNTAGGED = 2, 4
-RTEXT_FILTER_BRVLAN = 2  # include/uapi/linux/rtnetlink.h
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import (
+    Request,
+    Socket,
+    attributes,
+)
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
+    AF_BRIDGE,
+    BRIDGE_FLAGS_MASTER,
+    IFLA_AF_SPEC,
+    IFLA_BRIDGE_FLAGS,
+    IFLA_BRIDGE_VLAN_INFO,
+    IFLA_EXT_MASK,
+    NLA_F_NESTED,
+    RTEXT_FILTER_BRVLAN,
+    RTM_GETLINK,
+    RTM_SETLINK,
+    VLAN_PVID,
+    VLAN_UNTAGGED,
+)
 
 _IFINFOMSG = struct.Struct("=BxHiII")
 _INFO = struct.Struct("=HH")  # struct bridge_vlan_info: flags, vid
@@ -36,8 +45,8 @@ def set_pvid(index: int, vlan: int) -> Request:
 def read_pvids(kernel: Socket) -> dict[int, int]:
     """By the index of a port, the VLAN of what comes in without a tag; ports of bridges without VLANs have none."""
     found = {}
-    mask = struct.pack("=HHI", 8, neigh.IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN)
-    for message in kernel.dump(neigh.RTM_GETLINK, _IFINFOMSG.pack(AF_BRIDGE, 0, 0, 0, 0) + mask):
+    mask = struct.pack("=HHI", 8, IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN)
+    for message in kernel.dump(RTM_GETLINK, _IFINFOMSG.pack(AF_BRIDGE, 0, 0, 0, 0) + mask):
         index = _IFINFOMSG.unpack_from(message, 16)[2]
         spec = attributes(message, 32).get(IFLA_AF_SPEC, b"")
         offset = 0

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import nullcontext
 
-from ansible_collections.weft.fabric.plugins.module_utils import lifeline
-from ansible_collections.weft.fabric.plugins.module_utils.apply import apply
+from ansible_collections.weft.fabric.plugins.module_utils.engine import lifeline
+from ansible_collections.weft.fabric.plugins.module_utils.engine.apply import apply
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
-from ansible_collections.weft.fabric.plugins.module_utils.model import Document, Observed
-from ansible_collections.weft.fabric.plugins.module_utils.netlink import Kernel, require_admin
-from ansible_collections.weft.fabric.plugins.module_utils.observe import Scope, observe, scope_of
-from ansible_collections.weft.fabric.plugins.module_utils.plan import Plan, plan
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel, require_admin
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import Scope, observe, scope_of
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Observed
+from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
+from ansible_collections.weft.fabric.plugins.module_utils.plan.phases import plan
 
 ROUNDS = 4
 

@@ -9,10 +9,12 @@ from contextlib import nullcontext
 from typing import NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.files import alone
-from ansible_collections.weft.fabric.plugins.module_utils.model import Document, Observed
-from ansible_collections.weft.fabric.plugins.module_utils.netlink import Kernel
-from ansible_collections.weft.fabric.plugins.module_utils.observe import everything, observe, scope_of
-from ansible_collections.weft.fabric.plugins.module_utils.plan import Plan, plan
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import everything, observe, scope_of
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Observed
+from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
+from ansible_collections.weft.fabric.plugins.module_utils.plan.phases import plan
 
 
 class Outcome(NamedTuple):
@@ -60,6 +62,6 @@ def reconcile(document: Document, check: bool = False) -> Outcome:
         if not first.operations:
             return Outcome(first, first.view)
         # Not before: Ansible compiles what is imported in each call, and most calls have nothing to do.
-        from ansible_collections.weft.fabric.plugins.module_utils.converge import converge
+        from ansible_collections.weft.fabric.plugins.module_utils.engine.converge import converge
 
         return Outcome(first, converge(kernel, document, scopes, before, first, check).view)

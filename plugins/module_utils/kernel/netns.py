@@ -1,0 +1,190 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Network namespaces: by name, entered, made and removed (ip-netns(8))."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, KernelError
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
+    CLONE_NEWNET,
+    MNT_DETACH,
+    MS_BIND,
+    MS_REC,
+    MS_SHARED,
+    NS_GET_NSTYPE,
+)
+
+NETNS_DIR = "/run/netns"
+
+
+def netns_path(name: str) -> str:
+    """Path of a named namespace's file; the empty name is the one that this process runs in."""
+    return f"{NETNS_DIR}/{name}" if name else "/proc/self/ns/net"
+
+
+def netns_status(name: str) -> str:
+    """One of ``present``, ``absent`` or ``broken``.
+
+    Broken is a file that no namespace is mounted on: what is left of an interrupted ``ip netns add``.
+
+    :raises FabricError: the file cannot be read by this user.
+    """
+    try:
+        fd = os.open(netns_path(name), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return "absent"
+    except PermissionError as error:
+        raise FabricError(f"namespace {name} cannot be opened without root: set 'become: true'") from error
+    try:
+        return "present" if fcntl.ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET else "broken"
+    except OSError:
+        return "broken"
+    finally:
+        os.close(fd)
+
+
+def netns_names() -> list[str]:
+    """Names of the named namespaces, sorted."""
+    try:
+        names = sorted(os.listdir(NETNS_DIR))
+    except FileNotFoundError:
+        return []
+    return [name for name in names if netns_status(name) == "present"]
+
+
+def netns_aliases() -> dict[str, frozenset[str]]:
+    """By name, the other names of the same namespace; the empty name is the one that this process runs in."""
+    found: dict[tuple[int, int], set[str]] = {}
+    for name in ("", *netns_names()):
+        with suppress(FileNotFoundError):
+            status = os.stat(netns_path(name))
+            found.setdefault((status.st_dev, status.st_ino), set()).add(name)
+    return {name: frozenset(names - {name}) for names in found.values() for name in names}
+
+
+def _call(function: str, *arguments: Any) -> None:
+    """Call a C library function that returns -1 and errno on failure."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if getattr(library, function)(*arguments) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+@contextmanager
+def inside(netns: str) -> Iterator[None]:
+    """Run a block inside a namespace (setns(2)), then come back.
+
+    :raises FabricError: the namespace does not exist, or entering it is not allowed.
+    """
+    if not netns:
+        yield
+        return
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with netns_fd(netns) as fd:
+            try:
+                _call("setns", fd, CLONE_NEWNET)
+            except PermissionError as error:
+                raise FabricError(f"namespace {netns} cannot be entered without root: set 'become: true'") from error
+        try:
+            yield
+        finally:
+            _call("setns", home, CLONE_NEWNET)
+    finally:
+        os.close(home)
+
+
+@contextmanager
+def netns_fd(netns: str) -> Iterator[int]:
+    """An open descriptor of a namespace, for setns(2) and IFLA_NET_NS_FD.
+
+    :raises FabricError: the namespace does not exist.
+    """
+    try:
+        fd = os.open(netns_path(netns), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise FabricError(f"namespace {netns} does not exist: create it with weft.fabric.netns") from error
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def create_netns(name: str, joins: str | None = None) -> None:
+    """Make a named namespace, as ``ip netns add`` does.
+
+    :param joins: give this namespace one more name instead, as ``ip netns attach`` does.
+    :raises KernelError: naming the namespace.
+    """
+    path = netns_path(name)
+    try:
+        os.makedirs(NETNS_DIR, 0o755, exist_ok=True)
+        _share_directory()
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
+        if joins is not None:
+            _call("mount", netns_path(joins).encode(), path.encode(), b"none", MS_BIND, None)
+            return
+        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            _call("unshare", CLONE_NEWNET)
+            try:
+                _call("mount", b"/proc/thread-self/ns/net", path.encode(), b"none", MS_BIND, None)
+            finally:
+                _call("setns", home, CLONE_NEWNET)
+        finally:
+            os.close(home)
+    except OSError as error:
+        raise KernelError("create", f"namespace {name}", error.errno or errno.EIO) from error
+
+
+def remove_netns(name: str) -> None:
+    """Take a namespace's name away, as ``ip netns delete`` does; a broken one's file as well.
+
+    :raises KernelError: naming the namespace.
+    """
+    path = netns_path(name).encode()
+    try:
+        try:
+            _call("umount2", path, MNT_DETACH)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # EINVAL: nothing is mounted there, the file alone is left
+                raise
+        os.unlink(path)
+        if not os.listdir(NETNS_DIR):
+            _unshare_directory()
+    except OSError as error:
+        raise KernelError("delete", f"namespace {name}", error.errno or errno.EIO) from error
+
+
+def _share_directory() -> None:
+    """Make the directory of namespaces a mount whose changes others see, as iproute2 does (ip/ipnetns.c: netns_add).
+
+    If ip(8) did so after us, our namespaces would be mounted twice, and nobody could delete them any more.
+    """
+    path = NETNS_DIR.encode()
+    try:
+        _call("mount", b"", path, b"none", MS_SHARED | MS_REC, None)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # EINVAL: it is no mount yet
+            raise
+        _call("mount", path, path, b"none", MS_BIND | MS_REC, None)
+        _call("mount", b"", path, b"none", MS_SHARED | MS_REC, None)
+
+
+def _unshare_directory() -> None:
+    """Undo that with the last namespace, so that the machine has the mounts that it had before the first."""
+    with open("/proc/thread-self/mountinfo", encoding="utf-8") as mounts:
+        fields = [line.split() for line in mounts]
+    # A directory mounted on itself; somebody's file system of its own would have / there (proc_pid_mountinfo(5)).
+    if any(mount[4] == NETNS_DIR and mount[3] != "/" for mount in fields):
+        with suppress(OSError):  # EBUSY: another process makes a namespace at this moment
+            _call("umount2", NETNS_DIR.encode(), 0)

@@ -1,0 +1,121 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A whole document, from the parameter ``namespaces`` of weft.fabric.topology."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
+    CONTROLLERS,
+    one,
+)
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.entries import (
+    add_address,
+    add_fdb,
+    add_neighbours,
+    add_route,
+)
+from ansible_collections.weft.fabric.plugins.module_utils.model.links import add_link, complete
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
+    ROUTE_PROTOCOL,
+    ROUTE_PROTOCOLS,
+    Address,
+)
+
+_SECTIONS = ("links", "addresses", "routes", "neighbours", "fdb", "joins")
+
+
+def parse_topology(
+    namespaces: Any, absent: bool = False, purge: bool = False, route_protocol: Any = ROUTE_PROTOCOL
+) -> Document:
+    """A document from topology's parameter ``namespaces``.
+
+    :param absent: the document lists what has to be gone.
+    :param purge: make the lists authoritative: for routes of ours and neighbour and FDB entries on the devices that the
+        document names, and for addresses on the links that it makes and gives addresses to.
+    :param route_protocol: one of ROUTE_PROTOCOLS.
+    :raises InvalidParameter: for the first that is wrong.
+    """
+    protocol = values.integer("route_protocol", route_protocol, ROUTE_PROTOCOLS[0], ROUTE_PROTOCOLS[-1])
+    document = Document(absent, purge, protocol)
+    found = values.mapping("namespaces", namespaces)
+    for netns, content in found.items():
+        if netns:
+            values.netns("namespaces", netns)
+        document.at(netns).create = bool(netns)
+        values.known(
+            f"namespaces.{netns}.", values.mapping(f"namespaces.{netns}", content or {}), _SECTIONS, "a namespace"
+        )
+    for netns, content in found.items():
+        _join(document, netns, content or {})
+        _parse_namespace(document, netns, content or {})
+    complete(document)
+    for netns, desired in document.namespaces.items():
+        _check_controllers(desired)
+        if protocol != ROUTE_PROTOCOL and (purge or absent):
+            desired.purge_routes.add(None)
+        if desired.joins is not None and document.at(desired.joins).joins is not None:
+            remedy = f"that one joins {document.at(desired.joins).joins or 'the empty name'} itself: join that instead"
+            raise InvalidParameter(f"namespaces.{netns}.joins", desired.joins, remedy)
+    return document
+
+
+def _join(document: Document, netns: str, content: Mapping[str, Any]) -> None:
+    """A name that is to be another one of a namespace which has one."""
+    other = content.get("joins")
+    if other is None:
+        return
+    where = f"namespaces.{netns}.joins" if netns else 'namespaces."".joins'
+    if other != "":
+        values.netns(where, other)
+    if netns in ("", other):
+        raise InvalidParameter(where, other, "only a named namespace joins another one")
+    if len(values.given(content)) > 1:
+        raise InvalidParameter(where, other, f"what is in it is listed for {other or 'the empty name'}")
+    document.at(netns).joins = other
+    document.at(other)
+
+
+def _parse_namespace(document: Document, netns: str, content: Mapping[str, Any]) -> None:
+    prefix = f"namespaces.{netns}." if netns else 'namespaces."".'
+
+    def entries(section: str) -> Iterable[tuple[str, dict[str, Any]]]:
+        for index, item in enumerate(values.items(f"{prefix}{section}", content.get(section))):
+            where = f"{prefix}{section}[{index}]"
+            yield f"{where}.", values.mapping(where, item)
+
+    desired = document.at(netns)
+    for where, item in entries("links"):
+        add_link(document, netns, item, where)
+    for where, item in entries("addresses"):
+        values.known(where, item, ("dev", "address"), "an address")
+        dev = values.ifname(f"{where}dev", item.get("dev"))
+        address = values.interface_address(f"{where}address", item.get("address"))
+        add_address(desired, Address(dev, address), f"{where}address")
+    for where, item in entries("routes"):
+        add_route(desired, item, where, document.absent)
+    add_neighbours(desired, values.items(f"{prefix}neighbours", content.get("neighbours")), f"{prefix}neighbours")
+    add_fdb(desired, values.items(f"{prefix}fdb", content.get("fdb")), f"{prefix}fdb")
+    if document.purge:
+        vxlans = {link.name for link in desired.links.values() if link.kind == "vxlan"}
+        desired.purge_neighbours |= vxlans | desired.neighbour_devices
+        desired.purge_fdb |= vxlans | desired.fdb_devices
+        desired.purge_routes |= set(desired.links) | {route.dev for route in desired.routes.values() if route.dev}
+
+
+def _check_controllers(desired: Desired) -> None:
+    """No bridge in a bridge, no link under itself (net/bridge/br_if.c, net/core/dev.c)."""
+    for link in desired.links.values():
+        controller = desired.links.get(link.attributes.get("controller") or "")
+        if controller and controller.kind and controller.kind not in CONTROLLERS:
+            remedy = f"{controller.name} is {one(controller.kind)}: only {' and '.join(CONTROLLERS)} take ports"
+            raise InvalidParameter(f"{link.where}controller", controller.name, remedy)
+        if controller and controller.kind == link.kind == "bridge":
+            remedy = f"a bridge cannot be a port of bridge {controller.name}: join them with a veth pair"
+            raise InvalidParameter(f"{link.where}controller", link.name, remedy)

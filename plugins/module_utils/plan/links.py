@@ -1,0 +1,190 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Links: cleared out of the way, created, and changed in place."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
+    KINDS,
+    PARENTS,
+    PORT_OPTIONS,
+    WHOLE,
+    one,
+    overhead,
+)
+from ansible_collections.weft.fabric.plugins.module_utils.model.links import check_mode_options
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import AUTO, Link
+from ansible_collections.weft.fabric.plugins.module_utils.plan.checks import (
+    below_of,
+    check_mtu,
+    check_persist,
+    check_taker,
+    check_tunnel,
+    check_unique,
+)
+from ansible_collections.weft.fabric.plugins.module_utils.plan.moves import fetch, move_peer
+from ansible_collections.weft.fabric.plugins.module_utils.plan.ports import enslave
+from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View, parent_place, place_of
+
+
+def clear_way(view: View, netns: str, link: Link) -> None:
+    """Clear the way for a link: what the kernel cannot change has to go, or is refused."""
+    current = view.at(netns).links.get(link.name)
+    if current is None:
+        return
+    label = f"link {link.name}{place_of(netns)}"
+    if link.origin and current.attributes.get("alias") != link.origin[1]:
+        reason = f"it is another interface than {link.origin[1]}"
+        if not current.kind:
+            raise FabricError(f"{label}: {reason}: choose another name")
+    elif link.kind and current.kind != link.kind:
+        reason = f"it is {one(current.kind or 'NIC or another kind of link')}, not {one(link.kind)}"
+        if not current.kind:
+            raise FabricError(f"{label}: {reason}: choose another name")
+    elif link.peer and current.peer != link.peer:
+        if move_peer(view, netns, link, current):
+            return
+        reason = f"its other end is not {link.peer[1]}{place_of(link.peer[0]) or ' here'}"
+    else:
+        different = [
+            name
+            for name, option in KINDS.get(link.kind, {}).items()
+            if name in link.attributes
+            and option.keeps(current.attributes.get(name, link.attributes[name]), link.attributes[name])
+        ]
+        if not different:
+            return
+        reason = "; ".join(
+            f"{name} is {_text(current.attributes[name])}, not {_text(link.attributes[name])}" for name in different
+        )
+    if not link.recreate:
+        raise FabricError(
+            f"{label}: {reason}; the kernel cannot change that: delete it first, or where the link takes it, "
+            "'recreate: true' deletes it and makes it again"
+        )
+    view.do("delete", netns, current)
+    view.forget(netns, link.name)
+
+
+def make_or_change(view: View, netns: str, link: Link) -> None:
+    """Create a link that is missing, and change in place what differs."""
+    wanted = sized(view, netns, link)
+    check_persist(view, netns, link)
+    if link.name not in view.at(netns).links:
+        _create(view, netns, wanted)
+    _change(view, netns, wanted)
+
+
+def _create(view: View, netns: str, link: Link) -> None:
+    if link.origin:
+        fetch(view, netns, link, link.origin)
+        return
+    if not link.kind:
+        view.require(netns, link.name, f"{link.where}name")
+        return
+    if link.kind == "veth" and not link.peer:
+        raise InvalidParameter(f"{link.where}peer", None, f"veth {link.name} does not exist yet: name its other end")
+    for name, option in KINDS[link.kind].items():
+        if option.link and name in link.attributes:
+            view.require(parent_place(netns, link.attributes), link.attributes[name], f"{link.where}{name}")
+    check_unique(view, netns, link)
+    check_tunnel(view, netns, link, link.attributes)
+    check_taker(view, netns, link)
+    check_mtu(view, netns, link, link.attributes)
+    made = _created(view, link)
+    peer = None
+    if link.peer:
+        place, name = link.peer
+        peer = _created(view, view.document.namespaces[place].links[name])
+        view.at(place).links[name] = _blank(view, peer)
+    view.do("create", netns, None, made, peer=peer)
+    view.at(netns).links[link.name] = _blank(view, made)
+
+
+def _created(view: View, link: Link) -> Link:
+    """The link as it is asked for when it is made; what needs other links comes later."""
+    later = ("admin_state", "controller", *PORT_OPTIONS)
+    attributes = {name: value for name, value in link.attributes.items() if name not in later}
+    return Link(link.name, link.kind, attributes, link.peer, where=link.where)
+
+
+def _blank(view: View, link: Link) -> Link:
+    attributes = {"admin_state": "down", "controller": "", **link.attributes}
+    return Link(link.name, link.kind, attributes, link.peer, index=-1)
+
+
+def sized(view: View, netns: str, link: Link) -> Link:
+    """The link with a derived MTU as a number: what the link below it leaves."""
+    if link.attributes.get("mtu") != AUTO:
+        return link
+    current = view.at(netns).links.get(link.name)
+    attributes = {**(current.attributes if current else {}), **link.attributes}
+    if not attributes.get(PARENTS[link.kind]):
+        raise InvalidParameter(f"{link.where}mtu", AUTO, f"give {PARENTS[link.kind]}, or a number of bytes")
+    below = below_of(view, netns, link, attributes)
+    sized = copy.copy(link)
+    sized.attributes = {name: value for name, value in link.attributes.items() if name != "mtu"}
+    if below is not None and below.attributes.get("mtu") is not None:
+        sized.attributes["mtu"] = below.attributes["mtu"] - overhead(link.kind, attributes)
+    return sized
+
+
+def _change(view: View, netns: str, link: Link) -> None:
+    """Change in place what differs."""
+    current = view.at(netns).links[link.name]
+    options = KINDS.get(link.kind, {})
+    wanted = {
+        name: value
+        for name, value in link.attributes.items()
+        if name not in ("admin_state", "controller", *PORT_OPTIONS) and current.attributes.get(name) != value
+    }
+    for name in wanted:
+        if name in options and options[name].link:
+            view.require(netns, wanted[name], f"{link.where}{name}")
+        if name == PARENTS.get(link.kind) and view.sits_on(netns, wanted[name], link.name):
+            raise InvalidParameter(f"{link.where}{name}", wanted[name], f"it sits on {link.name} itself")
+    merged = {**current.attributes, **link.attributes}
+    check_mtu(view, netns, link, merged)
+    check_tunnel(view, netns, link, merged)
+    if "mode" in wanted or "flag" in wanted:
+        check_taker(view, netns, link)
+    check_mode_options(link, link.attributes.get("mode", current.attributes.get("mode")))
+    if not wanted:
+        return
+    needs = [options[name] for name in wanted if name in options]
+    if any(option.down for option in needs) and current.attributes["admin_state"] == "up":
+        view.set(netns, link.name, {"admin_state": "down"}, shown=False)
+    ports = [port for port in view.at(netns).links.values() if port.attributes.get("controller") == link.name]
+    if any(option.empty for option in needs) and ports:
+        for port in ports:
+            view.set(netns, port.name, {"controller": ""}, shown=False)
+        _set_attributes(view, netns, link, wanted)
+        # With its last port it lost its MAC address (bond_main.c: __bond_release_one).
+        kept = {**current.attributes, **wanted}["mac_address"]
+        view.set(netns, link.name, {"mac_address": kept}, shown=False)
+        for port in ports:
+            enslave(view, netns, port.name, link.name)
+    else:
+        _set_attributes(view, netns, link, wanted)
+
+
+def _set_attributes(view: View, netns: str, link: Link, wanted: Mapping[str, Any]) -> None:
+    """The kind's options, then what every link has: a VXLAN refuses both in one request (vxlan_nl2conf)."""
+    options = KINDS.get(link.kind, {})
+    own = {name: value for name, value in wanted.items() if name in options}
+    if own and link.kind in WHOLE:
+        known = view.at(netns).links[link.name].attributes
+        own = {name: own.get(name, known.get(name)) for name in options}
+    for part in (own, {name: value for name, value in wanted.items() if name not in options}):
+        if part:
+            view.set(netns, link.name, part)
+
+
+def _text(value: Any) -> str:
+    return "none" if value is None else str(value) or "''"

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Links moved between namespaces: a veth's other end, and interfaces that are taken from a namespace and given back."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link
+from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View, place_of
+
+
+def move_peer(view: View, netns: str, link: Link, current: Link) -> bool:
+    """Move or rename a veth's other end to where it is wanted, if it is known and nobody else wants it."""
+    if not link.peer or not current.peer:
+        return False
+    there, name = current.peer
+    place, wanted = link.peer
+    taken = wanted in view.at(place).links
+    claimed = there in view.document.namespaces and name in view.document.namespaces[there].links
+    if taken or claimed:
+        return False
+    if there == place and view.at(there).links[name].attributes.get("admin_state") == "up":
+        view.set(there, name, {"admin_state": "down"}, shown=False)  # before Linux 6.2, only such a one is renamed
+    end = view.at(there).links[name]
+    moved = Link(wanted, "veth", {**end.attributes, "admin_state": "down", "controller": ""}, (netns, link.name))
+    away = copy.copy(current)
+    away.peer = None  # so that only the end that moves is forgotten
+    view.at(netns).links[link.name] = away
+    end = copy.copy(end)
+    end.peer = None
+    view.at(there).links[name] = end
+    view.forget(there, name)
+    view.do(
+        "move",
+        there,
+        Link(name, "veth", {}, (netns, link.name)),
+        Link(wanted, "veth", {}, (netns, link.name)),
+        to=place,
+    )
+    view.at(place).links[wanted] = moved
+    joined = copy.copy(current)
+    joined.peer = link.peer
+    view.at(netns).links[link.name] = joined
+    return True
+
+
+def fetch(view: View, netns: str, link: Link, origin: tuple[str, str]) -> None:
+    """Take an interface from the namespace that it is in."""
+    place, name = origin
+    known = view.require(place, name, f"{link.where}origin.name")
+    controller = known.attributes.get("controller")
+    if controller:
+        raise InvalidParameter(f"{link.where}origin.name", name, f"it is a port of {controller}: take it out first")
+    _move(view, origin, (netns, link.name), {"alias": name})
+
+
+def give_back(view: View, netns: str, link: Link, origin: tuple[str, str]) -> None:
+    """Let an interface go back to where it came from."""
+    current = view.at(netns).links.get(link.name)
+    if current is None or current.attributes.get("alias") != origin[1]:
+        return
+    if origin[1] in view.at(origin[0]).links:
+        told = f"link {link.name}{place_of(netns)} cannot go back: there is another {origin[1]}"
+        raise FabricError(f"{told}{place_of(origin[0])}: rename that first")
+    _move(view, (netns, link.name), origin, {"alias": ""})
+
+
+def _move(view: View, here: tuple[str, str], there: tuple[str, str], attributes: Mapping[str, Any]) -> None:
+    """Move an interface, whatever kind it is; in its new place it is down."""
+    link = copy.copy(view.at(here[0]).links[here[1]])
+    link.peer = None  # so that only this end is forgotten
+    view.at(here[0]).links[here[1]] = link
+    view.forget(*here)
+    view.do("move", here[0], Link(here[1], link.kind), Link(there[1], link.kind, dict(attributes)), to=there[0])
+    known = {**link.attributes, "admin_state": "down", "controller": "", **attributes}
+    view.at(there[0]).links[there[1]] = Link(there[1], link.kind, known, index=-1)

@@ -1,0 +1,76 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Namespaces: made, given a further name, and removed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link, Namespace, Observed
+from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
+
+
+def join_namespace(view: View, netns: str, joins: str) -> None:
+    """Let a name be another one of a namespace."""
+    if joins in view.at(netns).aliases:
+        return
+    if view.at(joins).status != "present":
+        view.missing(f"namespace {joins} does not exist: create it with weft.fabric.netns")
+    if view.at(netns).status != "absent":
+        remove_namespaces(view, [netns])
+    view.do("create", "", None, Namespace(netns, joins))
+    view.state[netns] = Observed(aliases=frozenset({joins}))
+
+
+def make_namespace(view: View, netns: str, desired: Desired) -> None:
+    status = view.at(netns).status
+    for other in sorted(view.at(netns).aliases) if desired.create else ():
+        if other == "" or (other in view.document.namespaces and view.document.namespaces[other].joins is None):
+            if desired.parted:
+                remove_namespaces(view, [netns])
+                status = "absent"
+                break
+            told = f"namespace {netns} is the same as {other or 'the one of this process'}"
+            raise FabricError(f"{told}: take this name away first (state: absent), then it gets one of its own")
+    if status != "present":
+        if desired.create:
+            if status == "broken":
+                view.do("delete", "", Namespace(netns), shown=False)
+            view.do("create", "", None, Namespace(netns))
+        else:
+            view.missing(f"namespace {netns} does not exist: create it with weft.fabric.netns")
+        view.state[netns] = _fresh()
+    asked = "lo" in desired.links and "admin_state" in desired.links["lo"].attributes
+    if desired.create and not asked and view.at(netns).links["lo"].attributes["admin_state"] != "up":
+        view.set(netns, "lo", {"admin_state": "up"})
+
+
+def remove_namespaces(view: View, names: Sequence[str]) -> None:
+    """Namespaces go; of what is in them, what is tied to another namespace goes first.
+
+    The kernel takes a namespace apart some time after it is gone by name. A veth's other end would still be there
+    when the next task makes one of the same name. What has another name stays, with all that is in it.
+    """
+    there = [netns for netns in names if view.at(netns).status != "absent"]
+    for netns in there:
+        aliases = view.at(netns).aliases
+        for other in aliases & view.state.keys():
+            view.at(other).aliases -= {netns}
+        for link in list(view.at(netns).links.values()) if not aliases else ():
+            tied = link.nsid is not None or (link.peer is not None and link.peer[0] != netns)
+            if link.kind and tied and link.name in view.at(netns).links:
+                view.do("delete", netns, link)
+                view.forget(netns, link.name)
+    for netns in there:
+        view.do("delete", "", Namespace(netns))
+        view.state[netns] = Observed("absent")
+
+
+def _fresh() -> Observed:
+    """A namespace that was just made."""
+    loopback = {"admin_state": "down", "mtu": 65536, "mac_address": values.ZERO_MAC, "controller": ""}
+    return Observed(links={"lo": Link("lo", "", loopback)})

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The operations of a plan, and the diff that shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ansible_collections.weft.fabric.plugins.module_utils.model import facts
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
+    ROUTE_PROTOCOL,
+    Address,
+    Link,
+    Namespace,
+    Observed,
+    Route,
+)
+
+
+class Operation(NamedTuple):
+    """One thing to ask of the kernel.
+
+    :ivar verb: ``create``, ``set``, ``move`` or ``delete``.
+    :ivar before: the object as it is, or None. Of a link that is set: the attributes that change.
+    :ivar after: the object as it will be, or None.
+    :ivar peer: the other end of a veth that is created.
+    :ivar to: the namespace that a link is moved to.
+    :ivar protocol: the number that a route is installed with.
+    :ivar shown: whether the reader of a diff needs to know: a port that leaves its bond for the time of a change does
+        not belong there.
+    """
+
+    verb: str
+    netns: str
+    before: Any = None
+    after: Any = None
+    peer: Link | None = None
+    to: str = ""
+    shown: bool = True
+    protocol: int = ROUTE_PROTOCOL
+
+
+@dataclass
+class Plan:
+    """What will be done.
+
+    :ivar view: the state afterwards, as far as it can be known before.
+    """
+
+    operations: list[Operation] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    view: dict[str, Observed] = field(default_factory=dict)
+
+    @property
+    def disturbs(self) -> bool:
+        """Whether the kernel may change more than was asked for.
+
+        A link or an address takes others along, and a route without one gets an interface.
+        """
+        return any(
+            isinstance(item.after or item.before, (Namespace, Link, Address))
+            or (isinstance(item.after, Route) and item.after.dev is None)
+            for item in self.operations
+        )
+
+    def diff(self) -> dict[str, str]:
+        """Ansible's diff: each fact that changes is a line, before and after."""
+        before: list[str] = []
+        after: list[str] = []
+        for operation in self.operations:
+            if operation.shown:
+                then, now = _facts(operation)
+                before += then
+                after += now
+        return {"before": "".join(f"{line}\n" for line in before), "after": "".join(f"{line}\n" for line in after)}
+
+
+def _facts(operation: Operation) -> tuple[list[str], list[str]]:
+    verb, netns, before, after, peer, to, _shown, _protocol = operation
+    if verb == "move":
+        return [facts.new_link(netns, before)], [facts.new_link(to, after)]
+    if verb == "create" and isinstance(after, Link):
+        created = [facts.new_link(netns, after)]
+        if peer and after.peer:
+            created += facts.lines(after.peer[0], peer)
+        return [], created
+    if verb == "delete" and isinstance(before, Link):
+        return [facts.new_link(netns, before)], []
+    then, now = facts.lines(netns, before), facts.lines(netns, after)
+    return [line for line in then if line not in now], [line for line in now if line not in then]

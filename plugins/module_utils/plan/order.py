@@ -1,0 +1,46 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The order in which links are handled: each after the links that it refers to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link
+from ansible_collections.weft.fabric.plugins.module_utils.plan.view import parent_place
+
+
+def ordered(document: Document) -> list[tuple[str, Link]]:
+    """All wanted links, each after those it refers to."""
+    ordered: list[tuple[str, Link]] = []
+    done: dict[tuple[str, str], bool] = {}
+    for netns, desired in document.namespaces.items():
+        for link in desired.links.values():
+            ordered += _from_below(netns, link, document, done)
+    return ordered
+
+
+def _from_below(
+    netns: str, link: Link, document: Document, done: dict[tuple[str, str], bool]
+) -> Iterable[tuple[str, Link]]:
+    """A link after the wanted ones that it refers to, without those that had their turn; each with its namespace.
+
+    :param done: whether a link's turn is over, and not only begun; the caller keeps it.
+    """
+    key = (netns, link.name)
+    if key in done:
+        if not done[key]:
+            raise InvalidParameter(f"{link.where}name", link.name, "it sits on itself, by way of others")
+        return
+    done[key] = False
+    place = parent_place(netns, link.attributes)
+    for name, option in KINDS.get(link.kind, {}).items():
+        below = document.namespaces[place].links.get(link.attributes.get(name, "")) if option.link else None
+        if below:
+            yield from _from_below(place, below, document, done)
+    done[key] = True
+    yield netns, link

@@ -1,0 +1,91 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ports: taken out of a bridge or bond, put into one, and brought up."""
+
+from __future__ import annotations
+
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import CONTROLLERS, PORT_OPTIONS, TAKERS, one
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link
+from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
+
+
+def release(view: View, netns: str, desired: Desired) -> None:
+    """Take out the ports that an authoritative list does not name."""
+    for controller in desired.purge_ports:
+        for port in list(view.at(netns).links.values()):
+            if port.attributes.get("controller") == controller:
+                wanted = desired.links.get(port.name)
+                if wanted is None or wanted.attributes.get("controller") != controller:
+                    _free(view, netns, port.name)
+
+
+def _free(view: View, netns: str, port: str) -> None:
+    """Take a port out; a bond leaves it down (bond_main.c: __bond_release_one), which nobody asked for."""
+    links = view.at(netns).links
+    up = links[port].attributes.get("admin_state") == "up"
+    held = links.get(links[port].attributes["controller"])
+    view.set(netns, port, {"controller": ""})
+    if up and held and held.kind == "bond":
+        view.set(netns, port, {"admin_state": "up"}, shown=False)
+
+
+def attach_and_raise(view: View, netns: str, link: Link) -> None:
+    """Give a link its controller, then bring it up (or down)."""
+    attributes = view.at(netns).links[link.name].attributes
+    controller = link.attributes.get("controller")
+    if controller is not None and controller != attributes.get("controller"):
+        if controller:
+            enslave(view, netns, link.name, controller, link)
+        else:
+            _free(view, netns, link.name)
+    _set_port(view, netns, link)
+    attributes = view.at(netns).links[link.name].attributes
+    state = link.attributes.get("admin_state")
+    if state is None:
+        state = view.observed[netns].links.get(link.name, link).attributes.get("admin_state")
+    if state is not None and state != attributes.get("admin_state"):
+        view.set(netns, link.name, {"admin_state": state})
+
+
+def _set_port(view: View, netns: str, link: Link) -> None:
+    """What a link is as a port: only once it is one."""
+    for name, option in PORT_OPTIONS.items():
+        attributes = view.at(netns).links[link.name].attributes
+        wanted = link.attributes.get(name)
+        if wanted in (None, attributes.get(name, option.unsaid)):
+            continue
+        held = view.at(netns).links.get(attributes.get("controller") or "")
+        if held is None or (held.kind != "bridge" and held.index):
+            raise InvalidParameter(f"{link.where}{name}", wanted, "only a bridge's port has it: give its controller")
+        view.set(netns, link.name, {name: wanted})
+
+
+def enslave(view: View, netns: str, port: str, controller: str, link: Link | None = None) -> None:
+    where = f"{link.where}controller" if link else "controller"
+    target = view.require(netns, controller, where)
+    if target.kind not in CONTROLLERS and target.index:
+        remedy = f"it is {one(target.kind or 'NIC')}: only {' and '.join(CONTROLLERS)} take ports"
+        raise InvalidParameter(where, controller, remedy)
+    current = view.at(netns).links[port]
+    held = current.attributes.get("controller")
+    if link and held and port in view.document.namespaces[netns].claimed:
+        remedy = f"{port} is a port of {held}: take it out there first (controller: '')"
+        raise InvalidParameter(where, port, remedy)
+    taker = next((other for _place, other in view.on(netns, port) if other.kind in TAKERS), None)
+    if taker:
+        remedy = f"{port} carries {taker.kind} {taker.name}, so it cannot be a port"
+        raise InvalidParameter(where, controller, remedy)
+    if current.kind == target.kind == "bridge":
+        remedy = f"a bridge cannot be a port of bridge {controller}: join them with a veth pair"
+        raise InvalidParameter(where, port, remedy)
+    if view.sits_on(netns, port, controller):
+        raise InvalidParameter(where, controller, f"{port} sits on it, so it cannot be a port of it")
+    if target.kind == "bond" and current.attributes.get("admin_state") == "up":
+        view.set(netns, port, {"admin_state": "down"}, shown=False)  # bond_main.c: bond_enslave
+        view.set(netns, port, {"controller": controller})
+        view.set(netns, port, {"admin_state": "up"}, shown=False)
+    else:
+        view.set(netns, port, {"controller": controller})

@@ -1,0 +1,147 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host's state as it is planned so far, and the primitives by which every phase changes it."""
+
+from __future__ import annotations
+
+import copy
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from itertools import repeat
+from typing import Any
+
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import CONTROLLERS, PARENTS, PORT_OPTIONS, SURVIVORS
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link, Observed, make_all
+from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation, Plan
+
+_DEFAULTS = tuple(Operation._field_defaults[name] for name in Operation._fields[4:])
+
+
+class View:
+    def __init__(self, document: Document, observed: Mapping[str, Observed], check: bool) -> None:
+        self.document = document
+        self.observed = observed
+        self.check = check
+        self.state = {
+            netns: Observed(
+                state.status,
+                dict(state.links),
+                dict(state.addresses),
+                dict(state.routes),
+                {dev: dict(entries) for dev, entries in state.neighbours.items()},
+                dict(state.fdb),
+                state.aliases,
+            )
+            for netns, state in observed.items()
+        }
+        self.plan = Plan(view=self.state)
+        self.stale: dict[str, list[Any]] = defaultdict(list)
+
+    def do(self, verb: str, netns: str, before: Any = None, after: Any = None, **more: Any) -> None:
+        self.plan.operations.append(Operation(verb, netns, before, after, **more))
+
+    def do_all(self, verb: str, netns: str, before: Iterable[Any], after: Iterable[Any]) -> None:
+        """The same with each of many."""
+        fields = (repeat(verb), repeat(netns), before, after, *map(repeat, _DEFAULTS))
+        self.plan.operations += make_all(Operation, zip(*fields))
+
+    def missing(self, message: str) -> None:
+        if not self.check:
+            raise FabricError(message)
+        self.plan.warnings.append(f"{message} (check mode: taken as if it did)")
+
+    def require(self, netns: str, name: str, where: str) -> Link:
+        """The link of that name; one that is missing is an error, or in check mode an assumption."""
+        links = self.at(netns).links
+        if name not in links:
+            self.missing(f"{where}: link {name} does not exist{place_of(netns)}: create it first")
+            links[name] = Link(name)
+        return links[name]
+
+    def set(self, netns: str, name: str, attributes: Mapping[str, Any], shown: bool | None = None) -> None:
+        """Set attributes of a link, and say so in the diff unless it only puts back what was there."""
+        link = self.at(netns).links[name]
+        original = self.observed[netns].links.get(name)
+        known = original.attributes if original is not None and original.index == link.index else None
+        if shown is None:
+            shown = known is None or any(known.get(key) != value for key, value in attributes.items())
+        then = None
+        if known is not None:
+            then = Link(name, link.kind, {key: link.attributes.get(key) for key in attributes})
+        self.do("set", netns, then, Link(name, link.kind, dict(attributes)), shown=shown)
+        changed = copy.copy(link)
+        # What it is as a port it is for one bridge.
+        kept = {
+            key: value
+            for key, value in link.attributes.items()
+            if not ("controller" in attributes and key in PORT_OPTIONS)
+        }
+        changed.attributes = {**kept, **attributes}
+        self.at(netns).links[name] = changed
+
+    def forget(self, netns: str, name: str) -> None:
+        """A link goes, and with it what the kernel lets go with it."""
+        now = self.at(netns)
+        link = now.links.pop(name, None)
+        if link is None:
+            return
+        now.addresses = {item: state for item, state in now.addresses.items() if item.dev != name}
+        now.routes = {key: item for key, item in now.routes.items() if item[0].dev != name}
+        now.neighbours.pop(name, None)
+        now.fdb = {item: None for item in now.fdb if item[0] != name}
+        for other in list(now.links.values()):
+            if other.attributes.get("controller") == name:
+                released = copy.copy(other)
+                released.attributes = {**other.attributes, "controller": ""}
+                if link.kind == "bond":
+                    released.attributes["admin_state"] = "down"  # bond_main.c: __bond_release_one
+                now.links[other.name] = released
+        for place, other in self.on(netns, name):
+            if other.kind not in SURVIVORS:
+                self.forget(place, other.name)
+        if link.peer and link.peer[0] in self.state:
+            self.forget(*link.peer)
+
+    def on(self, netns: str, name: str) -> list[tuple[str, Link]]:
+        """The links that sit on a link, in whatever namespace, as far as they are known."""
+        return [
+            (place, other)
+            for place, state in self.state.items()
+            for other in state.links.values()
+            if other.kind in PARENTS
+            and other.attributes.get(PARENTS[other.kind]) == name
+            and parent_place(place, other.attributes) == netns
+        ]
+
+    def sits_on(self, netns: str, name: str, other: str) -> bool:
+        """Whether a link is another one, or sits on it: by its parent, or as a controller by its ports."""
+        links = self.at(netns).links
+        if name == other or name not in links:
+            return name == other
+        link = links[name]
+        below = [link.attributes.get(PARENTS[link.kind])] if link.kind in PARENTS else []
+        if link.kind in CONTROLLERS:
+            below += [port.name for port in links.values() if port.attributes.get("controller") == name]
+        return any(self.sits_on(netns, item, other) for item in below if item)
+
+    def at(self, netns: str) -> Observed:
+        """A namespace as it is planned so far."""
+        return self.state[netns]
+
+    def warn(self, message: str) -> None:
+        """Add a warning."""
+        self.plan.warnings.append(message)
+
+
+def place_of(netns: str) -> str:
+    """The words by which a message names a namespace; empty for the host's own."""
+    return f" in namespace {netns}" if netns else ""
+
+
+def parent_place(netns: str, attributes: Mapping[str, Any]) -> str:
+    """The namespace of what a link refers to: its own, if it does not name its parent's."""
+    place: str | None = attributes.get("parent_netns")
+    return netns if place is None else place

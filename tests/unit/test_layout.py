@@ -1,0 +1,93 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Imports point in one direction. Imports inside of functions and under TYPE_CHECKING count like all others."""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+
+PLUGINS = pathlib.Path(__file__).parents[2] / "plugins"
+PREFIX = "ansible_collections.weft.fabric.plugins."
+
+# Each line may import from the lines above it, and its packages from each other's files only in that direction too.
+# A package that is listed with others on one line imports none of them.
+LAYERS = (
+    ("errors", "imports"),
+    ("values", "files", "argspec", "module"),
+    ("kinds",),
+    ("model",),
+    ("plan", "kernel"),
+    ("engine",),
+)
+
+
+def modules() -> dict[str, pathlib.Path]:
+    """All files of module_utils and plugin_utils, by their dotted names below plugins."""
+    found = {}
+    for side in ("module_utils", "plugin_utils"):
+        for path in (PLUGINS / side).rglob("*.py"):
+            parts = path.relative_to(PLUGINS).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules()
+
+
+def imports(path: pathlib.Path) -> Iterator[str]:
+    """The modules of the collection that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PREFIX):
+            source = str(node.module)[len(PREFIX) :]
+            for alias in node.names:
+                name = f"{source}.{alias.name}"
+                yield name if name in MODULES else source
+
+
+GRAPH = {name: sorted({*imports(path)} - {name}) for name, path in MODULES.items()}
+
+
+def test_no_import_leads_back_to_where_it_started() -> None:
+    done: set[str] = set()
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, " -> ".join((*way[way.index(name) :], name))
+        if name not in done:
+            for other in GRAPH[name]:
+                visit(other, (*way, name))
+            done.add(name)
+
+    for name in GRAPH:
+        visit(name, ())
+
+
+def layer(name: str) -> int | None:
+    """The number of the layer that a file of module_utils is in."""
+    place = name.split(".")[1] if "." in name else ""
+    return next((number for number, places in enumerate(LAYERS) if place in places), None)
+
+
+def test_every_import_points_down() -> None:
+    wrong = []
+    for name, targets in GRAPH.items():
+        for other in targets:
+            mine, its = layer(name), layer(other)
+            inside = name.split(".")[:2] == other.split(".")[:2]
+            if mine is not None and not inside and (its is None or its >= mine):
+                wrong.append(f"{name} -> {other}")
+    assert not wrong
+
+
+def test_a_host_needs_nothing_of_the_controllers_side() -> None:
+    assert not [name for name in GRAPH if name.startswith("module_utils") for to in GRAPH[name] if "plugin_utils" in to]
+
+
+@pytest.mark.parametrize("name", sorted(name for name, path in MODULES.items() if path.name == "__init__.py"))
+def test_each_package_says_what_lives_there(name: str) -> None:
+    text = ast.get_docstring(ast.parse(MODULES[name].read_text(encoding="utf-8"))) or ""
+    assert text and "Private to the collection" in text
