@@ -12,17 +12,20 @@ import subprocess
 
 import pytest
 
-from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.kernel import (
+    Event,
     Monitor,
     bridge,
     bridge_json,
+    eventually,
     inside,
     ip,
     ip_json,
+    messages,
     namespaces,
     run,
 )
+from ansible_collections.weft.fabric.tests.integration.kernel.monitor import NLM_F_DUMP, RouteListener
 
 
 def kinds(monitor: Monitor) -> list[str]:
@@ -140,15 +143,15 @@ def test_a_bridges_word_about_its_port_is_not_the_links(ns) -> None:
     ip(name, "link", "add", "br0", "up", "type", "bridge", "forward_delay", "400")
     ip(name, "link", "add", "p0", "up", "master", "br0", "type", "veth", "peer", "name", "p1")
     ip(name, "link", "set", "p1", "up")
-    with contextlib.closing(kernel._RouteListener(name)) as listener:
+    with contextlib.closing(RouteListener(name)) as listener:
         listener.settle()
-        told: list[kernel.Event] = []
+        told: list[Event] = []
 
         def is_told() -> bool:
             told.extend(listener.events())
             return any(event.text == "port p0" for event in told)
 
-        kernel.eventually(is_told)
+        eventually(is_told)
     assert {event.text for event in told if not event.learned} <= {"port p0"}
     for _again in range(2):
         with Monitor(name) as monitor:
@@ -156,25 +159,25 @@ def test_a_bridges_word_about_its_port_is_not_the_links(ns) -> None:
         assert {event.text for event in monitor.events} >= {"port p0", "p0"}
 
 
-def of_dump(listener: kernel._RouteListener, name: str) -> bytes:
+def of_dump(listener: RouteListener, name: str) -> bytes:
     """A link as a dump has it."""
-    links, _notifications = listener.ask(kernel.RTM_GETLINK, bytes(16), kernel.NLM_F_DUMP)
-    named = {kernel._attributes(link[16:])[kernel.IFLA_IFNAME].rstrip(b"\0").decode(): link for link in links}
+    links, _notifications = listener.ask(messages.RTM_GETLINK, bytes(16), NLM_F_DUMP)
+    named = {messages.attributes_of(link[16:])[messages.IFLA_IFNAME].rstrip(b"\0").decode(): link for link in links}
     return named[name]
 
 
 def info(link: bytes) -> bytes:
-    return kernel._attributes(link[16:])[kernel.IFLA_LINKINFO]
+    return messages.attributes_of(link[16:])[messages.IFLA_LINKINFO]
 
 
 def test_a_bridge_is_as_it_was_though_its_timers_run(ns) -> None:
     name = ns()
     ip(name, "link", "add", "br0", "up", "type", "bridge")
-    with contextlib.closing(kernel._RouteListener(name)) as listener:
+    with contextlib.closing(RouteListener(name)) as listener:
         before = later = of_dump(listener, "br0")
         while info(later) == info(before):
             later = of_dump(listener, "br0")
-    assert kernel._link(later)[1][kernel.IFLA_LINKINFO] == kernel._link(before)[1][kernel.IFLA_LINKINFO]
+    assert messages.link_of(later)[1][messages.IFLA_LINKINFO] == messages.link_of(before)[1][messages.IFLA_LINKINFO]
 
 
 @pytest.mark.needs_kind("bond")
@@ -185,7 +188,7 @@ def test_a_bonds_port_is_as_it_was_though_another_one_sends(ns) -> None:
     for number in (0, 1):
         ip(name, "link", "add", f"p{number}", "master", "bond0", "type", "veth", "peer", "name", f"q{number}")
         ip(name, "link", "set", f"q{number}", "up")
-    with contextlib.closing(kernel._RouteListener(name)) as listener:
+    with contextlib.closing(RouteListener(name)) as listener:
         found = []
         for active in ("p0", "p1"):
             ip(name, "link", "set", "bond0", "type", "bond", "active_slave", active)
@@ -193,7 +196,7 @@ def test_a_bonds_port_is_as_it_was_though_another_one_sends(ns) -> None:
     for link, same in (("p0", True), ("bond0", False)):
         before, later = (links[link] for links in found)
         assert info(before) != info(later)
-        infos = [kernel._link(one)[1][kernel.IFLA_LINKINFO] for one in (before, later)]
+        infos = [messages.link_of(one)[1][messages.IFLA_LINKINFO] for one in (before, later)]
         assert (infos[0] == infos[1]) == same
 
 
