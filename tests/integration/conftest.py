@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The integration tests' fixtures. The functions behind them are in kernel.py, which tests may also import."""
+"""The integration tests' fixtures. The functions behind them are in kernel/, which tests may also import."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.weft.fabric.tests.integration import kernel, module_server
+
+pytest.register_assert_rewrite("ansible_collections.weft.fabric.tests.integration.life")
 
 _RUNNING: pytest.StashKey[pytest.Item] = pytest.StashKey()
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bonds by the kernel's own word, under traffic: modes, options, failover, and an aggregate with a peer."""
+"""Bonds: their life, modes and options; under traffic, failover and an aggregate with a peer."""
 
 from __future__ import annotations
 
@@ -10,9 +10,66 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.weft.fabric.tests.integration import life
 from ansible_collections.weft.fabric.tests.integration.kernel import Monitor, eventually, ip, ip_json
+from ansible_collections.weft.fabric.tests.integration.life import MACS, Case, link
 
-pytestmark = pytest.mark.needs_kind("bond")
+CASES = {
+    "bond": Case(
+        "bond",
+        prepare=(
+            "ip -n HOST link add p0 type veth peer name q0",
+            "ip -n HOST link add p1 type veth peer name q1",
+            "ip -n HOST link set p1 up",  # as what is taken out of a bond stays; what a deleted one leaves is down
+        ),
+        create={
+            "name": "bond0",
+            "mode": "active-backup",
+            "ports": ["p0", "p1"],
+            "primary": "p1",
+            "miimon": 100,
+            "updelay": 200,
+            "downdelay": 100,
+            "mac_address": MACS[1],
+            "addresses": ["10.1.0.1/24", "fd00:1::1/64"],
+        },
+        made={
+            "HOST": {
+                **link("bond0", "bond", 1500, MACS[1]),
+                "addresses": [("bond0", "10.1.0.1/24"), ("bond0", "fd00:1::1/64")],
+            }
+        },
+        change={
+            "name": "bond0",
+            "mode": "802.3ad",
+            "ports": ["p0"],
+            "purge_ports": True,
+            "lacp_rate": "fast",
+            "ad_select": "count",
+            "min_links": 1,
+            "xmit_hash_policy": "layer3+4",
+            "mac_address": MACS[1],
+            "addresses": ["10.1.0.1/24", "fd00:1::1/64"],
+            "miimon": 50,
+            "updelay": 0,
+            "downdelay": 0,
+        },
+        changed={"HOST": link("bond0", "bond", 1500, MACS[1])},
+        drift=(
+            "ip -n HOST link set p0 nomaster",
+            "ip -n HOST link set bond0 type bond miimon 30",
+            "ip -n HOST link set bond0 type bond xmit_hash_policy layer2",
+            "ip -n HOST link set bond0 down",
+        ),
+        missing=("name",),
+        delete={"name": "bond0"},
+    ),
+}
+
+test_life = life.test_of(CASES)
+test_missing_arguments = life.test_missing_arguments_of(CASES)
+
+needs_bond = pytest.mark.needs_kind("bond")
 
 MODES = ("balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb")
 # (option, mode, first value, second value, ip-link(8)'s name of it)
@@ -63,6 +120,7 @@ def pair(ns) -> tuple[str, str]:
     return here, there
 
 
+@needs_bond
 @pytest.mark.parametrize("mode", MODES)
 def test_a_mode_by_name(mode: str, run_module, pair) -> None:
     here, _there = pair
@@ -75,6 +133,7 @@ def test_a_mode_by_name(mode: str, run_module, pair) -> None:
     assert monitor.changes == []
 
 
+@needs_bond
 @pytest.mark.parametrize(("option", "mode", "first", "second", "told"), OPTIONS)
 def test_an_option_in_place(option: str, mode: str, first: Any, second: Any, told: str, run_module, pair) -> None:
     here, _there = pair
@@ -90,6 +149,7 @@ def test_an_option_in_place(option: str, mode: str, first: Any, second: Any, tol
     assert (row["ifindex"], "UP" in row["flags"], set(ports(here))) == (before, True, {"p0", "p1"})
 
 
+@needs_bond
 @pytest.mark.parametrize(("option", "value", "mode"), FOREIGN)
 @pytest.mark.parametrize("named", [True, False])
 def test_an_option_of_another_mode_is_refused(
@@ -103,6 +163,7 @@ def test_an_option_of_another_mode_is_refused(
     assert monitor.changes == []
 
 
+@needs_bond
 def test_failover_under_a_running_ping(run_module, pair) -> None:
     here, there = pair
     made = run_module(
@@ -131,6 +192,7 @@ def is_settled(port: dict[str, Any]) -> bool:
     return all(port[f"ad_{end}_oper_port_state"] & 0x3C == 0x3C for end in ("actor", "partner"))
 
 
+@needs_bond
 def test_an_aggregate_with_a_peer(run_module, pair) -> None:
     arguments = {"name": "bond0", "mode": "802.3ad", "lacp_rate": "fast", "miimon": 100}
     for namespace, names, address in zip(pair, (["p0", "p1"], ["q0", "q1"]), ("10.1.0.1/24", "10.1.0.2/24")):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""VLANs on the wire: the tags of the frames that a peer sees."""
+"""VLANs: their life, and on the wire the tags of the frames that a peer sees."""
 
 from __future__ import annotations
 
@@ -13,9 +13,46 @@ from collections.abc import Iterator
 
 import pytest
 
+from ansible_collections.weft.fabric.tests.integration import life
 from ansible_collections.weft.fabric.tests.integration.kernel import Monitor, eventually, inside, ip, ip_json
+from ansible_collections.weft.fabric.tests.integration.life import MACS, Case, link
 
-pytestmark = pytest.mark.needs_kind("vlan")
+CASES = {
+    "vlan": Case(
+        "vlan",
+        prepare=("ip -n HOST link add p0 type veth peer name q0", "ip -n HOST link set p0 up"),
+        create={
+            "name": "v10",
+            "parent": "p0",
+            "vlan_id": 10,
+            "mtu": 1400,
+            "addresses": ["10.1.0.1/24", "fd00:1::1/64"],
+        },
+        made={
+            "HOST": {
+                "links": {"v10": {"kind": "vlan", "mtu": 1400, "up": True}},
+                "addresses": [("v10", "10.1.0.1/24"), ("v10", "fd00:1::1/64")],
+            }
+        },
+        change={
+            "name": "v10",
+            "parent": "p0",
+            "vlan_id": 10,
+            "mtu": 1300,
+            "mac_address": MACS[1],
+            "addresses": ["10.1.0.1/24", "fd00:1::1/64"],
+        },
+        changed={"HOST": link("v10", "vlan", 1300, MACS[1])},
+        drift=("ip -n HOST link set v10 mtu 1290", "ip -n HOST link set v10 down"),
+        missing=("name", "parent", "vlan_id"),
+        delete={"name": "v10"},
+    ),
+}
+
+test_life = life.test_of(CASES)
+test_missing_arguments = life.test_missing_arguments_of(CASES)
+
+needs_vlan = pytest.mark.needs_kind("vlan")
 
 ETH_P_ALL, ETH_P_IP, ETH_P_8021Q, ETH_P_8021AD = 0x0003, 0x0800, 0x8100, 0x88A8  # include/uapi/linux/if_ether.h
 SOL_PACKET, PACKET_AUXDATA = 263, 8  # include/uapi/linux/if_packet.h
@@ -76,6 +113,7 @@ def ping(namespace: str, address: str) -> None:
     assert "2 received" in ip("", "netns", "exec", namespace, "ping", "-n", "-q", "-c", "2", "-i", "0.1", address)
 
 
+@needs_vlan
 @pytest.mark.parametrize(("protocol", "number"), [("802.1q", ETH_P_8021Q), ("802.1ad", ETH_P_8021AD)])
 def test_one_tag(protocol: str, number: int, run_module, wire) -> None:
     here, there = wire
@@ -87,6 +125,7 @@ def test_one_tag(protocol: str, number: int, run_module, wire) -> None:
     assert seen == [[(number, 10)]] * 4  # two requests, two replies
 
 
+@needs_vlan
 def test_a_tag_in_a_tag(run_module, wire) -> None:
     here, there = wire
     for namespace, parent, address in ((here, "p0", "10.1.0.1/24"), (there, "q0", "10.1.0.2/24")):
@@ -103,6 +142,7 @@ def test_a_tag_in_a_tag(run_module, wire) -> None:
     assert seen == [[(ETH_P_8021AD, 100), (ETH_P_8021Q, 10)]] * 4
 
 
+@needs_vlan
 def test_another_vlan_hears_nothing(run_module, wire) -> None:
     here, there = wire
     run_module("vlan", name="v10", netns=here, parent="p0", vlan_id=10, addresses=["10.1.0.1/24"])

@@ -1,0 +1,106 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""VXLANs over IPv4 and IPv6: options in place, and those that make a new link necessary."""
+
+from __future__ import annotations
+
+from ansible_collections.weft.fabric.tests.integration import life
+from ansible_collections.weft.fabric.tests.integration.kernel import Monitor, ip_json
+from ansible_collections.weft.fabric.tests.integration.life import MACS, Case, link
+
+CASES = {
+    "vxlan": Case(
+        "vxlan",
+        prepare=("ip -n HOST link add under0 type veth peer name far0", "ip -n HOST link set under0 up"),
+        create={
+            "name": "vxlan0",
+            "vni": 10,
+            "local": "192.0.2.1",
+            "dev": "under0",
+            "remote": "192.0.2.2",
+            "mtu": 1450,
+            "mac_address": MACS[1],
+            "addresses": ["10.3.0.0/32", "fd00:3::/128"],
+            "ttl": 64,
+            "tos": 4,
+            "df": "set",
+        },
+        made={
+            "HOST": {
+                **link("vxlan0", "vxlan", 1450, MACS[1]),
+                "addresses": [("vxlan0", "10.3.0.0/32"), ("vxlan0", "fd00:3::/128")],
+            }
+        },
+        change={
+            "name": "vxlan0",
+            "vni": 10,
+            "local": "192.0.2.3",
+            "dev": "far0",
+            "remote": "192.0.2.4",
+            "mtu": 1400,
+            "mac_address": MACS[2],
+            "addresses": ["10.3.0.0/32", "fd00:3::/128"],
+            "learning": True,
+            "ttl": 9,
+            "tos": 8,
+            "df": "inherit",
+        },
+        changed={"HOST": link("vxlan0", "vxlan", 1400, MACS[2])},
+        drift=(
+            "ip -n HOST link set vxlan0 type vxlan ttl 7",
+            "ip -n HOST link set vxlan0 type vxlan nolearning",
+            "ip -n HOST link set vxlan0 type vxlan local 192.0.2.77",
+            "ip -n HOST link set vxlan0 mtu 1300",
+            "ip -n HOST link set vxlan0 address 02:00:00:00:00:77",
+            "ip -n HOST link set vxlan0 down",
+        ),
+        missing=("name", "vni"),
+        delete={"name": "vxlan0"},
+    ),
+    "vxlan over IPv6": Case(
+        "vxlan",
+        prepare=("ip -n HOST link add under0 type veth peer name far0",),
+        create={
+            "name": "vx6",
+            "vni": 16777215,
+            "local": "2001:db8::1",
+            "dev": "under0",
+            "group": "ff05::100",
+            "port": 8472,
+        },
+        made={"HOST": {"links": {"vx6": {"kind": "vxlan", "mtu": 1430, "up": True}}}},
+        change={
+            "name": "vx6",
+            "vni": 16777215,
+            "local": "2001:db8::2",
+            "dev": "under0",
+            "remote": "2001:db8::3",
+            "port": 8472,
+        },
+        changed={"HOST": {"links": {"vx6": {"kind": "vxlan", "mtu": 1430, "up": True}}}},
+        drift=("ip -n HOST link set vx6 type vxlan local 2001:db8::77", "ip -n HOST link set vx6 type vxlan learning"),
+        missing=("name", "vni"),
+        delete={"name": "vx6"},
+    ),
+}
+
+test_life = life.test_of(CASES)
+test_missing_arguments = life.test_missing_arguments_of(CASES)
+
+
+def test_what_the_kernel_cannot_change_is_made_again_only_when_allowed(run_module, ns) -> None:
+    name = ns()
+    for arguments in ({"vni": 10}, {"vni": 11}, {"vni": 11, "port": 8472}):
+        before = ip_json(name, "link")
+        if len(before) > 1:
+            with Monitor(name) as monitor:
+                refused = run_module("vxlan", name="vxlan0", netns=name, **arguments)
+            assert "'recreate: true' deletes it and makes it again" in refused["msg"]
+            assert monitor.changes == []
+        done = run_module("vxlan", name="vxlan0", netns=name, recreate=True, **arguments)
+        assert done["link"]["vni"] == arguments["vni"]
+        data = ip_json(name, "link", "show", "vxlan0")[0]["linkinfo"]["info_data"]
+        assert (data["id"], data["port"]) == (arguments["vni"], arguments.get("port", 4789))
+        if len(before) > 1:
+            assert "link vxlan0 type vxlan" in done["diff"]["before"]
