@@ -44,7 +44,8 @@ OLDEST_PYROUTE2 = "pyroute2==0.7.2"  # Debian 12's
 PLAYBOOKS = "tests/integration/playbooks"
 # They ask nothing of netlink that the modules' own tests do not, or ask nft(8).
 DOCUMENTS = [
-    f"tests/integration/test_{name}.py" for name in ("persist", "driver_changes", "interruption", "masquerade")
+    f"tests/integration/{name}"
+    for name in ("persist", "test_driver_changes.py", "test_interruption.py", "test_masquerade.py")
 ]
 
 VM_RUN = [sys.executable, "tools/vm/run.py", "--"]

@@ -15,12 +15,13 @@ import pathlib
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ansible_collections.weft.fabric.tests.integration import kernel
+from ansible_collections.weft.fabric.tests.integration.cni_state import ACCEPTED, METRIC, SCOPE, differences, settled
 
 PLUGINS = pathlib.Path("/usr/lib/cni")
 PAGE = (pathlib.Path(__file__).parents[2] / "docs" / "cni.md").read_text(encoding="utf-8")
@@ -175,93 +176,6 @@ def attach(run_module) -> Attach:
 
 
 # -- what the kernel has ---------------------------------------------------------------------------
-
-# What iproute2 tells of a link that is the kernel's own doing, or counts; of a bridge's port, its number among them,
-# which follows from the order in which they came.
-_LINK_NOISE = {"ifindex", "link_index", "link", "link_netnsid", "link_netns", "id", "no", "designated_port"}
-# Accepted differences, each with the words by which docs/cni.md says so.
-ACCEPTED = {
-    "txqlen": "`txqlen`",
-    "protocol": "`proto 119`",
-    "broadcast": "`brd`",
-}
-SCOPE = "`scope host`"
-METRIC = "metric 256"
-
-
-def _without_noise(found: Any) -> Any:
-    if isinstance(found, list):
-        return [_without_noise(item) for item in found]
-    if isinstance(found, dict):
-        left = {key: _without_noise(value) for key, value in found.items() if key not in _LINK_NOISE}
-        return {key: value for key, value in left.items() if not key.endswith("_timer") and key not in ACCEPTED}
-    return found
-
-
-def state(host: str, pod: str) -> Any:
-    """All that iproute2 says of both namespaces, with names instead of indexes and of random MAC addresses."""
-    raw: dict[str, Any] = {}
-    names: dict[str, str] = {}
-    for role, namespace in (("host", host), ("pod", pod)):
-        links, addresses = kernel.ip_json(namespace, "link"), kernel.ip_json(namespace, "address")
-        for link in (*links, *addresses):
-            if link.get("linkinfo", {}).get("info_kind") == "bridge":
-                # It follows the carrier, which the flags tell of, a second later at most (net/core/link_watch.c).
-                del link["operstate"]
-        for link in links:
-            own = "veth" if re.fullmatch("veth[0-9a-f]{8}", link["ifname"]) else link["ifname"]
-            names[link["ifname"]] = own
-            if link["address"] != "00:00:00:00:00:00":
-                mac = f"mac of {role} {own}"
-                names[link["address"]] = mac
-                # As bridge ids have it.
-                octets = [int(octet, 16) for octet in link["address"].split(":")]
-                names[":".join(f"{octet:x}" for octet in octets)] = mac
-        raw[role] = {
-            "links": links,
-            "addresses": addresses,
-            "routes": kernel.ip_json(namespace, "-4", "route") + kernel.ip_json(namespace, "-6", "route"),
-            "ports": kernel.bridge_json(namespace, "link"),
-        }
-    text = json.dumps(_without_noise(raw))
-    for name in sorted(names, key=len, reverse=True):
-        text = text.replace(f'"{name}"', f'"{names[name]}"').replace(f'.{name}"', f'.{names[name]}"')
-    # Which of the two depends on whether the other end was in this namespace when it went down.
-    text = text.replace("LOWERLAYERDOWN", "DOWN")
-    # A bridge keeps those of the MAC addresses that it had before it had ports.
-    found = json.loads(re.sub('"fe80::[0-9a-f:]+"', '"link-local"', text))
-    for part in found.values():
-        for route in part["routes"]:
-            if route.get("scope") == "host":
-                route["scope"] = "link"  # SCOPE
-            if route["dst"] == SIX["subnet"] and "gateway" in route:
-                route.pop("metric")  # METRIC
-        part["routes"].sort(key=lambda route: json.dumps(route, sort_keys=True))
-    return found
-
-
-def lines(found: Any, path: str = "") -> Iterator[str]:
-    """Nested data as lines, so that a test says what differs and not that something does."""
-    if isinstance(found, dict):
-        for key, value in found.items():
-            yield from lines(value, f"{path} {key}")
-    elif isinstance(found, list) and any(isinstance(item, dict) for item in found):
-        for number, value in enumerate(found):
-            yield from lines(value, f"{path} {value.get('ifname', number)}")
-    else:
-        yield f"{path}: {found}"
-
-
-def settled(host: str, pod: str) -> list[str]:
-    """The state once links have come up and addresses are in use."""
-    with kernel.Monitor(host, pod):
-        pass
-    return sorted(lines(state(host, pod)))
-
-
-def differences(ours: list[str], theirs: list[str]) -> tuple[list[str], list[str]]:
-    """What one state has and the other has not, both ways."""
-    return [line for line in ours if line not in theirs], [line for line in theirs if line not in ours]
 
 
 def told(result: Any) -> Any:

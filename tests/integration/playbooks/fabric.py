@@ -18,11 +18,16 @@ from typing import Any
 import yaml
 
 from ansible_collections.weft.fabric.plugins.module_utils import lab
+from ansible_collections.weft.fabric.plugins.plugin_utils import overlay
 from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.playbooks import cli
 
 ROOT = pathlib.Path(__file__).parents[3]
 ARTICLE = yaml.safe_load((ROOT / "inventories" / "lab.yml").read_text(encoding="utf-8"))
+NODES = ("network-1", "network-2")
+HOSTS = (*NODES, "router")
+MAC = {name: overlay.vtep_mac(10, name) for name in NODES}
+"""Of the article's VTEPs."""
 
 
 def article(name: str = "alone") -> Any:
@@ -33,6 +38,11 @@ def article(name: str = "alone") -> Any:
     inventory = copy.deepcopy(ARTICLE)
     inventory["all"]["vars"]["lab_name"] = name
     return inventory
+
+
+def host_vars(inventory: Any, host: str) -> Any:
+    """A host's own variables in an inventory, to change."""
+    return next(group["hosts"][host] for group in inventory["all"]["children"].values() if host in group["hosts"])
 
 
 class Run:

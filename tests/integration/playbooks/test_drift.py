@@ -23,12 +23,10 @@ import pytest
 from ansible_collections.weft.fabric.plugins.module_utils import lab
 from ansible_collections.weft.fabric.plugins.module_utils.model.objects import ROUTE_PROTOCOLS
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
-from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import Fabric, article, standing
+from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import HOSTS, NODES, Fabric, article, standing
 
 OTHER_MAC = "02:00:5e:00:00:77"
 OURS = {str(number) for number in ROUTE_PROTOCOLS}
-NODES = ("network-1", "network-2")
-HOSTS = (*NODES, "router")
 
 
 # One process for all of a node's documents: as the modules do it, which takes as many times as long.

@@ -13,10 +13,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.weft.fabric.tests.integration import kernel
-from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import Fabric, article, standing
+from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import HOSTS, Fabric, article, standing
 
-NODES = ("network-1", "network-2")
-HOSTS = (*NODES, "router")
 SUBNETS = {"network-1": "192.168.1", "network-2": "192.168.2"}
 GATEWAYS = {"network-1": "192.168.1.213", "network-2": "192.168.2.216"}
 

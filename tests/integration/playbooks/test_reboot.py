@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import pathlib
 
-from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import article, standing
+from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import HOSTS, article, standing
 
-NODES = ("network-1", "network-2")
-HOSTS = (*NODES, "router")
 # All that site makes but files. The cable stays, since a lab node cannot plug itself in again.
 REBOOT = r"""
 set -e

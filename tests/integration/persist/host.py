@@ -1,0 +1,94 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host's stored documents, the command weft-fabric, and what a reboot does."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import stat
+import subprocess
+from typing import Any
+
+from ansible_collections.weft.fabric.plugins.module_utils import documents, install
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+from ansible_collections.weft.fabric.tests.integration import kernel
+
+COMMAND = "/usr/local/sbin/weft-fabric"
+WEFT = pathlib.Path("/etc/weft")
+PODS = WEFT / "pods.json"
+FORWARD = "net.ipv4.ip_forward"
+PEER = "02:00:00:00:00:07"
+
+DOCUMENT = {
+    "topology": {
+        "purge": True,
+        "namespaces": {
+            "": {
+                "links": [
+                    {"name": "br0", "kind": "bridge", "addresses": ["10.9.0.1/24"]},
+                    {"name": "veth0", "kind": "veth", "controller": "br0",
+                     "peer": {"name": "eth0", "netns": "pod1", "addresses": ["10.9.0.2/24"]}},
+                    {"name": "vxlan0", "kind": "vxlan", "vni": 10, "local": "10.9.0.1", "mtu": 1400,
+                     "mac_address": "02:00:00:00:00:01", "addresses": ["10.9.1.0/32"]},
+                ],
+                "fdb": [{"dev": "vxlan0", "lladdr": PEER, "dst": "10.9.0.9"}],
+                "neighbours": [{"dev": "vxlan0", "dst": "10.9.2.0", "lladdr": PEER}],
+                "routes": [{"dst": "10.9.2.0/24", "via": "10.9.2.0", "dev": "vxlan0", "onlink": True}],
+            },
+            "pod1": {"routes": [{"dst": "default", "via": "10.9.0.1"}]},
+        },
+    },
+    "masquerade": {"table": "weft_pods", "rules": [{"source": "10.9.0.0/24", "exempt": ["10.9.0.0/16"]}]},
+    "echo_server": {"namespaces": ["pod1"], "port": 8000},
+}  # fmt: skip
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """weft-fabric as an operator runs it."""
+    done = subprocess.run([COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False, cwd="/")
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def succeed(*arguments: str) -> str:
+    done = command(*arguments)
+    assert (done.returncode, done.stderr) == (0, ""), done
+    return done.stdout
+
+
+def wipe() -> None:
+    """What a reboot does to DOCUMENT."""
+    # First, because the end of a namespace takes the other ends of its veths along, only later.
+    for link in kernel.ip_json("", "link", "show"):
+        if link.get("linkinfo", {}).get("info_kind") in ("bridge", "veth", "vxlan"):
+            kernel.ip("", "link", "delete", link["ifname"])
+    for name in kernel.namespaces():
+        for pid in kernel.ip("", "netns", "pids", name).split():
+            kernel.run("kill", pid)
+        kernel.ip("", "netns", "delete", name)
+    kernel.run("nft", "flush", "ruleset")
+    kernel.run("sysctl", "-q", f"{FORWARD}=0", "net.ipv4.conf.all.accept_redirects=1")
+
+
+def tree() -> dict[str, tuple[str, bytes]]:
+    """The files of /etc and /usr/local."""
+    found = {}
+    for root in ("/etc", "/usr/local/lib", "/usr/local/sbin"):
+        for path in [pathlib.Path(root), *pathlib.Path(root).rglob("*")]:
+            status = path.lstat()
+            data = os.readlink(path).encode() if path.is_symlink() else b""
+            if stat.S_ISREG(status.st_mode):
+                data = path.read_bytes()
+            found[str(path)] = (f"{status.st_mode:o} {status.st_uid}:{status.st_gid}", data)
+    return found
+
+
+def store(name: str, document: Any = None, state: str = "present", check: bool = False) -> dict[str, Any]:
+    """What the module document does before it turns to the kernel; a refusal is the result's ``msg``."""
+    try:
+        wanted = documents.parse(name, document) if state == "present" else None
+        return install.store(name, wanted, install.known(name, wanted), check)
+    except FabricError as error:
+        return {"msg": str(error)}
