@@ -21,41 +21,23 @@ from typing import Any
 import pytest
 
 from ansible_collections.weft.fabric.tests.integration import kernel
-from ansible_collections.weft.fabric.tests.integration.cni_state import ACCEPTED, METRIC, SCOPE, differences, settled
+from ansible_collections.weft.fabric.tests.integration.cni import (
+    ACCEPTED,
+    DEFAULT,
+    METRIC,
+    ONE,
+    SCOPE,
+    SIX,
+    SLIDES,
+    asked,
+    config,
+    differences,
+    host_local,
+    settled,
+)
 
 PLUGINS = pathlib.Path("/usr/lib/cni")
 PAGE = (pathlib.Path(__file__).parents[2] / "docs" / "cni.md").read_text(encoding="utf-8")
-
-SLIDES = """
-{
-"name": "mynet",
-"type": "bridge",
-"bridge": "cni0",
-"isGateway": true,
-"ipMasq": true,
-"ipam": {
-"type": "host-local",
-"subnet": "10.22.0.0/16",
-"routes": [
-{ "dst": "0.0.0.0/0" }
-]
-}
-}
-"""
-
-
-def config(plugin: str, ipam: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    found = {"cniVersion": "1.0.0", "name": "mynet", "type": plugin, **more}
-    return {**found, "ipam": ipam} if ipam else found
-
-
-def host_local(*ranges: Any, **more: Any) -> dict[str, Any]:
-    return {"type": "host-local", "ranges": [[item] if isinstance(item, dict) else item for item in ranges], **more}
-
-
-ONE = {"subnet": "10.9.0.0/24"}
-SIX = {"subnet": "fd09::/64"}
-DEFAULT = {"dst": "0.0.0.0/0"}
 
 CONFIGS: dict[str, Any] = {
     "slides": SLIDES,
@@ -189,11 +171,6 @@ def sysctls(host: str) -> list[str]:
     with kernel.inside(host):
         return [pathlib.Path(f"/proc/sys/net/{path}").read_text() for path in
                 ("ipv4/ip_forward", "ipv6/conf/all/forwarding")]  # fmt: skip
-
-
-def asked(events: list[kernel.Event]) -> list[kernel.Event]:
-    """Without the end of a port's forward delay, which comes by itself, 15 seconds after the port."""
-    return [event for event in events if event.kind != "NEWLINK" or not event.text.startswith("port ")]
 
 
 def has_vlan_filtering() -> bool:

@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.weft.fabric.plugins.module_utils import echo_server
 from ansible_collections.weft.fabric.plugins.plugin_utils import pods
 from ansible_collections.weft.fabric.tests.integration import kernel
-from ansible_collections.weft.fabric.tests.integration.test_cni import ONE, asked, config, host_local
+from ansible_collections.weft.fabric.tests.integration.cni import ONE, asked, config, host_local
 from ansible_collections.weft.fabric.tests.overlays import overlays_of
 
 pytestmark = pytest.mark.usefixtures("disk")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All that iproute2 says of a host and of a pod, to compare what two CNI plugins have made."""
+"""CNI network configurations, and all that iproute2 says of a host and of a pod that a plugin has connected."""
 
 from __future__ import annotations
 
@@ -11,6 +11,37 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.weft.fabric.tests.integration import kernel
+
+SLIDES = """
+{
+"name": "mynet",
+"type": "bridge",
+"bridge": "cni0",
+"isGateway": true,
+"ipMasq": true,
+"ipam": {
+"type": "host-local",
+"subnet": "10.22.0.0/16",
+"routes": [
+{ "dst": "0.0.0.0/0" }
+]
+}
+}
+"""
+
+
+def config(plugin: str, ipam: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    found = {"cniVersion": "1.0.0", "name": "mynet", "type": plugin, **more}
+    return {**found, "ipam": ipam} if ipam else found
+
+
+def host_local(*ranges: Any, **more: Any) -> dict[str, Any]:
+    return {"type": "host-local", "ranges": [[item] if isinstance(item, dict) else item for item in ranges], **more}
+
+
+ONE = {"subnet": "10.9.0.0/24"}
+SIX = {"subnet": "fd09::/64"}
+DEFAULT = {"dst": "0.0.0.0/0"}
 
 # What iproute2 tells of a link that is the kernel's own doing, or counts; of a bridge's port, its number among them,
 # which follows from the order in which they came.
@@ -70,7 +101,7 @@ def state(host: str, pod: str) -> Any:
         for route in part["routes"]:
             if route.get("scope") == "host":
                 route["scope"] = "link"  # SCOPE
-            if route["dst"] == "fd09::/64" and "gateway" in route:
+            if route["dst"] == SIX["subnet"] and "gateway" in route:
                 route.pop("metric")  # METRIC
         part["routes"].sort(key=lambda route: json.dumps(route, sort_keys=True))
     return found
@@ -98,3 +129,8 @@ def settled(host: str, pod: str) -> list[str]:
 def differences(ours: list[str], theirs: list[str]) -> tuple[list[str], list[str]]:
     """What one state has and the other has not, both ways."""
     return [line for line in ours if line not in theirs], [line for line in theirs if line not in ours]
+
+
+def asked(events: list[kernel.Event]) -> list[kernel.Event]:
+    """Without the end of a port's forward delay, which comes by itself, 15 seconds after the port."""
+    return [event for event in events if event.kind != "NEWLINK" or not event.text.startswith("port ")]
