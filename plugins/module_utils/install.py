@@ -33,7 +33,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricEr
 
 if TYPE_CHECKING:
     # Ansible sends along what it sees imported. Here it is packed, not run.
-    pass
+    from ansible_collections.weft.fabric.plugins.module_utils import command  # noqa: F401
 
 VERSION = "0.1.0"
 
