@@ -15,7 +15,7 @@ from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 
 if TYPE_CHECKING:
-    from ansible_collections.weft.fabric.plugins.module_utils import cni
+    from ansible_collections.weft.fabric.plugins.module_utils.cni import config as cni
 
 OVERLAY = ("bridge", "ptp")
 """Drivers whose pods have addresses of an overlay's node."""
@@ -108,7 +108,7 @@ def network(where: str, given: object) -> Network:
     if name == "fan":
         return Network(name, fan=_fan(where, given), where=where)
     if name == "cni":
-        from ansible_collections.weft.fabric.plugins.module_utils import cni
+        from ansible_collections.weft.fabric.plugins.module_utils.cni import config as cni
 
         cni.network(f"{where}.config", given["config"])
         return Network(name, config=given["config"], where=where)
@@ -324,7 +324,7 @@ def attached(net: Network) -> Network:
     """A network as the drivers know it: a macvlan or ipvlan of a CNI network is one like any other."""
     if net.driver != "cni":
         return net
-    from ansible_collections.weft.fabric.plugins.module_utils import cni
+    from ansible_collections.weft.fabric.plugins.module_utils.cni import config as cni
 
     config = cni.network(f"{net.where}.config", net.config)
     if config.plugin not in UNDERLAY:
@@ -360,7 +360,7 @@ def reaches(one: End, other: End) -> bool | None:
 
 def _by_cni(one: End, other: End) -> bool | None:
     """What the plugins bridge and ptp connect on one host: their pods, and the host where it is the gateway."""
-    from ansible_collections.weft.fabric.plugins.module_utils import cni
+    from ansible_collections.weft.fabric.plugins.module_utils.cni import config as cni
 
     configs = [cni.network("config", end.net.config) for end in (one, other) if end.net]
     if not configs or any(config.plugin not in ("bridge", "ptp") for config in configs):

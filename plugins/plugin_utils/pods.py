@@ -79,10 +79,11 @@ def removal(pods: object, overlays: Overlays, network: object = drivers.DEFAULT)
         ]
     configs = [net.config for net in (*(pod["net"] for pod in known), default) if net.config is not None]
     if configs:
-        from ansible_collections.weft.fabric.plugins.module_utils import cni
+        from ansible_collections.weft.fabric.plugins.module_utils.cni.config import network as cni_network
+        from ansible_collections.weft.fabric.plugins.module_utils.cni.plugins import shared_links
 
-        networks = [cni.network("config", config) for config in configs]
-        absent[""]["links"] += {link["name"]: link for net in networks for link in cni.shared_links(net)}.values()
+        networks = [cni_network("config", config) for config in configs]
+        absent[""]["links"] += {link["name"]: link for net in networks for link in shared_links(net)}.values()
     gone = [pod["name"] for pod in known]
     return {"present": {}, "absent": absent, "running": [], "gone": gone, "cni": _attachments(known)}
 
@@ -96,9 +97,9 @@ def _attachments(known: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str,
                 item["addresses"] = [own for _where, own in listed(f"{pod['where']}.address", pod["address"])]
             found[pod["state"]].append(item)
     if found["present"]:
-        from ansible_collections.weft.fabric.plugins.module_utils import cni
+        from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import attachments_of
 
-        cni.attachments("pods_pods", found["present"])
+        attachments_of("pods_pods", found["present"])
     return found
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.module_utils import echo_server
+from ansible_collections.weft.fabric.plugins.module_utils.probe import echo_server
 from ansible_collections.weft.fabric.plugins.plugin_utils import pods
 from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.test_cni import ONE, asked, config, host_local
