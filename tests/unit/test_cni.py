@@ -17,7 +17,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import
     sysctls,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.cni.config import Own, network
-from ansible_collections.weft.fabric.plugins.module_utils.cni.plugins import pieces, shared_links
+from ansible_collections.weft.fabric.plugins.module_utils.cni.plugins import shared_links, topology
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.host import attach
 from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link, Observed
@@ -130,6 +130,12 @@ def test_attachments(item, words):
     assert [word for word in words if word not in str(error.value)] == [], error.value
 
 
+def test_several_interfaces_in_networks_of_a_mode():
+    macvlan = {"name": "n", "type": "macvlan", "master": "eth0", "mode": "vepa"}
+    found = attachments_of("cni", [{"netns": name, "network": macvlan} for name in ("p1", "p2")])
+    assert [item.network.mode for item in found] == ["vepa", "vepa"]
+
+
 def test_an_interface_is_attached_once():
     with pytest.raises(InvalidParameter, match=r"cni\[1\].interface: 'eth0' is refused: cni\[0\]"):
         attachments_of("cni", [{"netns": "p", "network": NET}] * 2)
@@ -149,12 +155,12 @@ def own(address, gateway=None):
 def test_pieces_are_a_topology(plugin):
     more = {"macvlan": {"master": "eth0"}, "ipvlan": {"master": "eth0"}, "host-device": {"device": "eth1"}}
     config = {"name": "n", "type": plugin, "ipam": STATIC, **more.get(plugin, {})}
-    parse_topology(pieces([attached(config)]), purge=True)
+    parse_topology(topology([attached(config)]), purge=True)
 
 
 def test_pods_share_a_bridge_and_each_has_a_rule():
     items = [attached(NET, own(f"10.22.0.{n}/16", "10.22.0.1"), netns=f"p{n}") for n in (2, 3)]
-    found = pieces(items)
+    found = topology(items)
     parse_topology(found, purge=True)
     bridge, *veths = found[""]["links"]
     assert (bridge["name"], bridge["addresses"]) == ("cni0", ["10.22.0.1/16"])
@@ -166,7 +172,7 @@ def test_pods_share_a_bridge_and_each_has_a_rule():
 
 
 def test_vlan():
-    found = pieces([attached({**NET, "vlan": 100}, own("10.22.0.2/16", "10.22.0.1"))])
+    found = topology([attached({**NET, "vlan": 100}, own("10.22.0.2/16", "10.22.0.1"))])
     bridge, gateway, veth = found[""]["links"]
     assert (bridge["vlan_filtering"], "addresses" in bridge) == (True, False)
     assert (gateway["name"], gateway["addresses"]) == ("cni0.100", ["10.22.0.1/16"])
@@ -177,7 +183,7 @@ def test_vlan():
 def test_what_a_network_leaves_goes_with_the_last_of_it():
     in_vlan = network("config", {**NET, "vlan": 100})
     bridge = {"name": "cni0", "kind": "bridge", "shared": True}
-    _bridge, gateway, _veth = pieces([attached({**NET, "vlan": 100}, own("10.22.0.2/16", "10.22.0.1"))])[""]["links"]
+    _bridge, gateway, _veth = topology([attached({**NET, "vlan": 100}, own("10.22.0.2/16", "10.22.0.1"))])[""]["links"]
     assert shared_links(network("config", NET)) == [bridge]
     assert shared_links(in_vlan) == [bridge, {"name": gateway["peer"]["name"], "kind": "veth"}]
     assert shared_links(network("config", {"name": "n", "type": "ptp", "ipam": STATIC})) == []

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable, NamedTuple, Union
 
@@ -120,8 +120,8 @@ def _vlan(where: str, value: Any) -> int:
     return values.integer(where, value, 0, 4094)
 
 
-def _one_of(names: Iterable[str]) -> Callable[[str, Any], str]:
-    return lambda where, value: values.choice(where, value, tuple(names))
+def _one_of(names: Collection[str]) -> Callable[[str, Any], str]:
+    return lambda where, value: values.choice(where, value, names)
 
 
 _PLUGINS: dict[str, dict[str, Callable[[str, Any], Any]]] = {
@@ -139,7 +139,7 @@ _PLUGINS: dict[str, dict[str, Callable[[str, Any], Any]]] = {
     "ptp": {"ipMasq": values.boolean, "mtu": _mtu},
     "macvlan": {
         "master": values.ifname,
-        "mode": _one_of(mode for mode in MACVLAN_MODES if mode != "source"),
+        "mode": _one_of([mode for mode in MACVLAN_MODES if mode != "source"]),
         "mtu": _mtu,
         "mac": values.mac,
     },
@@ -233,12 +233,6 @@ def dictionary(where: str, value: Any, what: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise InvalidParameter(where, value, f"give {what}")
     return dict(value)
-
-
-def _known(where: str, given: Mapping[str, Any], known: Iterable[str], what: str) -> None:
-    for key, value in given.items():
-        if key not in known:
-            raise InvalidParameter(f"{where}.{key}", value, f"{what} takes only {', '.join(known)}")
 
 
 def _dns(where: str, value: Any) -> dict[str, Any]:

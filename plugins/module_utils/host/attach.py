@@ -14,7 +14,7 @@ from typing import Any
 from ansible_collections.weft.fabric.plugins.module_utils.cni import hostlocal
 from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import Attachment, masquerade_rules
 from ansible_collections.weft.fabric.plugins.module_utils.cni.config import IpAddress, Ipam, Own
-from ansible_collections.weft.fabric.plugins.module_utils.cni.plugins import own_link, pieces
+from ansible_collections.weft.fabric.plugins.module_utils.cni.plugins import own_link, topology
 from ansible_collections.weft.fabric.plugins.module_utils.cni.result import result
 from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Left, Stored
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
@@ -89,7 +89,7 @@ def merged(document: Stored, found: Sequence[Attachment]) -> Document:
     """The topology of a document that is to be there, with what interfaces of containers consist of."""
     section = document.content.get("topology") or {}
     namespaces = {netns: dict(content or {}) for netns, content in (section.get("namespaces") or {}).items()}
-    for netns, content in pieces(found).items():
+    for netns, content in topology(found).items():
         into = namespaces.setdefault(netns, {})
         for name, entries in content.items():
             into[name] = [*(into.get(name) or []), *entries]
