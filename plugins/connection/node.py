@@ -82,7 +82,7 @@ from typing import IO
 from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleFileNotFound
 from ansible.plugins.connection.local import Connection as LocalConnection
 
-from ansible_collections.weft.fabric.plugins.module_utils import lab
+from ansible_collections.weft.fabric.plugins.module_utils.host import lab
 
 
 class Connection(LocalConnection):

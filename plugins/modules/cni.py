@@ -111,9 +111,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
-from ansible_collections.weft.fabric.plugins.module_utils import documents
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import STATE
-from ansible_collections.weft.fabric.plugins.module_utils.replay import carry_out
+from ansible_collections.weft.fabric.plugins.module_utils.host import documents
+from ansible_collections.weft.fabric.plugins.module_utils.host.replay import carry_out
 
 ARGUMENT_SPEC = {
     **STATE,

@@ -181,9 +181,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
-from ansible_collections.weft.fabric.plugins.module_utils import documents, install
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import STATE
-from ansible_collections.weft.fabric.plugins.module_utils.replay import carry_out
+from ansible_collections.weft.fabric.plugins.module_utils.host import documents, install
+from ansible_collections.weft.fabric.plugins.module_utils.host.replay import carry_out
 
 ARGUMENT_SPEC = {
     **STATE,
@@ -222,7 +222,7 @@ def body(module: AnsibleModule) -> dict[str, Any]:
     last = next((document for document in before if document.name == wanted.name), None)
     if gone or (last and last.content != wanted.content):
         # Not before: Ansible compiles what is imported in each call, and most calls have nothing new.
-        from ansible_collections.weft.fabric.plugins.module_utils.leftover import marked
+        from ansible_collections.weft.fabric.plugins.module_utils.host.leftover import marked
 
         wanted = marked(wanted, last, gone)
     result = carry_out(wanted, check, module.warn, lambda: install.store(wanted.name, stored, before, check))

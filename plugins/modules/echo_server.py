@@ -74,7 +74,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
-from ansible_collections.weft.fabric.plugins.module_utils import echo_server, values
+from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.probe import echo_server
 
 ARGUMENT_SPEC = {
     "namespaces": {"type": "list", "elements": "str", "required": True},

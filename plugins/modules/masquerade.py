@@ -129,9 +129,12 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
-from ansible_collections.weft.fabric.plugins.module_utils import nft, values
+from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS, STATE
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import inside, netns_status
+from ansible_collections.weft.fabric.plugins.module_utils.nft.listing import predict
+from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import masquerade_of, table_name
+from ansible_collections.weft.fabric.plugins.module_utils.nft.table import converge
 
 ARGUMENT_SPEC = {
     **STATE,
@@ -151,14 +154,14 @@ ARGUMENT_SPEC = {
 
 def masquerade(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    name = nft.table_name("table", params["table"])
-    rules = nft.wanted(params["rules"]) if params["state"] == "present" else None
+    name = table_name("table", params["table"])
+    rules = masquerade_of(params["rules"]) if params["state"] == "present" else None
     netns = values.netns("netns", params["netns"]) if params["netns"] else ""
     if module.check_mode and netns_status(netns) == "absent":
         module.warn(f"namespace {netns} does not exist yet")
-        return nft.predict(name, rules, None)
+        return predict(name, rules, None)
     with inside(netns):
-        return nft.converge(name, rules, module.check_mode)
+        return converge(name, rules, module.check_mode)
 
 
 def main() -> None:

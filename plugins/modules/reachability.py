@@ -224,9 +224,11 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
-from ansible_collections.weft.fabric.plugins.module_utils import probe, values
+from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import inside
+from ansible_collections.weft.fabric.plugins.module_utils.probe.prober import Prober
+from ansible_collections.weft.fabric.plugins.module_utils.targets_of import targets_of, timeout_of
 
 ARGUMENT_SPEC = {
     "targets": {
@@ -251,11 +253,11 @@ ARGUMENT_SPEC = {
 def reachability(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     netns = values.netns("netns", params["netns"]) if params["netns"] else ""
-    targets = probe.targets(params["targets"])
+    targets = targets_of(params["targets"])
     count = values.integer("count", params["count"], 1, 1000)
-    timeout = probe.timeout("timeout", params["timeout"])
+    timeout = timeout_of("timeout", params["timeout"])
     with inside(netns):
-        results = probe.Prober(targets, count, params["pmtu"], timeout).run()
+        results = Prober(targets, count, params["pmtu"], timeout).run()
     # Ansible would return all parameters, for the controller to keep: each target is in its result.
     given = {**params, "targets": [target["name"] for target in params["targets"]]}
     return {

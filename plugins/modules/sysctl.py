@@ -74,7 +74,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
-from ansible_collections.weft.fabric.plugins.module_utils import sysctl
+from ansible_collections.weft.fabric.plugins.module_utils.sections import sysctl
 
 ARGUMENT_SPEC = {
     "name": {"type": "str", "required": True},
@@ -84,7 +84,7 @@ ARGUMENT_SPEC = {
 
 
 def body(module: AnsibleModule) -> dict[str, Any]:
-    settings = sysctl.wanted(module.params["settings"] or {}) if module.params["state"] == "present" else {}
+    settings = sysctl.settings_of(module.params["settings"] or {}) if module.params["state"] == "present" else {}
     warnings, result = sysctl.converge(module.params["name"], settings, module.check_mode)
     for warning in warnings:
         module.warn(warning)

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.lab import check_name
+from ansible_collections.weft.fabric.plugins.module_utils.host.lab import check_name
 
 _KEYS = ("name", "switch", "addresses", "mac_address", "mtu")
 

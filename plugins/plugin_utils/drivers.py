@@ -12,10 +12,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.cni import pieces
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 
 if TYPE_CHECKING:
-    from ansible_collections.weft.fabric.plugins.module_utils import cni
+    from ansible_collections.weft.fabric.plugins.module_utils.cni import config as cni
 
 OVERLAY = ("bridge", "ptp")
 """Drivers whose pods have addresses of an overlay's node."""
@@ -108,7 +109,7 @@ def network(where: str, given: object) -> Network:
     if name == "fan":
         return Network(name, fan=_fan(where, given), where=where)
     if name == "cni":
-        from ansible_collections.weft.fabric.plugins.module_utils import cni
+        from ansible_collections.weft.fabric.plugins.module_utils.cni import config as cni
 
         cni.network(f"{where}.config", given["config"])
         return Network(name, config=given["config"], where=where)
@@ -165,101 +166,64 @@ def bridge(name: str, gateways: Sequence[str], mtu: int) -> dict[str, Any]:
 
     :param gateways: in CIDR notation.
     """
-    return {
-        "name": name,
-        "kind": "bridge",
-        "mtu": mtu,
-        # Otherwise it is the lowest of its ports', and pods lose their gateway when another pod comes or goes.
-        "mac_address": values.derived_mac(gateways[0]),
-        # Without a spanning tree there is nothing for a new port to wait for.
-        "stp": False,
-        "forward_delay": 0,
-        "addresses": gateways,
-    }
+    # Without a spanning tree there is nothing for a new port to wait for.
+    return pieces.bridge(name, gateways, mtu=mtu, stp=False, forward_delay=0)
 
 
 def bridged(
     pod: Mapping[str, Any], own: Sequence[tuple[Any, str]], controller: str, mtu: int, routed: Iterable[Any] = ()
-) -> dict[str, Any]:
+) -> pieces.Pieces:
     """A veth pair from a pod to a bridge.
 
     :param own: the pod's addresses, each with its subnet's prefix length, and with the gateway there.
     :param routed: addresses of the same subnet that are not on the bridge.
     """
-    dev = pod["interface"]
+    inside = _inside(pod, [str(address) for address, _gateway in own], mtu)
     beside = [
-        {"dst": f"{other}/{other.max_prefixlen}", "via": gateway, "dev": dev}
+        pieces.route(f"{other}/{other.max_prefixlen}", inside.name, gateway)
         for other in routed
         for address, gateway in own
         if address.version == other.version
     ]
-    veth = {"name": pod["host_interface"], "kind": "veth", "controller": controller, "mtu": mtu, "addresses": []}
-    inner = {"name": dev, "netns": pod["name"], "mtu": mtu, "addresses": [str(address) for address, _gateway in own]}
-    inside = {"links": [_end(dev)], "routes": [*_defaults(own, dev), *beside]}
-    return {"": {"links": [{**veth, "peer": inner}]}, pod["name"]: inside}
+    return pieces.on_bridge(inside, pod["host_interface"], controller, [*_defaults(own, inside.name), *beside])
 
 
-def _end(dev: str) -> dict[str, Any]:
-    """A pod's end of its veth pair: what another driver made of that name is not in its way."""
-    return {"name": dev, "kind": "veth", "recreate": True}
+def _inside(pod: Mapping[str, Any], addresses: Sequence[str], mtu: int | str) -> pieces.Interface:
+    """A pod's interface; what another driver made of that name is not in its way."""
+    return pieces.Interface(pod["name"], pod["interface"], addresses, mtu, recreate=True)
 
 
-def ptp(pod: Mapping[str, Any], own: Sequence[tuple[Any, str]], mtu: int) -> dict[str, Any]:
+def ptp(pod: Mapping[str, Any], own: Sequence[tuple[Any, str]], mtu: int) -> pieces.Pieces:
     """A veth pair between a pod and its host, and nothing else: host addresses and routes to them on both ends."""
     dev, outside = pod["interface"], pod["host_interface"]
     ends = [(str(address.ip), gateway, f"/{address.max_prefixlen}") for address, gateway in own]
-    veth = {
-        "name": outside,
-        "kind": "veth",
-        "controller": "",
-        "mtu": mtu,
-        "addresses": [gateway + length for _address, gateway, length in ends],
-        "peer": {
-            "name": dev,
-            "netns": pod["name"],
-            "mtu": mtu,
-            "addresses": [address + length for address, _gateway, length in ends],
-        },
-    }
-    back = [{"dst": address + length, "dev": outside, "src": gateway} for address, gateway, length in ends]
-    there = [{"dst": gateway + length, "dev": dev} for _address, gateway, length in ends]
-    inside = {"links": [_end(dev)], "routes": [*there, *_defaults(own, dev)]}
-    return {"": {"links": [veth], "routes": back}, pod["name"]: inside}
+    back = [pieces.route(address + length, outside, src=gateway) for address, gateway, length in ends]
+    there = [pieces.route(gateway + length, dev) for _address, gateway, length in ends]
+    inside = _inside(pod, [address + length for address, _gateway, length in ends], mtu)
+    gateways = [gateway + length for _address, gateway, length in ends]
+    return pieces.point_to_point(inside, outside, gateways, [*there, *_defaults(own, dev)], back)
 
 
-def _defaults(own: Sequence[tuple[Any, str]], dev: str) -> list[dict[str, str]]:
-    return [{"dst": "default", "via": gateway, "dev": dev, "src": str(address.ip)} for address, gateway in own]
+def _defaults(own: Sequence[tuple[Any, str]], dev: str) -> list[dict[str, Any]]:
+    return [pieces.route("default", dev, gateway, src=str(address.ip)) for address, gateway in own]
 
 
-def child(pod: Mapping[str, Any], own: Sequence[tuple[Any, str]], net: Network) -> dict[str, Any]:
+def child(pod: Mapping[str, Any], own: Sequence[tuple[Any, str]], net: Network) -> pieces.Pieces:
     """A macvlan or ipvlan of a host's interface inside of a pod."""
-    dev = pod["interface"]
-    addresses = [str(address) for address, _gateway in own]
-    link = {
-        "name": dev,
-        "kind": net.driver,
-        "parent": net.parent,
-        "parent_netns": "",
-        "mode": net.mode,
-        "mtu": "auto",
-        "addresses": addresses,
-        "recreate": True,
-    }
-    if net.driver == "macvlan":
-        # The same whenever it is made: switches that bind a port to MAC addresses know it.
-        link["mac_address"] = values.derived_mac(addresses[0])
+    inside = _inside(pod, [str(address) for address, _gateway in own], "auto")
     if net.mode == "l3":
         everything = {4: "0.0.0.0/0", 6: "::/0"}
-        routes = [{"dst": everything[address.version], "dev": dev, "src": str(address.ip)} for address, _none in own]
+        routes = [pieces.route(everything[address.version], inside.name, src=str(address.ip)) for address, _none in own]
     else:
-        routes = _defaults([(address, gateway) for address, gateway in own if gateway], dev)
-    return {pod["name"]: {"links": [link], "routes": routes}}
+        routes = _defaults([(address, gateway) for address, gateway in own if gateway], inside.name)
+    make = {"macvlan": pieces.macvlan, "ipvlan": pieces.ipvlan}[net.driver]
+    return make(inside, net.parent, net.mode, routes)
 
 
-def alone(pod: Mapping[str, Any], net: Network) -> dict[str, Any]:
+def alone(pod: Mapping[str, Any], net: Network) -> pieces.Pieces:
     """A pod of which only the namespace is known here: its own, the host's, or another pod's."""
-    joins = {"host": {"joins": ""}, "container": {"joins": net.container}}
-    return {pod["name"]: joins.get(net.driver, {})}
+    joins = {"host": "", "container": net.container}
+    return pieces.namespace(pod["name"], joins.get(net.driver))
 
 
 def fan_subnet(where: str, address: str, net: Network) -> Any:
@@ -324,7 +288,7 @@ def attached(net: Network) -> Network:
     """A network as the drivers know it: a macvlan or ipvlan of a CNI network is one like any other."""
     if net.driver != "cni":
         return net
-    from ansible_collections.weft.fabric.plugins.module_utils import cni
+    from ansible_collections.weft.fabric.plugins.module_utils.cni import config as cni
 
     config = cni.network(f"{net.where}.config", net.config)
     if config.plugin not in UNDERLAY:
@@ -360,7 +324,7 @@ def reaches(one: End, other: End) -> bool | None:
 
 def _by_cni(one: End, other: End) -> bool | None:
     """What the plugins bridge and ptp connect on one host: their pods, and the host where it is the gateway."""
-    from ansible_collections.weft.fabric.plugins.module_utils import cni
+    from ansible_collections.weft.fabric.plugins.module_utils.cni import config as cni
 
     configs = [cni.network("config", end.net.config) for end in (one, other) if end.net]
     if not configs or any(config.plugin not in ("bridge", "ptp") for config in configs):

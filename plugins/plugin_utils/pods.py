@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.cni.pieces import Pieces, put_together
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.plugin_utils import drivers
 
@@ -39,20 +40,18 @@ def plan(pods: object, overlays: Overlays, host: str, mtu: object, network: obje
     known = _checked(pods, overlays, default)
     there = [pod for pod in known if pod["state"] == "present"]
     underlay = values.integer("mtu", mtu, 68, 65535, "bytes")
-    namespaces: dict[str, Any] = {"": {"links": []}}
+    parts: list[Pieces] = [{"": {"links": []}}]
     _check_overlays(there)
     for overlay in overlays.values():
         inside = [pod for pod in there if pod["overlay"] is overlay]
         if overlay["state"] == "present":
-            for piece in _in_overlay(inside, overlay, host, underlay, default):
-                _add(namespaces, piece)
+            parts += _in_overlay(inside, overlay, host, underlay, default)
     for net in dict.fromkeys([default, *(pod["net"] for pod in there)]):
         beside = [pod for pod in there if pod["net"] == net]
         if net.driver not in drivers.OVERLAY:
-            for piece in _beside(beside, net, overlays, host, underlay):
-                _add(namespaces, piece)
+            parts += _beside(beside, net, overlays, host, underlay)
     return {
-        "present": namespaces,
+        "present": put_together(parts),
         "absent": _absent((pod for pod in known if pod["state"] == "absent"), _bridged(known, overlays, default)),
         "running": [pod["name"] for pod in there if pod["net"].driver != "container"],
         "gone": [pod["name"] for pod in known if pod["state"] == "absent"],
@@ -79,10 +78,11 @@ def removal(pods: object, overlays: Overlays, network: object = drivers.DEFAULT)
         ]
     configs = [net.config for net in (*(pod["net"] for pod in known), default) if net.config is not None]
     if configs:
-        from ansible_collections.weft.fabric.plugins.module_utils import cni
+        from ansible_collections.weft.fabric.plugins.module_utils.cni.config import network as cni_network
+        from ansible_collections.weft.fabric.plugins.module_utils.cni.plugins import shared_links
 
-        networks = [cni.network("config", config) for config in configs]
-        absent[""]["links"] += {link["name"]: link for net in networks for link in cni.shared_links(net)}.values()
+        networks = [cni_network("config", config) for config in configs]
+        absent[""]["links"] += {link["name"]: link for net in networks for link in shared_links(net)}.values()
     gone = [pod["name"] for pod in known]
     return {"present": {}, "absent": absent, "running": [], "gone": gone, "cni": _attachments(known)}
 
@@ -96,22 +96,15 @@ def _attachments(known: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str,
                 item["addresses"] = [own for _where, own in listed(f"{pod['where']}.address", pod["address"])]
             found[pod["state"]].append(item)
     if found["present"]:
-        from ansible_collections.weft.fabric.plugins.module_utils import cni
+        from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import attachments_of
 
-        cni.attachments("pods_pods", found["present"])
+        attachments_of("pods_pods", found["present"])
     return found
-
-
-def _add(namespaces: dict[str, Any], piece: Mapping[str, Any]) -> None:
-    for netns, content in piece.items():
-        found = namespaces.setdefault(netns, {})
-        for section, items in content.items():
-            found[section] = [*found.get(section, []), *items] if isinstance(items, list) else items
 
 
 def _in_overlay(
     pods: Sequence[Mapping[str, Any]], overlay: Mapping[str, Any], host: str, underlay: int, default: drivers.Network
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Pieces]:
     node = overlay["nodes"][host]
     mtu = underlay - node["mtu_overhead"]
     addresses = _addresses(pods, [_share(network) for network in node["networks"]])
@@ -129,7 +122,7 @@ def _in_overlay(
 
 def _beside(
     pods: Sequence[Mapping[str, Any]], net: drivers.Network, overlays: Overlays, host: str, underlay: int
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Pieces]:
     """What pods have that are in no overlay."""
     nodes: Mapping[str, Any] = next((item["nodes"] for item in overlays.values() if item["state"] == "present"), {})
     if net.driver in drivers.UNDERLAY:

@@ -10,7 +10,7 @@ import pathlib
 import re
 import subprocess
 
-from ansible_collections.weft.fabric.plugins.module_utils import lab
+from ansible_collections.weft.fabric.plugins.module_utils.host import lab
 from ansible_collections.weft.fabric.tests.bench.measure import (
     HERE,
     PLAYBOOKS,

@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.module_utils import sysctl
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import sysctl
 from ansible_collections.weft.fabric.plugins.plugin_utils import svg
 from ansible_collections.weft.fabric.tests.bench import mesh
 from ansible_collections.weft.fabric.tests.bench.bench import machine

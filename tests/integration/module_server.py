@@ -103,7 +103,8 @@ def _next(control: socket.socket) -> tuple[str, list[int]] | None:
 def main() -> None:
     """The server's side."""
     # And what "document" imports, which the slowest tests call over and over.
-    for shared in ("module", "engine.reconcile", "install", "replay", "leftover", "attach", "echo_server"):
+    host = ("host.install", "host.replay", "host.leftover", "host.attach", "probe.echo_server")
+    for shared in ("module", "engine.reconcile", *host):
         importlib.import_module(f"{_SHARED}.{shared}")
     with contextlib.suppress(FabricError):  # the modules tell that it is missing
         pyroute2_ifinfmsg()

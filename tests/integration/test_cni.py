@@ -293,7 +293,7 @@ def test_two_runs_at_once_give_no_address_twice(attach: Attach, ns) -> None:
             done = reference("ADD", network, host, pods[number])
         else:
             program = (
-                "import sys; from ansible_collections.weft.fabric.plugins.module_utils import attach, documents; "
+                "import sys; from ansible_collections.weft.fabric.plugins.module_utils.host import attach, documents; "
                 "print(attach.resolve(documents.parse('x', {'cni': "
                 f"[{{'netns': {pods[number]!r}, 'network': {network!r}}}]}}), False)[0].cni[0].addresses[0].address)"
             )

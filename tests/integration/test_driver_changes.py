@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.module_utils import echo_server
+from ansible_collections.weft.fabric.plugins.module_utils.probe import echo_server
 from ansible_collections.weft.fabric.plugins.plugin_utils import pods
 from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.cni import ONE, asked, config, host_local
@@ -60,6 +60,7 @@ WAYS: dict[str, dict[str, Any]] = {
             ),
             "ptp of another network": config("ptp", host_local(ONE), ipMasq=True) | {"name": "other"},
             "macvlan": config("macvlan", host_local(ONE), master="enp1s0"),
+            "passthru": config("macvlan", host_local(ONE), master="enp1s0", mode="passthru"),
             "host-device": config("host-device", host_local(ONE), device="eth9"),
         }.items()
     },
@@ -213,6 +214,24 @@ def test_as_if_it_had_never_been_otherwise(one: str, other: str, run_module, fre
             for last in NETWORKS.glob("*/last_reserved_ip.*"):
                 if not any(last.parent.glob("[0-9]*.*.*")):
                     last.unlink()
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        "macvlan",
+        "macvlan by another name",
+        pytest.param("ipvlan", marks=MARKS["ipvlan"]),
+        "cni macvlan",
+        "cni passthru",
+    ],
+)
+def test_the_interface_that_a_pod_sits_on_keeps_its_mac_address(way: str, run_module) -> None:
+    """In mode passthru, the address of the pod's interface is that of the host's."""
+    with host(run_module) as (place, connect):
+        before = kernel.ip_json(place, "link", "show", "enp1s0")[0]["address"]
+        connect(way)
+        assert kernel.ip_json(place, "link", "show", "enp1s0")[0]["address"] == before
 
 
 @pytest.mark.parametrize(

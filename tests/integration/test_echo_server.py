@@ -14,7 +14,7 @@ import urllib.request
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.module_utils import echo_program, echo_server
+from ansible_collections.weft.fabric.plugins.module_utils.probe import echo_program, echo_server
 from ansible_collections.weft.fabric.tests.integration import kernel
 
 

@@ -10,8 +10,16 @@ import json
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.module_utils import attach, cni, hostlocal
+from ansible_collections.weft.fabric.plugins.module_utils.cni import hostlocal
+from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import (
+    attachments_of,
+    masquerade_rules,
+    sysctls,
+)
+from ansible_collections.weft.fabric.plugins.module_utils.cni.config import Own, network
+from ansible_collections.weft.fabric.plugins.module_utils.cni.plugins import shared_links, topology
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.host import attach
 from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link, Observed
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.plugins.plugin_utils import pods
@@ -31,7 +39,7 @@ STATIC = {"type": "static", "addresses": [{"address": "10.9.0.5/24", "gateway": 
 
 def refused(config):
     with pytest.raises(InvalidParameter) as error:
-        cni.network("config", config)
+        network("config", config)
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -95,9 +103,9 @@ def test_other_plugins_needs():
 
 
 def test_forms_of_a_configuration():
-    assert cni.network("config", json.dumps(NET)) == cni.network("config", NET)
+    assert network("config", json.dumps(NET)) == network("config", NET)
     listed = {"name": "mynet", "cniVersion": "1.0.0", "plugins": [{k: v for k, v in NET.items() if k != "name"}]}
-    assert cni.network("config", listed).version == "1.0.0"
+    assert network("config", listed).version == "1.0.0"
     assert "it is no JSON" in refused("{")
     assert "a dictionary or as JSON text" in refused(5)
     assert "chains are not supported" in refused({**listed, "plugins": [*listed["plugins"], {"type": "portmap"}]})
@@ -118,47 +126,53 @@ def test_forms_of_a_configuration():
 )
 def test_attachments(item, words):
     with pytest.raises(InvalidParameter) as error:
-        cni.attachments("cni", [{"network": NET, **item}])
+        attachments_of("cni", [{"network": NET, **item}])
     assert [word for word in words if word not in str(error.value)] == [], error.value
+
+
+def test_several_interfaces_in_networks_of_a_mode():
+    macvlan = {"name": "n", "type": "macvlan", "master": "eth0", "mode": "vepa"}
+    found = attachments_of("cni", [{"netns": name, "network": macvlan} for name in ("p1", "p2")])
+    assert [item.network.mode for item in found] == ["vepa", "vepa"]
 
 
 def test_an_interface_is_attached_once():
     with pytest.raises(InvalidParameter, match=r"cni\[1\].interface: 'eth0' is refused: cni\[0\]"):
-        cni.attachments("cni", [{"netns": "p", "network": NET}] * 2)
+        attachments_of("cni", [{"netns": "p", "network": NET}] * 2)
 
 
 def attached(config, *addresses, netns="p"):
     """An attachment with these addresses, as they would have been given."""
-    (item,) = cni.attachments("cni", [{"netns": netns, "network": config}])
+    (item,) = attachments_of("cni", [{"netns": netns, "network": config}])
     return item.__class__(**{**item.__dict__, "addresses": addresses or item.network.ipam.addresses})
 
 
 def own(address, gateway=None):
-    return cni.Own(ipaddress.ip_interface(address), ipaddress.ip_address(gateway) if gateway else None)
+    return Own(ipaddress.ip_interface(address), ipaddress.ip_address(gateway) if gateway else None)
 
 
 @pytest.mark.parametrize("plugin", ["bridge", "ptp", "macvlan", "ipvlan", "host-device"])
 def test_pieces_are_a_topology(plugin):
     more = {"macvlan": {"master": "eth0"}, "ipvlan": {"master": "eth0"}, "host-device": {"device": "eth1"}}
     config = {"name": "n", "type": plugin, "ipam": STATIC, **more.get(plugin, {})}
-    parse_topology(cni.topology([attached(config)]), purge=True)
+    parse_topology(topology([attached(config)]), purge=True)
 
 
 def test_pods_share_a_bridge_and_each_has_a_rule():
     items = [attached(NET, own(f"10.22.0.{n}/16", "10.22.0.1"), netns=f"p{n}") for n in (2, 3)]
-    found = cni.topology(items)
+    found = topology(items)
     parse_topology(found, purge=True)
     bridge, *veths = found[""]["links"]
     assert (bridge["name"], bridge["addresses"]) == ("cni0", ["10.22.0.1/16"])
     assert [veth["peer"]["netns"] for veth in veths] == ["p2", "p3"]
-    assert [rule for item in items for rule in cni.masquerade(item)] == [
+    assert [rule for item in items for rule in masquerade_rules(item)] == [
         {"source": f"10.22.0.{n}/32", "exempt": ["10.22.0.0/16", "224.0.0.0/4"]} for n in (2, 3)
     ]
-    assert cni.sysctls(items) == {"net.ipv4.ip_forward": "1"}
+    assert sysctls(items) == {"net.ipv4.ip_forward": "1"}
 
 
 def test_vlan():
-    found = cni.topology([attached({**NET, "vlan": 100}, own("10.22.0.2/16", "10.22.0.1"))])
+    found = topology([attached({**NET, "vlan": 100}, own("10.22.0.2/16", "10.22.0.1"))])
     bridge, gateway, veth = found[""]["links"]
     assert (bridge["vlan_filtering"], "addresses" in bridge) == (True, False)
     assert (gateway["name"], gateway["addresses"]) == ("cni0.100", ["10.22.0.1/16"])
@@ -167,14 +181,12 @@ def test_vlan():
 
 
 def test_what_a_network_leaves_goes_with_the_last_of_it():
-    in_vlan = cni.network("config", {**NET, "vlan": 100})
+    in_vlan = network("config", {**NET, "vlan": 100})
     bridge = {"name": "cni0", "kind": "bridge", "shared": True}
-    _bridge, gateway, _veth = cni.topology([attached({**NET, "vlan": 100}, own("10.22.0.2/16", "10.22.0.1"))])[""][
-        "links"
-    ]
-    assert cni.shared_links(cni.network("config", NET)) == [bridge]
-    assert cni.shared_links(in_vlan) == [bridge, {"name": gateway["peer"]["name"], "kind": "veth"}]
-    assert cni.shared_links(cni.network("config", {"name": "n", "type": "ptp", "ipam": STATIC})) == []
+    _bridge, gateway, _veth = topology([attached({**NET, "vlan": 100}, own("10.22.0.2/16", "10.22.0.1"))])[""]["links"]
+    assert shared_links(network("config", NET)) == [bridge]
+    assert shared_links(in_vlan) == [bridge, {"name": gateway["peer"]["name"], "kind": "veth"}]
+    assert shared_links(network("config", {"name": "n", "type": "ptp", "ipam": STATIC})) == []
 
 
 @pytest.mark.parametrize(("plugin", "own_mac"), [("ipvlan", None), ("macvlan", "02:00:00:00:00:02")])
@@ -213,7 +225,7 @@ def test_the_next_address(taken, last, expected):
         {"subnet": "10.9.0.0/24", "rangeEnd": "10.9.0.4"},
         {"subnet": "10.10.0.0/24", "rangeStart": "10.10.0.5", "rangeEnd": "10.10.0.6"},
     ]
-    net = cni.network("config", {**NET, "ipam": {"type": "host-local", "ranges": [ranges]}})
+    net = network("config", {**NET, "ipam": {"type": "host-local", "ranges": [ranges]}})
     (given,) = net.ipam.sets
     found = hostlocal.choose(given, addresses(*taken), ipaddress.ip_address(last) if last else None)
     assert str(found[1]) == expected

@@ -103,6 +103,12 @@ def test_macvlan():
     }
 
 
+@pytest.mark.parametrize(("mode", "own"), [("bridge", True), ("private", True), ("vepa", True), ("passthru", False)])
+def test_a_macvlan_that_shares_its_parents_mac_address_is_given_none(mode, own):
+    (link,) = present([{"name": "p", "address": "192.168.1.31"}], {**MACVLAN, "mode": mode})["p"]["links"]
+    assert ("mac_address" in link) is own
+
+
 def test_ipvlan():
     (link,) = present([{"name": "p", "address": "192.168.1.31"}], IPVLAN)["p"]["links"]
     assert (link["kind"], link["mode"]) == ("ipvlan", "l2")

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.weft.fabric.plugins.filter.lab_document import FilterModule
-from ansible_collections.weft.fabric.plugins.module_utils.lab import SWITCHES, plan
+from ansible_collections.weft.fabric.plugins.module_utils.host.lab import SWITCHES, plan
 
 HOSTS: dict[str, list[dict[str, Any]]] = {
     "network-1": [

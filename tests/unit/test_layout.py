@@ -22,7 +22,10 @@ LAYERS = (
     ("kinds",),
     ("model",),
     ("plan", "kernel"),
-    ("engine",),
+    ("engine", "probe"),
+    ("nft", "cni"),
+    ("sections",),
+    ("host",),
 )
 
 
@@ -85,6 +88,23 @@ def test_every_import_points_down() -> None:
 
 def test_a_host_needs_nothing_of_the_controllers_side() -> None:
     assert not [name for name in GRAPH if name.startswith("module_utils") for to in GRAPH[name] if "plugin_utils" in to]
+
+
+def reached(path: pathlib.Path) -> set[str]:
+    """All files of module_utils that Ansible sends along with a file: what it imports, and what those import."""
+    todo, done = set(imports(path)), set()
+    while todo:
+        name = todo.pop()
+        done.add(name)
+        todo |= set(GRAPH[name]) - done
+    return done
+
+
+def test_a_host_is_sent_what_its_own_command_needs() -> None:
+    """The command and the servers' program are packed and run, not imported."""
+    sent = reached(PLUGINS / "modules" / "document.py")
+    command = MODULES["module_utils.host.command"]
+    assert {"module_utils.host.command", "module_utils.probe.echo_program", *reached(command)} <= sent
 
 
 @pytest.mark.parametrize("name", sorted(name for name, path in MODULES.items() if path.name == "__init__.py"))

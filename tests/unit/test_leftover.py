@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.module_utils import documents
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.leftover import marked
+from ansible_collections.weft.fabric.plugins.module_utils.host import documents
+from ansible_collections.weft.fabric.plugins.module_utils.host.leftover import marked
 from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link, Observed
 from ansible_collections.weft.fabric.plugins.module_utils.plan.phases import plan
 

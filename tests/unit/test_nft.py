@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What nft.py makes of rules and of listings. That nft and the kernel agree is for the integration tests."""
+"""What nft/ makes of rules and of listings. That nft and the kernel agree is for the integration tests."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.weft.fabric.plugins.module_utils import nft
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.nft.listing import describe, parse, plan, predict, transaction
+from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import Drop, Rule, isolated, masquerade_of, render
+from ansible_collections.weft.fabric.plugins.module_utils.nft.table import explain
 
 NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789.-_", min_size=1, max_size=15).filter(
     lambda name: name not in (".", "..")
@@ -54,7 +56,7 @@ def right(network: Any) -> Any:
     return {"prefix": {"addr": str(network.network_address), "len": network.prefixlen}}
 
 
-def listing(rules: tuple[nft.Rule, ...], name: str = "weft") -> dict[str, Any]:
+def listing(rules: tuple[Rule, ...], name: str = "weft") -> dict[str, Any]:
     """A table as ``nft -j list table`` prints it."""
     where = {"family": "inet", "table": name}
     objects: list[dict[str, Any]] = [
@@ -90,29 +92,29 @@ def listing(rules: tuple[nft.Rule, ...], name: str = "weft") -> dict[str, Any]:
 
 @given(RULES)
 def test_what_was_written_is_read_back(entries: list[dict[str, Any]]) -> None:
-    rules = nft.wanted(entries)
-    observed = nft.parse("weft", listing(rules))
+    rules = masquerade_of(entries)
+    observed = parse("weft", listing(rules))
     assert not observed.foreign
     assert tuple(observed.rules.values()) == rules
-    assert nft.plan("weft", rules, observed) == ""
+    assert plan("weft", rules, observed) == ""
 
 
 @given(RULES)
 def test_what_is_returned_may_be_given_again(entries: list[dict[str, Any]]) -> None:
-    rules = nft.wanted(entries)
-    assert nft.wanted([rule.as_dict() for rule in rules]) == rules
+    rules = masquerade_of(entries)
+    assert masquerade_of([rule.as_dict() for rule in rules]) == rules
 
 
 @given(RULES, RULES)
 def test_what_is_predicted(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> None:
-    there, wanted = nft.wanted(first), nft.wanted(second)
-    text = nft.render("weft", there)
-    result = nft.predict("weft", wanted, nft.parse("weft", listing(there)), text)
+    there, wanted = masquerade_of(first), masquerade_of(second)
+    text = render("weft", there)
+    result = predict("weft", wanted, parse("weft", listing(there)), text)
     assert result == {
         "changed": there != wanted,
         "table": "weft",
         "rules": [rule.as_dict() for rule in wanted],
-        "diff": {"before": text, "after": nft.render("weft", wanted)},
+        "diff": {"before": text, "after": render("weft", wanted)},
     }
 
 
@@ -122,45 +124,45 @@ def test_exempt_destinations_are_a_set(entries: list[dict[str, Any]], random: An
     for entry in shuffled:
         entry["exempt"] += entry["exempt"][:1]
         random.shuffle(entry["exempt"])
-    assert nft.wanted(shuffled) == nft.wanted(entries)
+    assert masquerade_of(shuffled) == masquerade_of(entries)
 
 
 @given(RULES, RULES)
 def test_any_difference_is_a_transaction(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> None:
-    there, wanted = nft.wanted(first), nft.wanted(second)
-    script = nft.plan("weft", wanted, nft.parse("weft", listing(there)))
+    there, wanted = masquerade_of(first), masquerade_of(second)
+    script = plan("weft", wanted, parse("weft", listing(there)))
     assert bool(script) == (there != wanted)
     if script:
-        assert script == "add table inet weft\ndelete table inet weft\n" + nft.render("weft", wanted)
+        assert script == "add table inet weft\ndelete table inet weft\n" + render("weft", wanted)
 
 
 def test_order_matters() -> None:
-    rules = nft.wanted([{"source": "10.0.0.0/24"}, {"source": "10.0.1.0/24"}])
-    assert nft.plan("weft", rules, nft.parse("weft", listing(rules[::-1])))
+    rules = masquerade_of([{"source": "10.0.0.0/24"}, {"source": "10.0.1.0/24"}])
+    assert plan("weft", rules, parse("weft", listing(rules[::-1])))
 
 
 def test_no_table_is_wanted() -> None:
-    rules = nft.wanted([{"source": "10.0.0.0/24"}])
-    assert nft.plan("weft", None, None) == ""
-    assert nft.plan("weft", None, nft.parse("weft", listing(rules))) == "add table inet weft\ndelete table inet weft\n"
-    assert nft.plan("weft", rules, None) == nft.transaction("weft", rules)
+    rules = masquerade_of([{"source": "10.0.0.0/24"}])
+    assert plan("weft", None, None) == ""
+    assert plan("weft", None, parse("weft", listing(rules))) == "add table inet weft\ndelete table inet weft\n"
+    assert plan("weft", rules, None) == transaction("weft", rules)
 
 
 def test_adjoining_destinations_are_read_as_a_range() -> None:
-    rules = nft.wanted([{"source": "10.0.0.0/24", "exempt": ["10.0.1.0/24", "10.0.2.0/24"]}])
+    rules = masquerade_of([{"source": "10.0.0.0/24", "exempt": ["10.0.1.0/24", "10.0.2.0/24"]}])
     document = listing(rules)
     document["nftables"][3]["rule"]["expr"][1]["match"]["right"] = {"set": [{"range": ["10.0.1.0", "10.0.2.255"]}]}
-    assert nft.plan("weft", rules, nft.parse("weft", document)) == ""
+    assert plan("weft", rules, parse("weft", document)) == ""
 
 
 def test_render() -> None:
-    rules = nft.wanted(
+    rules = masquerade_of(
         [
             {"source": "10.0.0.0/24", "out_interface": "eth0", "exempt": ["10.2.0.0/16", "10.1.0.0/16"]},
             {"source": "fd00::/64"},
         ]
     )
-    assert nft.render("weft", rules).splitlines() == [
+    assert render("weft", rules).splitlines() == [
         "table inet weft {",
         "\tchain postrouting {",
         "\t\ttype nat hook postrouting priority srcnat; policy accept;",
@@ -171,7 +173,7 @@ def test_render() -> None:
     ]
 
 
-RULE = nft.wanted([{"source": "10.0.0.0/24", "out_interface": "eth0", "exempt": ["10.1.0.0/16"]}])
+RULE = masquerade_of([{"source": "10.0.0.0/24", "out_interface": "eth0", "exempt": ["10.1.0.0/16"]}])
 SADDR = {"payload": {"protocol": "ip", "field": "saddr"}}
 
 
@@ -212,7 +214,7 @@ def expressions(document: dict[str, Any]) -> list[dict[str, Any]]:
 def test_whatever_is_not_ours_is_drift(change: Any) -> None:
     document = listing(RULE)
     change(document)
-    assert nft.plan("weft", RULE, nft.parse("weft", document)) == nft.transaction("weft", RULE)
+    assert plan("weft", RULE, parse("weft", document)) == transaction("weft", RULE)
 
 
 def test_the_diff_has_foreign_lines_as_nft_prints_them() -> None:
@@ -227,7 +229,7 @@ def test_the_diff_has_foreign_lines_as_nft_prints_them() -> None:
         "\t}\n"
         "}\n"
     )
-    assert nft.describe(nft.parse("weft", listing(RULE)), text) == (
+    assert describe(parse("weft", listing(RULE)), text) == (
         "table inet weft {\n"
         "\tflags dormant\n"
         "\n"
@@ -252,7 +254,7 @@ def test_the_diff_has_foreign_lines_as_nft_prints_them() -> None:
 )
 def test_refused(entries: list[dict[str, Any]], parameter: str) -> None:
     with pytest.raises(InvalidParameter) as refusal:
-        nft.wanted(entries)
+        masquerade_of(entries)
     assert refusal.value.parameter == parameter
 
 
@@ -277,7 +279,7 @@ def test_refused(entries: list[dict[str, Any]], parameter: str) -> None:
 )  # fmt: skip
 def test_what_nft_complains_of_in_one_line(stderr: str, words: str) -> None:
     # Kernels that this machine does not have; what it has is in the integration tests.
-    assert str(nft.explain("weft", stderr)) == words
+    assert str(explain("weft", stderr)) == words
 
 
 # -- isolation ---------------------------------------------------------------------------------------
@@ -285,7 +287,7 @@ def test_what_nft_complains_of_in_one_line(stderr: str, words: str) -> None:
 GROUPS = [["10.244.0.0/16", "fd00::/48"], ["10.245.0.0/16"], ["10.246.0.0/16", "fd01::/48"]]
 
 
-def drop_listing(rules: tuple[nft.Drop, ...], **chain: Any) -> dict[str, Any]:
+def drop_listing(rules: tuple[Drop, ...], **chain: Any) -> dict[str, Any]:
     """A table of isolation as ``nft -j list table`` prints it."""
     where = {"family": "inet", "table": "weft"}
     known = {"name": "prerouting", "type": "filter", "hook": "prerouting", "prio": -300, "policy": "accept"}
@@ -306,23 +308,23 @@ def drop_listing(rules: tuple[nft.Drop, ...], **chain: Any) -> dict[str, Any]:
 
 
 def test_each_group_is_kept_from_all_others() -> None:
-    assert [str(rule) for rule in nft.isolated(GROUPS)] == [
+    assert [str(rule) for rule in isolated(GROUPS)] == [
         "ip saddr 10.244.0.0/16 ip daddr { 10.245.0.0/16, 10.246.0.0/16 } drop",
         "ip6 saddr fd00::/48 ip6 daddr { fd01::/48 } drop",
         "ip saddr 10.245.0.0/16 ip daddr { 10.244.0.0/16, 10.246.0.0/16 } drop",
         "ip saddr 10.246.0.0/16 ip daddr { 10.244.0.0/15 } drop",
         "ip6 saddr fd01::/48 ip6 daddr { fd00::/48 } drop",
     ]
-    assert nft.isolated(GROUPS[:1]) == ()
+    assert isolated(GROUPS[:1]) == ()
 
 
 def test_isolation_is_read_back_as_it_was_written() -> None:
-    rules = nft.isolated(GROUPS)
-    observed = nft.parse("weft", drop_listing(rules))
+    rules = isolated(GROUPS)
+    observed = parse("weft", drop_listing(rules))
     assert (tuple(observed.rules.values()), observed.foreign) == (rules, False)
-    assert nft.plan("weft", rules, observed) == ""
-    assert nft.plan("weft", nft.isolated(GROUPS[:2]), observed)
-    assert nft.plan("weft", rules, nft.parse("weft", drop_listing(rules, prio=0))), "a changed priority is repaired"
+    assert plan("weft", rules, observed) == ""
+    assert plan("weft", isolated(GROUPS[:2]), observed)
+    assert plan("weft", rules, parse("weft", drop_listing(rules, prio=0))), "a changed priority is repaired"
 
 
 @pytest.mark.parametrize(
@@ -331,5 +333,5 @@ def test_isolation_is_read_back_as_it_was_written() -> None:
 )
 def test_refused_isolation(groups: list[Any], named: str) -> None:
     with pytest.raises(InvalidParameter) as refusal:
-        nft.isolated(groups)
+        isolated(groups)
     assert named in str(refusal.value)

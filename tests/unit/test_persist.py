@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.module_utils import documents, install
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.host import documents, install
+from ansible_collections.weft.fabric.plugins.module_utils.host.archive import engine
 
 ROOT = pathlib.Path(__file__).parents[2]
 BRIDGE = {"namespaces": {"": {"links": [{"name": "br0", "kind": "bridge"}]}}}
@@ -79,20 +80,20 @@ def test_order() -> None:
 
 
 def test_the_engine_is_the_collections_own_code_and_nothing_else() -> None:
-    archive = zipfile.ZipFile(io.BytesIO(install.engine()))
+    archive = zipfile.ZipFile(io.BytesIO(engine()))
     for name in archive.namelist():
         packed = archive.read(name)
         if "/module_utils/" in name:
             assert packed == (ROOT / name.partition("fabric/")[2]).read_bytes(), name
     packed = {name.partition("fabric/")[2] for name in archive.namelist() if "/module_utils/" in name}
     assert packed == {str(path.relative_to(ROOT)) for path in (ROOT / "plugins" / "module_utils").rglob("*.py")}
-    assert install.engine() == install.engine()
+    assert engine() == engine()
 
 
 def test_what_runs_on_the_host_needs_nothing_of_ansible() -> None:
     """Followed from the command on through all that it imports."""
     package = "ansible_collections.weft.fabric.plugins.module_utils"
-    todo, done = {f"{package}.command"}, set()
+    todo, done = {f"{package}.host.command"}, set()
     while todo:
         name = todo.pop()
         done.add(name)

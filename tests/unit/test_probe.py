@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.weft.fabric.plugins.module_utils import icmp, pathmtu, probe
+from ansible_collections.weft.fabric.plugins.module_utils.probe import icmp, pathmtu
+from ansible_collections.weft.fabric.plugins.module_utils.probe.http import http_request, parse_response
+from ansible_collections.weft.fabric.plugins.module_utils.probe.targets import Target, targets_of
 
 FAMILIES = st.sampled_from([socket.AF_INET, socket.AF_INET6])
 SIXTEEN_BITS = st.integers(0, 0xFFFF)
@@ -187,26 +189,26 @@ def response(body: bytes, head: str = "HTTP/1.1 200 OK") -> bytes:
     ],
 )
 def test_http_response(data: bytes, expected: tuple[int, str | None]) -> None:
-    assert probe.parse_response(data) == expected
+    assert parse_response(data) == expected
 
 
 @pytest.mark.parametrize("data", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", response(b"abc")[:-1], b"HTTP/1.1 abc\r\n\r\n"])
 def test_what_is_no_whole_response(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
-        probe.parse_response(data)
+        parse_response(data)
 
 
 @given(st.binary(max_size=200))
 def test_noise_is_no_response(data: bytes) -> None:
     try:
-        status, _source = probe.parse_response(b"HTTP/1.1 " + data)
+        status, _source = parse_response(b"HTTP/1.1 " + data)
     except ValueError:
         return
     assert 100 <= status <= 999
 
 
 def test_http_request_fills_two_segments() -> None:
-    request = probe.http_request("172.2.1.2:8000", "/echo?a=b")
+    request = http_request("172.2.1.2:8000", "/echo?a=b")
     assert request.startswith(b"GET /echo?a=b HTTP/1.1\r\nHost: 172.2.1.2:8000\r\n")
     assert request.endswith(b"\r\n\r\n")
     assert len(request) > 2 * 1460
@@ -217,7 +219,7 @@ def test_targets_are_normalised() -> None:
         {"name": "a", "address": "2001:DB8:0::1", "url": "http://[2001:db8::1]:8000/echo"},
         {"name": "a", "address": "10.0.0.1", "netns": "pod1", "port": "80"},
     ]
-    assert probe.targets(entries) == (
-        probe.Target("a", "2001:db8::1", url="http://[2001:db8::1]:8000/echo"),
-        probe.Target("a", "10.0.0.1", netns="pod1", port=80),
+    assert targets_of(entries) == (
+        Target("a", "2001:db8::1", url="http://[2001:db8::1]:8000/echo"),
+        Target("a", "10.0.0.1", netns="pod1", port=80),
     )

@@ -11,8 +11,8 @@ import stat
 import subprocess
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.module_utils import documents, install
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+from ansible_collections.weft.fabric.plugins.module_utils.host import documents, install
 from ansible_collections.weft.fabric.tests.integration import kernel
 
 COMMAND = "/usr/local/sbin/weft-fabric"

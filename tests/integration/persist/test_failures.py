@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.module_utils import documents, install
+from ansible_collections.weft.fabric.plugins.module_utils.host import documents, install
 from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.persist.host import DOCUMENT, PODS, WEFT, command, store, tree
 

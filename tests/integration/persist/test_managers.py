@@ -13,7 +13,7 @@ import subprocess
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.module_utils import documents, install
+from ansible_collections.weft.fabric.plugins.module_utils.host import documents, install
 from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.persist.host import COMMAND, DOCUMENT, FORWARD, store
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.weft.fabric.plugins.module_utils import lab
+from ansible_collections.weft.fabric.plugins.module_utils.host import lab
 from ansible_collections.weft.fabric.plugins.plugin_utils import overlay
 from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.playbooks import cli

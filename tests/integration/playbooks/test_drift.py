@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.module_utils import lab
+from ansible_collections.weft.fabric.plugins.module_utils.host import lab
 from ansible_collections.weft.fabric.plugins.module_utils.model.objects import ROUTE_PROTOCOLS
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import HOSTS, NODES, Fabric, article, standing

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.module_utils import lab
+from ansible_collections.weft.fabric.plugins.module_utils.host import lab
 from ansible_collections.weft.fabric.tests.integration import kernel, machine
 from ansible_collections.weft.fabric.tests.integration.playbooks import cli
 

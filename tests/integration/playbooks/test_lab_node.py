@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.module_utils import lab
+from ansible_collections.weft.fabric.plugins.module_utils.host import lab
 from ansible_collections.weft.fabric.tests.integration import machine
 from ansible_collections.weft.fabric.tests.integration.playbooks import cli
 
@@ -197,7 +197,7 @@ def interrupted(step: int, **params: Any) -> bool:
     """Run the module and kill it with SIGKILL before its step-th command; False if it ended before."""
     script = f"""
 import os, signal, sys
-from ansible_collections.weft.fabric.plugins.module_utils import lab
+from ansible_collections.weft.fabric.plugins.module_utils.host import lab
 from ansible_collections.weft.fabric.plugins.modules import lab_node
 count = 0
 def hook(event, arguments):

@@ -15,7 +15,8 @@ import os
 import re
 import subprocess
 
-from ansible_collections.weft.fabric.plugins.module_utils import files, install
+from ansible_collections.weft.fabric.plugins.module_utils import files
+from ansible_collections.weft.fabric.plugins.module_utils.host import systemd
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 
 DHCPCD = "/etc/dhcpcd.conf"
@@ -35,14 +36,14 @@ def warnings(topology: Document) -> list[str]:
     made = sorted(link.name for link in wanted.links.values() if link.kind)
     routed = sorted({route.dev for route in wanted.routes.values() if route.dev} - set(made))
     told = [_dhcpcd(made)]
-    if install.systemd_runs() and not install.active(install.TIMER):
+    if systemd.systemd_runs() and not systemd.active(systemd.TIMER):
         told += [say(device) for say in (_networkd, _network_manager) for device in routed]
     host = os.uname().nodename
     return [f"{host}: {line}" for line in told if line]
 
 
 def _networkd(device: str) -> str:
-    if not install.active("systemd-networkd.service"):
+    if not systemd.active("systemd-networkd.service"):
         return ""
     status = _ask("networkctl", "--no-pager", "--lines=0", "status", device)
     file = re.search(r"^ *Network File: (/.+)$", status, re.MULTILINE)
@@ -56,7 +57,7 @@ def _networkd(device: str) -> str:
 
 
 def _network_manager(device: str) -> str:
-    if not install.active("NetworkManager.service"):
+    if not systemd.active("NetworkManager.service"):
         return ""
     state = _ask("nmcli", "--get-values", "GENERAL.STATE", "device", "show", device)
     if not state or "unmanaged" in state or "externally" in state:

@@ -27,7 +27,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import in
 
 if TYPE_CHECKING:
     # Ansible sends along what it sees imported. It is run and not imported: http.server takes its time.
-    from ansible_collections.weft.fabric.plugins.module_utils import echo_program  # noqa: F401
+    from ansible_collections.weft.fabric.plugins.module_utils.probe import echo_program  # noqa: F401
 
 MARK = "weft.fabric-echo-server"
 _MARK = MARK.encode()

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from ansible_collections.weft.fabric.plugins.module_utils import attach
-from ansible_collections.weft.fabric.plugins.module_utils.cni import Attachment
-from ansible_collections.weft.fabric.plugins.module_utils.documents import Left, Stored
+from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import Attachment
+from ansible_collections.weft.fabric.plugins.module_utils.host import attach
+from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Left, Stored
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link
 

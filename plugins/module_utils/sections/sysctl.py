@@ -10,7 +10,6 @@ Sources: sysctl.d(5), Documentation/admin-guide/sysctl.
 
 from __future__ import annotations
 
-import errno
 import glob
 import re
 from collections.abc import Container, Mapping
@@ -18,16 +17,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import files
-from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter, KernelError
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.sysctl import (
+    IPV6_FORWARDING,
+    interfaces_with_advertised_routes,
+    normalised,
+    read_live,
+    write_live,
+)
 
-PROC = "/proc/sys"
-ROUTES = "/proc/net/ipv6_route"
 DIRECTORY = "/etc/sysctl.d"
 HEADER = "# Written by weft.fabric.sysctl. The values before are put back when it takes this file away."
 
-FORWARDING = IPV4_FORWARDING, IPV6_FORWARDING = ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
-
-_RTF_ADDRCONF = 0x00040000  # linux/ipv6_route.h: learned by an advertisement
 _BEFORE = "# before: "
 _NAME = re.compile(r"[a-z0-9_-]+").fullmatch
 _KEY = re.compile(r"[A-Za-z0-9_:@-]+([./][A-Za-z0-9_:@-]+)+").fullmatch
@@ -62,11 +63,11 @@ def parse(text: str) -> File:
         into, assignment = (found.before, line[len(_BEFORE) :]) if line.startswith(_BEFORE) else (found.settings, line)
         key, equals, value = assignment.partition("=")
         if equals and not key.startswith("#"):
-            into[key.strip()] = _normalised(value)
+            into[key.strip()] = normalised(value)
     return found
 
 
-def wanted(settings: Mapping[str, Any]) -> Values:
+def settings_of(settings: Mapping[str, Any]) -> Values:
     """The settings as the kernel prints them.
 
     :raises InvalidParameter: a key that names no kernel parameter, or a value that is none.
@@ -77,7 +78,7 @@ def wanted(settings: Mapping[str, Any]) -> Values:
             raise InvalidParameter("settings", key, "give a kernel parameter such as net.ipv4.ip_forward")
         if not isinstance(value, (int, str)) or not str(value).strip() or "\n" in str(value):
             raise InvalidParameter(f"settings[{key}]", value, "give a number or a line of text")
-        found[key] = _normalised(str(int(value) if isinstance(value, bool) else value))
+        found[key] = normalised(str(int(value) if isinstance(value, bool) else value))
     return found
 
 
@@ -110,35 +111,6 @@ def plan(
     before = {key: file.before.get(key, live[key]) for key in settings}
     recorded = {key: value for key, value in before.items() if value is not None}
     return File(dict(settings), recorded), {**dropped, **settings}
-
-
-def read_live(key: str) -> str | None:
-    """The live value, or None if the kernel has no such parameter (now: those of an interface come and go with it).
-
-    :raises KernelError: it cannot be read.
-    """
-    try:
-        with open(_proc_path(key), encoding="utf-8") as parameter:
-            return _normalised(parameter.read())
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise KernelError("read", f"sysctl {key}", error.errno or errno.EIO) from error
-
-
-def write_live(key: str, value: str) -> None:
-    """Set the live value, if it is not that already.
-
-    :raises KernelError: the kernel refuses the value, or its caller.
-    """
-    if read_live(key) in (value, None):
-        return
-    try:
-        with open(_proc_path(key), "w", encoding="utf-8") as parameter:
-            parameter.write(value)
-    except OSError as error:
-        remedy = "check the value, and run with become: true"
-        raise KernelError("set", f"sysctl {key} to {value}", error.errno or errno.EIO, remedy=remedy) from error
 
 
 def read_file(path: str) -> str:
@@ -240,20 +212,11 @@ def _advertised(settings: Values, file: File) -> Values:
     """
     if settings.get(IPV6_FORWARDING) != "1":
         return {}
-    keys = [f"net/ipv6/conf/{name}/accept_ra" for name in _interfaces_with_advertised_routes()]
+    keys = [f"net/ipv6/conf/{name}/accept_ra" for name in interfaces_with_advertised_routes()]
     found = [key for key in keys if read_live(key) == "1"]
     # Also while there is no route: the next advertisement is to be heard.
     kept = [key for key in file.settings if key.endswith("/accept_ra") and read_live(key) is not None]
     return dict.fromkeys([*kept, *found], "2")
-
-
-def _interfaces_with_advertised_routes() -> list[str]:
-    try:
-        with open(ROUTES, encoding="utf-8") as routes:
-            rows = [line.split() for line in routes]
-    except FileNotFoundError:  # a kernel without IPv6
-        return []
-    return sorted({row[-1] for row in rows if int(row[-2], 16) & _RTF_ADDRCONF})
 
 
 def reassert(check: bool) -> dict[str, str]:
@@ -276,15 +239,3 @@ def reassert(check: bool) -> dict[str, str]:
         "before": "".join(f"{key} = {live[key]}\n" for key in changes),
         "after": "".join(f"{key} = {value}\n" for key, value in changes.items()),
     }
-
-
-def _proc_path(key: str) -> str:
-    # sysctl.d(5): if the first separator is a slash, dots belong to names (net/ipv4/conf/eth0.100/rp_filter).
-    slash, dot = key.find("/"), key.find(".")
-    if dot != -1 and (slash == -1 or dot < slash):
-        key = key.translate(str.maketrans("./", "/."))
-    return f"{PROC}/{key}"
-
-
-def _normalised(value: str) -> str:
-    return " ".join(value.split())

@@ -11,13 +11,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.module_utils import cni, hostlocal, nft
-from ansible_collections.weft.fabric.plugins.module_utils.cni import Attachment
-from ansible_collections.weft.fabric.plugins.module_utils.documents import Left, Stored
+from ansible_collections.weft.fabric.plugins.module_utils.cni import hostlocal
+from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import Attachment, masquerade_rules
+from ansible_collections.weft.fabric.plugins.module_utils.cni.config import IpAddress, Ipam, Own
+from ansible_collections.weft.fabric.plugins.module_utils.cni.plugins import own_link, topology
+from ansible_collections.weft.fabric.plugins.module_utils.cni.result import result
+from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Left, Stored
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.links import add_link
 from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link, Observed
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
+from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import Rule, masquerade_of
+from ansible_collections.weft.fabric.plugins.module_utils.nft.table import converge, read
 
 TABLE = "weft_cni"  # nftables
 
@@ -52,11 +57,11 @@ def resolve(document: Stored, check: bool) -> tuple[Stored, dict[str, Any]]:
 
 def _with_addresses(item: Attachment, stores: Mapping[str, hostlocal.Store]) -> Attachment:
     """An interface with the addresses that it has."""
-    ipam = item.network.ipam or cni.Ipam()
+    ipam = item.network.ipam or Ipam()
     if not ipam.sets:
         return replace(item, addresses=ipam.addresses)
     known = stores[ipam.directory].given(item) if ipam.directory in stores else []
-    return replace(item, addresses=tuple(cni.Own(ipaddress.ip_interface(own), None) for own in known))
+    return replace(item, addresses=tuple(Own(ipaddress.ip_interface(own), None) for own in known))
 
 
 def _clear(topology: Document, left: Left) -> None:
@@ -84,7 +89,7 @@ def merged(document: Stored, found: Sequence[Attachment]) -> Document:
     """The topology of a document that is to be there, with what interfaces of containers consist of."""
     section = document.content.get("topology") or {}
     namespaces = {netns: dict(content or {}) for netns, content in (section.get("namespaces") or {}).items()}
-    for netns, content in cni.topology(found).items():
+    for netns, content in topology(found).items():
         into = namespaces.setdefault(netns, {})
         for name, entries in content.items():
             into[name] = [*(into.get(name) or []), *entries]
@@ -102,7 +107,7 @@ def _gone(document: Stored, found: Sequence[Attachment]) -> Document:
 
 def add_own_link(topology: Document, item: Attachment) -> None:
     """Add a container's interface to what is to be gone."""
-    link = cni.own_link(item)
+    link = own_link(item)
     if link is not None:
         add_link(topology, item.netns, link, f"{item.where}.")
 
@@ -123,7 +128,7 @@ def release(document: Stored, check: bool) -> dict[str, Any]:
     return _told(lines)
 
 
-def _lines(item: Attachment, addresses: Iterable[cni.IpAddress]) -> list[str]:
+def _lines(item: Attachment, addresses: Iterable[IpAddress]) -> list[str]:
     told = f"of network {item.network.name} for {item.interface} of {item.container}"
     return [f"address {address} {told}" for address in addresses]
 
@@ -140,15 +145,15 @@ def masquerade(document: Stored, check: bool) -> dict[str, Any]:
     """
     known = (*document.cni, *(document.left.cni if document.left else ()))
     own = {f"{address.ip}/{address.max_prefixlen}" for item in known for address, _gateway in item.addresses}
-    observed = nft.read(TABLE)
-    rules = [rule for rule in (observed.rules.values() if observed else ()) if isinstance(rule, nft.Rule)]
+    observed = read(TABLE)
+    rules = [rule for rule in (observed.rules.values() if observed else ()) if isinstance(rule, Rule)]
     kept = [rule for rule in rules if str(rule.source) not in own]
-    wanted = [] if document.absent else [rule for item in document.cni for rule in cni.masquerade(item)]
+    wanted = [] if document.absent else [rule for item in document.cni for rule in masquerade_rules(item)]
     listed = sorted(
-        {*kept, *(nft.wanted(wanted) if wanted else ())},
+        {*kept, *(masquerade_of(wanted) if wanted else ())},
         key=lambda rule: (rule.source.version, rule.source, rule.out_interface or ""),
     )
-    return nft.converge(TABLE, tuple(listed) or None, check)
+    return converge(TABLE, tuple(listed) or None, check)
 
 
 def results(found: Iterable[Attachment], state: Mapping[str, Observed]) -> list[dict[str, Any]]:
@@ -159,7 +164,7 @@ def results(found: Iterable[Attachment], state: Mapping[str, Observed]) -> list[
         for name, link in observed.links.items()
         if (mac := link.attributes.get("mac_address") or _parents_mac(link, state))
     }
-    return [cni.result(item, macs) for item in found]
+    return [result(item, macs) for item in found]
 
 
 def _parents_mac(link: Link, state: Mapping[str, Observed]) -> str | None:

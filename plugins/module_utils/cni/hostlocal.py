@@ -16,7 +16,8 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
 from ansible_collections.weft.fabric.plugins.module_utils import files
-from ansible_collections.weft.fabric.plugins.module_utils.cni import Attachment, IpAddress, Own, Range, RangeSet
+from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import Attachment
+from ansible_collections.weft.fabric.plugins.module_utils.cni.config import IpAddress, Own, Range, RangeSet
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 
 _LAST = "last_reserved_ip."

@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
-from ansible_collections.weft.fabric.plugins.module_utils import sysctl
-from ansible_collections.weft.fabric.plugins.module_utils.documents import Stored
 from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
+from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Stored
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.sysctl import FORWARDING
 from ansible_collections.weft.fabric.plugins.module_utils.model import facts
+from ansible_collections.weft.fabric.plugins.module_utils.sections import sysctl
 
 if TYPE_CHECKING:
     # What a section needs is imported where there is one: a module compiles what it imports in each call.
-    from ansible_collections.weft.fabric.plugins.module_utils import nft
+    from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import AnyRule
 
 
 class Done(NamedTuple):
@@ -86,7 +87,7 @@ def resolved(document: Stored, check: bool) -> tuple[Stored, dict[str, Any]]:
     """attach.resolve(), of a document that has something for it."""
     if not document.cni and not document.left:
         return document, {"changed": False}
-    from ansible_collections.weft.fabric.plugins.module_utils import attach
+    from ansible_collections.weft.fabric.plugins.module_utils.host import attach
 
     return attach.resolve(document, check)
 
@@ -94,7 +95,7 @@ def resolved(document: Stored, check: bool) -> tuple[Stored, dict[str, Any]]:
 def _released(document: Stored, check: bool) -> Iterator[Done]:
     """Addresses go once no link has them any more."""
     if document.left or (document.cni and document.absent):
-        from ansible_collections.weft.fabric.plugins.module_utils import attach
+        from ansible_collections.weft.fabric.plugins.module_utils.host import attach
 
         result = attach.release(document, check)
         yield Done("cni", result["changed"], [result["diff"]], [], {})
@@ -114,12 +115,12 @@ def _topology(document: Stored, check: bool) -> Iterator[Done]:
         }
         warnings = outcome.warnings
         if outcome.changed and not document.absent:
-            from ansible_collections.weft.fabric.plugins.module_utils import managers
+            from ansible_collections.weft.fabric.plugins.module_utils.host import managers
 
             warnings += managers.warnings(document.topology)
         returned: dict[str, Any] = {"namespaces": found}
         if document.cni and not document.absent:
-            from ansible_collections.weft.fabric.plugins.module_utils import attach
+            from ansible_collections.weft.fabric.plugins.module_utils.host import attach
 
             returned["cni"] = attach.results(document.cni, outcome.state)
         yield Done("topology", outcome.changed, [outcome.diff], warnings, returned)
@@ -129,7 +130,7 @@ def _sysctl(document: Stored, check: bool) -> Iterator[Done]:
     if document.sysctl is not None:
         settings = _kept(document) if document.absent else document.sysctl
         warnings, result = sysctl.converge(document.name, settings, check)
-        if result["changed"] and any(settings.get(key) == "1" for key in sysctl.FORWARDING):
+        if result["changed"] and any(settings.get(key) == "1" for key in FORWARDING):
             from ansible_collections.weft.fabric.plugins.module_utils.kernel import firewall
 
             warnings += firewall.obstacles()
@@ -142,28 +143,28 @@ def _kept(document: Stored) -> sysctl.Values:
     shared = [link.name for link in own.links.values() if link.shared] if own else []
     if not document.topology or not shared:
         return {}
-    from ansible_collections.weft.fabric.plugins.module_utils import cni
+    from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import sysctls
 
     after = reconcile(document.topology, check=True).state[""].links
     stored = sysctl.stored(document.name) if any(name in after for name in shared) else {}
-    return {key: value for key, value in cni.sysctls(document.cni).items() if key in stored}
+    return {key: value for key, value in sysctls(document.cni).items() if key in stored}
 
 
 def _masquerade(document: Stored, check: bool) -> Iterator[Done]:
     return _table("masquerade", document.masquerade, check)
 
 
-def _table(section: str, wanted: tuple[str, tuple[nft.AnyRule, ...] | None] | None, check: bool) -> Iterator[Done]:
+def _table(section: str, wanted: tuple[str, tuple[AnyRule, ...] | None] | None, check: bool) -> Iterator[Done]:
     if wanted:
-        from ansible_collections.weft.fabric.plugins.module_utils import nft
+        from ansible_collections.weft.fabric.plugins.module_utils.nft.table import converge
 
-        result = nft.converge(*wanted, check)
+        result = converge(*wanted, check)
         yield Done(section, result["changed"], [result["diff"]], [], {})
 
 
 def _cni_masquerade(document: Stored, check: bool) -> Iterator[Done]:
     if document.cni or (document.left and document.left.cni):
-        from ansible_collections.weft.fabric.plugins.module_utils import attach
+        from ansible_collections.weft.fabric.plugins.module_utils.host import attach
 
         result = attach.masquerade(document, check)
         yield Done("masquerade", result["changed"], [result["diff"]], [], {})
@@ -173,7 +174,7 @@ def _echo_server(document: Stored, check: bool) -> Iterator[Done]:
     names, port = document.echo_server or ((), 0)
     replaced = (*document.left.replaced, *document.left.ending) if document.left else ()
     if names or replaced:
-        from ansible_collections.weft.fabric.plugins.module_utils import echo_server
+        from ansible_collections.weft.fabric.plugins.module_utils.probe import echo_server
 
         result = echo_server.converge(names, port, document.absent, check, replaced)
         yield Done("echo_server", result["changed"], [result["diff"]], [], {})

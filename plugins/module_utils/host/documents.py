@@ -15,15 +15,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ansible_collections.weft.fabric.plugins.module_utils import files, sysctl, values
+from ansible_collections.weft.fabric.plugins.module_utils import files, values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.objects import ROUTE_PROTOCOL, Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
+from ansible_collections.weft.fabric.plugins.module_utils.sections.sysctl import Values, settings_of
 
 if TYPE_CHECKING:
     # What a section needs is imported where there is one: a module compiles what it imports in each call.
-    from ansible_collections.weft.fabric.plugins.module_utils import cni, nft
+    from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import Attachment
+    from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import Drop, Rule
 
 DIRECTORY = "/etc/weft"
 FORMAT = 1
@@ -55,7 +57,7 @@ class Left(NamedTuple):
     former: Sequence[tuple[str, Link]]
     stale: Sequence[Link]
     replaced: Sequence[str]
-    cni: tuple[cni.Attachment, ...]
+    cni: tuple[Attachment, ...]
     ending: Sequence[str]
 
 
@@ -80,10 +82,10 @@ class Stored:
     content: Mapping[str, Any]
     absent: bool
     topology: Document | None
-    cni: tuple[cni.Attachment, ...]
-    sysctl: sysctl.Values | None
-    masquerade: tuple[str, tuple[nft.Rule, ...] | None] | None
-    isolation: tuple[str, tuple[nft.Drop, ...] | None] | None
+    cni: tuple[Attachment, ...]
+    sysctl: Values | None
+    masquerade: tuple[str, tuple[Rule, ...] | None] | None
+    isolation: tuple[str, tuple[Drop, ...] | None] | None
     echo_server: tuple[tuple[str, ...], int] | None
     resync: int
     purge_links: bool = False
@@ -141,26 +143,26 @@ def parse(name: str, content: Any, absent: bool = False, where: str = "document"
         purge = values.boolean(f"{where}.topology.purge", given.get("purge", False))
         protocol = given.get("route_protocol", ROUTE_PROTOCOL)
         topology = parse_topology(given.get("namespaces"), absent, purge, protocol)
-    attachments: tuple[cni.Attachment, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     parameters: Mapping[str, Any] = {}
     if sections.get("cni", []) != []:
-        from ansible_collections.weft.fabric.plugins.module_utils import cni
+        from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import attachments_of, sysctls
 
-        attachments = cni.attachments(f"{where}.cni", sections["cni"])
-        parameters = cni.sysctls(attachments)
+        attachments = attachments_of(f"{where}.cni", sections["cni"])
+        parameters = sysctls(attachments)
     if "sysctl" in sections or (attachments and not absent):
         given = values.mapping(f"{where}.sysctl", sections.get("sysctl", {}))
-        settings = sysctl.wanted({**parameters, **given})
+        settings = settings_of({**parameters, **given})
     if "masquerade" in sections or "isolation" in sections:
-        from ansible_collections.weft.fabric.plugins.module_utils import nft
+        from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import isolated, masquerade_of, table_name
     if "masquerade" in sections:
         given = _section(where, sections, "masquerade", ("table", "rules"))
-        table = nft.table_name(f"{where}.masquerade.table", values.text("table", given.get("table", "weft")))
+        table = table_name(f"{where}.masquerade.table", values.text("table", given.get("table", "weft")))
         rules = values.items("rules", given.get("rules"))
-        masquerade = (table, nft.wanted(rules) if rules and not absent else None)
+        masquerade = (table, masquerade_of(rules) if rules and not absent else None)
     if "isolation" in sections:
         groups = values.items(f"{where}.isolation", sections["isolation"])
-        isolation = (ISOLATION, (nft.isolated(groups) or None) if not absent else None)
+        isolation = (ISOLATION, (isolated(groups) or None) if not absent else None)
     if "echo_server" in sections:
         given = _section(where, sections, "echo_server", ("namespaces", "port"))
         names = values.items(f"{where}.echo_server.namespaces", given.get("namespaces"))

@@ -4,43 +4,37 @@
 """Probing many targets at once: ICMP echo, path MTU, TCP and HTTP, in one process with one event loop.
 
 One raw socket for each family serves all targets; a target's index is the identifier of its echo requests. What is
-sent and what is made of the answers is in icmp.py, pathmtu.py and the pure functions at the beginning; the rest is the
-loop.
+sent and what is made of the answers is in icmp.py, pathmtu.py and http.py; the loop is here.
 """
 
 from __future__ import annotations
 
 import errno
 import heapq
-import http.client
-import io
 import itertools
-import json
 import os
-import re
 import resource
 import selectors
 import socket
 import struct
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, cast
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple
 
-from ansible_collections.weft.fabric.plugins.module_utils import icmp, values
-from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import inside, netns_status
-from ansible_collections.weft.fabric.plugins.module_utils.pathmtu import Search
+from ansible_collections.weft.fabric.plugins.module_utils.probe import icmp
+from ansible_collections.weft.fabric.plugins.module_utils.probe.http import http_request, parse_response
+from ansible_collections.weft.fabric.plugins.module_utils.probe.pathmtu import Search
+from ansible_collections.weft.fabric.plugins.module_utils.probe.targets import Target, split_url
 
 INTERVAL = 0.05  # seconds between two echo requests to one target
-MAX_TARGETS = 65536  # an index is an ICMP identifier
 
 _PAYLOAD = 56  # bytes, as ping(8)
 _COPIES = 3  # of each size of the path MTU search, so that one lost packet is no black hole
 _PATIENCE = 0.2  # seconds that an answer may take beyond four times the longest one seen
-_PADDING = 3000  # bytes: two full segments at an MTU of 1500
 _ANSWER_LIMIT = 1 << 20  # bytes of an HTTP response
 _RESERVED_FILES = 32  # file descriptors that are not ours to use
 _RECEIVE_BUFFER = 8 << 20  # bytes: a reply dropped for want of it would count as loss on the path
@@ -69,128 +63,6 @@ _OPTIONS: dict[int, _Options] = {
     socket.AF_INET: _Options(socket.IPPROTO_IP, socket.IPPROTO_ICMP, 10, 11, 12, 2),
     socket.AF_INET6: _Options(socket.IPPROTO_IPV6, socket.IPPROTO_ICMPV6, 23, 25, 51, 52),
 }
-
-
-@dataclass(frozen=True)
-class Target:
-    """What is asked about one address.
-
-    :param netns: the namespace from which; empty: the one that this process runs in.
-    :param port: TCP port to connect to; None: no such test.
-    :param url: what to GET, with its port; None: no such test.
-    """
-
-    name: str
-    address: str
-    netns: str = ""
-    port: int | None = None
-    url: str | None = None
-
-    @property
-    def family(self) -> int:
-        """AF_INET or AF_INET6."""
-        return values.family(self.address)
-
-
-def targets(entries: Sequence[Mapping[str, Any]]) -> tuple[Target, ...]:
-    """The module's option ``targets``, validated and normalised.
-
-    :raises InvalidParameter: names the entry, what is wrong with it and what would be right.
-    """
-    if not 0 < len(entries) <= MAX_TARGETS:
-        raise InvalidParameter("targets", len(entries), f"give from 1 to {MAX_TARGETS} targets")
-    found: dict[tuple[str, str], Target] = {}
-    for index, entry in enumerate(entries):
-        where = f"targets[{index}]"
-        name = values.text(f"{where}.name", entry["name"])
-        netns = values.netns(f"{where}.netns", entry["netns"]) if entry.get("netns") else ""
-        if (netns, name) in found:
-            raise InvalidParameter(f"{where}.name", name, "another target has this name; each needs its own")
-        address = values.address(f"{where}.address", entry["address"])
-        if values.is_multicast(address) or address in ("0.0.0.0", "::", "255.255.255.255"):
-            raise InvalidParameter(f"{where}.address", address, "give the unicast address of one machine")
-        if re.match("fe[89ab].:", address):
-            raise InvalidParameter(f"{where}.address", address, "a link-local address is no one's alone; give another")
-        port = entry.get("port")
-        if port is not None:
-            port = values.integer(f"{where}.port", port, 1, 65535)
-        url = entry.get("url")
-        if url is not None:
-            _split_url(f"{where}.url", url, address)
-        found[netns, name] = Target(name, address, netns, port, url)
-    return tuple(found.values())
-
-
-def _split_url(where: str, url: str, address: str) -> tuple[str, int, str]:
-    """(value of the header Host, port, path with query) of a URL on a target's address."""
-    example = f"http://[{address}]:8000/echo" if ":" in address else f"http://{address}:8000/echo"
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        raise InvalidParameter(where, url, f"this is no URL; give one such as {example}") from None
-    if parts.scheme != "http" or not re.fullmatch("[!-~]+", url):
-        raise InvalidParameter(where, url, f"give an http URL without white space, such as {example}")
-    try:
-        same = values.address(where, host) == address
-    except InvalidParameter:
-        same = False
-    if not same or "@" in parts.netloc or port == 0:
-        raise InvalidParameter(
-            where, url, f"its host is the target's address, as in {example}; another address is another target"
-        )
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return parts.netloc, 80 if port is None else port, path
-
-
-def timeout(where: str, value: float) -> float:
-    """A time to wait, in seconds.
-
-    :raises InvalidParameter: it is out of range.
-    """
-    if not 0.1 <= value <= 60:
-        raise InvalidParameter(where, value, "give from 0.1 to 60 seconds")
-    return value
-
-
-def http_request(host: str, path: str) -> bytes:
-    """A GET that fills more than one segment, since small packets pass where full ones die.
-
-    :param host: value of the header Host.
-    """
-    return (
-        f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nAccept: application/json\r\n"
-        f"User-Agent: weft.fabric.reachability\r\nX-Padding: {'x' * _PADDING}\r\n\r\n"
-    ).encode("ascii")
-
-
-class _Received:
-    """As much of a socket as HTTPResponse needs to read bytes that were received."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def makefile(self, _mode: str) -> io.BytesIO:
-        return io.BytesIO(self._data)
-
-
-def parse_response(data: bytes) -> tuple[int, str | None]:
-    """(status, address of the client that the server's JSON names as ``client``) of a whole HTTP response.
-
-    :raises ValueError: it is no HTTP, or not whole.
-    """
-    response = http.client.HTTPResponse(cast(socket.socket, _Received(data)))
-    try:
-        response.begin()
-        body = response.read()
-    except (http.client.HTTPException, ConnectionError) as error:
-        raise ValueError(str(error)) from error
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        document = None
-    client = document.get("client") if isinstance(document, dict) else None
-    return response.status, client if isinstance(client, str) else None
 
 
 @dataclass
@@ -397,7 +269,7 @@ class Prober:
         if target.port is not None:
             self._connect(state, target.port, b"", self._connected)
         if target.url is not None:
-            host, port, path = _split_url("url", target.url, target.address)
+            host, port, path = split_url("url", target.url, target.address)
             self._connect(state, port, http_request(host, path), self._answered)
 
     def _ping(self, state: _State) -> None:

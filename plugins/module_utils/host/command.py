@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The command weft-fabric: this host's documents replayed, compared with the kernel, and printed.
 
-It runs on the host without Ansible, from the archive that install.py makes of this package.
+It runs on the host without Ansible, from the archive that archive.py makes of this package.
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn, TextIO
 
-from ansible_collections.weft.fabric.plugins.module_utils import attach, documents, echo_server, nft, sysctl
-from ansible_collections.weft.fabric.plugins.module_utils.documents import Stored
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.host import attach, documents
+from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Stored
+from ansible_collections.weft.fabric.plugins.module_utils.host.replay import replay, resolved
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import observe, scope_of
 from ansible_collections.weft.fabric.plugins.module_utils.model import facts
-from ansible_collections.weft.fabric.plugins.module_utils.replay import replay, resolved
+from ansible_collections.weft.fabric.plugins.module_utils.nft.table import read
+from ansible_collections.weft.fabric.plugins.module_utils.probe import echo_server
+from ansible_collections.weft.fabric.plugins.module_utils.sections import sysctl
 
 FAILED = 1
 DRIFT = 2
@@ -192,7 +195,7 @@ def _state(document: Stored) -> dict[str, Any]:
             found["cni"] = attach.results(document.cni, observed)
     for section, wanted in (("masquerade", document.masquerade), ("isolation", document.isolation)):
         if wanted:
-            table = nft.read(wanted[0])
+            table = read(wanted[0])
             found[section] = [rule.as_dict() for rule in table.rules.values()] if table else []
     if document.echo_server:
         names, _port = document.echo_server

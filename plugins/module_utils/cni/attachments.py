@@ -1,0 +1,152 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Interfaces of containers in CNI networks: validated, and what they need of the host besides links. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.cni.config import (
+    IpAddress,
+    Network,
+    Own,
+    Route,
+    dictionary,
+    host_address,
+    is_name,
+    network,
+)
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.sysctl import IPV4_FORWARDING, IPV6_FORWARDING
+
+_EVERYTHING = {4: ipaddress.ip_network("0.0.0.0/0"), 6: ipaddress.ip_network("::/0")}
+_MULTICAST = {4: "224.0.0.0/4", 6: "ff00::/8"}
+_FORWARDING = {4: IPV4_FORWARDING, 6: IPV6_FORWARDING}
+_ATTACHMENT = ("netns", "interface", "container", "network", "addresses", "recreate")
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A container's interface in a network.
+
+    :ivar container: the id by which its addresses are known.
+    :ivar requested: addresses that it asks host-local for.
+    :ivar recreate: whether another interface of its name is deleted.
+    :ivar addresses: those that it has, once they are known.
+    """
+
+    netns: str
+    interface: str
+    container: str
+    network: Network
+    requested: tuple[IpAddress, ...] = ()
+    where: str = ""
+    recreate: bool = False
+    addresses: tuple[Own, ...] = ()
+
+    @property
+    def host_interface(self) -> str:
+        """The host's end of a veth pair: of 15 bytes, from names alone, so that nothing else moves it."""
+        return veth_name(f"{self.netns} {self.interface}")
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """The container's routes, each with its gateway, if there is one."""
+        routes = list(self.network.ipam.routes if self.network.ipam else ())
+        if self.network.options.get("isDefaultGateway"):
+            for own in self.addresses:
+                everything = _EVERYTHING[own.address.version]
+                if all(route.dst != everything for route in routes):
+                    routes.append(Route(everything, own.gateway))
+        gateways: dict[int, IpAddress] = {}
+        for own in self.addresses:
+            if own.gateway:
+                gateways.setdefault(own.gateway.version, own.gateway)
+        return tuple(Route(dst, gateway or gateways.get(dst.version)) for dst, gateway in routes)
+
+
+def attachments_of(where: str, given: Any) -> tuple[Attachment, ...]:
+    """Interfaces of containers, from their parameters.
+
+    :raises InvalidParameter: for the first that is wrong, and for an interface that is listed twice.
+    """
+    found: list[Attachment] = []
+    holders: dict[tuple[str, str], str] = {}
+    for index, item in enumerate(values.items(where, given)):
+        attachment = _attachment(f"{where}[{index}]", item)
+        other = holders.setdefault((attachment.netns, attachment.interface), attachment.where)
+        if other != attachment.where:
+            told = f"{other} is this interface of {attachment.netns} too: give each its own"
+            raise InvalidParameter(f"{attachment.where}.interface", attachment.interface, told)
+        found.append(attachment)
+    return tuple(found)
+
+
+def _attachment(where: str, item: Any) -> Attachment:
+    given = {key: value for key, value in dictionary(where, item, "a dictionary").items() if value is not None}
+    values.known(f"{where}.", given, _ATTACHMENT, "an attachment")
+    netns = values.netns(f"{where}.netns", given.get("netns"))
+    container = given.get("container", netns)
+    if not isinstance(container, str) or not is_name(container):
+        remedy = "a container's id is of letters, digits, '_', '.' and '-'"
+        raise InvalidParameter(f"{where}.container", container, remedy)
+    net = network(f"{where}.network", given.get("network"))
+    interface = (
+        "lo" if net.plugin == "loopback" else values.ifname(f"{where}.interface", given.get("interface", "eth0"))
+    )
+    requested = [
+        (f"{where}.addresses[{index}]", address)
+        for index, address in enumerate(values.items(f"{where}.addresses", given.get("addresses")))
+    ]
+    parsed = tuple(_requested(here, address, net) for here, address in requested)
+    recreate = values.boolean(f"{where}.recreate", given.get("recreate", False))
+    return Attachment(netns, interface, container, net, parsed, where, recreate)
+
+
+def _requested(where: str, value: Any, net: Network) -> IpAddress:
+    address = host_address(where, value)
+    sets = net.ipam.sets if net.ipam else ()
+    if not sets:
+        raise InvalidParameter(where, value, "only ipam host-local gives an address that is asked for")
+    ranges = [item for ranges in sets for item in ranges]
+    if not any(item.holds(address) for item in ranges):
+        told = " and ".join(f"{item.first} to {item.last}" for item in ranges)
+        raise InvalidParameter(where, value, f"network {net.name} has {told}")
+    if any(address == item.gateway for item in ranges):
+        raise InvalidParameter(where, value, f"it is the gateway of network {net.name}: choose another")
+    return address
+
+
+def sysctls(given: Iterable[Attachment]) -> dict[str, str]:
+    """The kernel parameters that a host needs so that it forwards what containers send."""
+    found = {}
+    for item in given:
+        ipam = item.network.ipam
+        if item.network.gateway and ipam:
+            versions = {ranges[0].subnet.version for ranges in ipam.sets}
+            versions |= {own.address.version for own in ipam.addresses}
+            found.update({_FORWARDING[version]: "1" for version in sorted(versions)})
+    return found
+
+
+def masquerade_rules(item: Attachment) -> list[dict[str, Any]]:
+    """The rules by which what a container sends out of its networks gets the host's address."""
+    if not item.network.options.get("ipMasq"):
+        return []
+    return [
+        {
+            "source": f"{own.address.ip}/{own.address.max_prefixlen}",
+            "exempt": [str(own.address.network), _MULTICAST[own.address.version]],
+        }
+        for own in item.addresses
+    ]
+
+
+def veth_name(text: str) -> str:
+    return "veth" + hashlib.blake2s(text.encode(), digest_size=4).hexdigest()

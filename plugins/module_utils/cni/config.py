@@ -1,0 +1,357 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""CNI network configurations: validated, as objects. Pure.
+
+Sources: the CNI specification 1.0.0, and what the reference plugins 1.1.1 do.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Callable, NamedTuple, Union
+
+from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import IPVLAN_MODES, MACVLAN_MODES
+
+IpAddress = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+IpInterface = Union[ipaddress.IPv4Interface, ipaddress.IPv6Interface]
+IpNetwork = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+
+VERSIONS = ("0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0")
+DATA_DIR = "/var/lib/cni/networks"
+
+_LOOPBACK = ("127.0.0.1/8", "::1/128")
+is_name = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", re.ASCII).fullmatch
+
+
+class Range(NamedTuple):
+    """Addresses that host-local gives.
+
+    :ivar first: inclusive, as is ``last``.
+    :ivar gateway: one of the subnet that nobody gets.
+    """
+
+    subnet: IpNetwork
+    first: IpAddress
+    last: IpAddress
+    gateway: IpAddress
+
+    def holds(self, address: IpAddress) -> bool:
+        """Whether it gives this address."""
+        return address.version == self.subnet.version and int(self.first) <= int(address) <= int(self.last)
+
+
+RangeSet = tuple[Range, ...]
+
+
+class Route(NamedTuple):
+    """A route of the container; without a gateway it goes by that of its family."""
+
+    dst: IpNetwork
+    gateway: IpAddress | None
+
+
+class Own(NamedTuple):
+    """An address of a container's interface."""
+
+    address: IpInterface
+    gateway: IpAddress | None
+
+
+@dataclass(frozen=True)
+class Ipam:
+    """Where addresses come from.
+
+    :ivar directory: host-local's files.
+    :ivar sets: host-local: one address out of each.
+    :ivar addresses: static.
+    """
+
+    routes: tuple[Route, ...] = ()
+    directory: str = ""
+    sets: tuple[RangeSet, ...] = ()
+    addresses: tuple[Own, ...] = ()
+    dns: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network configuration.
+
+    :ivar options: the plugin's own keys that were given.
+    :ivar ipam: None: interfaces get no addresses.
+    """
+
+    name: str
+    version: str
+    plugin: str
+    options: Mapping[str, Any]
+    ipam: Ipam | None
+    dns: Mapping[str, Any]
+    where: str = ""
+
+    @property
+    def gateway(self) -> bool:
+        """Whether the host has the gateway's address."""
+        return self.plugin == "ptp" or any(self.options.get(key) for key in ("isGateway", "isDefaultGateway"))
+
+    @property
+    def bridge(self) -> str:
+        """The bridge's name; empty where there is none."""
+        return str(self.options.get("bridge") or "cni0") if self.plugin == "bridge" else ""
+
+    @property
+    def mode(self) -> str:
+        """The mode of a macvlan or an ipvlan; empty for other plugins."""
+        return str(self.options.get("mode", {"macvlan": "bridge", "ipvlan": "l2"}.get(self.plugin, "")))
+
+
+def _mtu(where: str, value: Any) -> int:
+    return values.integer(where, value, 0, 65535, "bytes; 0 leaves it to the kernel")
+
+
+def _vlan(where: str, value: Any) -> int:
+    return values.integer(where, value, 0, 4094)
+
+
+def _one_of(names: Collection[str]) -> Callable[[str, Any], str]:
+    return lambda where, value: values.choice(where, value, names)
+
+
+_PLUGINS: dict[str, dict[str, Callable[[str, Any], Any]]] = {
+    "bridge": {
+        "bridge": values.ifname,
+        "isGateway": values.boolean,
+        "isDefaultGateway": values.boolean,
+        "forceAddress": values.boolean,
+        "ipMasq": values.boolean,
+        "hairpinMode": values.boolean,
+        "promiscMode": values.boolean,
+        "mtu": _mtu,
+        "vlan": _vlan,
+    },
+    "ptp": {"ipMasq": values.boolean, "mtu": _mtu},
+    "macvlan": {
+        "master": values.ifname,
+        "mode": _one_of([mode for mode in MACVLAN_MODES if mode != "source"]),
+        "mtu": _mtu,
+        "mac": values.mac,
+    },
+    "ipvlan": {"master": values.ifname, "mode": _one_of(IPVLAN_MODES), "mtu": _mtu},
+    "host-device": {"device": values.ifname},
+    "loopback": {},
+}
+_NEEDS = {"macvlan": ("master",), "ipvlan": ("master",), "host-device": ("device",)}
+_NEEDS_IPAM = ("ptp", "ipvlan")
+_COMMON = ("cniVersion", "name", "type", "ipam", "dns")
+_LISTED = ("cniVersion", "name", "plugins")
+_DNS = {"nameservers": True, "domain": False, "search": True, "options": True}
+_RANGE = ("subnet", "rangeStart", "rangeEnd", "gateway")
+_IPAM = {"host-local": (*_RANGE, "ranges", "routes", "dataDir"), "static": ("addresses", "routes", "dns")}
+
+
+def network(where: str, given: Any) -> Network:
+    """A network configuration, as data or as JSON text.
+
+    :raises InvalidParameter: for the first that is wrong, and for a key that nothing here knows.
+    """
+    if isinstance(given, str):
+        try:
+            given = json.loads(given)
+        except ValueError as error:
+            raise InvalidParameter(where, given, f"it is no JSON ({error})") from None
+    config = dictionary(where, given, "a CNI network configuration, as a dictionary or as JSON text")
+    if "plugins" in config:
+        config = _listed(where, config)
+    plugin = values.choice(f"{where}.type", config.get("type"), _PLUGINS)
+    options = _PLUGINS[plugin]
+    values.known(f"{where}.", config, (*_COMMON, *options), f"plugin {plugin}")
+    name = config.get("name")
+    if not isinstance(name, str) or not is_name(name):
+        raise InvalidParameter(f"{where}.name", name, "give the network a name of letters, digits, '_', '.' and '-'")
+    version = values.choice(f"{where}.cniVersion", config.get("cniVersion") or VERSIONS[0], VERSIONS)
+    for key in _NEEDS.get(plugin, ()):
+        if not config.get(key):
+            raise InvalidParameter(f"{where}.{key}", config.get(key), f"plugin {plugin} needs the host's interface")
+    parsed = {
+        key: parse(f"{where}.{key}", config[key]) for key, parse in options.items() if config.get(key) is not None
+    }
+    _check_bridge(where, parsed)
+    dns = _dns(f"{where}.dns", config.get("dns"))
+    ipam = _ipam(f"{where}.ipam", config.get("ipam"), name, plugin)
+    if ipam and version in VERSIONS[:2]:
+        families = [addresses[0].subnet.version for addresses in ipam.sets]
+        families += [own.address.version for own in ipam.addresses]
+        if len(families) != len(set(families)):
+            remedy = f"CNI {version} has one address for each family: give cniVersion {VERSIONS[-1]}"
+            raise InvalidParameter(f"{where}.cniVersion", version, remedy)
+    found = Network(name, version, plugin, parsed, ipam, dns, where)
+    return _with_gateways(found, ipam) if ipam and found.gateway else found
+
+
+def _with_gateways(net: Network, ipam: Ipam) -> Network:
+    """Static addresses with the gateways that the host is to have: the subnet's first address, where none is given."""
+    addresses = []
+    for index, own in enumerate(ipam.addresses):
+        gateway = own.gateway
+        if gateway is None:
+            subnet = own.address.network
+            if net.plugin == "ptp" or subnet.prefixlen > subnet.max_prefixlen - 2:
+                told = "the host needs the gateway's address: give one"
+                raise InvalidParameter(f"{net.where}.ipam.addresses[{index}].gateway", None, told)
+            gateway = subnet[1]
+        addresses.append(Own(own.address, gateway))
+    return replace(net, ipam=replace(ipam, addresses=tuple(addresses)))
+
+
+def _listed(where: str, config: dict[str, Any]) -> dict[str, Any]:
+    """The one plugin of a configuration list (``*.conflist``)."""
+    values.known(f"{where}.", config, _LISTED, "a configuration list")
+    plugins = config["plugins"]
+    if not isinstance(plugins, (list, tuple)) or len(plugins) != 1:
+        remedy = "give a list of one plugin: chains are not supported"
+        raise InvalidParameter(f"{where}.plugins", plugins, remedy)
+    only = dictionary(f"{where}.plugins[0]", plugins[0], "a plugin's configuration")
+    return {**only, **{key: config[key] for key in ("cniVersion", "name") if key in config}}
+
+
+def _check_bridge(where: str, options: Mapping[str, Any]) -> None:
+    if options.get("hairpinMode") and options.get("promiscMode"):
+        remedy = "packets would come back twice: give hairpinMode or promiscMode, not both"
+        raise InvalidParameter(f"{where}.promiscMode", True, remedy)
+    if options.get("vlan"):
+        values.ifname(f"{where}.bridge", f"{options.get('bridge', 'cni0')}.{options['vlan']}")
+
+
+def dictionary(where: str, value: Any, what: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InvalidParameter(where, value, f"give {what}")
+    return dict(value)
+
+
+def _dns(where: str, value: Any) -> dict[str, Any]:
+    found = dictionary(where, value or {}, "a dictionary")
+    values.known(f"{where}.", found, _DNS, "dns")
+    for key, several in _DNS.items():
+        right = isinstance(found.get(key, [] if several else ""), list if several else str)
+        if not right or (several and not all(isinstance(item, str) for item in found.get(key, ()))):
+            raise InvalidParameter(
+                f"{where}.{key}", found[key], "give a list of strings" if several else "give a string"
+            )
+    return found
+
+
+def _ipam(where: str, value: Any, name: str, plugin: str) -> Ipam | None:
+    if not value:
+        if plugin == "loopback":
+            return Ipam(addresses=tuple(Own(ipaddress.ip_interface(own), None) for own in _LOOPBACK))
+        if plugin in _NEEDS_IPAM:
+            raise InvalidParameter(where, value, f"plugin {plugin} needs one: host-local or static")
+        return None
+    if plugin == "loopback":
+        raise InvalidParameter(where, value, "plugin loopback has none: leave it out")
+    given = dictionary(where, value, "a dictionary with a type")
+    kind = values.choice(f"{where}.type", given.get("type"), _IPAM)
+    values.known(f"{where}.", given, ("type", *_IPAM[kind]), f"ipam {kind}")
+    routes = tuple(_routes(f"{where}.routes", given.get("routes")))
+    if kind == "static":
+        addresses = tuple(_static(f"{where}.addresses", given.get("addresses")))
+        return Ipam(routes, addresses=addresses, dns=_dns(f"{where}.dns", given.get("dns")))
+    directory = given.get("dataDir") or DATA_DIR
+    if not isinstance(directory, str) or not directory.startswith("/") or "\0" in directory:
+        raise InvalidParameter(f"{where}.dataDir", directory, f"give a directory's whole path, such as {DATA_DIR}")
+    return Ipam(routes, directory=f"{directory.rstrip('/')}/{name}", sets=tuple(_sets(where, given)))
+
+
+def _routes(where: str, value: Any) -> Iterator[Route]:
+    seen = set()
+    for index, item in enumerate(values.items(where, value)):
+        here = f"{where}[{index}]"
+        route = dictionary(here, item, "a dictionary with dst")
+        values.known(f"{here}.", route, ("dst", "gw"), "a route")
+        dst = ipaddress.ip_network(values.network(f"{here}.dst", route.get("dst")))
+        gateway = host_address(f"{here}.gw", route["gw"]) if route.get("gw") else None
+        if gateway and gateway.version != dst.version:
+            raise InvalidParameter(f"{here}.gw", route["gw"], f"it is of another address family than dst {dst}")
+        if dst in seen:
+            raise InvalidParameter(f"{here}.dst", route["dst"], "it is listed twice: keep one")
+        seen.add(dst)
+        yield Route(dst, gateway)
+
+
+def host_address(where: str, value: Any) -> IpAddress:
+    return ipaddress.ip_address(values.unicast(where, value))
+
+
+def _static(where: str, value: Any) -> Iterator[Own]:
+    found = values.items(where, value)
+    if not found:
+        raise InvalidParameter(where, value, "ipam static needs at least one address")
+    for index, item in enumerate(found):
+        here = f"{where}[{index}]"
+        own = dictionary(here, item, "a dictionary with address")
+        values.known(f"{here}.", own, ("address", "gateway"), "an address")
+        address = ipaddress.ip_interface(values.interface_address(f"{here}.address", own.get("address")))
+        gateway = host_address(f"{here}.gateway", own["gateway"]) if own.get("gateway") else None
+        if gateway and gateway.version != address.version:
+            raise InvalidParameter(f"{here}.gateway", own["gateway"], f"it is of another address family than {address}")
+        yield Own(address, gateway)
+
+
+def _sets(where: str, given: Mapping[str, Any]) -> Iterator[RangeSet]:
+    """host-local's range sets; one subnet alone is the first."""
+    places = []
+    if given.get("subnet"):
+        places.append((where, [(where, {key: given[key] for key in _RANGE if key in given})]))
+    else:
+        for key in _RANGE[1:]:
+            if given.get(key):
+                raise InvalidParameter(f"{where}.{key}", given[key], "it is of a subnet: give that beside it")
+    for index, ranges in enumerate(values.items(f"{where}.ranges", given.get("ranges"))):
+        here = f"{where}.ranges[{index}]"
+        listed = [(f"{here}[{number}]", item) for number, item in enumerate(values.items(here, ranges))]
+        places.append((here, listed))
+    if not places:
+        raise InvalidParameter(f"{where}.ranges", None, "ipam host-local needs a subnet or ranges")
+    known: list[tuple[str, Range]] = []
+    for here, listed in places:
+        if not listed:
+            raise InvalidParameter(here, [], "give at least one range")
+        ranges = [(place, _range(place, item)) for place, item in listed]
+        for place, item in ranges:
+            if item.subnet.version != ranges[0][1].subnet.version:
+                raise InvalidParameter(f"{place}.subnet", str(item.subnet), "a range set is of one address family")
+            for other, before in known:
+                if before.holds(item.first) or before.holds(item.last) or item.holds(before.first):
+                    raise InvalidParameter(f"{place}.subnet", str(item.subnet), f"it overlaps {other}: keep them apart")
+            known.append((place, item))
+        yield tuple(item for _place, item in ranges)
+
+
+def _range(where: str, value: Any) -> Range:
+    given = dictionary(where, value, "a dictionary with subnet")
+    values.known(f"{where}.", given, _RANGE, "a range")
+    subnet = ipaddress.ip_network(values.network(f"{where}.subnet", given.get("subnet")))
+    if subnet.prefixlen > subnet.max_prefixlen - 2:
+        raise InvalidParameter(f"{where}.subnet", str(subnet), "it is too small to give addresses from: at most a /30")
+    # Of IPv4, the last address is the broadcast.
+    last = subnet.broadcast_address - (1 if subnet.version == 4 else 0)
+    ends = {"rangeStart": subnet[1], "rangeEnd": last}
+    for key in ends:
+        if given.get(key):
+            ends[key] = host_address(f"{where}.{key}", given[key])
+            if ends[key] not in subnet:
+                raise InvalidParameter(f"{where}.{key}", given[key], f"it is not in {subnet}")
+    first, last = ends["rangeStart"], ends["rangeEnd"]
+    if int(first) > int(last):
+        raise InvalidParameter(f"{where}.rangeEnd", str(last), f"it is before rangeStart {first}")
+    gateway = host_address(f"{where}.gateway", given["gateway"]) if given.get("gateway") else subnet[1]
+    if gateway.version != subnet.version:
+        raise InvalidParameter(f"{where}.gateway", given["gateway"], f"it is of another address family than {subnet}")
+    return Range(subnet, first, last, gateway)

@@ -1,0 +1,153 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each plugin's part of a topology: the pieces that its interfaces consist of. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Callable
+
+from ansible_collections.weft.fabric.plugins.module_utils.cni import pieces
+from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import Attachment, veth_name
+from ansible_collections.weft.fabric.plugins.module_utils.cni.config import Network
+from ansible_collections.weft.fabric.plugins.module_utils.cni.pieces import Interface, Pieces
+
+
+def topology(given: Sequence[Attachment]) -> Pieces:
+    """All that interfaces of containers consist of, as ``namespaces`` of weft.fabric.topology."""
+    bridges = {"": {"links": _bridges(item for item in given if item.network.bridge)}}
+    return pieces.put_together([bridges, *(_PIECES[item.network.plugin](item) for item in given)])
+
+
+def _bridges(given: Iterable[Attachment]) -> list[dict[str, Any]]:
+    """The bridges of networks, each with all that the networks on it ask for, and the gateways in VLANs of them."""
+    links: dict[str, dict[str, Any]] = {}
+    gateways: dict[str, list[str]] = {}
+    for item in given:
+        _bridge(links, item)
+        if item.network.gateway:
+            link = _gateway(links, item)
+            addresses = gateways.setdefault(link["name"], [])
+            for own in item.addresses:
+                address = f"{own.gateway}/{own.address.network.prefixlen}"
+                if address not in addresses:
+                    addresses.append(address)
+    return [{**link, **(pieces.gateway(gateways[name]) if name in gateways else {})} for name, link in links.items()]
+
+
+def _bridge(links: dict[str, dict[str, Any]], item: Attachment) -> None:
+    options, name = item.network.options, item.network.bridge
+    bridge = links.setdefault(name, {"name": name, "kind": "bridge"})
+    if options.get("mtu"):
+        bridge["mtu"] = options["mtu"]
+    if options.get("promiscMode"):
+        bridge["promisc"] = True
+    if options.get("vlan"):
+        bridge["vlan_filtering"] = True
+
+
+def _gateway(links: dict[str, dict[str, Any]], item: Attachment) -> dict[str, Any]:
+    """The host's interface that has the gateway's address: the bridge, or one in a VLAN of it."""
+    options, name = item.network.options, item.network.bridge
+    vlan = options.get("vlan")
+    link = links.setdefault(f"{name}.{vlan}", _vlan_gateway(name, vlan)) if vlan else links[name]
+    # Others may have networks on it, and addresses.
+    link["purge_addresses"] = bool(options.get("forceAddress") or link.get("purge_addresses"))
+    return link
+
+
+def _vlan_gateway(bridge: str, vlan: int) -> dict[str, Any]:
+    """A veth pair of the host with the bridge: the gateway's interface in a VLAN of it."""
+    port = {"name": veth_name(f"{bridge}.{vlan}"), "netns": "", "controller": bridge, "pvid": vlan}
+    return {"name": f"{bridge}.{vlan}", "kind": "veth", "peer": port}
+
+
+def _inside(item: Attachment) -> Interface:
+    """A container's interface as every plugin makes it; its MAC address is left to the piece."""
+    addresses = [str(own.address) for own in item.addresses]
+    mtu = item.network.options.get("mtu") or None
+    return Interface(item.netns, item.interface, addresses, mtu, recreate=item.recreate)
+
+
+def _cabled(item: Attachment) -> Interface:
+    inside = _inside(item)
+    return replace(inside, mac_address=inside.derived_mac)
+
+
+def _routes_of(item: Attachment) -> list[dict[str, Any]]:
+    return [pieces.route(dst, item.interface, gateway) for dst, gateway in item.routes]
+
+
+def _on_bridge(item: Attachment) -> Pieces:
+    options = item.network.options
+    vlan = {"pvid": options["vlan"]} if options.get("vlan") else {}
+    port = {"hairpin": bool(options.get("hairpinMode")), **vlan}
+    return pieces.on_bridge(_cabled(item), item.host_interface, item.network.bridge, _routes_of(item), **port)
+
+
+def _ptp(item: Attachment) -> Pieces:
+    """All but the gateway is reached by way of the gateway, that is of the host."""
+    dev, outside = item.interface, item.host_interface
+    gateways = {own.gateway: own for own in reversed(item.addresses)}
+    hosts = {f"{gateway}/{own.address.max_prefixlen}": str(own.address.ip) for gateway, own in gateways.items()}
+    routes = [pieces.route(host, dev, src=source) for host, source in hosts.items()]
+    for own in item.addresses:
+        # In place of the kernel's own route to the subnet, which has this metric.
+        metric = {"metric": 256} if own.address.version == 6 else {}
+        routes.append(pieces.route(own.address.network, dev, own.gateway, src=str(own.address.ip), **metric))
+    back = [pieces.route(f"{own.address.ip}/{own.address.max_prefixlen}", outside) for own in item.addresses]
+    return pieces.point_to_point(_cabled(item), outside, list(hosts), [*routes, *_routes_of(item)], back)
+
+
+def _macvlan(item: Attachment) -> Pieces:
+    options = item.network.options
+    inside = replace(_inside(item), mac_address=options.get("mac"))
+    return pieces.macvlan(inside, options["master"], item.network.mode, _routes_of(item))
+
+
+def _ipvlan(item: Attachment) -> Pieces:
+    return pieces.ipvlan(_inside(item), item.network.options["master"], item.network.mode, _routes_of(item))
+
+
+def _host_device(item: Attachment) -> Pieces:
+    link = _inside(item).link(**(own_link(item) or {}), recreate=item.recreate)
+    return {item.netns: {"links": [link], "routes": _routes_of(item)}}
+
+
+def _loopback(item: Attachment) -> Pieces:
+    return {item.netns: {"links": [{"name": "lo", "admin_state": "up"}]}}
+
+
+_PIECES: dict[str, Callable[[Attachment], Pieces]] = {
+    "bridge": _on_bridge,
+    "ptp": _ptp,
+    "macvlan": _macvlan,
+    "ipvlan": _ipvlan,
+    "host-device": _host_device,
+    "loopback": _loopback,
+}
+
+
+def host_links(given: Sequence[Attachment]) -> list[str]:
+    """The names of what is made for interfaces of containers in the host's own namespace."""
+    return [link["name"] for link in topology(given)[""].get("links", ())]
+
+
+def shared_links(net: Network) -> list[dict[str, Any]]:
+    """What the containers of a network have in common on the host, as what is to be gone unless others use it too."""
+    vlan = net.options.get("vlan")
+    ports = [{"name": _vlan_gateway(net.bridge, vlan)["peer"]["name"], "kind": "veth"}] if vlan and net.gateway else []
+    return [{"name": net.bridge, "kind": "bridge", "shared": True}, *ports] if net.bridge else []
+
+
+def own_link(item: Attachment) -> dict[str, Any] | None:
+    """A container's interface as what is to be gone, whoever made it; None: it stays."""
+    kinds = {"bridge": "veth", "ptp": "veth", "macvlan": "macvlan", "ipvlan": "ipvlan"}
+    plugin = item.network.plugin
+    if plugin in kinds:
+        return {"name": item.interface, "kind": kinds[plugin]}
+    if plugin == "host-device":
+        return {"name": item.interface, "origin": {"name": item.network.options["device"]}}
+    return None

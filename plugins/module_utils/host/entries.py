@@ -1,0 +1,81 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files, links and directories that are compared before they are written."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from typing import NamedTuple
+
+from ansible_collections.weft.fabric.plugins.module_utils import files
+
+NOTE = "# Written by weft.fabric.document, which also takes it away.\n"
+
+
+class Entry(NamedTuple):
+    """What a path holds.
+
+    :ivar data: a symbolic link's target.
+    :ivar kind: ``file``, ``link`` or ``directory``.
+    """
+
+    data: bytes
+    mode: int = 0o644
+    kind: str = "file"
+
+    def __str__(self) -> str:
+        """Its text for a diff."""
+        if self.kind == "link":
+            return f"-> {self.data.decode()}\n"
+        if self.kind == "directory":
+            return f"directory, mode {self.mode:04o}\n"
+        if self.data.startswith(b"#!"):
+            return f"the engine, SHA-256 {hashlib.sha256(self.data).hexdigest()}\n"
+        return self.data.decode(errors="replace") + (f"mode {self.mode:04o}\n" if self.mode != 0o644 else "")
+
+
+class Change(NamedTuple):
+    """A file that is to become another one; None: is not there."""
+
+    path: str
+    before: Entry | None
+    after: Entry | None
+
+    def diff(self) -> dict[str, str]:
+        """Ansible's diff."""
+        before, after = ("" if entry is None else str(entry) for entry in (self.before, self.after))
+        return {"before_header": self.path, "after_header": self.path, "before": before, "after": after}
+
+
+def present(path: str) -> Entry | None:
+    try:
+        mode = os.lstat(path).st_mode
+        if stat.S_ISLNK(mode):
+            return Entry(os.readlink(path).encode(), kind="link")
+        if stat.S_ISDIR(mode):
+            return Entry(b"", stat.S_IMODE(mode), "directory")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise files.refused("read", path, error) from error
+    return Entry(files.read(path) or b"", stat.S_IMODE(mode))
+
+
+def make_directory(path: str, mode: int) -> None:
+    try:
+        os.makedirs(path, mode, exist_ok=True)
+        os.chmod(path, mode)
+    except OSError as error:
+        raise files.refused("write", path, error) from error
+
+
+def remove_if_empty(directory: str) -> None:
+    try:
+        os.rmdir(directory)
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTEMPTY, errno.EBUSY):  # EBUSY: something is mounted there
+            raise files.refused("remove", directory, error) from error

@@ -1,0 +1,197 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tables as nft lists them: read as libnftables-json(5), compared, and shown. Pure.
+
+nft's text is used only to show a person what stands in our table that we never wrote.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import (
+    CHAINS,
+    FAMILY,
+    PROTOCOL,
+    AnyRule,
+    Drop,
+    Network,
+    Rule,
+    collapsed,
+    render,
+)
+
+# (operator, left side as JSON) of the matches that our rules are made of.
+_SLOTS = {
+    ("==", json.dumps({"meta": {"key": "oifname"}})): "oifname",
+    **{
+        (operator, json.dumps({"payload": {"field": field, "protocol": protocol}})): f"{protocol} {slot}"
+        for protocol in PROTOCOL.values()
+        for operator, field, slot in (("==", "saddr", "saddr"), ("!=", "daddr", "daddr"), ("==", "daddr", "to"))
+    },
+}
+
+
+def _chain_properties(name: str) -> dict[str, Any]:
+    """A chain of ours as libnftables-json(5) gives it, handle left out."""
+    kind, _word, priority = CHAINS[name]
+    return {"name": name, "type": kind, "hook": name, "prio": priority, "policy": "accept"}
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Our table as the kernel has it.
+
+    :param rules: by handle and in order, those of our chain that are rules as we write them.
+    :param foreign: the table holds anything else: another chain, a set, a changed priority, a rule made by hand.
+    """
+
+    rules: Mapping[int, AnyRule]
+    foreign: bool
+
+
+def parse(name: str, listing: Mapping[str, Any]) -> Observed:
+    """What ``nft -j list table`` printed.
+
+    :param listing: the decoded document, ``{"nftables": [...]}``.
+    """
+    rules: dict[int, AnyRule] = {}
+    ours = [{"family": FAMILY, "table": name, **_chain_properties(chain)} for chain in CHAINS]
+    foreign = False
+    chains = 0
+    for item in listing["nftables"]:
+        ((kind, properties),) = item.items()
+        if kind == "metainfo":
+            continue
+        handle = properties.pop("handle", None)
+        rule = _parse_rule(properties) if kind == "rule" else None
+        if rule is not None:
+            rules[handle] = rule
+        elif kind == "chain" and properties in ours:
+            chains += 1
+        elif kind != "table" or properties != {"family": FAMILY, "name": name}:
+            foreign = True
+    return Observed(rules, foreign or chains != 1)
+
+
+def _parse_rule(properties: Mapping[str, Any]) -> AnyRule | None:
+    """None: not a rule as we write them."""
+    if properties.keys() != {"family", "table", "chain", "expr"}:
+        return None
+    expressions = properties["expr"]
+    verdicts = {Rule.chain: {"masquerade": None}, Drop.chain: {"drop": None}}
+    if expressions[-1] != verdicts.get(properties["chain"]):
+        return None
+    right: dict[str, Any] = {}
+    for expression in expressions[:-1]:
+        match = expression.get("match", {})
+        slot = _SLOTS.get((match.get("op"), json.dumps(match.get("left"), sort_keys=True)))
+        if slot is None or slot in right:
+            return None
+        right[slot] = match["right"]
+    return _parse_drop(right) if properties["chain"] == Drop.chain else _parse_masquerade(right)
+
+
+def _parse_drop(right: Mapping[str, Any]) -> Drop | None:
+    for protocol in PROTOCOL.values():
+        if right.keys() == {f"{protocol} saddr", f"{protocol} to"}:
+            try:
+                source = _parse_networks(right[f"{protocol} saddr"])
+                destinations = _parse_networks(right[f"{protocol} to"])
+            except ValueError:
+                return None
+            return Drop(source[0], destinations) if len(source) == 1 else None
+    return None
+
+
+def _parse_masquerade(right: dict[str, Any]) -> Rule | None:
+    out_interface = right.pop("oifname", None)
+    for protocol in PROTOCOL.values():
+        if f"{protocol} saddr" in right and right.keys() <= {f"{protocol} saddr", f"{protocol} daddr"}:
+            break
+    else:
+        return None
+    try:
+        source = _parse_networks(right[f"{protocol} saddr"])
+        exempt = _parse_networks(right.get(f"{protocol} daddr", {"set": []}))
+    except ValueError:
+        return None
+    if len(source) != 1 or not isinstance(out_interface, (str, type(None))):
+        return None
+    return Rule(source[0], out_interface, exempt)
+
+
+def _parse_networks(right: Any) -> tuple[Network, ...]:
+    """The right side of a match as networks.
+
+    :raises ValueError: it is something else, such as the name of a set.
+    """
+    networks: list[Network] = []
+    for element in right["set"] if isinstance(right, dict) and "set" in right else [right]:
+        if isinstance(element, str):
+            networks.append(ipaddress.ip_network(element))
+        elif element.keys() == {"prefix"}:
+            networks.append(ipaddress.ip_network("{addr}/{len}".format(**element["prefix"])))
+        elif element.keys() == {"range"}:
+            first, last = map(ipaddress.ip_address, element["range"])
+            networks.extend(ipaddress.summarize_address_range(first, last))
+        else:
+            raise ValueError(element)
+    return collapsed(networks)
+
+
+def plan(name: str, rules: tuple[AnyRule, ...] | None, observed: Observed | None) -> str:
+    """The transaction that brings the kernel from what is observed to the wanted rules; empty if nothing is to be done.
+
+    :param rules: None: no table.
+    :param observed: None: there is no table.
+    """
+    if observed is None:
+        return "" if rules is None else transaction(name, rules)
+    return "" if not observed.foreign and tuple(observed.rules.values()) == rules else transaction(name, rules)
+
+
+def transaction(name: str, rules: tuple[AnyRule, ...] | None) -> str:
+    """The script that makes it so, whatever is there: nft -f runs it as one netlink batch, all of it or nothing.
+
+    :param rules: None takes the table away.
+    """
+    # "add" first, so that "delete" finds a table also where there was none.
+    script = f"add table {FAMILY} {name}\ndelete table {FAMILY} {name}\n"
+    return script if rules is None else script + render(name, rules)
+
+
+def describe(observed: Observed, text: str) -> str:
+    """Our table as the kernel has it, for the diff: rules of ours as render() writes them, the rest as nft does.
+
+    :param text: what ``nft -s -a list table`` printed.
+    """
+    lines = []
+    for line in text.splitlines():
+        body, _mark, handle = line.partition(" # handle ")
+        rule = observed.rules.get(int(handle)) if handle and not body.endswith("{") else None
+        lines.append(body if rule is None else f"\t\t{rule}")
+    return "\n".join(lines) + "\n"
+
+
+def predict(name: str, rules: tuple[AnyRule, ...] | None, observed: Observed | None, text: str = "") -> dict[str, Any]:
+    """What the module masquerade returns, if the plan is carried out.
+
+    :param rules: None: no table is wanted.
+    :param observed: None: there is no table.
+    :param text: what ``nft -s -a list table`` printed; needed only if something is to be done.
+    """
+    after = "" if rules is None else render(name, rules)
+    changed = bool(plan(name, rules, observed))
+    before = after if not changed else describe(observed, text) if observed else ""
+    return {
+        "changed": changed,
+        "table": name,
+        "rules": [rule.as_dict() for rule in rules or ()],
+        "diff": {"before": before, "after": after},
+    }

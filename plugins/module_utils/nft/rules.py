@@ -1,0 +1,197 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules for masquerading and isolation: validated, and written in nft's syntax. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Union
+
+from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+
+Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+
+FAMILY = "inet"
+
+# Our chains, each called as its hook: (type, priority, the same as a number).
+CHAINS = {
+    "postrouting": ("nat", "srcnat", 100),
+    # Before the route is looked up: what is dropped reaches neither another network nor this host's addresses there.
+    "prerouting": ("filter", "raw", -300),
+}
+
+PROTOCOL = {4: "ip", 6: "ip6"}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One masquerade rule.
+
+    :param source: packets from here get the address of the interface they leave by ...
+    :param out_interface: ... if they leave by this one (None: any) ...
+    :param exempt: ... and do not go to one of these: collapsed and sorted, so that equal sets compare equal.
+    """
+
+    chain: ClassVar[str] = "postrouting"
+
+    source: Network
+    out_interface: str | None
+    exempt: tuple[Network, ...]
+
+    def __str__(self) -> str:
+        """The rule in nft's syntax."""
+        protocol = PROTOCOL[self.source.version]
+        parts = [f"{protocol} saddr {self.source}"]
+        if self.out_interface:
+            parts.append(f'oifname "{self.out_interface}"')
+        if self.exempt:
+            parts.append(f"{protocol} daddr != {{ {', '.join(map(str, self.exempt))} }}")
+        return " ".join([*parts, "masquerade"])
+
+    def as_dict(self) -> dict[str, Any]:
+        """The rule as the module's option ``rules`` has it."""
+        return {
+            "source": str(self.source),
+            "out_interface": self.out_interface,
+            "exempt": [str(destination) for destination in self.exempt],
+        }
+
+
+@dataclass(frozen=True)
+class Drop:
+    """One rule that keeps networks apart: packets from one do not go to others.
+
+    :param destinations: collapsed and sorted, so that equal sets compare equal.
+    """
+
+    chain: ClassVar[str] = "prerouting"
+
+    source: Network
+    destinations: tuple[Network, ...]
+
+    def __str__(self) -> str:
+        """The rule in nft's syntax."""
+        protocol = PROTOCOL[self.source.version]
+        return f"{protocol} saddr {self.source} {protocol} daddr {{ {', '.join(map(str, self.destinations))} }} drop"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The rule as data."""
+        return {"source": str(self.source), "destinations": [str(destination) for destination in self.destinations]}
+
+
+AnyRule = Union[Rule, Drop]
+
+
+def table_name(parameter: str, value: str) -> str:
+    """A name for our table, as nft(8) takes identifiers.
+
+    :raises InvalidParameter: nft would not read it back.
+    """
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,31}", value):
+        raise InvalidParameter(
+            parameter, value, "a table's name is a letter and up to 31 letters, digits and underscores, such as 'weft'"
+        )
+    return value
+
+
+def masquerade_of(rules: Sequence[Mapping[str, Any]]) -> tuple[Rule, ...]:
+    """The module's option ``rules``, validated and normalised.
+
+    :raises InvalidParameter: names the entry, what is wrong with it and what would be right.
+    """
+    if not rules:
+        raise InvalidParameter("rules", [], "give at least one rule, or take the table away with state: absent")
+    result: list[Rule] = []
+    seen: dict[tuple[Network, str | None], int] = {}
+    for index, entry in enumerate(rules):
+        rule = _rule(f"rules[{index}]", entry)
+        first = seen.setdefault((rule.source, rule.out_interface), index)
+        if first != index:
+            raise InvalidParameter(
+                f"rules[{index}].source",
+                str(rule.source),
+                f"rules[{first}] has the same source and out_interface; make them one rule",
+            )
+        result.append(rule)
+    return tuple(result)
+
+
+def isolated(groups: Sequence[object]) -> tuple[Drop, ...]:
+    """The rules that keep groups of networks apart; none for a single group.
+
+    :raises InvalidParameter: a network is none.
+    """
+    found: list[list[Network]] = []
+    for index, group in enumerate(groups):
+        if not isinstance(group, (list, tuple)):
+            raise InvalidParameter(f"isolation[{index}]", group, "give a list of networks")
+        found.append(
+            [
+                ipaddress.ip_network(values.network(f"isolation[{index}][{number}]", network))
+                for number, network in enumerate(group)
+            ]
+        )
+    rules = []
+    for group in found:
+        for source in group:
+            others = collapsed(
+                network
+                for other in found
+                if other is not group
+                for network in other
+                if network.version == source.version
+            )
+            if others:
+                rules.append(Drop(source, others))
+    return tuple(rules)
+
+
+def _rule(parameter: str, entry: Mapping[str, Any]) -> Rule:
+    source = ipaddress.ip_network(values.network(f"{parameter}.source", entry["source"]))
+    out_interface = entry.get("out_interface")
+    if out_interface is not None:
+        values.ifname(f"{parameter}.out_interface", out_interface)
+        # nft reads a trailing * as a prefix match and has no way to quote a quotation mark.
+        if re.search(r'["*\\]', out_interface):
+            remedy = 'nftables gives *, " and \\ a meaning of their own; rename the interface'
+            raise InvalidParameter(f"{parameter}.out_interface", out_interface, remedy)
+    exempt: list[Any] = []
+    for index, value in enumerate(entry.get("exempt") or ()):
+        name = f"{parameter}.exempt[{index}]"
+        destination = ipaddress.ip_network(values.network(name, value))
+        if destination.version != source.version:
+            raise InvalidParameter(
+                name,
+                value,
+                f"{parameter}.source is IPv{source.version} and this IPv{destination.version}; "
+                "write one rule for each family",
+            )
+        if destination.prefixlen == 0:
+            raise InvalidParameter(name, value, "everything would be exempt; leave the rule out instead")
+        exempt.append(destination)
+    return Rule(source, out_interface, collapsed(exempt))
+
+
+def collapsed(networks: Iterable[Any]) -> tuple[Network, ...]:
+    # The kernel merges overlapping and adjacent elements of an interval set, so the wanted side must as well.
+    return tuple(ipaddress.collapse_addresses(networks))
+
+
+def render(name: str, rules: Sequence[AnyRule]) -> str:
+    """The whole table in nft's syntax, one line for each rule."""
+    chain = rules[0].chain
+    kind, priority, _number = CHAINS[chain]
+    lines = "".join(f"\t\t{rule}\n" for rule in rules)
+    return (
+        f"table {FAMILY} {name} {{\n"
+        f"\tchain {chain} {{\n"
+        f"\t\ttype {kind} hook {chain} priority {priority}; policy accept;\n"
+        f"{lines}"
+        "\t}\n"
+        "}\n"
+    )

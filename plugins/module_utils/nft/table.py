@@ -1,0 +1,92 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A table of ours in the kernel: read by nft, and replaced in one transaction."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from typing import Any
+
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.nft.listing import Observed, parse, plan, predict
+from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import FAMILY, AnyRule
+
+
+def converge(name: str, rules: tuple[AnyRule, ...] | None, check: bool) -> dict[str, Any]:
+    """Bring our table, in the network namespace of this process, to the wanted rules.
+
+    :param rules: None: no table is wanted.
+    :param check: change nothing.
+    :returns: what the module masquerade returns, its rules read from the kernel.
+    :raises FabricError: nft is missing, or the kernel refused the transaction, of which nothing was done then.
+    """
+    observed = read(name)
+    script = plan(name, rules, observed)
+    result = predict(name, rules, observed, _list(name, "-s", "-a") if script and observed else "")
+    if script and not check:
+        _apply(name, script)
+        observed = read(name)
+        result["rules"] = [rule.as_dict() for rule in observed.rules.values()] if observed else []
+    return result
+
+
+def read(name: str) -> Observed | None:
+    """Our table in the network namespace of this process; None: there is none."""
+    listing = _list(name, "-j")
+    return parse(name, json.loads(listing)) if listing else None
+
+
+def _apply(name: str, script: str) -> None:
+    """Run one transaction.
+
+    :raises FabricError: it was refused, and so nothing of it was done.
+    """
+    process = _nft("-f", "-", script=script)
+    if process.returncode != 0:
+        raise explain(name, process.stderr)
+
+
+def _list(name: str, *options: str) -> str:
+    process = _nft(*options, "list", "table", FAMILY, name)
+    if process.returncode != 0:
+        if "No such file or directory" in process.stderr:
+            return ""
+        raise explain(name, process.stderr)
+    return process.stdout
+
+
+def _nft(*arguments: str, script: str = "") -> subprocess.CompletedProcess[str]:
+    # A user's path may lack the directories of system commands.
+    nft = shutil.which("nft", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+    if nft is None:
+        raise FabricError("nft is missing: install the package nftables on this host")
+    return subprocess.run(
+        [nft, *arguments],
+        input=script,
+        capture_output=True,
+        encoding="utf-8",
+        # Its messages are read.
+        env={**os.environ, "LC_ALL": "C"},
+        check=False,
+    )
+
+
+def explain(name: str, stderr: str) -> FabricError:
+    """nft's complaint about our table in one line, with what helps."""
+    if "Operation not permitted" in stderr:
+        return FabricError("nft may not read or change this network namespace: run with become: true")
+    if re.search("cache initialization failed|Unable to initialize Netlink socket", stderr):
+        return FabricError("this kernel has no nf_tables: install the distribution's full kernel image")
+    if re.search("Could not process rule: (No such file or directory|Operation not supported)", stderr):
+        return FabricError(
+            "this kernel cannot masquerade, nft_chain_nat or nft_masq is missing: "
+            "install the distribution's full kernel image"
+        )
+    if "syntax error" in stderr:
+        return InvalidParameter("table", name, "it is a word of nft's own language; choose another, such as 'weft'")
+    return FabricError(f"nft failed on table {FAMILY} {name}: {stderr.strip().partition(chr(10))[0]}")
