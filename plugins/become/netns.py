@@ -103,10 +103,13 @@ EXAMPLES = r"""
 
 import re
 import shlex
+from collections.abc import Mapping
+from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.become import BecomeBase
 from ansible.plugins.become.sudo import BecomeModule as Sudo
+from ansible.plugins.shell import ShellBase
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
@@ -120,12 +123,12 @@ class BecomeModule(BecomeBase):
     fail = Sudo.fail
     missing = Sudo.missing
 
-    def get_option(self, option, hostvars=None, playcontext=None):
+    def get_option(self, option: str, hostvars: Mapping[str, Any] | None = None, playcontext: Any = None) -> Any:
         value = super().get_option(option, hostvars=hostvars, playcontext=playcontext)
         # Where this is the remote user, Ansible leaves out become, and the task would run outside the namespace.
         return None if option == "become_user" and value == "root" else value
 
-    def build_become_command(self, cmd, shell):
+    def build_become_command(self, cmd: str, shell: ShellBase) -> str:
         super().build_become_command(cmd, shell)
         if not cmd:
             return cmd
@@ -153,15 +156,15 @@ class BecomeModule(BecomeBase):
             f"root {shell.executable} -c {shlex.quote(enter)}"
         )
 
-    def check_success(self, b_output):
+    def check_success(self, b_output: bytes) -> bool:
         # The only answer that each connection waits for. Without a word here it would blame the connection.
         if self._missing_netns.encode() in b_output:
             raise AnsibleError(
                 f"network namespace {self.get_option('netns')} does not exist on this host: make it first, for example "
                 "with weft.fabric.netns or the role weft.fabric.pods, or correct weft_netns"
             )
-        return super().check_success(b_output)
+        return bool(super().check_success(b_output))
 
     @property
-    def _missing_netns(self):
+    def _missing_netns(self) -> str:
         return f"NETNS-MISSING-{self._id}"

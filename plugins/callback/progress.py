@@ -41,8 +41,13 @@ options:
 
 import time
 from collections import Counter
+from typing import Any
 
+from ansible.executor.task_result import CallbackTaskResult
+from ansible.playbook.play import Play
+from ansible.playbook.task import Task
 from ansible.plugins.callback import CallbackBase
+from ansible.utils.display import Display
 
 
 class CallbackModule(CallbackBase):
@@ -51,35 +56,35 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = "weft.fabric.progress"
     CALLBACK_NEEDS_ENABLED = True
 
-    def __init__(self, display=None, options=None):
+    def __init__(self, display: Display | None = None, options: dict[str, Any] | None = None) -> None:
         super().__init__(display, options)
         self._hosts = 0
-        self._done = Counter()
-        self._started = {}
+        self._done: Counter[str] = Counter()
+        self._started: dict[str, float] = {}
         self._said = 0.0
 
-    def v2_playbook_on_play_start(self, play):
+    def v2_playbook_on_play_start(self, play: Play) -> None:
         variables = play.get_variable_manager().get_vars(play=play, include_hostvars=False)
         self._hosts = len(variables["ansible_play_batch"])
         self._done.clear()
         self._started.clear()
 
-    def v2_playbook_on_task_start(self, task, is_conditional):
+    def v2_playbook_on_task_start(self, task: Task, is_conditional: bool) -> None:
         self._said = self._started[task._uuid] = time.monotonic()
 
-    def v2_runner_on_ok(self, result):
+    def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
         self._one_more(result.task)
 
-    def v2_runner_on_skipped(self, result):
+    def v2_runner_on_skipped(self, result: CallbackTaskResult) -> None:
         self._one_more(result.task)
 
-    def v2_runner_on_failed(self, result, ignore_errors=False):
+    def v2_runner_on_failed(self, result: CallbackTaskResult, ignore_errors: bool = False) -> None:
         self._one_more(result.task)
 
-    def v2_runner_on_unreachable(self, result):
+    def v2_runner_on_unreachable(self, result: CallbackTaskResult) -> None:
         self._one_more(result.task)
 
-    def _one_more(self, task):
+    def _one_more(self, task: Task) -> None:
         if self._hosts < self.get_option("hosts") or task.run_once or task._uuid not in self._started:
             return
         self._done[task._uuid] += 1

@@ -110,7 +110,10 @@ class Connection(LocalConnection):
             # the sudo that enters the node would have to be authenticated again.
             self.become.set_option("become_pass", None)
         # exec, so that sudo's parent is the process that _authenticate() has authenticated.
-        return super().exec_command("exec " + shlex.join(self._inside(cmd)), in_data=in_data, sudoable=sudoable)
+        done: tuple[int, bytes, bytes] = super().exec_command(
+            "exec " + shlex.join(self._inside(cmd)), in_data=in_data, sudoable=sudoable
+        )
+        return done
 
     def put_file(self, in_path: str, out_path: str) -> None:
         """Copy a file of this machine to the node."""
@@ -124,9 +127,11 @@ class Connection(LocalConnection):
         with open(out_path, "wb") as target:
             self._transfer(f"cat < {shlex.quote(in_path)}", f"fetch {in_path}", stdout=target)
 
-    def _transfer(self, command: str, what: str, **streams: IO[bytes]) -> None:
+    def _transfer(
+        self, command: str, what: str, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None
+    ) -> None:
         self._connect()
-        done = subprocess.run(self._inside(command), stderr=subprocess.PIPE, check=False, **streams)
+        done = subprocess.run(self._inside(command), stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, check=False)
         if done.returncode != 0:
             raise AnsibleError(f"cannot {what} ({self.get_option('node')}): {lab.one_line(done.stderr.decode())}")
 

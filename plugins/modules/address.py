@@ -65,10 +65,13 @@ addresses:
   sample: [{dev: enp1s0, address: 192.168.1.138/24}]
 """
 
+from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS, PURGE, STATE
 from ansible_collections.weft.fabric.plugins.module_utils.bodies import entries_body
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.entries import add_address
 from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Address
 
@@ -81,7 +84,7 @@ SPEC = {
 }
 
 
-def add(module, document, netns):
+def add(module: AnsibleModule, document: Document, netns: str) -> None:
     dev = values.ifname("dev", module.params["dev"])
     desired = document.at(netns)
     for index, value in enumerate(module.params["addresses"]):
@@ -91,7 +94,7 @@ def add(module, document, netns):
         desired.purge_addresses.add(dev)
 
 
-def main():
+def main() -> None:
     run(entries_body("addresses", add, "addresses"), argument_spec=SPEC)
 
 

@@ -107,7 +107,7 @@ SPEC = {
 }
 
 
-def main():
+def main() -> None:
     run(link_body("bond"), argument_spec=SPEC)
 
 

@@ -85,7 +85,7 @@ SPEC = {
 }
 
 
-def main():
+def main() -> None:
     run(link_body("bridge"), argument_spec=SPEC)
 
 

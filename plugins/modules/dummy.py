@@ -50,7 +50,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.argspec import LINK
 from ansible_collections.weft.fabric.plugins.module_utils.bodies import link_body
 
 
-def main():
+def main() -> None:
     run(link_body("dummy"), argument_spec=LINK)
 
 

@@ -111,7 +111,7 @@ SPEC = {
 }
 
 
-def main():
+def main() -> None:
     run(link_body("ipip"), argument_spec=SPEC)
 
 

@@ -97,7 +97,7 @@ SPEC = {
 }
 
 
-def main():
+def main() -> None:
     run(link_body("ipvlan"), argument_spec=SPEC, required_if=[("state", "present", ["parent"])])
 
 

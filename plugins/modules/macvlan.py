@@ -94,7 +94,7 @@ SPEC = {
 }
 
 
-def main():
+def main() -> None:
     run(link_body("macvlan"), argument_spec=SPEC, required_if=[("state", "present", ["parent"])])
 
 

@@ -47,6 +47,10 @@ netns:
   sample: {name: pod1}
 """
 
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import STATE
@@ -56,7 +60,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.document import 
 SPEC = {**STATE, "name": {"type": "str", "required": True}}
 
 
-def body(module):
+def body(module: AnsibleModule) -> dict[str, Any]:
     name = values.netns("name", module.params["name"])
     document = Document(absent=module.params["state"] == "absent")
     document.at(name).create = True
@@ -64,7 +68,7 @@ def body(module):
     return {**result, "netns": None if document.absent else {"name": name}}
 
 
-def main():
+def main() -> None:
     run(body, argument_spec=SPEC)
 
 

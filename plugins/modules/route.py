@@ -96,9 +96,12 @@ routes:
   sample: [{dst: 192.168.2.0/24, via: 192.168.1.213, dev: enp1s0, src: 192.168.1.138}]
 """
 
+from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS, PURGE, STATE
 from ansible_collections.weft.fabric.plugins.module_utils.bodies import entries_body
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.entries import add_route
 
 SPEC = {
@@ -123,7 +126,7 @@ SPEC = {
 }
 
 
-def add(module, document, netns):
+def add(module: AnsibleModule, document: Document, netns: str) -> None:
     desired = document.at(netns)
     for index, item in enumerate(module.params["routes"]):
         add_route(desired, item, f"routes[{index}].", document.absent)
@@ -131,7 +134,7 @@ def add(module, document, netns):
         desired.purge_routes.add(None)
 
 
-def main():
+def main() -> None:
     run(entries_body("routes", add, "routes"), argument_spec=SPEC)
 
 

@@ -114,6 +114,10 @@ namespaces:
       fdb: []
 """
 
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import PURGE, STATE
 from ansible_collections.weft.fabric.plugins.module_utils.bodies import apply_document
@@ -129,7 +133,7 @@ SPEC = {
 }
 
 
-def body(module):
+def body(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     document = parse_topology(
         params["namespaces"], params["state"] == "absent", params["purge"], params["route_protocol"]
@@ -139,7 +143,7 @@ def body(module):
     return {**result, "namespaces": found}
 
 
-def main():
+def main() -> None:
     run(body, argument_spec=SPEC)
 
 

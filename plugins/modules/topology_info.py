@@ -52,6 +52,10 @@ namespaces:
       fdb: []
 """
 
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel
@@ -62,7 +66,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model import facts
 SPEC = {"namespaces": {"type": "list", "elements": "str"}}
 
 
-def body(module):
+def body(module: AnsibleModule) -> dict[str, Any]:
     names = module.params["namespaces"]
     if names is None:
         names = ["", *netns_names()]
@@ -73,14 +77,14 @@ def body(module):
     scopes = {name: everything(others=[other for other in names if other != name]) for name in names}
     with Kernel() as kernel:
         observed = observe(kernel, scopes)
-    found = {}
+    found: dict[str, Any] = {}
     for name, state in observed.items():
         joined = next((other for other in found if other in state.aliases), None)
         found[name] = facts.document(state) if joined is None else {"joins": joined}
     return {"changed": False, "namespaces": found}
 
 
-def main():
+def main() -> None:
     run(body, argument_spec=SPEC)
 
 

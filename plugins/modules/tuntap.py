@@ -91,7 +91,7 @@ SPEC = {
 }
 
 
-def main():
+def main() -> None:
     run(link_body("tuntap"), argument_spec=SPEC, required_if=[("state", "present", ["mode"])])
 
 

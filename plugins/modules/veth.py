@@ -120,7 +120,7 @@ SPEC = {
 }
 
 
-def main():
+def main() -> None:
     run(link_body("veth"), argument_spec=SPEC)
 
 

@@ -78,7 +78,7 @@ SPEC = {
 }
 
 
-def main():
+def main() -> None:
     run(link_body("vlan"), argument_spec=SPEC, required_if=[("state", "present", ["parent", "vlan_id"])])
 
 

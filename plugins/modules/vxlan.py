@@ -118,7 +118,7 @@ SPEC = {
 }
 
 
-def main():
+def main() -> None:
     run(
         link_body("vxlan"),
         argument_spec=SPEC,

@@ -78,10 +78,13 @@ entries:
   sample: [{dev: vxlan0, lladdr: "ea:39:22:52:ca:06", dst: 192.168.2.142}]
 """
 
+from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS, PURGE, STATE
 from ansible_collections.weft.fabric.plugins.module_utils.bodies import entries_body
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.entries import add_fdb
 
 SPEC = {
@@ -103,7 +106,7 @@ SPEC = {
 }
 
 
-def add(module, document, netns):
+def add(module: AnsibleModule, document: Document, netns: str) -> None:
     dev = values.ifname("dev", module.params["dev"])
     desired = document.at(netns)
     add_fdb(desired, module.params["entries"], "entries", dev)
@@ -111,7 +114,7 @@ def add(module, document, netns):
         desired.purge_fdb.add(dev)
 
 
-def main():
+def main() -> None:
     run(entries_body("entries", add, "fdb"), argument_spec=SPEC)
 
 

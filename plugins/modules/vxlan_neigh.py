@@ -63,10 +63,13 @@ entries:
   sample: [{dev: vxlan0, dst: 172.2.1.0, lladdr: "ea:39:22:52:ca:06"}]
 """
 
+from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS, PURGE, STATE
 from ansible_collections.weft.fabric.plugins.module_utils.bodies import entries_body
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.entries import add_neighbours
 
 SPEC = {
@@ -86,7 +89,7 @@ SPEC = {
 }
 
 
-def add(module, document, netns):
+def add(module: AnsibleModule, document: Document, netns: str) -> None:
     dev = values.ifname("dev", module.params["dev"])
     desired = document.at(netns)
     add_neighbours(desired, module.params["entries"], "entries", dev)
@@ -94,7 +97,7 @@ def add(module, document, netns):
         desired.purge_neighbours.add(dev)
 
 
-def main():
+def main() -> None:
     run(entries_body("entries", add, "neighbours"), argument_spec=SPEC)
 
 

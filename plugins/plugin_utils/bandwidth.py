@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.plugin_utils import drivers, svg, table
+from ansible_collections.weft.fabric.plugins.plugin_utils import drivers
 from ansible_collections.weft.fabric.plugins.plugin_utils.drivers import End
+from ansible_collections.weft.fabric.plugins.plugin_utils.figures import bar_chart, page, text
 from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import entries
 from ansible_collections.weft.fabric.plugins.plugin_utils.pods import ends
 
@@ -281,9 +282,9 @@ def report(
     comparison = Comparison(pairs, figures, protocols)
     rows = comparison.table()
     return {
-        "lines": [*table.lines(rows, _NAMES), "", about],
+        "lines": [*text.table(rows, _NAMES), "", about],
         "failures": failures,
-        "page": svg.page("Bandwidth", f"<p>{html.escape(about)}</p>", *comparison.plots(), _html_table(rows)),
+        "page": page.page("Bandwidth", f"<p>{html.escape(about)}</p>", *comparison.plots(), page.table(rows)),
     }
 
 
@@ -338,13 +339,13 @@ class Comparison:
     def _cells(self, own: Figures, base: Figures | None) -> Iterator[str]:
         for protocol in self._protocols:
             found = [own.samples.get((protocol, direction)) for direction in DIRECTIONS]
-            yield from (svg.number(one.bits / self._scale) if one else "-" for one in found)
+            yield from (text.number(one.bits / self._scale) if one else "-" for one in found)
             yield _ratio(own.bits(protocol), base and base.bits(protocol))
             if protocol == "udp":
                 for key in ("lost", "jitter"):
                     worst = [getattr(one, key) for one in found if one]
-                    yield svg.number(max(worst)) if worst else "-"
-        yield svg.number(own.rtt) if own.rtt is not None else "-"
+                    yield text.number(max(worst)) if worst else "-"
+        yield text.number(own.rtt) if own.rtt is not None else "-"
         yield _ratio(own.rtt, base and base.rtt)
 
     def plots(self) -> Iterator[str]:
@@ -357,20 +358,20 @@ class Comparison:
                 for direction in DIRECTIONS:
                     found = [each.samples.get((protocol, direction)) if each else None for each in (own, base)]
                     bars.append(self._bar(*(one.bits / self._scale if one else None for one in found)))
-                rows.append(svg.Bar(pair["name"], bars, _note(pair)))
-            yield svg.bars(
+                rows.append(bar_chart.Bar(pair["name"], bars, _note(pair)))
+            yield bar_chart.bar_chart(
                 f"{protocol.upper()} throughput, and its ratio to the underlay", self._unit, list(DIRECTIONS), rows
             )
         rows = []
         for pair in self._pairs:
             base = None if pair["unavailable"] else self._underlay(pair)
             own = self._figures[pair["name"]]
-            rows.append(svg.Bar(pair["name"], [self._bar(own.rtt, base.rtt if base else None)], _note(pair)))
-        yield svg.bars("Round trip time, and its ratio to the underlay", "ms", ["rtt"], rows)
+            rows.append(bar_chart.Bar(pair["name"], [self._bar(own.rtt, base.rtt if base else None)], _note(pair)))
+        yield bar_chart.bar_chart("Round trip time, and its ratio to the underlay", "ms", ["rtt"], rows)
 
     @staticmethod
     def _bar(own: float | None, base: float | None) -> tuple[float, str] | None:
-        return None if own is None else (own, f"{svg.number(own)} ({_ratio(own, base)})")
+        return None if own is None else (own, f"{text.number(own)} ({_ratio(own, base)})")
 
 
 def _note(pair: Mapping[str, Any]) -> str:
@@ -379,12 +380,3 @@ def _note(pair: Mapping[str, Any]) -> str:
 
 def _ratio(own: float | None, base: float | None) -> str:
     return f"{own / base:.2f}" if own is not None and base else "-"
-
-
-def _html_table(rows: Sequence[Sequence[str]]) -> str:
-    def line(row: Sequence[str], tag: str) -> str:
-        span = f' colspan="{len(rows[0]) - 1}"' if len(row) == 2 else ""
-        first, *rest = (html.escape(cell) for cell in row)
-        return f"<tr><{tag}>{first}</{tag}>{''.join(f'<{tag}{span}>{cell}</{tag}>' for cell in rest)}</tr>"
-
-    return "\n".join(["<table>", line(rows[0], "th"), *(line(row, "td") for row in rows[1:]), "</table>"])

@@ -9,8 +9,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ansible_collections.weft.fabric.plugins.plugin_utils import svg, table
 from ansible_collections.weft.fabric.plugins.plugin_utils.evidence import Evidence
+from ansible_collections.weft.fabric.plugins.plugin_utils.figures import heat_map, text
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof import (
     BRIDGES,
     Networks,
@@ -139,18 +139,18 @@ def picture(found: Mapping[str, Any]) -> str:
     """A matrix() as a heat map in SVG."""
     words = ("FAILED", "unproved")
     cells = [[cell.split(":")[0] if isinstance(cell, str) else cell for cell in row] for row in found["cells"]]
-    return svg.heat_map("Round trip time, from row to column", "ms", found["nodes"], found["nodes"], cells, words)
+    return heat_map.heat_map("Round trip time, from row to column", "ms", found["nodes"], found["nodes"], cells, words)
 
 
 def _shown(proved: Sequence[Proved]) -> list[str]:
     """The table: of few pairs all, of many those that do not hold and the slowest of the others, and percentiles."""
     if len(proved) <= _LONGEST_TABLE:
-        return table.lines([COLUMNS, *map(_row, proved)], _NAMES)
+        return text.table([COLUMNS, *map(_row, proved)], _NAMES)
     bad = [pair for pair in proved if pair.layer][:_LISTED]
     held = sorted(
         (pair for pair in proved if not pair.layer and pair.rtt is not None), key=lambda pair: pair.rtt, reverse=True
     )
-    lines = table.lines([COLUMNS, *map(_row, (*bad, *held[:_WORST]))], _NAMES)
+    lines = text.table([COLUMNS, *map(_row, (*bad, *held[:_WORST]))], _NAMES)
     if held:
         times = [(part, held[len(held) - max(1, math.ceil(len(held) * part / 100))].rtt) for part in _PERCENTILES]
         told = ", ".join(f"{part} % within {rtt:.3f}" for part, rtt in times)

@@ -25,7 +25,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.kernel import sysctl
-from ansible_collections.weft.fabric.plugins.plugin_utils import svg
+from ansible_collections.weft.fabric.plugins.plugin_utils.figures.line_chart import line_chart
 from ansible_collections.weft.fabric.tests.bench import mesh
 from ansible_collections.weft.fabric.tests.bench.bench import machine
 from ansible_collections.weft.fabric.tests.bench.measure import CHECKOUT, HERE, require, verdict
@@ -241,7 +241,7 @@ def plot(figures: dict[str, Any]) -> str:
         PHASES[phase]: [(size, figures[str(size)][phase]["cpu"]) for size in sizes if phase in figures[str(size)]]
         for phase in ("nothing", "unchanged", "floor")
     }
-    return svg.lines("What a full mesh costs", "nodes", "CPU seconds, controller and hosts together", series)
+    return line_chart("What a full mesh costs", "nodes", "CPU seconds, controller and hosts together", series)
 
 
 def keep(size: int, phase: str, found: dict[str, float]) -> None:

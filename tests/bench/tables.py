@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.plugin_utils import svg
+from ansible_collections.weft.fabric.plugins.plugin_utils.figures.line_chart import line_chart
 from ansible_collections.weft.fabric.tests.bench.measure import (
     CHECKOUT,
     HERE,
@@ -251,7 +251,7 @@ def section(
         sentences.append(f"- {largest:,} {table.name}, unchanged: {_sent(case)}")
     goal = f"goal: below {MEMORY} MB, {verdict(memory < MEMORY)}"
     sentences.append(f"- At most {memory:.0f} MB of memory for one process of the engine ({goal}).")
-    plot = svg.lines("FDB entries of one VXLAN", "entries", "seconds", lines, powers=True)
+    plot = line_chart("FDB entries of one VXLAN", "entries", "seconds", lines, powers=True)
     return Section("Tables", rows, "\n".join(sentences)), plot
 
 
