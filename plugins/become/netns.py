@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Become that enters a named network namespace, so that any module runs in a pod."""
+"""Become plugin that enters a named network namespace, so that any module can run in a pod."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ version_added: 0.1.0
 author:
   - The weft.fabric authors (@weft-fabric)
 description:
-  - Runs a task's module in a named network namespace of the host, over whatever connection the host has. Modules that
-    know nothing of namespaces, such as M(ansible.builtin.uri), so run in a pod.
-  - Becomes root with C(sudo), unless it is root already, and from there uses C(ip netns exec), which also gives the
-    module the namespace's own C(/sys) and the files of C(/etc/netns/NAME).
+  - Runs a task's module in a named network namespace of the host, over any connection. In this way, modules that know
+    nothing about namespaces, such as M(ansible.builtin.uri), run in a pod.
+  - Becomes root with C(sudo), unless the remote user is root, and then uses C(ip netns exec). The module therefore also
+    sees the namespace's own C(/sys) and the files of C(/etc/netns/NAME).
 notes:
-  - With O(become_user) other than root, C(sudo) is needed on the host also where the remote user is root.
-  - Ansible does not call a become plugin at all where O(become_user), being another than root, is also the remote user.
-    For this case set C(ANSIBLE_BECOME_ALLOW_SAME_USER).
+  - If O(become_user) is not root, the host needs C(sudo) even if the remote user is root.
+  - Ansible skips become plugins if O(become_user) is the remote user and not root. In this case, set
+    C(ANSIBLE_BECOME_ALLOW_SAME_USER).
 options:
   netns:
     description: The name of the namespace, as in C(ip netns list).
@@ -34,7 +34,7 @@ options:
       - name: weft_netns
       - name: ansible_become_netns
   become_user:
-    description: The user that the task runs as in the namespace.
+    description: The user that runs the task in the namespace.
     type: string
     default: root
     ini:
@@ -64,7 +64,7 @@ options:
     keyword:
       - name: become_exe
   become_flags:
-    description: Options of sudo.
+    description: Options for sudo.
     type: string
     default: -H -S -n
     ini:
@@ -79,7 +79,7 @@ options:
     keyword:
       - name: become_flags
   become_pass:
-    description: The password that sudo asks for.
+    description: The password for sudo.
     type: string
     ini:
       - section: netns_become_plugin
@@ -92,7 +92,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Ask a pod on another host, from a pod
+- name: From one pod, send a request to a pod on another host
   ansible.builtin.uri:
     url: http://172.2.1.2:8000/echo
   become: true
@@ -116,16 +116,16 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricEr
 
 
 class BecomeModule(BecomeBase):
-    """sudo, and ip netns exec."""
+    """sudo and ip netns exec."""
 
-    # Messages about passwords name and match sudo's.
+    # Ansible's messages about passwords refer to sudo's.
     name = Sudo.name
     fail = Sudo.fail
     missing = Sudo.missing
 
     def get_option(self, option: str, hostvars: Mapping[str, Any] | None = None, playcontext: Any = None) -> Any:
         value = super().get_option(option, hostvars=hostvars, playcontext=playcontext)
-        # Where this is the remote user, Ansible leaves out become, and the task would run outside the namespace.
+        # If this is the remote user, Ansible skips become, and the task would run outside the namespace.
         return None if option == "become_user" and value == "root" else value
 
     def build_become_command(self, cmd: str, shell: ShellBase) -> str:
@@ -144,7 +144,7 @@ class BecomeModule(BecomeBase):
             command = f"{shlex.join([*sudo, '-u', user])} {command}"
         if self.get_option("become_pass"):
             self.prompt = f"[sudo via ansible, key={self._id}] password:"
-            # With -n, also as in -Hn, sudo refuses to ask.
+            # With -n, also within -Hn, sudo refuses to prompt.
             sudo = [re.sub(r"^(-\w*)n", r"\1", word) for word in sudo if word not in ("-n", "--non-interactive")]
             sudo += ["-p", self.prompt]
         enter = (
@@ -157,7 +157,7 @@ class BecomeModule(BecomeBase):
         )
 
     def check_success(self, b_output: bytes) -> bool:
-        # The only answer that each connection waits for. Without a word here it would blame the connection.
+        # Every connection waits for this output only. Without this error, it would blame the connection.
         if self._missing_netns.encode() in b_output:
             raise AnsibleError(
                 f"network namespace {self.get_option('netns')} does not exist on this host: make it first, for example "

@@ -7,20 +7,20 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: progress
 type: notification
-short_description: Say how many hosts a task has done
+short_description: Report how many hosts have finished a task
 version_added: 0.1.0
 author:
   - The weft.fabric authors (@weft-fabric)
 description:
-  - While a task runs on many hosts, says every few seconds on standard error how many of them are done. Standard output
-    is that of the stdout callback, as it would be without it.
-  - It says nothing in plays of few hosts, of tasks that are done sooner, of handlers, and of tasks with C(run_once).
+  - While a task runs on many hosts, reports on standard error every few seconds how many of them have finished.
+    Standard output does not change.
+  - Reports nothing for plays with few hosts, tasks that finish sooner, handlers, and tasks with C(run_once).
 requirements:
-  - Enable it with C(callbacks_enabled=weft.fabric.progress) in the section C([defaults]) of C(ansible.cfg), or with
-    E(ANSIBLE_CALLBACKS_ENABLED=weft.fabric.progress).
+  - Enable the callback with C(callbacks_enabled=weft.fabric.progress) in the section C([defaults]) of C(ansible.cfg),
+    or with E(ANSIBLE_CALLBACKS_ENABLED=weft.fabric.progress).
 options:
   interval:
-    description: Seconds from one line to the next.
+    description: Seconds between two reports.
     type: float
     default: 5
     env:
@@ -29,7 +29,7 @@ options:
       - section: callback_weft_progress
         key: interval
   hosts:
-    description: Plays with fewer hosts are left alone.
+    description: Smallest number of hosts in a play for which to report.
     type: int
     default: 20
     env:

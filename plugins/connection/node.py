@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Connection to a lab node: Ansible's local connection, with every command in the node's namespaces."""
+"""Connection to a lab node: Ansible's local connection, but every command runs in the node's namespaces."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ version_added: 0.1.0
 author:
   - The weft.fabric authors (@weft-fabric)
 description:
-  - Runs every command, and copies every file, inside the network, mount and UTS namespaces of a lab node that
-    M(weft.fabric.lab_node) has made on this machine. To a role the node looks like a host of its own.
-  - It is Ansible's P(ansible.builtin.local#connection) with C(nsenter) before each command, and as fast.
+  - Runs commands and copies files in the network, mount and UTS namespaces of a lab node on this machine, which
+    M(weft.fabric.lab_node) has created. To a role, the node looks like a separate host.
+  - This is Ansible's P(ansible.builtin.local#connection) with C(nsenter) before each command, and just as fast.
 notes:
-  - Commands run as root in the node. Entering one needs root on this machine. Where Ansible is not run as root, C(sudo)
-    is used for that, with the password of C(--ask-become-pass) if the task uses C(become).
+  - Commands run as root in the node. Entering a node requires root on this machine. If Ansible does not run as root,
+    the plugin uses C(sudo), with the password of C(--ask-become-pass) if the task uses C(become).
 options:
   lab:
     description: The lab's name.
@@ -27,11 +27,12 @@ options:
       - name: lab_name
   node:
     description:
-      - The node's name. By default the host's name in the inventory, also of the host that a task is delegated to.
+      - The node's name. By default the host's name in the inventory, or the name of the host to which the task is
+        delegated.
     type: string
     vars:
       - name: inventory_hostname
-      # With delegate_to, inventory_hostname is that of the host that delegates, and this the other one's.
+      # With delegate_to, inventory_hostname names the delegating host, and this variable the other one.
       - name: ansible_host
       - name: lab_node
   become_success_timeout:
@@ -48,8 +49,8 @@ options:
       - name: ansible_local_become_strip_preamble
   pipelining:
     description:
-      - Whether a module goes to the node's Python by standard input, rather than as a file that is copied and removed.
-      - As with other connections, but that it is the default.
+      - Whether modules reach the node's Python through standard input, instead of as files that are copied and removed.
+      - Other connections have the same option, but here it is on by default.
     type: bool
     default: true
     env:
@@ -106,10 +107,10 @@ class Connection(LocalConnection):
         """Run a shell command in the node."""
         self._connect()
         if self.become:
-            # In the node this is root, whom nobody asks: no prompt to wait for, and no terminal to prompt on, for which
-            # the sudo that enters the node would have to be authenticated again.
+            # In the node this is root, which needs no password, so there is no prompt to wait for. With a terminal to
+            # prompt on, the sudo that enters the node would have to authenticate again.
             self.become.set_option("become_pass", None)
-        # exec, so that sudo's parent is the process that _authenticate() has authenticated.
+        # With exec, sudo's parent is the process that _authenticate() has authenticated.
         done: tuple[int, bytes, bytes] = super().exec_command(
             "exec " + shlex.join(self._inside(cmd)), in_data=in_data, sudoable=sudoable
         )
@@ -136,16 +137,16 @@ class Connection(LocalConnection):
             raise AnsibleError(f"cannot {what} ({self.get_option('node')}): {lab.one_line(done.stderr.decode())}")
 
     def _inside(self, command: str) -> list[str]:
-        """The words that run a shell command in the node."""
+        """The arguments that run a shell command in the node."""
         privilege = [] if os.geteuid() == 0 else ["sudo", "-n"]
-        # No other host would have what this process's Python was told. By PYTHONUNBUFFERED it reads a module that comes
-        # by standard input byte by byte.
+        # A real host would not have this process's PYTHON... variables. With PYTHONUNBUFFERED, Python reads a module
+        # from standard input byte by byte.
         own = [word for name in os.environ if name.startswith("PYTHON") for word in ("-u", name)]
         node = lab.enter(self.get_option("lab"), self.get_option("node"))
         return [*privilege, *node, *(["env", *own] if own else []), "/bin/sh", "-c", command]
 
     def _authenticate(self) -> None:
-        """Where entering a node takes sudo, make sure that it asks no more: its answer holds for this process."""
+        """If entering a node requires sudo, authenticate once; sudo remembers this for the process."""
         if os.geteuid() == 0:
             return
         password = self.become.get_option("become_pass") if self.become else None
@@ -159,6 +160,6 @@ class Connection(LocalConnection):
                 return
             reason = lab.one_line(done.stderr)
         raise AnsibleConnectionFailure(
-            "lab nodes need root on this machine: run ansible-playbook as root, or as a user with sudo add --become "
+            "lab nodes need root on this machine: run ansible-playbook as root, or as a sudo user with --become "
             f"--ask-become-pass ({reason})"
         )

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What every module can say of itself in the same words."""
+    """Attributes and requirements that modules share."""
 
     DOCUMENTATION = r"""
 options: {}
@@ -16,7 +16,7 @@ attributes:
     description: Can run in check mode and return what would change, without changing anything.
   diff_mode:
     support: full
-    description: Returns what changed, or in check mode would change. Both are the same.
+    description: Returns what changed, or what would change in check mode. The two are identical.
   platform:
     support: full
     platforms: linux
@@ -30,8 +30,8 @@ requirements:
   - pyroute2 0.7.2 or newer on the host (C(python3-pyroute2) on Debian, Ubuntu and Fedora)
   - CAP_NET_ADMIN and CAP_SYS_ADMIN (root) on the host
 notes:
-  - In check mode, an interface or a namespace that is missing is a warning and not an error, because a task before this
-    one may be about to make it.
+  - In check mode, a missing interface or namespace causes a warning instead of an error, because an earlier task may be
+    about to create it.
 """
 
     ACTION_GROUP = r"""

@@ -6,39 +6,39 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options of argspec.py."""
+    """Documentation of the options in argspec.py."""
 
     DOCUMENTATION = r"""
 options:
   name:
-    description: Name of the interface, of at most 15 bytes.
+    description: Name of the interface, at most 15 bytes.
     type: str
     required: true
   mtu:
     description:
       - Largest packet in bytes, from 68 (IPv4) or 1280 (IPv6) to 65535.
-      - An interface on another one takes at most what that one leaves it.
+      - An interface on top of another one cannot be larger than the lower one allows.
     type: int
   mac_address:
     description: Unicast MAC address.
     type: str
   promisc:
-    description: Whether it takes frames that are not for it too.
+    description: Whether the interface also accepts frames for other MAC addresses.
     type: bool
   controller:
     description:
       - Name of the bridge or bond that the interface is a port of.
-      - An empty string takes it out of the one it is in.
+      - An empty string removes the interface from its bridge or bond.
     type: str
     aliases: [master]
   hairpin:
-    description: Whether the bridge may send a frame back out of the port that it came in by.
+    description: Whether the bridge may send a frame back out of the port on which it arrived.
     type: bool
   pvid:
     description:
-      - The VLAN that frames without a tag belong to on this port of a bridge; they leave without one again. Other VLANs
-        of the port stay.
-      - The bridge needs C(vlan_filtering), and a kernel with CONFIG_BRIDGE_VLAN_FILTERING.
+      - The VLAN of untagged frames on this bridge port. Frames of this VLAN leave the port untagged. Other VLANs of the
+        port are kept.
+      - Requires C(vlan_filtering) on the bridge, and a kernel with CONFIG_BRIDGE_VLAN_FILTERING.
     type: int
   addresses:
     description: IPv4 and IPv6 addresses in CIDR notation, each with its prefix length.
@@ -46,8 +46,8 @@ options:
     elements: str
   purge_addresses:
     description:
-      - Whether addresses that O(addresses) does not list are removed.
-      - Link-local ones, and those that came by DHCP or a router's advertisement, stay.
+      - Whether to remove addresses that are not in O(addresses).
+      - Link-local addresses, and addresses from DHCP or router advertisements, are kept.
     type: bool
     default: false
   admin_state:
@@ -57,8 +57,8 @@ options:
     default: up
   recreate:
     description:
-      - Whether the interface may be deleted and made again where the kernel cannot change what differs.
-      - Without it the module fails and says what differs.
+      - Whether the interface may be deleted and created again if the kernel cannot change an attribute in place.
+      - Otherwise the module fails and reports the attribute.
     type: bool
     default: false
 """
@@ -66,7 +66,7 @@ options:
     STATE = r"""
 options:
   state:
-    description: Whether it has to be there.
+    description: V(present) creates or changes what the task lists; V(absent) removes it.
     type: str
     choices: [present, absent]
     default: present
@@ -76,8 +76,8 @@ options:
 options:
   netns:
     description:
-      - Name of the network namespace that the object is in.
-      - The one that the module runs in by default.
+      - Name of the network namespace to work in.
+      - By default the namespace that the module runs in.
     type: str
     aliases: [namespace]
 """
@@ -86,11 +86,11 @@ options:
 options:
   ports:
     description:
-      - Names of the interfaces that are its ports. They have to exist, and to be a port of nothing else.
+      - Names of the interfaces to add as ports. They must exist, and must not be ports of anything else.
     type: list
     elements: str
   purge_ports:
-    description: Whether ports that O(ports) does not list are taken out of it.
+    description: Whether to remove ports that are not in O(ports).
     type: bool
     default: false
 """
@@ -98,11 +98,11 @@ options:
     PARENT = r"""
 options:
   parent:
-    description: The interface that it is on. Required with O(state=present).
+    description: The interface below. Required with O(state=present).
     type: str
   parent_netns:
     description:
-      - Name of the namespace that O(parent) is in; the same as O(netns) by default.
+      - Name of the namespace of O(parent). By default the same as O(netns).
       - An empty string is the namespace that the module runs in.
     type: str
 """
@@ -111,8 +111,8 @@ options:
 options:
   purge:
     description:
-      - Whether the list is authoritative, so that what it does not list goes.
-      - What others put there stays, as the module says.
+      - Whether the list is authoritative. Entries that are not in the list are removed.
+      - Entries of other programs are kept, as described above.
     type: bool
     default: false
 """

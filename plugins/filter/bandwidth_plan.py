@@ -6,62 +6,61 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: bandwidth_plan
-short_description: List the pairs of pods between which bandwidth is measured
+short_description: List the pairs of pods to measure
 version_added: 0.1.0
 author:
   - The weft.fabric authors (@weft-fabric)
 description:
-  - Lists pairs of pods, before them the nodes they are on, as what they are compared with, and the order in which they
-    are measured.
-  - Without O(pairs), there is one pair for each way that pods are connected by. C(bridge) and C(ptp) are two pods of
-    one node, C(vxlan) and C(direct) two pods of an overlay on two nodes, C(host), C(macvlan), C(ipvlan) and C(fan) two
+  - Lists pairs of pods, preceded by their nodes as the reference, and the order in which to measure them.
+  - Without O(pairs), there is one pair for each way to connect pods. C(bridge) and C(ptp) are two pods on one node.
+    C(vxlan) and C(direct) are two pods of an overlay on two nodes. C(host), C(macvlan), C(ipvlan) and C(fan) are two
     such pods on two nodes.
-  - What cannot be measured is listed too, with the reason.
+  - Pairs that cannot be measured are listed with the reason.
 positional: _input, pods
 options:
   _input:
-    description: The result of P(weft.fabric.overlay_plans#filter), or that as JSON text.
+    description: The result of P(weft.fabric.overlay_plans#filter), also as JSON text.
     type: raw
     required: true
   pods:
     description:
       - Each node's list of pods, by the node's name.
-      - It may be JSON text.
+      - JSON text is accepted as well.
     type: raw
     required: true
   networks:
     description:
-      - Each node's C(pods_network), by the node's name. The driver C(bridge), where it is missing.
-      - It may be JSON text.
+      - Each node's C(pods_network), by the node's name. The default is the driver C(bridge).
+      - JSON text is accepted as well.
     type: raw
     default: {}
   hosts:
     description:
-      - Of each host of the run C(namespaces), the names of those that are there, and C(lacks), the kinds of link that
-        its kernel does not have.
+      - For each host of the run, C(namespaces), the names of its network namespaces, and C(lacks), the kinds of link
+        that its kernel does not support.
     type: dict
     required: true
   pairs:
-    description: The pairs, each with C(from) and C(to), a node or C(node/pod), and perhaps a C(name).
+    description: The pairs, each with C(from) and C(to) (a node or C(node/pod)), and optionally a C(name).
     type: list
     elements: dict
   rounds:
-    description: How often each pair is measured.
+    description: Number of times to measure each pair.
     type: int
     default: 3
   protocols:
-    description: What is measured, of C(tcp) and C(udp).
+    description: The protocols to measure, C(tcp) and C(udp).
     type: list
     elements: str
     default: [tcp, udp]
   bitrate:
-    description: What UDP sends, as C(iperf3 --bitrate) takes it.
+    description: The sending rate for UDP, as in C(iperf3 --bitrate).
     type: str
     default: "0"
 """
 
 EXAMPLES = r"""
-- name: Name the pairs
+- name: Show the names of the pairs
   ansible.builtin.debug:
     msg: "{{ plan.pairs | map(attribute='name') }}"
   vars:
@@ -73,9 +72,9 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(pairs), each with its C(name), C(from), C(to), and C(unavailable), the reason why it cannot be measured, or
-      nothing.
-    - C(order), the measurements one after the other, each with its C(round), C(pair), and C(runs) of iperf3.
+    - C(pairs), each with C(name), C(from), C(to), and C(unavailable), the reason why the pair cannot be measured. The
+      reason is empty if the pair can be measured.
+    - C(order), the measurements in their order, each with C(round), C(pair), and C(runs) of iperf3.
   type: dict
   sample:
     pairs:

@@ -6,19 +6,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: bandwidth_report
-short_description: Turn what iperf3 and echo requests measured into a table and a page with plots
+short_description: Turn measurements of iperf3 and echo requests into a table and a page with charts
 version_added: 0.1.0
 author:
   - The weft.fabric authors (@weft-fabric)
 description:
   - Turns the measurements that P(weft.fabric.bandwidth_plan#filter) lists into a table and an HTML page with bar
-    charts, which needs no network. All figures are medians, beside their ratio to the underlay between the same nodes.
+    charts. The page works offline. All figures are medians, next to their ratio to the underlay between the same nodes.
 positional: _input, pairs
 options:
   _input:
     description:
-      - The measurements, each with C(pair), the pair's name, C(round), C(runs), each a list of the run, with its
-        C(protocol) and C(direction), and of what C(iperf3 --json) printed, and C(latency), an entry of
+      - The measurements. Each has C(pair), the pair's name, C(round), C(runs), a list of the run (with C(protocol) and
+        C(direction)) and the output of C(iperf3 --json) for each run, and C(latency), an entry of
         RV(weft.fabric.reachability#module:results).
     type: list
     elements: dict
@@ -29,12 +29,12 @@ options:
     elements: dict
     required: true
   protocols:
-    description: What was measured, of C(tcp) and C(udp).
+    description: The protocols that were measured, C(tcp) and C(udp).
     type: list
     elements: str
     required: true
   about:
-    description: A sentence on how it was measured.
+    description: A sentence on how the figures were measured.
     type: str
     required: true
 """
@@ -47,7 +47,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: C(lines) of the table, C(failures), each a line, and C(page), the HTML.
+  description: C(lines) of the table, C(failures), one line each, and C(page), the HTML.
   type: dict
   sample:
     lines:

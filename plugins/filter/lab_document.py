@@ -11,16 +11,15 @@ version_added: 0.1.0
 author:
   - The weft.fabric authors (@weft-fabric)
 description:
-  - Turns the interfaces of a lab's hosts into the document that M(weft.fabric.topology) makes in the lab's node
-    C(switches). Each switch is a bridge there, and each interface one end of a veth pair, the other end being a port of
-    its switch.
-  - An unknown switch or key, a bad name, address or MAC, and two holders of one of them are refused, naming the host,
-    the interface, the value and the remedy.
+  - Turns the interfaces of a lab's hosts into the document for M(weft.fabric.topology) in the lab's node C(switches).
+    Each switch is a bridge there. Each interface is one end of a veth pair, and the other end is a port of its switch.
+  - Refuses an unknown switch or key, an invalid name, address or MAC, and a duplicate of any of these. The message
+    names the host, the interface, the value and the remedy.
 positional: _input, switches
 options:
   _input:
     description:
-      - Each host's list of interfaces, by the host's name. An interface has C(name) and C(switch), and may have
+      - Each host's list of interfaces, by the host's name. An interface has C(name) and C(switch), and optionally
         C(addresses) in CIDR notation, C(mac_address), and C(mtu) in bytes.
     type: dict
     required: true
@@ -39,7 +38,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: What the option O(weft.fabric.topology#module:namespaces) takes.
+  description: A value for O(weft.fabric.topology#module:namespaces).
   type: dict
   sample:
     "":

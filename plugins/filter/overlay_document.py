@@ -6,17 +6,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: overlay_document
-short_description: Turn the plans of overlays into what one host has of them
+short_description: Turn the plans of all overlays into the document of one host
 version_added: 0.1.0
 author:
   - The weft.fabric authors (@weft-fabric)
 description:
-  - Turns the plans of all overlays into the document that M(weft.fabric.document) makes of one host.
-  - Nodes of one segment get plain routes to each other where the mode is C(direct) or C(cross_subnet).
+  - Turns the plans of all overlays into one host's document for M(weft.fabric.document).
+  - With the mode C(direct) or C(cross_subnet), nodes on the same segment get plain routes to each other.
 positional: _input, host
 options:
   _input:
-    description: The result of P(weft.fabric.overlay_plans#filter), or that as JSON text.
+    description: The result of P(weft.fabric.overlay_plans#filter), also as JSON text.
     type: raw
     required: true
   host:
@@ -30,7 +30,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Show what a host has of the overlays
+- name: Show the overlays' document for this host
   ansible.builtin.debug:
     msg: "{{ (overlay_plans | weft.fabric.overlay_document(inventory_hostname)).document }}"
 """
@@ -38,10 +38,10 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(state) and C(document), as the options of M(weft.fabric.document), and C(gone), links that are to go besides,
-      because their overlay does, or has no more use for them. The document is JSON text, since Ansible looks at each
-      value of a structure, and here those are many.
-    - Of what is present, the first link is the underlay's interface.
+    - C(state) and C(document), as options for M(weft.fabric.document), and C(gone), further links to remove, because
+      their overlay is removed or no longer uses them. The document is JSON text, because Ansible inspects every value
+      of a structure, and this structure is large.
+    - Unless all overlays are removed, the first link is the underlay's interface.
   type: dict
   sample:
     state: present

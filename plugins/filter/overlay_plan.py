@@ -11,26 +11,26 @@ version_added: 0.1.0
 author:
   - The weft.fabric authors (@weft-fabric)
 description:
-  - Turns the inventory's nodes and the overlay's network into every node's addresses, its VTEP MAC, and the entries
-    that the other nodes need to reach it.
-  - A node's values follow from its own name and number, so the order of the nodes does not matter, and adding or
-    removing a node moves nobody. No facts of any host are needed.
-  - Duplicate numbers, underlay addresses or MACs, numbers beyond the network's range, an underlay address inside the
-    overlay, nodes on IPv4 and on IPv6 underlays, and a network with host bits are refused, naming the node, the value
-    and the remedy.
+  - Computes every node's addresses and VTEP MAC from the inventory's nodes and the overlay's network, and the entries
+    that other nodes need to reach it.
+  - A node's values depend only on its own name and number. The order of the nodes does not matter, and adding or
+    removing a node changes no other node's addresses. No facts of any host are needed.
+  - Refuses duplicate numbers, underlay addresses or MACs, numbers outside the network's range, an underlay address
+    inside the overlay, nodes on both IPv4 and IPv6 underlays, and a network with host bits. The message names the node,
+    the value and the remedy.
 positional: _input, cidr, vni
 options:
   _input:
     description:
-      - The nodes, a mapping of inventory name to C({number, address, dev}), or a list of such with C(name).
-      - C(number) is the node's number, kept for its life. It selects the node's subnet.
-      - C(address) is the node's underlay address. Its prefix length, which only O(mode=direct) and O(mode=cross_subnet)
-        need, says which segment the node is on.
-      - C(dev) is the interface that has it. Other keys are ignored.
+      - The nodes, as a mapping of inventory name to C({number, address, dev}), or as a list of such with C(name).
+      - C(number) selects the node's subnet. A node keeps its number for life.
+      - C(address) is the node's underlay address. Its prefix length determines the node's segment, and is required only
+        with O(mode=direct) and O(mode=cross_subnet).
+      - C(dev) is the interface with this address. Other keys are ignored.
     type: raw
     required: true
   cidr:
-    description: The overlay's network, IPv4 or IPv6, or a list of one in IPv4 and one in IPv6.
+    description: The overlay's network, IPv4 or IPv6, or a list of one IPv4 and one IPv6 network.
     type: raw
     required: true
   vni:
@@ -39,8 +39,8 @@ options:
     required: true
   node_prefix:
     description:
-      - Prefix length of each node's pod subnet, or a list of one for each network. V(24) in IPv4 and V(64) in IPv6 if
-        not given.
+      - Prefix length of each node's pod subnet, or a list with one for each network. The default is V(24) in IPv4 and
+        V(64) in IPv6.
     type: raw
   device:
     description: Name of the VXLAN device in the peer entries.
@@ -48,9 +48,9 @@ options:
     default: vxlan0
   mode:
     description:
-      - With V(vxlan), all that goes to other nodes' pods is encapsulated.
-      - With V(direct), nothing is. All nodes have to be on one segment.
-      - With V(cross_subnet), what goes to nodes of other segments is.
+      - With V(vxlan), all traffic to other nodes' pods is encapsulated.
+      - With V(direct), no traffic is encapsulated. All nodes must be on one segment.
+      - With V(cross_subnet), only traffic to nodes on other segments is encapsulated.
     type: str
     choices: [vxlan, direct, cross_subnet]
     default: vxlan
@@ -64,7 +64,7 @@ EXAMPLES = r"""
   vars:
     nodes: "{{ dict(groups['nodes'] | zip(groups['nodes'] | map('extract', hostvars, 'overlay_node'))) }}"
 
-- name: Name the pod subnets of this host, one for each of the overlay's networks
+- name: Show the pod subnets of this host, one for each of the overlay's networks
   ansible.builtin.debug:
     msg: "{{ overlay_plan[inventory_hostname].networks | map(attribute='subnet') }}"
 
@@ -78,9 +78,9 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - By node name, in the order of their numbers, C(number), C(underlay), C(dev), C(segment) (none if all is
-      encapsulated), C(mac_address), C(mtu_overhead) in bytes, C(networks), the node's share of each of the overlay's
-      networks, and C(peer), the entries that other nodes need to reach it through VXLAN.
+    - The nodes by name, in the order of their numbers. Each has C(number), C(underlay), C(dev), C(segment) (null if all
+      traffic is encapsulated), C(mac_address), C(mtu_overhead) in bytes, C(networks), the node's share of each network
+      of the overlay, and C(peer), the entries that other nodes need to reach it through VXLAN.
   type: dict
   sample:
     network-2:

@@ -11,42 +11,42 @@ version_added: 0.1.0
 author:
   - The weft.fabric authors (@weft-fabric)
 description:
-  - Plans each of a list of overlays as P(weft.fabric.overlay_plan#filter) does one.
-  - Two overlays with one name, device, bridge, or VNI and port, and networks that overlap are refused, naming the
-    overlay, the value and the remedy. So are pods in an overlay that there is not.
+  - Plans each of several overlays as P(weft.fabric.overlay_plan#filter) does for one.
+  - Refuses two overlays with the same name, device, bridge, or VNI and port, overlapping networks, and pods in an
+    unknown overlay. The message names the overlay, the value and the remedy.
 positional: _input, nodes, defaults
 options:
   _input:
     description:
-      - The overlays. Each has a C(name), and may have C(state), C(cidr), C(node_prefix), C(vni), C(port), C(device),
+      - The overlays. Each has a C(name), and optionally C(state), C(cidr), C(node_prefix), C(vni), C(port), C(device),
         C(mode), and C(bridge), the name of its pods' bridge.
     type: list
     elements: dict
     required: true
   nodes:
-    description: The nodes, as P(weft.fabric.overlay_plan#filter) takes them.
+    description: The nodes, as in P(weft.fabric.overlay_plan#filter).
     type: raw
     required: true
   defaults:
-    description: What those overlays have that do not say it. With C(state=absent), all go.
+    description: Defaults for the overlays' keys. With C(state=absent), all overlays are removed.
     type: dict
     required: true
   pods:
     description:
-      - Each node's list of pods, by the node's name. What is wrong with one is refused, but for its address.
-      - It may be JSON text.
+      - Each node's list of pods, by the node's name. Any mistake except a wrong address is refused here.
+      - JSON text is accepted as well.
     type: raw
     default: {}
   networks:
     description:
-      - Each node's C(pods_network), by the node's name. The driver C(bridge), where it is missing.
-      - It may be JSON text.
+      - Each node's C(pods_network), by the node's name. The default is the driver C(bridge).
+      - JSON text is accepted as well.
     type: raw
     default: {}
 """
 
 EXAMPLES = r"""
-- name: Name the networks of each overlay
+- name: Show the networks of each overlay
   ansible.builtin.debug:
     msg: "{{ overlays | weft.fabric.overlay_plans(nodes, defaults) | dict2items | map(attribute='value.cidrs') }}"
   vars:
@@ -60,8 +60,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - By name, C(state), C(vni), C(port), C(device), C(mode), C(bridge), C(cidrs), and C(nodes), which is what
-      P(weft.fabric.overlay_plan#filter) returns. Of overlays that are to go, all but the last two.
+    - The overlays by name. Each has C(state), C(vni), C(port), C(device), C(mode), C(bridge), C(cidrs), and C(nodes),
+      the result of P(weft.fabric.overlay_plan#filter). An overlay that is removed lacks the last two.
   type: dict
   sample:
     blue:

@@ -6,27 +6,27 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: pods_masquerade
-short_description: List the rules that masquerade what pods send out of the overlay
+short_description: List the rules that masquerade pods' traffic out of the overlay
 version_added: 0.1.0
 author:
   - The weft.fabric authors (@weft-fabric)
 description:
-  - Lists the rules by which what a host's pods send out of their overlay gets the host's own address. What they send to
-    each other and to the nodes' underlay addresses does not.
+  - Lists the rules that give pods' traffic out of their overlay the host's own address. Traffic to other pods and to
+    the nodes' underlay addresses is exempt.
 positional: _input, host
 options:
   _input:
-    description: The result of P(weft.fabric.overlay_plans#filter), or that as JSON text.
+    description: The result of P(weft.fabric.overlay_plans#filter), also as JSON text.
     type: raw
     required: true
   host:
-    description: The node that has the pods.
+    description: The pods' node.
     type: str
     required: true
 """
 
 EXAMPLES = r"""
-- name: Masquerade what a node's pods send out of the overlay
+- name: Masquerade the traffic of a node's pods out of the overlay
   weft.fabric.masquerade:
     table: weft_pods
     rules: "{{ overlay_plans | weft.fabric.pods_masquerade(inventory_hostname) }}"
@@ -34,7 +34,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: What O(weft.fabric.masquerade#module:rules) takes, a rule for each of the overlay's networks.
+  description: A value for O(weft.fabric.masquerade#module:rules), with one rule for each of the overlay's networks.
   type: list
   elements: dict
   sample:

@@ -11,41 +11,41 @@ version_added: 0.1.0
 author:
   - The weft.fabric authors (@weft-fabric)
 description:
-  - Turns the pods of a host into the topology that is to be there, and the one that is to go. With the driver C(bridge)
-    there is a bridge with the gateway's address for each overlay, and a veth pair and a default route for each pod.
-    What other drivers make is in C(docs/drivers).
-  - Two pods with one name, address or interface, an address outside of the node's subnet, and bad names are refused,
-    naming the pod, the value and the remedy.
+  - Turns the pods of a host into two topologies, one to create and one to remove. The driver C(bridge) creates one
+    bridge with the gateway's address for each overlay, and a veth pair and a default route for each pod.
+    C(docs/drivers) describes the other drivers.
+  - Refuses two pods with the same name, address or interface, an address outside of the node's subnet, and invalid
+    names. The message names the pod, the value and the remedy.
 positional: _input, overlays
 options:
   _input:
     description:
-      - The pods. Each has C(name), which is its namespace, and C(address), which is one address, or a list of one in
-        IPv4 and one in IPv6. It may have C(interface), the pod's end of its veth pair (C(eth0)), C(host_interface), the
-        host's end (derived from the name), C(overlay), the name of its overlay (the first one), C(network), in place of
-        O(network), and C(state).
+      - The pods. Each has C(name), which is also its namespace, and C(address), one address or a list of one IPv4 and
+        one IPv6 address. Optional keys are C(interface), the pod's end of its veth pair (C(eth0)), C(host_interface),
+        the host's end (derived from the name), C(overlay), the name of its overlay (the first one), C(network), in
+        place of O(network), and C(state).
     type: list
     elements: dict
     required: true
   overlays:
-    description: The result of P(weft.fabric.overlay_plans#filter), or that as JSON text.
+    description: The result of P(weft.fabric.overlay_plans#filter), also as JSON text.
     type: raw
     required: true
   host:
-    description: The host that has the pods. Needed with O(state=present).
+    description: The pods' host. Required with O(state=present).
     type: str
   mtu:
     description:
-      - MTU of the host's underlay interface, in bytes. Pods have what their overlay leaves of it. Needed with
-        O(state=present).
+      - MTU of the host's underlay interface, in bytes. The pods' MTU is smaller by the overhead of their overlay.
+        Required with O(state=present).
     type: int
   state:
-    description: With V(absent) all pods and the bridges are to go.
+    description: With V(absent), all pods and the bridges are to be removed.
     type: str
     choices: [present, absent]
     default: present
   network:
-    description: What the pods are connected by, a C(driver) and what that takes, as the role's C(pods_network).
+    description: How to connect the pods, as the role's C(pods_network), a C(driver) and its keys.
     type: dict
     default: {driver: bridge}
 """
@@ -62,8 +62,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(present) and C(absent) are what O(weft.fabric.topology#module:namespaces) takes. C(running) and C(gone) are the
-      names of the pods in them. C(cni) has, by state, what O(weft.fabric.cni#module:attachments) takes.
+    - C(present) and C(absent) are values for O(weft.fabric.topology#module:namespaces). C(running) and C(gone) are the
+      names of their pods. C(cni) has, by state, a value for O(weft.fabric.cni#module:attachments).
   type: dict
   sample:
     present:

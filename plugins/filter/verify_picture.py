@@ -6,17 +6,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: verify_picture
-short_description: Draw the proof from node to node
+short_description: Draw the results from node to node
 version_added: 0.1.0
 author:
   - The weft.fabric authors (@weft-fabric)
 description:
-  - Draws a heat map of the round trip times from each node to each other one, with a colour of their own for those that
-    fail.
+  - Draws a heat map of the round trip times between nodes. Failed pairs have a colour of their own.
 positional: _input
 options:
   _input:
-    description: The C(matrix) of P(weft.fabric.verify_report#filter), as JSON text or the structure.
+    description: The C(matrix) of P(weft.fabric.verify_report#filter), as JSON text or as a structure.
     type: raw
     required: true
 """
@@ -33,7 +32,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The picture, as SVG.
+  description: The picture as SVG.
   type: str
   sample: <svg xmlns="http://www.w3.org/2000/svg" width="760" height="180"></svg>
 """

@@ -6,30 +6,29 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: verify_pods
-short_description: Give pods the addresses that CNI networks have given them
+short_description: Add the addresses from CNI networks to pods
 version_added: 0.1.0
 author:
   - The weft.fabric authors (@weft-fabric)
 description:
-  - Puts the addresses of CNI's results into the pods that are in CNI networks, for
-    P(weft.fabric.verify_targets#filter) and P(weft.fabric.verify_report#filter). Other pods, and those of hosts without
-    results, stay as they are.
+  - Copies the addresses in CNI's results to the pods in CNI networks, for P(weft.fabric.verify_targets#filter) and
+    P(weft.fabric.verify_report#filter). Other pods, and pods on hosts without results, are not changed.
 positional: _input, networks, results
 options:
   _input:
     description:
       - Each node's list of pods, by the node's name.
-      - It may be JSON text.
+      - JSON text is accepted as well.
     type: raw
     required: true
   networks:
     description:
       - Each node's C(pods_network), by the node's name.
-      - It may be JSON text.
+      - JSON text is accepted as well.
     type: raw
     required: true
   results:
-    description: By host, the RV(weft.fabric.cni#module:cni) of its pods in CNI networks, in their order.
+    description: By host, the RV(weft.fabric.cni#module:cni) of its pods in CNI networks, in the order of the pods.
     type: dict
     required: true
 """
@@ -45,7 +44,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Each node's list of pods. Those in CNI networks have C(address), a list.
+  description: Each node's list of pods. The C(address) of pods in CNI networks is a list.
   type: dict
   sample:
     network-1:

@@ -11,10 +11,10 @@ version_added: 0.1.0
 author:
   - The weft.fabric authors (@weft-fabric)
 description:
-  - Turns the results of M(weft.fabric.reachability) for the targets of P(weft.fabric.verify_targets#filter), from all
-    hosts, into one table, and says of each pair that fails which layer does. That is C(underlay), C(link), C(FDB),
-    C(neighbour), C(route), C(forwarding), C(MTU), C(HTTP), C(NAT), C(isolation), or
-    C(pod) for one that is in no overlay.
+  - Turns the results of M(weft.fabric.reachability) from all hosts, for the targets of
+    P(weft.fabric.verify_targets#filter), into one table, and names the layer of each failed pair. The layers are
+    C(underlay), C(link), C(FDB), C(neighbour), C(route), C(forwarding), C(MTU), C(HTTP), C(NAT), C(isolation), and
+    C(pod) for a pair outside of the overlays.
 positional: _input, overlays, pods
 options:
   _input:
@@ -22,17 +22,17 @@ options:
     type: dict
     required: true
   overlays:
-    description: The result of P(weft.fabric.overlay_plans#filter), or that as JSON text.
+    description: The result of P(weft.fabric.overlay_plans#filter), also as JSON text.
     type: raw
     required: true
   pods:
     description:
-      - Each node's list of pods, by the node's name, as P(weft.fabric.verify_targets#filter) was given it.
-      - It may be JSON text.
+      - Each node's list of pods, by the node's name, as for P(weft.fabric.verify_targets#filter).
+      - JSON text is accepted as well.
     type: raw
     required: true
   mtus:
-    description: By host, the MTU of its underlay interface in bytes. A host that is missing is not held to any.
+    description: By host, the MTU of its underlay interface in bytes. The MTU of a missing host is not checked.
     type: dict
     default: {}
   states:
@@ -41,19 +41,19 @@ options:
     default: {}
   networks:
     description:
-      - Each node's C(pods_network), by the node's name. The driver C(bridge), where it is missing.
-      - It may be JSON text.
+      - Each node's C(pods_network), by the node's name. The default is the driver C(bridge).
+      - JSON text is accepted as well.
     type: raw
     default: {}
   scope:
-    description: Which nodes a node probed, as P(weft.fabric.verify_targets#filter) was given it.
+    description: The nodes that each node probed, as for P(weft.fabric.verify_targets#filter).
     type: str
     choices: [auto, sample, all]
     default: all
 """
 
 EXAMPLES = r"""
-- name: Show the proof
+- name: Show the results
   ansible.builtin.debug:
     msg: "{{ (results | weft.fabric.verify_report(overlay_plans, {})).lines }}"
   vars:
@@ -64,12 +64,13 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(lines) of the table. Of more than 200 pairs it has those that do not hold and the slowest, and percentiles.
+    - C(lines) of the table. For more than 200 pairs, it contains only the failed and the slowest pairs, and
+      percentiles.
     - C(failures), each a line that names the pair, the layer and the cause, and C(suspects), the nodes at the ends of
-      pairs that do not hold.
-    - C(matrix) for P(weft.fabric.verify_picture#filter), as JSON text, C(nodes) in the order of their numbers and
-      C(cells), which has for each probing node and each probed one the longest round trip time of all pairs between the
-      two in milliseconds, or what fails, or null where nothing was probed.
+      failed pairs.
+    - C(matrix) for P(weft.fabric.verify_picture#filter), as JSON text. It has C(nodes), in the order of their numbers,
+      and C(cells). The cell for a probing node and a probed node is the longest mean round trip time of all pairs
+      between the two in milliseconds, or the failure, or null if nothing was probed.
   type: dict
   sample:
     lines:

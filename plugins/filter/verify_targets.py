@@ -6,29 +6,30 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: verify_targets
-short_description: List what a node probes to prove the overlay
+short_description: List the targets that a node probes to prove the overlay
 version_added: 0.1.0
 author:
   - The weft.fabric authors (@weft-fabric)
 description:
-  - Lists what a node probes, from itself and from each of its pods. That is every pod and every VTEP of each overlay,
-    from the node itself also the other nodes' underlay addresses, and from pods also those of other overlays, which
-    must not answer.
-  - Of pods that are in no overlay, it lists whom they reach, and whom they must not, by their driver.
+  - Lists the targets that a node probes from itself and from each of its pods. These are every pod and every VTEP of
+    each overlay, and from the node itself also the other nodes' underlay addresses. From pods, they include the pods of
+    other overlays, which must not answer.
+  - For pods outside of the overlays, it lists the targets that they must reach and must not reach, according to their
+    driver.
 positional: _input, host, pods, port
 options:
   _input:
-    description: The result of P(weft.fabric.overlay_plans#filter), or that as JSON text.
+    description: The result of P(weft.fabric.overlay_plans#filter), also as JSON text.
     type: raw
     required: true
   host:
-    description: The node that probes.
+    description: The probing node.
     type: str
     required: true
   pods:
     description:
-      - Each node's list of pods, by the node's name. Pods have C(name) and C(address), and may have C(state).
-      - It may be JSON text.
+      - Each node's list of pods, by the node's name. Pods have C(name) and C(address), and optionally C(state).
+      - JSON text is accepted as well.
     type: raw
     required: true
   port:
@@ -37,14 +38,14 @@ options:
     required: true
   networks:
     description:
-      - Each node's C(pods_network), by the node's name. The driver C(bridge), where it is missing.
-      - It may be JSON text.
+      - Each node's C(pods_network), by the node's name. The default is the driver C(bridge).
+      - JSON text is accepted as well.
     type: raw
     default: {}
   scope:
     description:
-      - Which nodes a node probes. With V(sample) its two neighbours in the order of numbers and the one half-way round,
-        with V(auto) all of up to 20 nodes and a sample of more.
+      - The nodes to probe. V(all) is all nodes. V(sample) is the node's two neighbours in the order of numbers and the
+        node half-way round. V(auto) is V(all) for up to 20 nodes, and V(sample) for more.
     type: str
     choices: [auto, sample, all]
     default: all
@@ -58,7 +59,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: What O(weft.fabric.reachability#module:targets) takes.
+  description: A value for O(weft.fabric.reachability#module:targets).
   type: list
   elements: dict
   sample:

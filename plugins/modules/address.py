@@ -10,7 +10,8 @@ module: address
 short_description: Manage the addresses of an interface
 version_added: 0.1.0
 description:
-  - Adds and removes IPv4 and IPv6 addresses of an existing interface, whoever made it.
+  - Adds IPv4 and IPv6 addresses to an existing interface, and removes them. Any interface will do, including one that
+    this collection did not create.
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -31,25 +32,25 @@ options:
     required: true
   purge:
     description:
-      - Whether the list is authoritative, so that addresses that it does not list go.
-      - Link-local ones, and those that came by DHCP or a router's advertisement, stay.
+      - Whether the list is authoritative. Addresses that are not in the list are removed.
+      - Link-local addresses, and addresses from DHCP or router advertisements, are kept.
     type: bool
     default: false
 """
 
 EXAMPLES = r"""
-- name: Give an interface two addresses
+- name: Add two addresses
   weft.fabric.address:
     dev: enp1s0
     addresses: [192.168.1.138/24, 2001:db8::138/64]
 
-- name: Have no others
+- name: Keep only one address
   weft.fabric.address:
     dev: enp1s0
     addresses: [192.168.1.138/24]
     purge: true
 
-- name: Remove one
+- name: Remove an address
   weft.fabric.address:
     dev: enp1s0
     addresses: ["2001:db8::138/64"]
@@ -58,7 +59,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 addresses:
-  description: Those of the listed addresses that the interface now has.
+  description: The listed addresses that the interface now has.
   type: list
   elements: dict
   returned: success

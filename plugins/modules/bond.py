@@ -10,10 +10,11 @@ module: bond
 short_description: Manage bonded interfaces
 version_added: 0.1.0
 description:
-  - Makes a bond, changes it in place, and gives it its ports.
-  - What the kernel changes only on a bond that is down or empty (O(mode), O(lacp_rate), O(ad_select)) is changed so,
-    and its ports and its state are put back. That interrupts its traffic.
-  - The kernel needs the driver C(bonding).
+  - Creates a bond, changes it in place, and adds its ports.
+  - The kernel changes O(mode), O(lacp_rate) and O(ad_select) only while the bond is down, and O(mode) only while it has
+    no ports. The module brings the bond down, releases the ports if necessary, and restores both afterwards. This
+    interrupts traffic.
+  - Requires the kernel driver C(bonding).
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -26,40 +27,40 @@ extends_documentation_fragment:
   - weft.fabric.link.ports
 options:
   mode:
-    description: How ports are used. The kernel's default is V(balance-rr).
+    description: How the bond uses its ports. The kernel's default is V(balance-rr).
     type: str
     choices: [balance-rr, active-backup, balance-xor, broadcast, 802.3ad, balance-tlb, balance-alb]
   miimon:
-    description: Milliseconds between two looks at the carrier of the ports; 0 is never.
+    description: Milliseconds between checks of the ports' carrier. 0 switches the checks off.
     type: int
   updelay:
-    description: Milliseconds before a port that came up is used, a multiple of O(miimon).
+    description: Milliseconds to wait before using a port that came up. A multiple of O(miimon).
     type: int
   downdelay:
-    description: Milliseconds before a port that went down is left, a multiple of O(miimon).
+    description: Milliseconds to wait before giving up a port that went down. A multiple of O(miimon).
     type: int
   primary:
-    description: The port that is used whenever it is up, in mode V(active-backup), V(balance-tlb) or V(balance-alb).
+    description: The port to use whenever it is up. For mode V(active-backup), V(balance-tlb) or V(balance-alb).
     type: str
   lacp_rate:
-    description: How often the partner is asked for LACP packets, in mode V(802.3ad).
+    description: How often the link partner is asked to send LACP packets. For mode V(802.3ad).
     type: str
     choices: [slow, fast]
   xmit_hash_policy:
-    description: What of a packet chooses the port.
+    description: The fields of a packet that select its port.
     type: str
     choices: [layer2, layer3+4, layer2+3, encap2+3, encap3+4, vlan+srcmac]
   ad_select:
-    description: What makes one aggregate better than another, in mode V(802.3ad).
+    description: How the best of several aggregators is chosen. For mode V(802.3ad).
     type: str
     choices: [stable, bandwidth, count]
   min_links:
-    description: How many ports have to be up for the bond to be.
+    description: Number of ports that must be up for the bond to be up. For mode V(802.3ad).
     type: int
 """
 
 EXAMPLES = r"""
-- name: Make a bond that fails over
+- name: Create a bond that fails over
   weft.fabric.bond:
     name: bond0
     mode: active-backup
@@ -67,7 +68,7 @@ EXAMPLES = r"""
     primary: enp1s0
     ports: [enp1s0, enp2s0]
 
-- name: Make an aggregate
+- name: Create a link aggregate with LACP
   weft.fabric.bond:
     name: bond1
     mode: 802.3ad
@@ -79,7 +80,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 link:
-  description: The interface as the kernel now has it; none if it is gone.
+  description: The interface as the kernel reports it afterwards; null if it was removed.
   type: dict
   returned: success
   sample: {name: bond0, kind: bond, admin_state: up, mtu: 1500, mac_address: "52:54:00:9e:19:22", mode: active-backup,

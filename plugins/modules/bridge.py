@@ -10,8 +10,9 @@ module: bridge
 short_description: Manage Ethernet bridges
 version_added: 0.1.0
 description:
-  - Makes a bridge, changes it in place, and gives it its ports.
-  - A port that is in another bridge is refused and not moved, because that would cut off whoever uses it there.
+  - Creates a bridge, changes it in place, and adds its ports.
+  - An interface that is a port of another bridge is refused, not moved, because moving it would cut off its users
+    there.
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -24,30 +25,30 @@ extends_documentation_fragment:
   - weft.fabric.link.ports
 options:
   stp:
-    description: Whether it takes part in the spanning tree protocol.
+    description: Whether the bridge takes part in the spanning tree protocol.
     type: bool
   forward_delay:
-    description: Seconds in each of the states listening and learning, from 0 to 30; with STP at least 2.
+    description: Seconds in each of the states listening and learning, from 0 to 30, and at least 2 with STP.
     type: int
   ageing_time:
-    description: Seconds after which a learned MAC address is forgotten.
+    description: Seconds after which the bridge forgets a learned MAC address.
     type: int
   vlan_filtering:
-    description: Whether VLAN tags decide what is forwarded.
+    description: Whether the bridge forwards frames by their VLAN tags.
     type: bool
   mcast_snooping:
-    description: Whether multicast goes only to ports that asked for it.
+    description: Whether multicast is forwarded only to ports that asked for it.
     type: bool
 """
 
 EXAMPLES = r"""
-- name: Make a bridge with an address and two ports
+- name: Create a bridge with an address and two ports
   weft.fabric.bridge:
     name: br0
     addresses: [172.2.0.1/24]
     ports: [veth11, veth22]
 
-- name: Let it forward at once, and have no other ports
+- name: Forward without delay, and remove all other ports
   weft.fabric.bridge:
     name: br0
     stp: false
@@ -55,7 +56,7 @@ EXAMPLES = r"""
     ports: [veth11]
     purge_ports: true
 
-- name: Delete it
+- name: Delete the bridge
   weft.fabric.bridge:
     name: br0
     state: absent
@@ -63,7 +64,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 link:
-  description: The interface as the kernel now has it; none if it is gone.
+  description: The interface as the kernel reports it afterwards; null if it was removed.
   type: dict
   returned: success
   sample: {name: br0, kind: bridge, admin_state: up, mtu: 1500, mac_address: "3e:7a:94:05:fc:05", stp: false,

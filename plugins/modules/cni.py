@@ -10,13 +10,14 @@ module: cni
 short_description: Attach network namespaces to CNI networks
 version_added: 0.1.0
 description:
-  - Takes network configurations of the Container Network Interface as they are, and gives each namespace the interface,
-    the addresses, the routes and the masquerading that the reference plugin would. C(docs/cni.md) says what differs.
-  - The plugins are C(bridge), C(ptp), C(macvlan), C(ipvlan), C(host-device) and C(loopback); addresses come from
-    C(host-local) or C(static). A key that nothing here knows is an error that names it.
-  - Addresses of C(host-local) are kept in its own files below C(dataDir), under its own lock, so that this module and
-    the reference plugin can give addresses of one network. An interface keeps its address until O(state=absent).
-  - Forwarding is switched on where the host is the gateway, and stays on. O(state=absent) leaves a bridge where it is.
+  - Takes unmodified network configurations of the Container Network Interface, and gives each namespace the interface,
+    addresses, routes and masquerading that the reference plugin would give it. C(docs/cni.md) lists the differences.
+  - The supported plugins are C(bridge), C(ptp), C(macvlan), C(ipvlan), C(host-device) and C(loopback). Addresses come
+    from C(host-local) or C(static). An unknown key is an error that names the key.
+  - The addresses of C(host-local) are kept in the plugin's own files below C(dataDir), under the plugin's own lock, so
+    that this module and the reference plugin can assign addresses in the same network. An interface keeps its address
+    until O(state=absent).
+  - Forwarding is switched on where the host is the gateway, and stays on. O(state=absent) keeps the bridge.
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -26,38 +27,38 @@ extends_documentation_fragment:
   - weft.fabric.link.state
 seealso:
   - name: CNI specification
-    description: What a network configuration is.
+    description: The format of a network configuration.
     link: https://www.cni.dev/docs/spec/
 options:
   attachments:
-    description: The interfaces of containers.
+    description: The containers' interfaces.
     type: list
     elements: dict
     required: true
     suboptions:
       netns:
-        description: Name of the container's network namespace. It is made where it is missing.
+        description: Name of the container's network namespace. A missing one is created.
         type: str
         required: true
       interface:
-        description: Name of the interface in it. That of the plugin C(loopback) is always C(lo).
+        description: Name of the interface in the namespace. For the plugin C(loopback), it is always C(lo).
         type: str
         default: eth0
       container:
-        description: The container's id, by which its addresses are known. The namespace's name by default.
+        description: The container's ID, under which its addresses are reserved. By default the namespace's name.
         type: str
       network:
         description: The network configuration, as a dictionary or as JSON text.
         type: raw
         required: true
       addresses:
-        description: Addresses that C(host-local) is asked for, in place of the next free ones.
+        description: Addresses to request from C(host-local), instead of the next free ones.
         type: list
         elements: str
       recreate:
         description:
-          - Whether another interface of this name, which the kernel cannot make this one of, is deleted and this one is
-            made. Otherwise that is an error.
+          - Whether a different interface of this name is deleted and created again if the kernel cannot change it in
+            place. Otherwise this is an error.
         type: bool
         default: false
 """
@@ -79,7 +80,7 @@ EXAMPLES = r"""
             routes:
               - dst: 0.0.0.0/0
 
-- name: Take it away again, and give its address back
+- name: Detach the container, and release its address
   weft.fabric.cni:
     state: absent
     attachments:
@@ -89,7 +90,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 cni:
-  description: CNI's result of each attachment, in the format of its configuration's C(cniVersion).
+  description: CNI's result for each attachment, in the format of its configuration's C(cniVersion).
   type: list
   elements: dict
   returned: O(state=present)

@@ -7,27 +7,26 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: document
-short_description: Make a part of a host's container networking as a document says, now and after a reboot
+short_description: Apply one part of a host's container networking, now and after each reboot
 version_added: 0.1.0
 description:
-  - Takes what one role wants of a host together, that is links, addresses, routes and entries, kernel parameters,
-    masquerading and echo servers, and makes one pass over it. Each section takes what its module takes.
-  - Writes the document below C(/etc/weft), which the host itself replays when it starts. No controller takes part in
-    that.
-  - The first document brings along the command C(weft-fabric), which is this collection's own engine as a Python zip
-    archive below C(/usr/local/lib/weft), and C(weft-fabric.service), which runs it. The last one that goes takes them
-    away.
-  - C(weft-fabric diff) on the host says what is not as the documents say, and C(weft-fabric apply) puts that right.
-  - The host's own network managers are told that the links of the documents are not theirs. That is udev
-    (C(MACAddressPolicy=none)), systemd-networkd (C(Unmanaged=yes), and foreign routes and rules kept), and
-    NetworkManager (C(unmanaged-devices)), each where its directory below C(/etc) is there.
-  - A manager that would still take away something that the document makes is named in a warning, with what helps; in
-    check mode that is before anything changes. It is one that manages an interface to which the document gives routes,
-    and dhcpcd where it is not told to leave the document's links.
-  - All of it is checked before anything changes, and stored before anything of the network changes.
-  - A document that moves interfaces of the host itself into a bond or a bridge, or out of one, is stored afterwards. If
-    a step of it fails, the interfaces are put back to where they were. It is refused where it would take away the
-    address by which the SSH session that runs it is connected, or the way back to whoever connected.
+  - Takes everything that one role needs on a host (links, addresses, routes, entries, kernel parameters, masquerading,
+    echo servers), and applies it in one pass. Each section has the options of its module.
+  - Stores the document below C(/etc/weft). The host applies its documents again when it starts, without a controller.
+  - With the first document, the module installs the command C(weft-fabric), which is this collection's own engine as a
+    Python zip archive below C(/usr/local/lib/weft), and C(weft-fabric.service), which runs it. Both are removed with
+    the last document.
+  - C(weft-fabric diff) on the host shows how the host differs from its documents, and C(weft-fabric apply) repairs it.
+  - The host's network managers learn that the documents' links are not theirs, through files for udev
+    (C(MACAddressPolicy=none)), systemd-networkd (C(Unmanaged=yes), and foreign routes and rules are kept), and
+    NetworkManager (C(unmanaged-devices)). Each file is written if the manager's directory below C(/etc) exists.
+  - A warning names every manager that would still remove something, and a remedy. In check mode, it comes before
+    anything changes. Such a manager is one that manages an interface on which the document has routes, or dhcpcd if its
+    configuration does not exclude the document's links.
+  - Everything is checked before anything changes, and the document is stored before the network changes.
+  - A document that moves the host's own interfaces into or out of a bond or bridge is stored afterwards. If a step
+    fails, the interfaces are restored. Such a document is refused if it would remove the address by which the current
+    SSH session is connected, or the route back to its client.
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -35,27 +34,28 @@ extends_documentation_fragment:
   - weft.fabric.attributes.engine
   - weft.fabric.attributes.action_group
 notes:
-  - Where systemd does not run, as in a container or a lab node, documents and the command are installed all the same
-    and the units are left out. RV(unit) says so.
-  - A document that is corrupt, or of another format version, is kept and is an error. The message says how to go on.
-  - Kernel parameters are stored in C(/etc/sysctl.d), and C(weft-fabric) replays those files as well.
+  - Without systemd, as in a container or a lab node, documents and the command are installed, but no units. RV(unit)
+    reports this.
+  - A document that is corrupt or has another format version is an error, and the file is kept. The message says how to
+    continue.
+  - Kernel parameters are stored in C(/etc/sysctl.d), and C(weft-fabric) applies these files as well.
 options:
   name:
     description:
-      - What the document is for, such as the name of a role. The file is C(/etc/weft/NAME.json).
-      - Those called V(underlay), V(mgmt_routing), V(masquerade), V(overlay) and V(pods) are replayed first, in this
-        order, others after them by name.
+      - Name of the document, such as the name of a role. The file is C(/etc/weft/NAME.json).
+      - The documents V(underlay), V(mgmt_routing), V(masquerade), V(overlay) and V(pods) are applied first, in this
+        order, and others after them by name.
     type: str
     required: true
   state:
     description:
-      - V(present) makes it so.
-      - V(absent) takes away what the document lists, and the stored document.
+      - V(present) applies the document.
+      - V(absent) removes the objects that the document lists, and the stored document.
     type: str
     choices: [present, absent]
     default: present
   persist:
-    description: Whether it is there again after a reboot. V(false) removes a stored document of this name.
+    description: Whether to apply the document again after a reboot. V(false) removes a stored document of this name.
     type: bool
     default: true
   document:
@@ -67,13 +67,14 @@ options:
         description:
           - O(weft.fabric.topology#module:namespaces), O(weft.fabric.topology#module:purge) and
             O(weft.fabric.topology#module:route_protocol).
-          - With C(purge_links), a link goes that the stored document of this name lists and this one does not. An
-            interface that it took from elsewhere goes back, and so do addresses of CNI networks that nobody has any
-            more. It is about namespaces that both list; a bridge stays while it has ports.
+          - With C(purge_links), links are removed that are in the stored document of this name, but not in this one. An
+            interface that was taken from another namespace returns there, and unused addresses of CNI networks are
+            released. This applies to namespaces in both documents. A bridge is kept while it has ports.
         type: dict
       cni:
         description:
-          - O(weft.fabric.cni#module:attachments). What they consist of is made in one pass with the topology.
+          - O(weft.fabric.cni#module:attachments). Their links, addresses and routes are created in one pass with the
+            topology.
         type: list
         elements: dict
       sysctl:
@@ -82,13 +83,13 @@ options:
       masquerade:
         description:
           - O(weft.fabric.masquerade#module:table) and O(weft.fabric.masquerade#module:rules).
-          - Without rules, the table goes.
+          - Without rules, the table is removed.
         type: dict
       isolation:
         description:
-          - Groups of networks. What comes from one of a group to one of another is dropped, in the nftables table
-            C(weft_isolation).
-          - With one group, the table goes.
+          - Groups of networks. Packets from a network of one group to a network of another group are dropped, in the
+            nftables table C(weft_isolation).
+          - With only one group, the table is removed.
         type: list
         elements: list
       echo_server:
@@ -96,16 +97,16 @@ options:
         type: dict
       resync:
         description:
-          - Seconds after which all documents are replayed again and again (C(weft-fabric.timer)). V(0) is only when the
-            host starts. The longest of all documents counts.
+          - Interval in seconds at which all documents are applied again (C(weft-fabric.timer)). V(0) applies them only
+            when the host starts. The longest interval of all documents counts.
         type: int
   absent:
     description:
-      - With O(state=present), what has to be gone beside what O(document) has. It is not stored.
-      - Namespaces go before anything is made, with their echo servers. The addresses in CNI networks that the stored
-        document of this name has for them are given back.
-      - Links of the host go when no route leads by them any more. A link of the same name but another kind stays, and
-        so does a bridge with ports of others.
+      - Objects to remove, with O(state=present). They are not stored.
+      - Namespaces and their echo servers are removed before anything is created. Their addresses in CNI networks,
+        according to the stored document of this name, are released.
+      - The host's links are removed when no route uses them any more. A link of the same name but another kind is kept,
+        and so is a bridge with other ports.
     type: dict
     suboptions:
       topology:
@@ -118,7 +119,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Have a bridge and forward, also after a reboot
+- name: Create a bridge and forward, also after a reboot
   weft.fabric.document:
     name: example
     document:
@@ -130,7 +131,7 @@ EXAMPLES = r"""
       sysctl:
         net.ipv4.ip_forward: 1
 
-- name: Take it away
+- name: Remove both
   weft.fabric.document:
     name: example
     state: absent
@@ -146,16 +147,16 @@ EXAMPLES = r"""
 RETURN = r"""
 namespaces:
   description:
-    - Of the links that the document's topology lists, what the kernel now has, by namespace. The rest is for
+    - The links in the document's topology as the kernel reports them afterwards, by namespace. For everything else, use
       M(weft.fabric.topology_info).
-  returned: where it has one
+  returned: if the document has a topology
   type: dict
   sample:
     "":
       links: [{name: br0, kind: bridge, admin_state: up, mtu: 1500, addresses: [172.2.0.1/24]}]
 cni:
   description: RV(weft.fabric.cni#module:cni).
-  returned: where it has one
+  returned: if the document has CNI networks
   type: list
   elements: dict
   sample: []
@@ -165,12 +166,12 @@ file:
   type: str
   sample: /etc/weft/overlay.json
 unit:
-  description: The unit that replays the documents, or why there is none.
+  description: The unit that applies the documents, or the reason why there is none.
   returned: success
   type: str
   sample: weft-fabric.service
 systemd:
-  description: Whether systemd runs on the host.
+  description: Whether the host runs systemd.
   returned: success
   type: bool
   sample: true

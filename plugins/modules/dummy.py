@@ -10,8 +10,8 @@ module: dummy
 short_description: Manage dummy interfaces
 version_added: 0.1.0
 description:
-  - Makes an interface that drops what is sent through it, so that its addresses are there whatever else is up.
-  - The kernel needs the driver C(dummy).
+  - Creates an interface that drops everything sent through it. Its addresses exist whichever other interfaces are up.
+  - Requires the kernel driver C(dummy).
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -25,12 +25,12 @@ options: {}
 """
 
 EXAMPLES = r"""
-- name: Make an interface for an address that is always there
+- name: Create an interface for an address that always exists
   weft.fabric.dummy:
     name: dummy1
     addresses: [10.0.0.1/32]
 
-- name: Delete it
+- name: Delete the interface
   weft.fabric.dummy:
     name: dummy1
     state: absent
@@ -38,7 +38,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 link:
-  description: The interface as the kernel now has it; none if it is gone.
+  description: The interface as the kernel reports it afterwards; null if it was removed.
   type: dict
   returned: success
   sample: {name: dummy1, kind: dummy, admin_state: up, mtu: 1500, mac_address: "3e:7a:94:05:fc:05",

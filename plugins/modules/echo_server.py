@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: echo_server
-short_description: HTTP echo servers in network namespaces
+short_description: Run HTTP echo servers in network namespaces
 version_added: 0.1.0
 description:
   - Runs a small HTTP server in each of the given network namespaces. It answers C(GET /echo) with the request's headers
-    and the client's address as it sees it, which proves that nothing on the way has translated that address.
-  - The servers listen on IPv4 and IPv6, need nothing but Python's standard library, and go on when Ansible disconnects.
-    They do not outlive a reboot, as the namespaces do not either.
+    and the client's address as the server sees it, which shows whether anything on the way has translated the address.
+  - The servers listen on IPv4 and IPv6, need only Python's standard library, and keep running after Ansible
+    disconnects. Like the namespaces, they do not survive a reboot.
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -22,7 +22,7 @@ extends_documentation_fragment:
 options:
   namespaces:
     description:
-      - The network namespaces.
+      - Names of the network namespaces.
     type: list
     elements: str
     required: true
@@ -33,14 +33,14 @@ options:
     default: 8000
   state:
     description:
-      - V(present) starts servers where they do not run, and again where they run another program, on another port or
-        in a namespace that has been made anew since.
-      - V(absent) stops them.
+      - V(present) starts missing servers. It restarts a server that runs another program, uses another port, or is in a
+        namespace that has since been recreated.
+      - V(absent) stops the servers.
     type: str
     choices: [present, absent]
     default: present
 notes:
-  - In check mode a namespace that does not exist yet is no error.
+  - In check mode, a namespace that does not exist yet is not an error.
 """
 
 EXAMPLES = r"""
@@ -50,7 +50,7 @@ EXAMPLES = r"""
       - pod1
       - pod2
 
-- name: Stop the server of one of them
+- name: Stop the server of one pod
   weft.fabric.echo_server:
     namespaces:
       - pod2
@@ -59,7 +59,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 servers:
-  description: The servers that run now in O(namespaces). In check mode those that will go on running.
+  description: The servers that are now running in O(namespaces). In check mode, the servers that would keep running.
   returned: success
   type: list
   elements: dict

@@ -10,9 +10,10 @@ module: ipip
 short_description: Manage IPv4-in-IPv4 tunnels
 version_added: 0.1.0
 description:
-  - Makes a tunnel that carries IPv4 packets in IPv4 packets (RFC 2003), and changes it in place.
-  - The kernel cannot change O(mode) of an existing one, nor give it its first O(remote), so that needs O(recreate).
-  - The kernel needs the driver C(ipip).
+  - Creates a tunnel that carries IPv4 packets in IPv4 packets (RFC 2003), and changes it in place.
+  - The kernel cannot change the O(mode) of an existing tunnel, or add a O(remote) to a tunnel without one. Both require
+    O(recreate).
+  - Requires the kernel driver C(ipip).
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -25,60 +26,60 @@ extends_documentation_fragment:
 options:
   mtu:
     description:
-      - Largest packet in bytes, at most what O(dev) leaves it, which is 20 less than its own.
-      - V(auto) is just that, also after the MTU of O(dev) changes.
+      - Largest packet in bytes, at most 20 less than the MTU of O(dev).
+      - V(auto) is that maximum. If the MTU of O(dev) changes, the next run follows it.
     type: str
   local:
-    description: Address that packets are sent from.
+    description: Source address of the outer packets.
     type: str
   remote:
     description:
-      - Address that packets are sent to.
-      - Without one, each goes to the gateway of its route, which needs C(onlink).
+      - Destination address of the outer packets.
+      - Without it, each packet goes to the gateway of its route, which requires C(onlink).
     type: str
   dev:
-    description: The interface that packets leave by.
+    description: The interface through which the outer packets leave.
     type: str
   mode:
-    description: What is carried. The kernel's default is V(ipip).
+    description: The protocols that the tunnel carries. The kernel's default is V(ipip).
     type: str
     choices: [ipip, mplsip, any]
   ttl:
-    description: Time to live of the outer packets; 0 is that of the inner one.
+    description: Time to live of the outer packets. 0 copies the value of the inner packet.
     type: int
   tos:
-    description: Type of service of the outer packets; 1 is that of the inner one.
+    description: Type of service of the outer packets. 1 copies the value of the inner packet.
     type: int
   pmtudisc:
     description:
-      - Whether outer packets may not be fragmented. The kernel's default is V(true).
-      - V(false) needs O(ttl) to be 0.
+      - Whether the outer packets must not be fragmented. The kernel's default is V(true).
+      - V(false) requires O(ttl) to be 0.
     type: bool
   mac_address:
-    description: Refused, since it has none.
+    description: Refused, because a tunnel has no MAC address.
     type: str
   controller:
-    description: Refused, since it cannot be a port.
+    description: Refused, because a tunnel cannot be a port.
     type: str
     aliases: [master]
 """
 
 EXAMPLES = r"""
-- name: Make a tunnel to one other host
+- name: Create a tunnel to one host
   weft.fabric.ipip:
     name: ipip0
     local: 192.168.1.138
     remote: 192.168.2.142
     addresses: [10.1.0.1/30]
 
-- name: Make a tunnel to as many as there are routes
+- name: Create a tunnel to the gateways of all its routes
   weft.fabric.ipip:
     name: fan0
     local: 192.168.1.138
     dev: enp1s0
     mtu: auto
 
-- name: Delete it
+- name: Delete the tunnel
   weft.fabric.ipip:
     name: ipip0
     state: absent
@@ -86,7 +87,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 link:
-  description: The interface as the kernel now has it; none if it is gone.
+  description: The interface as the kernel reports it afterwards; null if it was removed.
   type: dict
   returned: success
   sample: {name: ipip0, kind: ipip, admin_state: up, mtu: 1480, local: 192.168.1.138, remote: 192.168.2.142,

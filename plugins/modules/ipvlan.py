@@ -10,13 +10,13 @@ module: ipvlan
 short_description: Manage IPVLAN interfaces
 version_added: 0.1.0
 description:
-  - Makes an interface on another interface, whose MAC address it shares.
-  - The kernel lets no packet pass between O(parent) itself and the interfaces on it.
-  - An interface carries macvlans or ipvlans, or is the port of a bridge or a bond; more than one of these is refused.
-  - O(mode) and O(flag) are those of all ipvlans on one O(parent). Where there are several, they are changed in one task
-    of M(weft.fabric.topology).
-  - The kernel cannot change O(parent) of an existing one, so that needs O(recreate).
-  - The kernel needs the driver C(ipvlan).
+  - Creates an interface on top of another one, and with the same MAC address.
+  - The kernel passes no packets between O(parent) itself and the interfaces on top of it.
+  - An interface can carry macvlans, carry ipvlans, or be a port of a bridge or bond. A combination is refused.
+  - All ipvlans on one O(parent) have the same O(mode) and O(flag). Several ipvlans can only be changed together, in one
+    task of M(weft.fabric.topology).
+  - The kernel cannot change the O(parent) of an existing interface. This requires O(recreate).
+  - Requires the kernel driver C(ipvlan).
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -30,26 +30,26 @@ extends_documentation_fragment:
 options:
   mtu:
     description:
-      - Largest packet in bytes, at most what O(parent) leaves it.
-      - V(auto) is just that, also after the MTU of O(parent) changes.
+      - Largest packet in bytes, at most the MTU of O(parent).
+      - V(auto) is that maximum. If the MTU of O(parent) changes, the next run follows it.
     type: str
   mode:
     description:
-      - Whether packets are switched by MAC address (V(l2)), or routed by O(parent)'s namespace (V(l3)), without
-        broadcast and multicast then.
-      - V(l3s) is V(l3) with that namespace's connection tracking.
+      - V(l2) switches packets by MAC address. V(l3) routes them in the namespace of O(parent), without broadcast and
+        multicast.
+      - V(l3s) is V(l3) with connection tracking in that namespace.
     type: str
     choices: [l2, l3, l3s]
     default: l2
   flag:
     description:
-      - What passes between the interfaces on one O(parent); V(private) is nothing, V(bridge) is all, and V(vepa) is
-        what the switch behind O(parent) sends back.
+      - What passes between the interfaces on one O(parent). V(bridge) allows all traffic, V(private) none, and V(vepa)
+        only what the switch behind O(parent) sends back.
     type: str
     choices: [bridge, private, vepa]
     default: bridge
   mac_address:
-    description: Refused, since it is that of O(parent).
+    description: Refused, because the interface shares the MAC address of O(parent).
     type: str
 """
 
@@ -62,14 +62,14 @@ EXAMPLES = r"""
     parent_netns: ""
     addresses: [192.168.1.10/24]
 
-- name: Make an interface that the host routes to
+- name: Create an interface that the host routes to
   weft.fabric.ipvlan:
     name: ipvl0
     parent: enp2s0
     mode: l3
     addresses: [10.1.0.1/32]
 
-- name: Delete it
+- name: Delete the interface
   weft.fabric.ipvlan:
     name: ipvl0
     state: absent
@@ -77,7 +77,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 link:
-  description: The interface as the kernel now has it; none if it is gone.
+  description: The interface as the kernel reports it afterwards; null if it was removed.
   type: dict
   returned: success
   sample: {name: eth0, kind: ipvlan, admin_state: up, mtu: 1500, parent: enp1s0, parent_netns: "", mode: l2,

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lab_node
-short_description: Nodes of a lab on this machine
+short_description: Manage the nodes of a lab on this machine
 version_added: 0.1.0
 author:
   - The weft.fabric authors (@weft-fabric)
 description:
-  - A lab node stands for one machine. It has network, mount and UTS namespaces of its own, and with them its own
-    interfaces, C(/run) (and so named network namespaces), C(/sys), host name, and writable copies of C(/etc) and
-    C(/usr/local). The rest of the file system is the machine's.
-  - Nodes are reached with the connection plugin P(weft.fabric.node#connection).
-  - Every lab also has a node called C(switches), which belongs to no host. Its network namespace is for the lab's
-    bridges, and its C(/run/netns) names the network namespaces of all other nodes, so that M(weft.fabric.topology)
-    run there can lay cables to them.
-  - Nodes need no process to stay. They are held by mounts below C(/run/weft/LAB).
+  - A lab node stands for one machine. It has its own network, mount and UTS namespace, and therefore its own
+    interfaces, C(/run) (and so its own named network namespaces), C(/sys), host name, and writable copies of C(/etc)
+    and C(/usr/local). The rest of the file system is shared with the machine.
+  - The connection plugin P(weft.fabric.node#connection) reaches the nodes.
+  - Every lab also has a node called C(switches), which is not in the inventory. Its network namespace holds the lab's
+    bridges, and its C(/run/netns) names the network namespaces of all other nodes, so that M(weft.fabric.topology) can
+    run there and connect cables to them.
+  - A node needs no running process. Mounts below C(/run/weft/LAB) keep it alive.
 extends_documentation_fragment:
   - weft.fabric.attributes
   - weft.fabric.attributes.action_group
@@ -30,32 +30,31 @@ requirements:
 options:
   lab:
     description:
-      - The lab's name. Labs of different names do not know of each other.
+      - The lab's name. Labs with different names are independent.
     type: str
     required: true
   nodes:
     description:
-      - The names of all nodes of the lab. Nodes that the lab has and that are not listed are taken away.
+      - The names of all nodes of the lab. Other nodes of the lab are removed.
       - Required with O(state=present).
     type: list
     elements: str
   state:
     description:
-      - With V(present) the lab has exactly these nodes.
-      - With V(absent) nothing of the lab is left. Processes that run in its nodes are ended, first with SIGTERM,
-        and after five seconds with SIGKILL.
+      - With V(present), the lab has exactly these nodes.
+      - V(absent) removes the whole lab. Processes in its nodes get SIGTERM, and SIGKILL after five seconds.
     type: str
     choices: [present, absent]
     default: present
 """
 
 EXAMPLES = r"""
-- name: Make two nodes
+- name: Create two nodes
   weft.fabric.lab_node:
     lab: example
     nodes: [network-1, network-2]
 
-- name: Take the whole lab away
+- name: Remove the whole lab
   weft.fabric.lab_node:
     lab: example
     state: absent
@@ -63,7 +62,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 nodes:
-  description: The nodes that the lab now has (in check mode, would have), without C(switches).
+  description: The nodes that the lab has afterwards (in check mode, would have), without C(switches).
   returned: success
   type: list
   elements: str

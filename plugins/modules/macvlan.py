@@ -10,11 +10,11 @@ module: macvlan
 short_description: Manage MACVLAN interfaces
 version_added: 0.1.0
 description:
-  - Makes an interface with a MAC address of its own on another interface.
-  - The kernel lets no packet pass between O(parent) itself and the interfaces on it.
-  - An interface carries macvlans or ipvlans, or is the port of a bridge or a bond; more than one of these is refused.
-  - The kernel cannot change O(parent), and O(mode) to or from V(passthru), so that needs O(recreate).
-  - The kernel needs the driver C(macvlan).
+  - Creates an interface on top of another one, with a MAC address of its own.
+  - The kernel passes no packets between O(parent) itself and the interfaces on top of it.
+  - An interface can carry macvlans, carry ipvlans, or be a port of a bridge or bond. A combination is refused.
+  - The kernel cannot change O(parent), or change O(mode) to or from V(passthru). Both require O(recreate).
+  - Requires the kernel driver C(macvlan).
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -28,24 +28,24 @@ extends_documentation_fragment:
 options:
   mtu:
     description:
-      - Largest packet in bytes, at most what O(parent) leaves it.
-      - V(auto) is just that, also after the MTU of O(parent) changes.
+      - Largest packet in bytes, at most the MTU of O(parent).
+      - V(auto) is that maximum. If the MTU of O(parent) changes, the next run follows it.
     type: str
   mode:
     description:
-      - What passes between the interfaces on one O(parent); V(private) is nothing, V(bridge) is all, and V(vepa) is
-        what the switch behind O(parent) sends back.
-      - V(passthru) is the only one on its O(parent), and shares its MAC address. V(source) takes packets from
-        O(source_macs) alone.
+      - What passes between the interfaces on one O(parent). V(bridge) allows all traffic, V(private) none, and V(vepa)
+        only what the switch behind O(parent) sends back.
+      - A V(passthru) interface is the only one on its O(parent), and shares its MAC address. V(source) accepts packets
+        only from O(source_macs).
     type: str
     choices: [private, vepa, bridge, passthru, source]
     default: bridge
   source_macs:
-    description: MAC addresses that packets are taken from, in mode V(source). The list is authoritative.
+    description: MAC addresses from which packets are accepted, in mode V(source). The list is authoritative.
     type: list
     elements: str
   nopromisc:
-    description: Whether O(parent) is left out of promiscuous mode, in mode V(passthru).
+    description: Whether O(parent) stays out of promiscuous mode, in mode V(passthru).
     type: bool
 """
 
@@ -58,14 +58,14 @@ EXAMPLES = r"""
     parent_netns: ""
     addresses: [192.168.1.10/24]
 
-- name: Take packets from one sender alone
+- name: Accept packets from one sender only
   weft.fabric.macvlan:
     name: macvlan1
     parent: enp1s0
     mode: source
     source_macs: ["02:00:5e:10:00:01"]
 
-- name: Delete it
+- name: Delete the interface
   weft.fabric.macvlan:
     name: macvlan1
     state: absent
@@ -73,7 +73,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 link:
-  description: The interface as the kernel now has it; none if it is gone.
+  description: The interface as the kernel reports it afterwards; null if it was removed.
   type: dict
   returned: success
   sample: {name: eth0, kind: macvlan, admin_state: up, mtu: 1500, mac_address: "3e:7a:94:05:fc:05", parent: enp1s0,

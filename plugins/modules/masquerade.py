@@ -7,14 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: masquerade
-short_description: Masquerade traffic in an nftables table of its own
+short_description: Masquerade traffic, in an nftables table of its own
 version_added: 0.1.0
 description:
-  - Gives packets from a source network the address of the interface they leave by, but for exempt destinations.
-  - The rules stand in one nftables table of family C(inet) that belongs to this module alone. The table is compared as
-    a whole and, where it differs, replaced in one transaction, so that no packet ever meets half of it. Whatever others
-    put into that table is taken out again. Other tables are never touched.
-  - Connections that exist keep the translation they have, as the kernel holds it in its connection tracking.
+  - Replaces the source address of packets from a given network by the address of the interface through which they
+    leave. Packets to exempt destinations keep their source address.
+  - The rules are in an nftables table of family C(inet) that belongs to this module alone. The table is compared as a
+    whole and, if it differs, replaced in one transaction, so that no packet meets half a table. Rules that others added
+    to this table are removed. Other tables are never touched.
+  - Existing connections keep the translation that the kernel's connection tracking holds.
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -26,20 +27,20 @@ requirements:
   - nft (package C(nftables)) on the host
   - CAP_NET_ADMIN (root) on the host
 notes:
-  - In check mode, a namespace that is missing is a warning and not an error, because a task before this one may be
-    about to make it.
+  - In check mode, a missing namespace causes a warning instead of an error, because an earlier task may be about to
+    create it.
 options:
   state:
     description:
-      - V(present) makes the table hold exactly O(rules).
-      - V(absent) takes the table away.
+      - With V(present), the table contains exactly O(rules).
+      - V(absent) removes the table.
     type: str
     choices: [present, absent]
     default: present
   rules:
     description:
-      - What is masqueraded, in the order in which the kernel tries it.
-      - Needed, and not empty, with O(state=present).
+      - The rules, in the order in which the kernel tries them.
+      - Required, and not empty, with O(state=present).
     type: list
     elements: dict
     suboptions:
@@ -49,18 +50,18 @@ options:
         required: true
       out_interface:
         description:
-          - Only packets that leave by this interface.
-          - It need not exist yet. Without it, packets are masqueraded whichever way they leave.
+          - Masquerade only packets that leave through this interface. It does not have to exist yet.
+          - By default packets are masqueraded on every interface.
         type: str
       exempt:
         description:
-          - Destination networks, of the family of O(rules[].source), to which this rule does not apply. Put the whole
-            overlay here, so that pods see each other's own addresses.
+          - Destination networks to which the rule does not apply, of the same address family as O(rules[].source).
+            Listing the whole overlay here lets pods see each other's own addresses.
         type: list
         elements: str
         default: []
   table:
-    description: Name of the table. Two uses on one host, such as a router's and its pods', take two tables.
+    description: Name of the table. Two uses on one host, such as the router's and its pods', need two tables.
     type: str
     default: weft
 attributes:
@@ -70,7 +71,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Let both subnets out of the router
+- name: Masquerade both subnets on the router
   weft.fabric.masquerade:
     rules:
       - source: 192.168.1.0/24
@@ -78,7 +79,7 @@ EXAMPLES = r"""
       - source: 192.168.2.0/24
         out_interface: enp1s0
 
-- name: Let the pods out, but never hide one pod from another
+- name: Masquerade pods, but not from each other
   weft.fabric.masquerade:
     table: weft_pods
     rules:
@@ -89,7 +90,7 @@ EXAMPLES = r"""
         exempt:
           - fd00:10:244::/48
 
-- name: Take the pods' table away
+- name: Remove the pods' table
   weft.fabric.masquerade:
     table: weft_pods
     state: absent
@@ -103,8 +104,8 @@ table:
   sample: weft
 rules:
   description:
-    - The rules as the kernel has them now, in check mode as it would have them.
-    - They may be given as O(rules) again.
+    - The rules that the kernel now has or, in check mode, would have.
+    - They have the format of O(rules).
   returned: success
   type: list
   elements: dict
@@ -114,11 +115,11 @@ rules:
       type: str
       sample: 10.244.1.0/24
     out_interface:
-      description: The interface by which they leave, null if it does not matter.
+      description: The interface through which the packets leave; null for any interface.
       type: str
       sample: eth0
     exempt:
-      description: The exempt destinations, sorted, and merged where they overlap or adjoin.
+      description: The exempt destinations, sorted, with overlapping and adjacent networks merged.
       type: list
       elements: str
       sample: [10.244.0.0/16]

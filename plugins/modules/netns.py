@@ -10,10 +10,10 @@ module: netns
 short_description: Manage named network namespaces
 version_added: 0.1.0
 description:
-  - Makes a network namespace that C(ip netns) knows by name, and brings its loopback interface up.
-  - What an interrupted C(ip netns add) left behind is made whole.
-  - Deleting takes the name away. The namespace lives on while a process is in it; its interfaces that are tied to
-    other namespaces (veths) are deleted first.
+  - Creates a network namespace with a name that C(ip netns) knows, and brings its loopback interface up.
+  - Repairs a namespace that an interrupted C(ip netns add) left unfinished.
+  - Deleting removes the name. The namespace itself exists until its last process ends. Its interfaces that are
+    connected to other namespaces (veths) are deleted first.
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -23,17 +23,17 @@ extends_documentation_fragment:
   - weft.fabric.link.state
 options:
   name:
-    description: Name of the namespace, a file name below C(/run/netns).
+    description: Name of the namespace, which is a file name below C(/run/netns).
     type: str
     required: true
 """
 
 EXAMPLES = r"""
-- name: Make a namespace
+- name: Create a namespace
   weft.fabric.netns:
     name: pod1
 
-- name: Delete it
+- name: Delete the namespace
   weft.fabric.netns:
     name: pod1
     state: absent
@@ -41,7 +41,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 netns:
-  description: The namespace; none if it is gone.
+  description: The namespace; null if it was removed.
   type: dict
   returned: success
   sample: {name: pod1}

@@ -10,20 +10,20 @@ module: reachability
 short_description: Probe many addresses at once with ICMP, TCP and HTTP
 version_added: 0.1.0
 description:
-  - Sends ICMP echo requests to all targets at once, measures the path MTU to those that answer, and connects by TCP and
-    asks by HTTP where a target says so.
-  - It observes and changes nothing. It does not fail when a target cannot be reached, which RV(reachable) and
-    RV(results[].error) say; whoever asked decides what that means. It fails on bad input, when O(netns) is missing, and
+  - Sends ICMP echo requests to all targets at once, and measures the path MTU to the targets that answer. On request it
+    also connects by TCP and sends an HTTP request.
+  - The module changes nothing. It does not fail if a target cannot be reached; RV(reachable) and RV(results[].error)
+    report this, and the playbook decides what it means. The module fails on bad input, if O(netns) does not exist, and
     without the privilege to send ICMP (root).
-  - The requests to one target are 0.05 seconds apart, so that a run takes about O(count) times 0.05 seconds, the path
-    MTU of a path without black holes included, however many targets there are. Targets that do not answer add
+  - Echo requests to one target are sent every 0.05 seconds. A run takes about O(count) times 0.05 seconds, however many
+    targets there are. This includes the path MTU, unless a path has a black hole. Targets that do not answer add
     O(timeout).
   - The path MTU is measured with the "don't fragment" bit, from the MTU of the interface downwards, to the size that
-    routers report (ICMP "fragmentation needed" or "packet too big"). Where packets vanish and no router says why, it is
-    searched for, and RV(results[].pmtu_black_hole) is true.
-  - The HTTP request is a GET of some 3,000 bytes, because a path on which small packets pass may still lose full ones.
-  - So that RV(results[].http.source) is known, the server answers with a JSON object that has the address of the client
-    as it saw it under the key C(client), as the echo server of the role C(weft.fabric.pods) does, for example
+    routers report (ICMP "fragmentation needed" or "packet too big"). If packets vanish without a report, the module
+    searches for the largest size that passes, and sets RV(results[].pmtu_black_hole).
+  - The HTTP request is a GET of some 3,000 bytes, because a path can pass small packets and still lose full ones.
+  - RV(results[].http.source) requires a server that answers with a JSON object in which the key C(client) holds the
+    client's address as the server sees it. The echo server of the role C(weft.fabric.pods) does this, for example
     C({"header":{"Host":"172.2.1.2:8000"},"body":"Echo response","client":"172.2.0.2"}).
 author:
   - The weft.fabric authors (@weft-fabric)
@@ -35,17 +35,17 @@ requirements:
   - CAP_NET_RAW and CAP_NET_ADMIN (root) on the host, CAP_SYS_ADMIN for O(netns)
 options:
   targets:
-    description: What is probed.
+    description: The targets to probe.
     type: list
     elements: dict
     required: true
     suboptions:
       name:
-        description: What the result is called, unlike any other target's name in the same namespace.
+        description: Name of the result. It must be unique among the targets of a namespace.
         type: str
         required: true
       address:
-        description: IPv4 or IPv6 address. Names are not resolved.
+        description: IPv4 or IPv6 address. Host names are not resolved.
         type: str
         required: true
       port:
@@ -56,15 +56,15 @@ options:
         type: str
       netns:
         description:
-          - Network namespace from which this target is probed, O(netns) by default, so that one task covers a host and
-            all its pods.
-          - If it is missing, that is this target's RV(results[].error).
+          - Network namespace from which to probe this target. By default O(netns). One task can therefore cover a host
+            and all its pods.
+          - If the namespace does not exist, this target's RV(results[].error) reports it.
         type: str
         aliases: [namespace]
   netns:
     description:
-      - Network namespace on the host from which targets are probed that have no O(targets[].netns).
-      - The one that the module runs in by default.
+      - Network namespace on the host from which to probe targets without O(targets[].netns).
+      - By default the namespace that the module runs in.
     type: str
     aliases: [namespace]
   count:
@@ -79,21 +79,21 @@ options:
     description:
       - Seconds to wait for the reply to the last echo request, and for each TCP connection and HTTP exchange, from 0.1
         to 60.
-      - The kernel takes about three seconds to find that a neighbour does not answer. With less than that, a
-        target behind such a neighbour is reported as a timeout.
+      - The kernel takes about three seconds to find out that a neighbour does not answer. With a shorter time, a target
+        behind such a neighbour is reported as a timeout.
     type: float
     default: 4
 attributes:
   check_mode:
     support: full
-    description: Probes in check mode as well, since it changes nothing.
+    description: Probes in check mode as well, because probing changes nothing.
   diff_mode:
     support: none
-    description: There is nothing to show, since it changes nothing.
+    description: There is no diff, because the module changes nothing.
 """
 
 EXAMPLES = r"""
-- name: Can the other pod be reached from this one, by every layer?
+- name: Probe the other pod on every layer
   weft.fabric.reachability:
     netns: pod1
     targets:
@@ -103,14 +103,14 @@ EXAMPLES = r"""
         url: http://172.2.1.2:8000/echo
   register: overlay
 
-- name: No address was translated on the way
+- name: Check that no address was translated on the way
   ansible.builtin.assert:
     that:
       - overlay.reachable
       - overlay.results[0].http.source == overlay.results[0].source
       - overlay.results[0].pmtu == 1450
 
-- name: One quick echo request to each neighbour
+- name: Send one quick echo request to each neighbour
   weft.fabric.reachability:
     targets:
       - {name: router, address: 192.168.1.213}
@@ -122,12 +122,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 reachable:
-  description: Whether every target answered on every layer that was asked for.
+  description: Whether every target answered on every layer that was probed.
   returned: success
   type: bool
   sample: true
 results:
-  description: A result for each target, in their order.
+  description: One result for each target, in the order of O(targets).
   returned: success
   type: list
   elements: dict
@@ -141,20 +141,20 @@ results:
       type: str
       sample: 172.2.1.2
     netns:
-      description: The target's own namespace, empty if it has none.
+      description: The target's O(targets[].netns); empty if it has none.
       type: str
       sample: pod1
     source:
-      description: The local address that the kernel chose for it; null without a route.
+      description: The local address that the kernel chose; null without a route.
       type: str
       sample: 172.2.0.2
     reachable:
-      description: Whether there was an echo reply, and TCP and HTTP succeeded where they were asked for.
+      description: Whether the target replied to an echo request, and to TCP and HTTP if these were probed.
       type: bool
       sample: true
     error:
       description:
-        - The first layer that failed, in words, null if none did.
+        - The first layer that failed, in words; null if none did.
         - It begins with C(namespace), C(no route), C(neighbour unresolved), C(icmp), C(tcp) or C(http). An ICMP error
           names its sender.
       type: str
@@ -168,11 +168,11 @@ results:
       type: int
       sample: 3
     loss:
-      description: Echo requests without a reply, in percent.
+      description: Percentage of echo requests without a reply.
       type: float
       sample: 0.0
     rtt:
-      description: Round trip times in milliseconds, null without a reply.
+      description: Round trip times in milliseconds; null without a reply.
       type: dict
       contains:
         min:
@@ -193,28 +193,28 @@ results:
       sample: 62
     pmtu:
       description:
-        - The largest packet that reached the target unfragmented, in bytes with its IP header, at most 65535.
-        - Null if it was not asked for, or there was no echo reply.
+        - The largest packet that reached the target unfragmented, in bytes including the IP header, at most 65535.
+        - Null if it was not measured, or without an echo reply.
       type: int
       sample: 1450
     pmtu_black_hole:
-      description: Whether larger packets vanished without an ICMP error; null where RV(results[].pmtu) is.
+      description: Whether larger packets vanished without an ICMP error; null if RV(results[].pmtu) is null.
       type: bool
       sample: false
     tcp:
-      description: V(open), V(refused), V(timeout) or V(unreachable); null if no port was given, or there is no route.
+      description: V(open), V(refused), V(timeout) or V(unreachable); null without O(targets[].port) or a route.
       type: str
       sample: open
     http:
-      description: What the server answered; null if no URL was given, or there is no route.
+      description: The server's answer; null without O(targets[].url), or without a route.
       type: dict
       contains:
         status:
-          description: HTTP status, null without an answer. From 400 on it is an error.
+          description: HTTP status; null without an answer. 400 and above count as an error.
           type: int
           sample: 200
         source:
-          description: The client's address as the server saw it, null if it does not say.
+          description: The client's address as the server saw it; null if the server does not report it.
           type: str
           sample: 172.2.0.2
 """
@@ -228,7 +228,7 @@ from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import inside
 from ansible_collections.weft.fabric.plugins.module_utils.probe.prober import Prober
-from ansible_collections.weft.fabric.plugins.module_utils.targets_of import targets_of, timeout_of
+from ansible_collections.weft.fabric.plugins.module_utils.probe.targets import targets_of, timeout_of
 
 ARGUMENT_SPEC = {
     "targets": {

@@ -10,9 +10,9 @@ module: route
 short_description: Manage routes
 version_added: 0.1.0
 description:
-  - Adds, changes in place and removes IPv4 and IPv6 unicast routes.
-  - The kernel tells routes apart by destination, table and metric; what else was not asked for is left as it is.
-  - Routes are installed with protocol number 119, so that C(ip route show proto 119) lists those of this collection.
+  - Adds IPv4 and IPv6 unicast routes, changes them in place, and removes them.
+  - A route is identified by destination, table and metric. Options that are not given keep their values.
+  - Routes have protocol number 119, so that C(ip route show proto 119) lists the routes of this collection.
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -39,32 +39,31 @@ options:
         description: Name of the interface. Required without O(routes[].via).
         type: str
       src:
-        description: Own address that packets are sent from, unless their sender chose one.
+        description: The host's own address to send from, unless the sender chooses another one.
         type: str
       metric:
-        description: The smaller, the better. Without it that of IPv4 is 0, and that of IPv6 is 1024.
+        description: The route with the lowest metric is used. The default is 0 in IPv4, and 1024 in IPv6.
         type: int
       table:
         description: Routing table, by number or as V(main), V(default) or V(local). V(main) by default.
         type: str
       onlink:
-        description: Whether the gateway is taken as reachable on O(routes[].dev), though no address says so.
+        description: Whether the gateway counts as reachable on O(routes[].dev), even if no address covers it.
         type: bool
       mtu:
         description: Path MTU in bytes.
         type: int
   purge:
     description:
-      - Whether the list is authoritative, so that other routes of this collection in the namespace go, in
-        O(routes[].table)
-        and V(main).
-      - That includes routes that other tasks and roles made by means of this collection. Those of anybody else stay.
+      - Whether the list is authoritative. Other routes of this collection in the namespace are removed from V(main) and
+        from each O(routes[].table).
+      - This includes routes that other tasks and roles created with this collection. All other routes are kept.
     type: bool
     default: false
 """
 
 EXAMPLES = r"""
-- name: Reach the other subnet by way of the router
+- name: Reach the other subnet through the router
   weft.fabric.route:
     routes:
       - dst: 192.168.2.0/24
@@ -80,7 +79,7 @@ EXAMPLES = r"""
         dev: vxlan0
         onlink: true
 
-- name: Remove it
+- name: Remove a route
   weft.fabric.route:
     routes:
       - dst: 172.2.1.0/24
@@ -89,7 +88,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 routes:
-  description: Those of the listed routes that the kernel now has.
+  description: The listed routes that the kernel now has.
   type: list
   elements: dict
   returned: success

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: sysctl
-short_description: Kernel parameters, live and persisted
+short_description: Manage kernel parameters, live and persistent
 version_added: 0.1.0
 description:
-  - Sets kernel parameters live, where they differ, and persists them in one file below C(/etc/sysctl.d).
-  - The file records the values as they were before, and V(absent) puts those back.
-  - With C(net.ipv6.conf.all.forwarding) switched on, Linux would drop the addresses and routes that it has by routers'
-    advertisements. Interfaces that have such routes get C(accept_ra) V(2) before, if it was V(1).
-  - The list is authoritative for the file, so a parameter that is no longer in O(settings) gets its old value back.
+  - Sets kernel parameters live if they differ, and persists them in one file below C(/etc/sysctl.d).
+  - The file records the previous values, and V(absent) restores them.
+  - When C(net.ipv6.conf.all.forwarding) is switched on, Linux drops the addresses and routes that it has from router
+    advertisements. To prevent this, interfaces with such routes first get C(accept_ra) V(2) if it was V(1).
+  - The list is authoritative for the file. A parameter that is no longer in O(settings) gets its previous value back.
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -29,18 +29,20 @@ options:
   settings:
     description:
       - The parameters and their values, set in this order.
-      - Needed, and not empty, with O(state=present).
+      - Required, and not empty, with O(state=present).
     type: dict
   state:
     description:
       - V(present) sets O(settings) live and writes the file.
-      - V(absent) puts the old values back, save where somebody else has set another one since, and removes the file.
+      - V(absent) restores the previous values, except where somebody else has changed the value since, and removes the
+        file.
     type: str
     choices: [present, absent]
     default: present
 notes:
   - Parameters below C(net) belong to the network namespace that the module runs in.
-  - In check mode a parameter that does not exist yet, such as one of an interface to come, is a warning.
+  - In check mode, a parameter that does not exist yet causes a warning. It may belong to an interface that an earlier
+    task is about to create.
 """
 
 EXAMPLES = r"""
@@ -63,7 +65,7 @@ path:
   type: str
   sample: /etc/sysctl.d/99-weft-router.conf
 settings:
-  description: The parameters that the file sets now, in check mode would set.
+  description: The parameters that the file now sets or, in check mode, would set.
   returned: success
   type: dict
   sample: {net.ipv4.ip_forward: "1"}

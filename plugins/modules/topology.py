@@ -7,18 +7,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: topology
-short_description: Make a host's whole container networking as one document says
+short_description: Apply a host's whole container networking as one document
 version_added: 0.1.0
 description:
-  - Takes namespaces, links, addresses, routes, neighbours and FDB entries of a host together, puts them in order, and
-    makes one pass over the kernel.
-  - What takes a task for each object otherwise takes one task, however many objects there are.
-  - Links take their C(kind) and the options of its module, M(weft.fabric.veth), M(weft.fabric.bridge),
+  - Takes the namespaces, links, addresses, routes, neighbours and FDB entries of a host together, puts them in order,
+    and applies them in one pass.
+  - This takes one task, however many objects there are.
+  - A link has a C(kind), and the options of the module for this kind (M(weft.fabric.veth), M(weft.fabric.bridge),
     M(weft.fabric.bond), M(weft.fabric.vlan), M(weft.fabric.vxlan), M(weft.fabric.macvlan), M(weft.fabric.ipvlan),
-    M(weft.fabric.dummy), M(weft.fabric.tuntap), M(weft.fabric.ipip). A link without C(kind) has to exist, and gets the
-    attributes that are given.
-  - Routes take the options of M(weft.fabric.route). Items of C(addresses) have C(dev) and C(address), those of
-    C(neighbours) C(dev), C(dst) and C(lladdr), those of C(fdb) C(dev), C(lladdr), C(dst), C(port) and C(vni).
+    M(weft.fabric.dummy), M(weft.fabric.tuntap), M(weft.fabric.ipip)). A link without C(kind) must exist, and gets the
+    given attributes.
+  - Routes have the options of M(weft.fabric.route). Items of C(addresses) have C(dev) and C(address). Items of
+    C(neighbours) have C(dev), C(dst) and C(lladdr). Items of C(fdb) have C(dev), C(lladdr), C(dst), C(port) and C(vni).
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -29,34 +29,35 @@ extends_documentation_fragment:
 options:
   namespaces:
     description:
-      - What is in each network namespace, by the namespace's name. An empty name is the namespace that the module
+      - The content of each network namespace, by the namespace's name. An empty name is the namespace that the module
         runs in.
-      - Each has the lists C(links), C(addresses), C(routes), C(neighbours) and C(fdb), all optional.
-      - Or it has C(joins) alone, another namespace, of which its name is then one more. With an empty C(joins) that is
-        the namespace that the module runs in.
-      - With O(state=present), a namespace that is missing is made, and its loopback interface brought up. A link with
-        C(state=absent), which takes nothing but C(name) and C(kind) besides, goes before others are made.
-      - A link without C(kind) may have C(origin), with the C(name) and C(netns) that it is taken from. It is renamed,
-        brought up, and has the name that it had as its alias. With O(state=absent) it goes back.
-      - With O(state=absent), exactly what is listed goes, named namespaces included. Links without C(kind) stay.
-      - A bridge with C(shared=true) stays then where it has ports that are not listed, and a warning names them.
+      - Each namespace has the lists C(links), C(addresses), C(routes), C(neighbours) and C(fdb), all optional.
+      - Alternatively it has only C(joins), the name of another namespace. Both names then stand for that namespace. An
+        empty C(joins) is the namespace that the module runs in.
+      - With O(state=present), a missing namespace is created and its loopback interface brought up. A link with
+        C(state=absent) is removed before others are created. Such a link takes only C(name) and C(kind) besides.
+      - A link without C(kind) may have an C(origin), the C(name) and C(netns) from which it is taken. The interface is
+        renamed and brought up, and gets its previous name as its alias. O(state=absent) returns it.
+      - With O(state=absent), exactly the listed objects are removed, including named namespaces. Links without C(kind)
+        are kept.
+      - A bridge with C(shared=true) is then kept if it has ports that are not listed, and a warning names them.
     type: dict
     required: true
   purge:
     description:
-      - Whether the lists are authoritative, so that what they do not list goes. This is confined to the interfaces
-        that the document names.
-      - Of routes, those go that this collection made (protocol number 119).
-      - Of neighbours and FDB entries, the permanent ones go, on VXLANs and on the devices of the lists.
-      - Of addresses, those on links that have a C(kind) and a list C(addresses).
-      - Links and namespaces stay.
+      - Whether the lists are authoritative. Objects that are not listed are removed, but only on interfaces that the
+        document names.
+      - Routes are removed if this collection created them (protocol number 119).
+      - Neighbours and FDB entries are removed if they are permanent, on VXLANs and on the devices in the lists.
+      - Addresses are removed from links that have a C(kind) and a list C(addresses).
+      - Links and namespaces are kept.
     type: bool
     default: false
   route_protocol:
     description:
-      - Number by which the document's routes are known (C(proto) in C(ip route)), from V(119) to V(127).
-      - A document with another number than V(119) owns all routes of that number, whatever interface they are on. With
-        O(purge=true) those go that it does not list, and with O(state=absent) all of them do. So documents can share an
+      - Protocol number of the document's routes (C(proto) in C(ip route)), from V(119) to V(127).
+      - A document with a number other than V(119) owns all routes with this number, on any interface. O(purge=true)
+        removes those that are not listed, and O(state=absent) removes all. In this way several documents can share an
         interface.
     type: int
     default: 119
@@ -79,7 +80,7 @@ EXAMPLES = r"""
         routes:
           - {dst: default, via: 172.2.0.1}
 
-- name: Make a VTEP and its peers, and nothing but those
+- name: Create a VTEP with exactly these peers
   weft.fabric.topology:
     purge: true
     namespaces:
@@ -102,7 +103,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 namespaces:
-  description: Of what the document lists, what the kernel now has, by namespace.
+  description: The listed objects as the kernel reports them afterwards, by namespace.
   type: dict
   returned: success
   sample:

@@ -10,9 +10,9 @@ module: topology_info
 short_description: Read a host's container networking as a document
 version_added: 0.1.0
 description:
-  - Returns what is there as the document that M(weft.fabric.topology) takes. Given back to it, it changes nothing.
-  - Left out is what was not configured, as loopback, link-local addresses, and what came by DHCP, router
-    advertisements, routing daemons, and the kernel itself.
+  - Returns the host's current state as a document for M(weft.fabric.topology). Applying this document changes nothing.
+  - The document contains only what was configured. It leaves out loopback, link-local addresses, and everything from
+    DHCP, router advertisements, routing daemons and the kernel itself.
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -23,7 +23,7 @@ options:
   namespaces:
     description:
       - Names of the network namespaces to read. An empty name is the namespace that the module runs in.
-      - That one and all named ones by default.
+      - By default this namespace and all named ones.
     type: list
     elements: str
 """
@@ -40,7 +40,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 namespaces:
-  description: What is in each namespace, as O(weft.fabric.topology#module:namespaces).
+  description: The state of each namespace, in the format of O(weft.fabric.topology#module:namespaces).
   type: dict
   returned: success
   sample:

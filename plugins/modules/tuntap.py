@@ -10,10 +10,10 @@ module: tuntap
 short_description: Manage TUN and TAP interfaces
 version_added: 0.1.0
 description:
-  - Makes an interface whose packets (TUN) or frames (TAP) a program reads and writes, and changes it in place.
-  - The kernel cannot change O(mode) and O(multi_queue) of an existing one, so that needs O(recreate).
-  - An interface of one queue cannot be changed in O(owner), O(group) and O(persist) while a program holds it.
-  - The kernel needs the driver C(tun).
+  - Creates an interface whose packets (TUN) or frames (TAP) a program reads and writes, and changes it in place.
+  - The kernel cannot change O(mode) and O(multi_queue) of an existing interface. This requires O(recreate).
+  - If an interface has only one queue, O(owner), O(group) and O(persist) cannot be changed while a program holds it.
+  - Requires the kernel driver C(tun).
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -26,42 +26,43 @@ extends_documentation_fragment:
 options:
   mode:
     description:
-      - Whether it carries IP packets (V(tun)) or Ethernet frames (V(tap)). Required with O(state=present).
-      - Only V(tap) has a MAC address, and can be the port of a bridge.
+      - Whether the interface carries IP packets (V(tun)) or Ethernet frames (V(tap)). Required with O(state=present).
+      - Only V(tap) has a MAC address, and can be a port of a bridge.
     type: str
     choices: [tun, tap]
   owner:
-    description: Name or number of the user who may use it besides root.
+    description: Name or number of the user who may use the interface, besides root.
     type: str
   group:
-    description: Name or number of the group that may use it besides root.
+    description: Name or number of the group that may use the interface, besides root.
     type: str
   persist:
     description:
-      - Whether it stays when no program holds it.
-      - V(false) is for an interface that a program made so; any other would be gone at once, so that is refused.
+      - Whether the interface is kept when no program holds it.
+      - V(false) is for an interface that a program created as not persistent. Any other interface would be deleted at
+        once, so V(false) is refused.
     type: bool
     default: true
   multi_queue:
-    description: Whether several programs or threads can use it at once.
+    description: Whether several programs or threads can use the interface at once.
     type: bool
 """
 
 EXAMPLES = r"""
-- name: Make a TAP interface for a virtual machine, and connect it to a bridge
+- name: Create a TAP interface for a virtual machine, and connect it to a bridge
   weft.fabric.tuntap:
     name: tap1
     mode: tap
     owner: root
     controller: br0
 
-- name: Make a TUN interface for a VPN
+- name: Create a TUN interface for a VPN
   weft.fabric.tuntap:
     name: tun0
     mode: tun
     addresses: [10.8.0.1/24]
 
-- name: Delete it
+- name: Delete the interface
   weft.fabric.tuntap:
     name: tun0
     state: absent
@@ -69,7 +70,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 link:
-  description: The interface as the kernel now has it; none if it is gone.
+  description: The interface as the kernel reports it afterwards; null if it was removed.
   type: dict
   returned: success
   sample: {name: tap1, kind: tuntap, admin_state: up, mtu: 1500, mac_address: "3e:7a:94:05:fc:05", controller: br0,

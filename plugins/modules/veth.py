@@ -10,11 +10,11 @@ module: veth
 short_description: Manage pairs of virtual Ethernet interfaces
 version_added: 0.1.0
 description:
-  - Makes both ends of a veth pair in one request to the kernel, each in its namespace, so that a pair is there or it
-    is not.
-  - O(netns) is where the end called O(name) is; the other end is in O(peer.netns).
-  - An end that is in another namespace or has another name than asked for is moved and renamed, which takes its
-    addresses along to nowhere; they are put back.
+  - Creates both ends of a veth pair in one request to the kernel, each in its own namespace. A pair is therefore never
+    half created.
+  - The end O(name) is in O(netns), and the other end is in O(peer.netns).
+  - If an end is in another namespace or has another name, the module moves and renames it. The kernel then drops its
+    addresses, and the module restores them.
   - Deleting one end deletes the other.
 author:
   - The weft.fabric authors (@weft-fabric)
@@ -27,44 +27,44 @@ extends_documentation_fragment:
   - weft.fabric.link.netns
 options:
   peer:
-    description: The other end. Required where the pair does not exist yet.
+    description: The other end. Required if the pair does not exist yet.
     type: dict
     suboptions:
       name:
-        description: Its name.
+        description: Name of the other end.
         type: str
         required: true
       netns:
         description:
-          - Name of the namespace that it is in; the same as O(netns) by default.
+          - Name of the other end's namespace. By default the same as O(netns).
           - An empty string is the namespace that the module runs in.
         type: str
         aliases: [namespace]
       mtu:
-        description: Its MTU in bytes.
+        description: MTU in bytes.
         type: int
       mac_address:
-        description: Its unicast MAC address.
+        description: Unicast MAC address.
         type: str
       controller:
-        description: The bridge or bond that it is a port of; an empty string takes it out of the one it is in.
+        description: Bridge or bond that the other end is a port of. An empty string removes it from its bridge or bond.
         type: str
         aliases: [master]
       promisc:
-        description: Whether it takes frames that are not for it too.
+        description: Whether the other end also accepts frames for other MAC addresses.
         type: bool
       hairpin:
-        description: Whether the bridge may send a frame back out of the port that it came in by.
+        description: Whether the bridge may send a frame back out of the port on which it arrived.
         type: bool
       pvid:
-        description: The VLAN that frames without a tag belong to on this port of a bridge.
+        description: The VLAN of untagged frames on this bridge port.
         type: int
       addresses:
-        description: Its addresses in CIDR notation. O(purge_addresses) is about both ends.
+        description: Addresses in CIDR notation. O(purge_addresses) applies to both ends.
         type: list
         elements: str
       admin_state:
-        description: Whether it is up.
+        description: Whether the other end is up.
         type: str
         choices: [up, down]
         default: up
@@ -91,7 +91,7 @@ EXAMPLES = r"""
       mtu: 1450
       addresses: [172.2.0.2/24]
 
-- name: Cut two namespaces off from each other
+- name: Disconnect the two namespaces
   weft.fabric.veth:
     name: veth1
     netns: ns1
@@ -100,7 +100,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 link:
-  description: The interface as the kernel now has it; none if it is gone.
+  description: The interface as the kernel reports it afterwards; null if it was removed.
   type: dict
   returned: success
   sample: {name: veth0, kind: veth, admin_state: up, mtu: 1500, mac_address: "3e:7a:94:05:fc:05", controller: br0,

@@ -10,9 +10,9 @@ module: vlan
 short_description: Manage VLAN interfaces
 version_added: 0.1.0
 description:
-  - Makes an interface for one VLAN of another interface.
-  - The kernel cannot change O(parent), O(vlan_id) and O(protocol) of an existing one, so that needs O(recreate).
-  - The kernel needs the driver C(8021q).
+  - Creates an interface for one VLAN of another interface.
+  - The kernel cannot change O(parent), O(vlan_id) and O(protocol) of an existing interface. This requires O(recreate).
+  - Requires the kernel driver C(8021q).
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -25,31 +25,31 @@ extends_documentation_fragment:
 options:
   mtu:
     description:
-      - Largest packet in bytes, at most what O(parent) leaves it.
-      - V(auto) is just that, also after the MTU of O(parent) changes.
+      - Largest packet in bytes, at most the MTU of O(parent).
+      - V(auto) is that maximum. If the MTU of O(parent) changes, the next run follows it.
     type: str
   parent:
-    description: The interface that carries the tagged packets. Required with O(state=present).
+    description: The interface that carries the tagged frames. Required with O(state=present).
     type: str
   vlan_id:
     description: The VLAN, from 1 to 4094. Required with O(state=present).
     type: int
   protocol:
-    description: The tag, of a customer's VLAN or of a provider's (QinQ).
+    description: The tag's protocol, V(802.1q) for a customer's VLAN or V(802.1ad) for a provider's (QinQ).
     type: str
     choices: [802.1q, 802.1ad]
     default: 802.1q
 """
 
 EXAMPLES = r"""
-- name: Give VLAN 2 of a NIC an interface and an address
+- name: Create an interface for VLAN 2 of a NIC
   weft.fabric.vlan:
     name: enp1s0.2
     parent: enp1s0
     vlan_id: 2
     addresses: [10.0.2.1/24]
 
-- name: Delete it
+- name: Delete the interface
   weft.fabric.vlan:
     name: enp1s0.2
     state: absent
@@ -57,7 +57,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 link:
-  description: The interface as the kernel now has it; none if it is gone.
+  description: The interface as the kernel reports it afterwards; null if it was removed.
   type: dict
   returned: success
   sample: {name: enp1s0.2, kind: vlan, admin_state: up, mtu: 1500, mac_address: "52:54:00:9e:19:22", parent: enp1s0,

@@ -10,9 +10,9 @@ module: vxlan
 short_description: Manage VXLAN interfaces
 version_added: 0.1.0
 description:
-  - Makes a VXLAN tunnel end point (VTEP, RFC 7348) and changes it in place.
-  - The kernel cannot change O(vni) and O(port) of an existing one, so that needs O(recreate).
-  - Its forwarding entries are those of M(weft.fabric.vxlan_fdb) and M(weft.fabric.vxlan_neigh).
+  - Creates a VXLAN tunnel end point (VTEP, RFC 7348), and changes it in place.
+  - The kernel cannot change O(vni) and O(port) of an existing interface. This requires O(recreate).
+  - M(weft.fabric.vxlan_fdb) and M(weft.fabric.vxlan_neigh) manage its entries.
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -25,48 +25,48 @@ extends_documentation_fragment:
 options:
   mtu:
     description:
-      - Largest packet in bytes, at most what O(dev) leaves it.
-      - V(auto) is just that, also after the MTU of O(dev) changes.
+      - Largest packet in bytes, at most the MTU of O(dev) less the encapsulation (50 bytes over IPv4, 70 over IPv6).
+      - V(auto) is that maximum. If the MTU of O(dev) changes, the next run follows it.
     type: str
   vni:
     description: VXLAN network identifier, from 0 to 16777215. Required with O(state=present).
     type: int
   local:
-    description: Address that packets to other VTEPs are sent from.
+    description: Source address of the outer packets.
     type: str
   dev:
-    description: The underlay's interface.
+    description: The interface in the underlay.
     type: str
   port:
     description:
-      - UDP port of all VTEPs of this network. 4789 is IANA's.
-      - Linux's own default, which tools without one use, is 8472.
+      - UDP port of all VTEPs of this network. 4789 is the port that IANA assigned.
+      - Linux's own default, for tools that do not set a port, is 8472.
     type: int
     default: 4789
   learning:
-    description: Whether it learns from the packets that arrive where a MAC address is.
+    description: Whether the device learns MAC addresses from the packets that arrive.
     type: bool
     default: false
   remote:
-    description: VTEP that everything without an entry of its own goes to. Excludes O(group).
+    description: VTEP for all frames without an entry of their own. Mutually exclusive with O(group).
     type: str
   group:
-    description: Multicast group that everything without an entry of its own goes to. Needs O(dev).
+    description: Multicast group for all frames without an entry of their own. Requires O(dev).
     type: str
   ttl:
-    description: Time to live of the outer packets; 0 is the kernel's choice.
+    description: Time to live of the outer packets. 0 leaves the choice to the kernel.
     type: int
   tos:
-    description: Type of service of the outer packets; 1 is that of the inner one.
+    description: Type of service of the outer packets. 1 copies the value of the inner packet.
     type: int
   df:
-    description: Whether outer IPv4 packets may be fragmented (V(unset)) or not (V(set)), or as the inner (V(inherit)).
+    description: The "don't fragment" bit of outer IPv4 packets. V(inherit) copies the bit of the inner packet.
     type: str
     choices: [unset, set, inherit]
 """
 
 EXAMPLES = r"""
-- name: Make a VTEP whose entries are not learned but written
+- name: Create a VTEP with declared instead of learned entries
   weft.fabric.vxlan:
     name: vxlan0
     vni: 10
@@ -75,7 +75,7 @@ EXAMPLES = r"""
     mtu: 1450
     addresses: [172.2.0.0/32]
 
-- name: Make a tunnel to one other VTEP
+- name: Create a tunnel to one other VTEP
   weft.fabric.vxlan:
     name: vx0
     vni: 100
@@ -83,7 +83,7 @@ EXAMPLES = r"""
     remote: 2.2.2.2
     dev: eth0
 
-- name: Delete it
+- name: Delete the interface
   weft.fabric.vxlan:
     name: vxlan0
     state: absent
@@ -91,7 +91,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 link:
-  description: The interface as the kernel now has it; none if it is gone.
+  description: The interface as the kernel reports it afterwards; null if it was removed.
   type: dict
   returned: success
   sample: {name: vxlan0, kind: vxlan, admin_state: up, mtu: 1450, mac_address: "d6:d4:f0:7b:b4:17", vni: 10, port: 4789,

@@ -10,10 +10,10 @@ module: vxlan_fdb
 short_description: Manage the forwarding entries of a VXLAN
 version_added: 0.1.0
 description:
-  - Says behind which VTEP a MAC address is, for any number of MAC addresses at once.
-  - A learned entry that is in the way is replaced.
-  - Entries that were learned, that a routing daemon installed, that are the bridge's, and the device's own C(remote)
-    stay, whatever the list says.
+  - Maps MAC addresses to the VTEPs behind which they are, any number in one call.
+  - Replaces a learned entry for the same MAC address.
+  - Keeps learned entries, entries that a routing daemon marks as externally learned (C(extern_learn)), the bridge's
+    entries, and the entry of the device's own C(remote), even if the list does not contain them.
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -36,24 +36,25 @@ options:
     suboptions:
       lladdr:
         description:
-          - MAC address of the other VTEP.
-          - V(00:00:00:00:00:00) is for all that has no entry of its own; it takes one entry for each VTEP to flood to.
+          - Inner destination MAC address, such as the other VTEP's own.
+          - V(00:00:00:00:00:00) stands for all MAC addresses without an entry of their own. Each VTEP to flood to needs
+            one such entry.
         type: str
         required: true
       dst:
-        description: Underlay address of the VTEP that it is behind.
+        description: Underlay address of the other VTEP.
         type: str
         required: true
       port:
-        description: UDP port of that VTEP, where it is not that of O(dev).
+        description: UDP port of the other VTEP, if it differs from the port of O(dev).
         type: int
       vni:
-        description: VNI to send with, where it is not that of O(dev).
+        description: VNI to send with, if it differs from the VNI of O(dev).
         type: int
 """
 
 EXAMPLES = r"""
-- name: Say where the other nodes' VTEPs are
+- name: Declare where the other nodes' VTEPs are
   weft.fabric.vxlan_fdb:
     dev: vxlan0
     purge: true
@@ -61,7 +62,7 @@ EXAMPLES = r"""
       - lladdr: ea:39:22:52:ca:06
         dst: 192.168.2.142
 
-- name: Flood what has no entry to two VTEPs
+- name: Flood frames without an entry to two VTEPs
   weft.fabric.vxlan_fdb:
     dev: vxlan0
     entries:
@@ -71,7 +72,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 entries:
-  description: The entries as the kernel now has them.
+  description: The listed entries that the kernel now has.
   type: list
   elements: dict
   returned: success

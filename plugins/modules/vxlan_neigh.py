@@ -10,10 +10,11 @@ module: vxlan_neigh
 short_description: Manage the permanent neighbours on a VXLAN
 version_added: 0.1.0
 description:
-  - Says which MAC address another VTEP's overlay address has, for any number of them at once, so that nobody needs to
-    ask (ARP, NDP).
-  - A learned entry that is in the way is replaced, and made permanent.
-  - Entries that are not permanent, and those that a routing daemon installed, stay, whatever the list says.
+  - Maps overlay addresses of other VTEPs to MAC addresses, any number in one call, so that no host has to ask for them
+    (ARP, NDP).
+  - Replaces a learned entry for the same address by a permanent one.
+  - Keeps entries that are not permanent, and entries that a routing daemon marks as externally learned
+    (C(extern_learn)), even if the list does not contain them.
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -39,13 +40,13 @@ options:
         type: str
         required: true
       lladdr:
-        description: Its MAC address.
+        description: The address's MAC address.
         type: str
         required: true
 """
 
 EXAMPLES = r"""
-- name: Say which MAC addresses the other nodes' VTEPs have
+- name: Declare the MAC addresses of the other nodes' VTEPs
   weft.fabric.vxlan_neigh:
     dev: vxlan0
     purge: true
@@ -56,7 +57,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 entries:
-  description: The entries as the kernel now has them.
+  description: The listed entries that the kernel now has.
   type: list
   elements: dict
   returned: success

@@ -117,7 +117,7 @@ def test_a_user_without_root_is_told_in_one_line(user: str) -> None:
     )
     assert entering.returncode == 4
     assert (
-        "Task failed: lab nodes need root on this machine: run ansible-playbook as root, or as a user with sudo add "
+        "Task failed: lab nodes need root on this machine: run ansible-playbook as root, or as a sudo user with "
         "--become --ask-become-pass (sudo: a password is required)\n" in entering.stdout
     )
 
