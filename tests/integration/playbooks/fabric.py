@@ -74,6 +74,20 @@ class Run:
         return {line for line in lines if line[1:].strip()}
 
 
+def table(text: str) -> dict[tuple[str, str], str]:
+    """The result of each pair of the proof."""
+    rows = [line.strip().strip('",') for line in text.splitlines() if line.rstrip('",').endswith(("ok", "isolated"))]
+    return {(row.split()[0], " ".join(row.split()[1:3])): row.split()[-1] for row in rows}
+
+
+def assert_proved(text: str, expected: dict[tuple[str, str], str]) -> None:
+    """By source and how the target begins, what the proof says of each."""
+    pairs = table(text)
+    for (source, target), result in expected.items():
+        found = [value for (one, other), value in pairs.items() if one == source and other.startswith(target)]
+        assert found and set(found) == {result}, (source, target, pairs)
+
+
 class Fabric:
     """A lab and what is run in it.
 

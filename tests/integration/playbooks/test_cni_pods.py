@@ -11,8 +11,7 @@ from typing import Any
 
 from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.cni import SLIDES, asked
-from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import article, standing
-from ansible_collections.weft.fabric.tests.integration.playbooks.test_drivers import assert_proved
+from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import article, assert_proved, standing
 
 POD = {"name": "pod1", "network": {"driver": "cni", "config": SLIDES}}
 ASKING = {"name": "pod2", "address": "10.22.0.9", "network": {"driver": "cni", "config": json.loads(SLIDES)}}

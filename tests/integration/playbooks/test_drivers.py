@@ -13,7 +13,14 @@ from typing import Any
 import pytest
 
 from ansible_collections.weft.fabric.tests.integration import kernel
-from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import HOSTS, Fabric, article, standing
+from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import (
+    HOSTS,
+    Fabric,
+    article,
+    assert_proved,
+    standing,
+    table,
+)
 
 SUBNETS = {"network-1": "192.168.1", "network-2": "192.168.2"}
 GATEWAYS = {"network-1": "192.168.1.213", "network-2": "192.168.2.216"}
@@ -67,7 +74,7 @@ def before(lab: Fabric) -> dict[str, Any]:
 def fabric(lab: Fabric, before: dict[str, Any]) -> Fabric:
     """Pods of every driver; what there was before them is known. A test leaves them so, or takes all away."""
     if json.loads(lab.node("network-1", "ip", "-json", "link", "show", "type", "vxlan")) == []:
-        lab.ok("site")
+        lab.ok("site", "--skip-tags", "verify")
     return lab
 
 
@@ -77,20 +84,6 @@ def inside(fabric: Fabric, host: str, pod: str, *command: str) -> str:
 
 def routes(fabric: Fabric, host: str, pod: str) -> list[str]:
     return [line.replace(" proto 119", "").strip() for line in inside(fabric, host, pod, "ip", "route").splitlines()]
-
-
-def table(text: str) -> dict[tuple[str, str], str]:
-    """The result of each pair of the proof."""
-    rows = [line.strip().strip('",') for line in text.splitlines() if line.rstrip('",').endswith(("ok", "isolated"))]
-    return {(row.split()[0], " ".join(row.split()[1:3])): row.split()[-1] for row in rows}
-
-
-def assert_proved(text: str, expected: dict[tuple[str, str], str]) -> None:
-    """By source and how the target begins, what the proof says of each."""
-    pairs = table(text)
-    for (source, target), result in expected.items():
-        found = [value for (one, other), value in pairs.items() if one == source and other.startswith(target)]
-        assert found and set(found) == {result}, (source, target, pairs)
 
 
 def test_every_driver_at_once(lab: Fabric, before: dict[str, Any]) -> None:

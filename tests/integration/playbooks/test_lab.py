@@ -9,65 +9,28 @@ import contextlib
 import json
 import os
 import pathlib
-import re
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.module_utils.host import lab
-from ansible_collections.weft.fabric.tests.integration import kernel, machine
+from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.playbooks import cli
-
-ROOT = pathlib.Path(__file__).parents[3]
-INVENTORY = str(ROOT / "inventories" / "lab.yml")
-ADDRESSES = {
-    ("network-1", "enp1s0"): ("192.168.1.138/24", "52:54:00:9e:19:22"),
-    ("network-2", "enp1s0"): ("192.168.2.142/24", "52:54:00:ad:45:e2"),
-    ("router", "enp1s0"): ("192.168.1.213/24", "52:54:00:46:f0:6a"),
-    ("router", "enp2s0"): ("192.168.2.216/24", "52:54:00:9d:9b:c1"),
-}
-
-
-class Lab:
-    """The playbook weft.fabric.lab, as a user runs it."""
-
-    def __init__(self, home: pathlib.Path) -> None:
-        self.home = home
-
-    def __call__(self, *more: str, inventory: str = INVENTORY) -> dict[str, int]:
-        """Run it, and count what it says of localhost: ok, changed, ..."""
-        said = cli.succeed(self.home, "ansible-playbook", "-i", inventory, "weft.fabric.lab", *more)
-        recap = re.search(r"^localhost +: (.*)$", said, re.MULTILINE)
-        assert recap, said
-        return {key: int(value) for key, value in (word.split("=") for word in recap[1].split())}
+from ansible_collections.weft.fabric.tests.integration.playbooks.labs import (
+    INVENTORY,
+    Lab,
+    in_node,
+    pings,
+    taken_away,
+    unchanged_machine,
+)
 
 
 @pytest.fixture
 def play(tmp_path: pathlib.Path) -> Iterator[Lab]:
-    """The machine is the same afterwards as it was before, or the test fails."""
-    before = machine.snapshot()
-    lab_play = Lab(tmp_path)
-    try:
-        yield lab_play
-    finally:
-        lab_play("-e", "lab_state=absent")
-    after = machine.snapshot()
-    assert after.keys() == before.keys()
-    for part in before:
-        assert after[part] == before[part], part
-
-
-def in_node(node: str, *command: str, name: str = "weft") -> str:
-    done = subprocess.run([*lab.enter(name, node), *command], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done
-    return done.stdout
-
-
-def pings(node: str, address: str, name: str = "weft") -> bool:
-    command = [*lab.enter(name, node), "ping", "-c1", "-W2", address]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    """The playbook, on a machine without a lab; afterwards the machine is as it was."""
+    with taken_away(tmp_path) as made:
+        yield made
 
 
 def living_in(hosts: set[str]) -> list[str]:
@@ -80,34 +43,6 @@ def living_in(hosts: set[str]) -> list[str]:
     return found
 
 
-@contextlib.contextmanager
-def named(*nodes: str) -> Iterator[list[str]]:
-    """Names in this process's own /run/netns for nodes' namespaces, for kernel.Monitor."""
-    with contextlib.ExitStack() as stack:
-        for node in nodes:
-            path = pathlib.Path("/run/netns") / node
-            path.touch()
-            stack.callback(path.unlink)
-            kernel.run("mount", "--no-mtab", "--bind", f"/run/weft/weft/{node}/net", str(path))
-            stack.callback(kernel.run, "umount", "--no-mtab", str(path))
-        yield list(nodes)
-
-
-def test_the_articles_three_machines(play: Lab) -> None:
-    assert play()["changed"] == 2
-    found = {}
-    for node in ("network-1", "network-2", "router"):
-        for link in json.loads(in_node(node, "ip", "-json", "address", "show")):
-            ipv4 = [row for row in link["addr_info"] if row["family"] == "inet"]
-            if link["ifname"] != "lo":
-                assert (link["operstate"], link["mtu"]) == ("UP", 1500)
-                found[node, link["ifname"]] = (f"{ipv4[0]['local']}/{ipv4[0]['prefixlen']}", link["address"])
-    assert found == ADDRESSES
-    assert pings("network-1", "192.168.1.213") and pings("network-2", "192.168.2.216")
-    assert not pings("network-1", "192.168.2.142"), "the other network needs the routes that site makes"
-    assert in_node("router", "cat", "/proc/sys/net/ipv4/ip_forward") == "0\n"
-
-
 def test_the_whole_scenario_leaves_no_trace(play: Lab) -> None:
     """What site starts in the lab, the pods' servers among it, goes with the lab."""
     play()
@@ -117,13 +52,6 @@ def test_the_whole_scenario_leaves_no_trace(play: Lab) -> None:
     assert living_in(hosts), "the pods' servers run in the nodes"
     assert play("-e", "lab_state=absent")["changed"] == 1
     assert not living_in(hosts)
-
-
-def test_a_second_run_asks_the_kernel_for_nothing(play: Lab) -> None:
-    play()
-    with named("network-1", "network-2", "router", "switches") as names, kernel.Monitor("", *names) as monitor:
-        assert play()["changed"] == 0
-    assert monitor.changes == []
 
 
 def test_check_mode_makes_nothing(play: Lab) -> None:
@@ -139,27 +67,11 @@ def test_absent_on_nothing(play: Lab) -> None:
     assert play("-e", "lab_state=absent")["changed"] == 0
 
 
-def test_half_a_lab_is_completed(play: Lab) -> None:
-    play()
-    kernel.run("umount", "--no-mtab", "/run/weft/weft/router/net")
-    in_node("switches", "ip", "link", "delete", "lan2")
-    assert play()["changed"] == 2
-    assert pings("router", "192.168.1.138") and pings("router", "192.168.2.142")
-
-
 @pytest.mark.parametrize("what", ["net", "uts", "mnt"])
 def test_half_a_lab_is_taken_away(play: Lab, what: str) -> None:
     play()
     kernel.run("umount", "--no-mtab", f"/run/weft/weft/network-1/{what}")
     assert play("-e", "lab_state=absent")["changed"] == 1
-
-
-def test_what_is_unplugged_is_plugged_in_again(play: Lab) -> None:
-    play()
-    in_node("network-1", "ip", "link", "delete", "enp1s0")
-    assert not pings("network-1", "192.168.1.213")
-    assert play()["changed"] == 1
-    assert pings("network-1", "192.168.1.213")
 
 
 def test_two_labs_side_by_side(play: Lab) -> None:
@@ -174,16 +86,6 @@ def test_two_labs_side_by_side(play: Lab) -> None:
         play("-e", "lab_name=second", "-e", "lab_state=absent")
 
 
-def test_a_limit_leaves_the_lab_alone(play: Lab) -> None:
-    play()
-    limited = cli.run(play.home, "ansible-playbook", "-i", INVENTORY, "weft.fabric.lab", "--limit", "network-1")
-    assert limited.returncode == 0, limited
-    one = cli.succeed(
-        play.home, "ansible", "-i", INVENTORY, "all", "--limit", "network-1", "-m", "ansible.builtin.ping"
-    )
-    assert one.count("pong") == 1
-
-
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -192,16 +94,19 @@ def test_a_limit_leaves_the_lab_alone(play: Lab) -> None:
         ({"addresses": ["10.0.0.0.1/8"]}, "lab_interfaces[0].addresses[0]: '10.0.0.0.1/8' is refused"),
     ],
 )
-def test_bad_input_is_refused_before_anything_is_made(play: Lab, changes: dict[str, Any], words: str) -> None:
+def test_bad_input_is_refused_before_anything_is_made(
+    tmp_path: pathlib.Path, changes: dict[str, Any], words: str
+) -> None:
     interface = {"name": "enp1s0", "switch": "lan1", **changes}
-    inventory = play.home / "bad.json"
+    inventory = tmp_path / "bad.json"
     inventory.write_text(
         json.dumps(
             {"all": {"hosts": {"network-1": {"lab_interfaces": [interface]}},
                      "vars": {"lab_name": "weft", "lab_switches": ["lan1"]}}}
         )
     )  # fmt: skip
-    done = cli.run(play.home, "ansible-playbook", "-i", str(inventory), "weft.fabric.lab")
+    with unchanged_machine():
+        done = cli.run(tmp_path, "ansible-playbook", "-i", str(inventory), "weft.fabric.lab")
     assert done.returncode == 2
     assert words in done.stdout + done.stderr
     assert not pathlib.Path("/run/weft").exists()

@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Iterator
+
+import pytest
 
 from ansible_collections.weft.fabric.plugins.plugin_utils import overlay
 from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import (
@@ -17,9 +20,15 @@ from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import (
 )
 
 
+@pytest.fixture
+def fabric(shared: Fabric) -> Iterator[Fabric]:
+    """The fabric that stands; a test may change its inventory, and takes back what it makes of that."""
+    yield shared
+    shared.inventory = article("shared")
+
+
 def test_pods_come_and_go(fabric: Fabric) -> None:
-    fabric.ok("site")
-    inventory = article()
+    inventory = article("shared")
     pods = host_vars(inventory, "network-1")["pods_pods"]
     pods.append({"name": "pod3", "address": "172.2.0.3"})
     inventory["all"]["vars"]["pods_masquerade"] = True
@@ -43,15 +52,23 @@ def test_pods_come_and_go(fabric: Fabric) -> None:
 
 
 def test_what_leaves_the_overlay_is_masqueraded_on_request(fabric: Fabric) -> None:
-    inventory = article()
+    inventory = article("shared")
     inventory["all"]["vars"]["pods_masquerade"] = True
     fabric.inventory = inventory
-    fabric.ok("site")
+    fabric.ok("site", "--skip-tags", "verify")
+    routers = {"network-1": "192.168.1.213", "network-2": "192.168.2.216"}
     fabric.node("router", "ip", "address", "add", "203.0.113.1/32", "dev", "lo")
-    for node, router in (("network-1", "192.168.1.213"), ("network-2", "192.168.2.216")):
+    for node, router in routers.items():
         fabric.node(node, "ip", "route", "add", "203.0.113.0/24", "via", router)
-    said = fabric.node("network-1", "ip", "netns", "exec", "pod1", "ping", "-c1", "-W2", "203.0.113.1")
+    try:
+        said = fabric.node("network-1", "ip", "netns", "exec", "pod1", "ping", "-c1", "-W2", "203.0.113.1")
+    finally:
+        fabric.node("router", "ip", "address", "delete", "203.0.113.1/32", "dev", "lo")
+        for node in routers:
+            fabric.node(node, "ip", "route", "delete", "203.0.113.0/24")
     assert "ttl=63" in said, "the router has no route to a pod, but one to the pod's node"
+    fabric.inventory = article("shared")
+    fabric.ok("site", "--tags", "pods")
 
 
 def objects(diff: set[str]) -> set[str]:
@@ -71,7 +88,7 @@ def test_a_third_node_moves_nobody(tmp_path: pathlib.Path) -> None:
     }
     with standing(tmp_path, inventory) as fabric:
         fabric.inventory = article()
-        fabric.ok("site")
+        fabric.ok("site", "--skip-tags", "verify")
         fabric.inventory = inventory
         mac = overlay.vtep_mac(10, "network-3")
         entries = {
