@@ -90,7 +90,7 @@ class PureKernel:
         """Plan and apply until there is nothing left to do, as reconcile.py does; the plans that did something."""
         plans: list[Plan] = []
         while True:
-            todo = plan(document, self.observe(document))
+            todo = plan(document, self.observe(document), again=bool(plans))
             if not todo.operations:
                 return plans
             assert len(plans) < rounds, f"never comes to rest: {todo.diff()}"

@@ -57,9 +57,7 @@ def _converge(kernel: Kernel, document: Document, scopes: Mapping[str, Scope], t
         apply(kernel, todo.operations)
         if not todo.disturbs:
             return todo
-        for desired in document.namespaces.values():
-            desired.former.clear()  # what has this name now is what came
-        todo = plan(document, observe(kernel, scopes))
+        todo = plan(document, observe(kernel, scopes), again=True)
         if not todo.operations:
             return todo
     left = todo.diff()["after"].splitlines() or todo.diff()["before"].splitlines()

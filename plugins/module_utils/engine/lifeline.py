@@ -20,6 +20,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model import facts
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.links import add_link, complete
 from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link, Observed
+from ansible_collections.weft.fabric.plugins.module_utils.model.removal import BEFORE, Removal
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
 
 RTPROT_KERNEL = 2
@@ -127,10 +128,15 @@ def as_it_was(document: Document, before: Observed) -> Document:
     listed = document.namespaces[""]
     taken_back = Document()
     own = taken_back.at("")
-    for name, link in {**listed.gone, **listed.links}.items():
+    removed = {
+        item.name: item
+        for netns, item, phase, _strict in document.removals
+        if not netns and phase == BEFORE and isinstance(item, Link)
+    }
+    for name, link in {**removed, **listed.links}.items():
         known = before.links.get(name)
         if known is None:
-            own.gone[name] = link
+            taken_back.removals.append(Removal("", link, strict=True))
             continue
         item = {**facts.link_data(known), "controller": known.attributes.get("controller", "")}
         if not known.kind:

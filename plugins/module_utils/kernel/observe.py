@@ -32,6 +32,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds import TAKERS
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
     MAIN,
+    Link,
+    Namespace,
     Observed,
 )
 
@@ -86,12 +88,15 @@ def everything(others: Iterable[str] = (), tables: Iterable[int] = ()) -> Scope:
 def scope_of(document: Document) -> dict[str, Scope]:
     """What has to be read to plan a document."""
     scopes = {}
+    removed, names = _removed(document)
     below = {place for desired in document.namespaces.values() for place in _parents(desired)}
-    for netns, desired in document.namespaces.items():
+    places = dict.fromkeys((*document.namespaces, *removed))
+    for netns in places:
+        desired = document.namespaces.get(netns, Desired())
         scope = scopes[netns] = Scope()
-        scope.aliases = desired.create or desired.ends
-        own = desired.ends or (desired.create and (desired.joins is None or document.absent))
-        scope.links = bool(desired.links or desired.gone or desired.former or desired.stale or own or netns in below)
+        scope.aliases = desired.create or netns in names
+        own = desired.create and (desired.joins is None or document.absent)
+        scope.links = bool(desired.links or own or netns in removed or netns in below)
         scope.addresses = bool(desired.addresses or desired.purge_addresses)
         neighbours, fdb = desired.neighbour_devices, desired.fdb_devices
         scope.neighbours, scope.fdb = {*neighbours}, {*fdb}
@@ -104,7 +109,7 @@ def scope_of(document: Document) -> dict[str, Scope]:
             *desired.purge_addresses,
         }
         likely = [link.peer[0] for link in desired.links.values() if link.peer] + _parents(desired)
-        scope.others = [place for place in dict.fromkeys((*likely, *document.namespaces)) if place != netns]
+        scope.others = [place for place in dict.fromkeys((*likely, *places)) if place != netns]
         scope.pvids = any("pvid" in link.attributes for link in desired.links.values())
         scope.veths = {link.name for link in desired.links.values() if link.peer}
         if not document.absent:
@@ -112,10 +117,18 @@ def scope_of(document: Document) -> dict[str, Scope]:
     return scopes
 
 
+def _removed(document: Document) -> tuple[set[str], set[str]]:
+    """The namespaces that removals concern, and those of them that are removed themselves."""
+    names = {item.name for _netns, item, *_rest in document.removals if isinstance(item, Namespace)}
+    links = [(netns, item) for netns, item, *_rest in document.removals if isinstance(item, Link)]
+    origins = {link.origin[0] for _netns, link in links if link.origin}
+    return {*names, *origins, *(netns for netns, _link in links)}, names
+
+
 def _parents(desired: Desired) -> list[str]:
     """The other namespaces that links sit on links of, or come from."""
     places = [link.attributes.get("parent_netns") for link in desired.links.values()]
-    places += [link.origin[0] for link in (*desired.links.values(), *desired.former) if link.origin]
+    places += [link.origin[0] for link in desired.links.values() if link.origin]
     return [place for place in places if place is not None]
 
 

@@ -15,6 +15,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
     Link,
     Route,
 )
+from ansible_collections.weft.fabric.plugins.module_utils.model.removal import Removal
 
 
 @dataclass
@@ -23,11 +24,6 @@ class Desired:
 
     :ivar create: whether the namespace is made where it is missing.
     :ivar joins: the name is to be another one of this namespace; None: it has a namespace of its own.
-    :ivar ends: it has to be gone.
-    :ivar parted: the name was another one of a namespace, and is to have one of its own.
-    :ivar gone: links that are to be gone.
-    :ivar former: links that go, or go back, before others are made, as long as they are what they were.
-    :ivar stale: links that go once nothing leads by them any more, as long as they are what they were.
     :ivar claimed: links that a bridge or a bond lists as its ports.
     :ivar address_keys: the addresses that a document lists, by the kernel's key.
     :ivar neighbours: by device, MAC addresses by IP address.
@@ -36,12 +32,7 @@ class Desired:
 
     create: bool = False
     joins: str | None = None
-    ends: bool = False
-    parted: bool = False
     links: dict[str, Link] = field(default_factory=dict)
-    gone: dict[str, Link] = field(default_factory=dict)
-    former: list[Link] = field(default_factory=list)
-    stale: list[Link] = field(default_factory=list)
     claimed: set[str] = field(default_factory=set)
     addresses: dict[Address, str] = field(default_factory=dict)
     address_keys: dict[tuple[str, str], Address] = field(default_factory=dict)
@@ -69,8 +60,9 @@ class Desired:
 class Document:
     """What is wanted of one host.
 
-    :ivar absent: the document lists what has to be gone.
+    :ivar absent: everything that the document lists is removed.
     :ivar purge: its lists are authoritative.
+    :ivar removals: what is removed besides.
     :ivar route_protocol: the number by which its routes are known. With one of its own, all routes of that number are
         the document's, whatever interface they are on.
     """
@@ -79,6 +71,7 @@ class Document:
     purge: bool = False
     route_protocol: int = ROUTE_PROTOCOL
     namespaces: dict[str, Desired] = field(default_factory=dict)
+    removals: list[Removal] = field(default_factory=list)
 
     @property
     def moves_interfaces(self) -> bool:

@@ -31,6 +31,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
     Address,
     Link,
 )
+from ansible_collections.weft.fabric.plugins.module_utils.model.removal import Removal
 
 _COMMON = ("admin_state", "mtu", "mac_address", "promisc", "controller", *PORT_OPTIONS, "addresses")
 _LINK = ("name", "kind", *_COMMON, "purge_addresses", "recreate")
@@ -54,8 +55,8 @@ def add_link(document: Document, netns: str, item: Mapping[str, Any], where: str
         values.known(where, item, ("name", "kind"), "a link that is to be gone")
         if not kind:
             raise InvalidParameter(f"{where}kind", kind, "say what kind of link it is, so that no other one goes")
-        gone = Link(values.ifname(f"{where}name", item.get("name")), kind, where=where)
-        document.at(netns).gone[gone.name] = gone
+        link = Link(values.ifname(f"{where}name", item.get("name")), kind, where=where)
+        document.removals.append(Removal(netns, link, strict=True))
         return
     options = KINDS.get(kind, {})
     ports = ("ports", "purge_ports") if kind in CONTROLLERS else ()

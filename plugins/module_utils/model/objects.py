@@ -45,7 +45,7 @@ class Link:
     :ivar peer: (namespace, name) of a veth's other end.
     :ivar origin: (namespace, name) that an interface is taken from, and given back to.
     :ivar recreate: whether it may be deleted and made again where the kernel cannot change it.
-    :ivar shared: whether a bridge that is to be gone stays where it has ports that are not listed.
+    :ivar shared: it is removed only while it has no ports of others.
     :ivar where: how the user's document names it, for messages.
     :ivar index: observed: the kernel's ifindex.
     :ivar below: observed: the ifindex of what it sits on, or of a veth's other end (IFLA_LINK).
@@ -132,6 +132,16 @@ class FdbEntry(NamedTuple):
     dst: str
     port: int | None = None
     vni: int | None = None
+
+    def on(self, link: Link) -> FdbEntry:
+        """This entry as the kernel reports it of a VXLAN: without a port and a VNI that are the VXLAN's own."""
+        if self.port is None and self.vni is None:
+            return self
+        known = link.attributes
+        return self._replace(
+            port=None if self.port == known.get("port") else self.port,
+            vni=None if self.vni == known.get("vni") else self.vni,
+        )
 
 
 FdbKey = tuple[str, str, str, Optional[int], Optional[int]]

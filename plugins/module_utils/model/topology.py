@@ -36,7 +36,7 @@ def parse_topology(
 ) -> Document:
     """A document from topology's parameter ``namespaces``.
 
-    :param absent: the document lists what has to be gone.
+    :param absent: remove everything that the document lists.
     :param purge: make the lists authoritative: for routes of ours and neighbour and FDB entries on the devices that the
         document names, and for addresses on the links that it makes and gives addresses to.
     :param route_protocol: one of ROUTE_PROTOCOLS.

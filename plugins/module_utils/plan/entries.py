@@ -18,7 +18,6 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
     Address,
     AddressState,
     FdbEntry,
-    Link,
     Neighbour,
     Route,
     make_all,
@@ -88,7 +87,7 @@ def set_fdb(view: View, netns: str, desired: Desired) -> None:
         (name, values.ZERO_MAC, link.attributes.get("remote") or link.attributes.get("group"))
         for name, link in links.items()
     }
-    reported = [of_device(entry, links[entry.dev]) for entry in unlike if entry[:3] not in own]
+    reported = [entry.on(links[entry.dev]) for entry in unlike if entry[:3] not in own]
     missing = [entry for entry in reported if entry not in now.fdb]
     behind: dict[tuple[str, str], FdbEntry] = {}
     if missing:
@@ -164,14 +163,3 @@ def _subnet(address: Address) -> tuple[int, int]:
         return -1, 0
     prefix = int(tail)
     return int.from_bytes(socket.inet_pton(socket.AF_INET, head), "big") >> (32 - prefix), prefix
-
-
-def of_device(entry: FdbEntry, link: Link) -> FdbEntry:
-    """An entry as the kernel will report it: without a port and a VNI that are the device's own."""
-    if entry.port is None and entry.vni is None:
-        return entry
-    known = link.attributes
-    return entry._replace(
-        port=None if entry.port == known.get("port") else entry.port,
-        vni=None if entry.vni == known.get("vni") else entry.vni,
-    )
