@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from ansible_collections.weft.fabric.plugins.module_utils.kernel import inet, routes
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import attributes
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import IFA_F_PERMANENT, IFA_FLAGS
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import MAIN, ROUTE_PROTOCOL, Address, Route
+from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import MAIN, ROUTE_PROTOCOL, Route
 
 PEER = Route("172.2.1.0/24", MAIN, 0, "172.2.1.0", "d2", None, True)
 METRIC = Route("198.51.100.0/24", MAIN, 7, None, "d2", "192.0.2.1", None, 1400)
@@ -39,21 +40,21 @@ REQUESTS = {
     ),
     "ip route replace 172.2.1.0/24 via 172.2.1.0 dev d2 onlink proto 119": (
         "34000000180005055c1d016b0000000002180000fe7700010400000008000100ac02010008000500ac0201000800040003000000",
-        routes.set_route(3, PEER, ROUTE_PROTOCOL),
+        routes.set_route(3, PEER),
     ),
     "ip route replace 198.51.100.0/24 dev d2 src 192.0.2.1 metric 7 mtu 1400 proto 119": (
         "48000000180005055c1d016b0000000002180000fe77fd010000000008000100c633640008000700c0000201080006000700000008000400"
         "030000000c0008000800020078050000",
-        routes.set_route(3, METRIC, ROUTE_PROTOCOL),
+        routes.set_route(3, METRIC),
     ),
     "ip route replace default via 192.0.2.2 table 300 proto 119": (
         "2c000000180005055c1d016b0000000002000000007700010000000008000500c000020208000f002c010000",
-        routes.set_route(None, Route("0.0.0.0/0", 300, 0, "192.0.2.2"), ROUTE_PROTOCOL),
+        routes.set_route(None, Route("0.0.0.0/0", 300, 0, "192.0.2.2")),
     ),
     "ip route replace 2001:db8:1::/48 via 2001:db8::2 proto 119": (
         "44000000180005055c1d016b000000000a300000fe770001000000001400010020010db80001000000000000000000001400050020010db8"
         "000000000000000000000002",
-        routes.set_route(None, Route("2001:db8:1::/48", MAIN, 0, "2001:db8::2"), ROUTE_PROTOCOL),
+        routes.set_route(None, Route("2001:db8:1::/48", MAIN, 0, "2001:db8::2")),
     ),
     "ip route delete 172.2.1.0/24 via 172.2.1.0 dev d2": (
         "34000000190005005c1d016b0000000002180000fe00ff000000000008000100ac02010008000500ac0201000800040003000000",
@@ -120,8 +121,9 @@ def test_a_route_comes_back(data: Any, ipv6: bool, index: int, table: int) -> No
         src=data.draw(st.none() | family),
         onlink=data.draw(st.booleans()),
         mtu=data.draw(st.none() | st.integers(68, 65535)),
+        protocol=ROUTE_PROTOCOL,
     )
-    request = routes.set_route(index, route, ROUTE_PROTOCOL)
+    request = routes.set_route(index, route)
     assert len(request.payload) % 4 == 0
     read = routes.read_routes(Recorded(request.payload), {index: "d2"}, table)  # type: ignore[arg-type]
-    assert list(read.values()) == [(route, 119)]
+    assert list(read.values()) == [route]

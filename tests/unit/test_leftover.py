@@ -12,7 +12,9 @@ import pytest
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.host import documents
 from ansible_collections.weft.fabric.plugins.module_utils.host.leftover import marked
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link, Namespace, Observed
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
+from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.model.removal import AFTER, BEFORE, Removal
 from ansible_collections.weft.fabric.plugins.module_utils.plan.phases import plan
 from ansible_collections.weft.fabric.tests.unit.pure_kernel import PureKernel

@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 from ansible_collections.weft.fabric.plugins.module_utils.kernel import inet, neigh
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import attributes, split
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import RTM_GETNEIGH, RTM_NEWNEIGH
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import FdbEntry, Link, Neighbour
+from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbour
 
 NDMSG = "=BxxxiHB"  # struct ndmsg (include/uapi/linux/neighbour.h), without its type
 NUD_NOARP = 0x40  # iproute2 adds it to what is permanent; the kernel does not need it

@@ -28,15 +28,12 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     NLM_F_EXCL,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import KERNEL_MODULES, KINDS, PORT_OPTIONS, TAKERS
-from ansible_collections.weft.fabric.plugins.module_utils.model import facts
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
-    Address,
-    FdbEntry,
-    Link,
-    Namespace,
-    Neighbour,
-    Route,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
+from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
+from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbour
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation
 
 RTM_NEWLINK, RTM_DELLINK = 16, 17
@@ -92,7 +89,7 @@ class _Worker:
                 failures = self.kernel.socket(_home(first)).execute(requests)
             except OSError as error:
                 raise KernelError(
-                    "send requests for", facts.name(first.netns, item), error.errno or errno.EIO, str(error)
+                    "send requests for", item.label(first.netns), error.errno or errno.EIO, str(error)
                 ) from error
         if isinstance(item, Link):
             self._indexes.clear()
@@ -125,7 +122,7 @@ class _Worker:
         if key not in self._indexes:
             link = read_device(self.kernel.socket(netns), name)
             if link is None:
-                raise FabricError(f"{facts.name(netns, Link(name))} has disappeared: run again")
+                raise FabricError(f"{Link(name).label(netns)} has disappeared: run again")
             self._indexes[key] = link.index
         return self._indexes[key]
 
@@ -158,7 +155,7 @@ class _Worker:
         index = self._index(operation.netns, route.dev) if route.dev else None
         if operation.verb == "delete":
             return routes.delete_route(index, route)
-        return routes.set_route(index, route, operation.protocol)
+        return routes.set_route(index, route)
 
     # -- links -------------------------------------------------------------------------------------
 
@@ -328,7 +325,7 @@ def _refusal(operation: Operation, code: int, detail: str, count: int) -> Kernel
     item = operation.after or operation.before
     more = f"{count - 1} more like it; " if count > 1 else ""
     return KernelError(
-        operation.verb, facts.name(operation.netns, item), code, detail, more + _remedy(operation, item, code, detail)
+        operation.verb, item.label(operation.netns), code, detail, more + _remedy(operation, item, code, detail)
     )
 
 

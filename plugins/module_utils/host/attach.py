@@ -18,8 +18,9 @@ from ansible_collections.weft.fabric.plugins.module_utils.cni.plugins import own
 from ansible_collections.weft.fabric.plugins.module_utils.cni.result import result
 from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Stored
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.links import add_link
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link, Observed
+from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import Rule, masquerade_of
 from ansible_collections.weft.fabric.plugins.module_utils.nft.table import converge, read

@@ -12,7 +12,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import
 from ansible_collections.weft.fabric.plugins.module_utils.host import attach
 from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Left, Stored
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link, Namespace
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
 from ansible_collections.weft.fabric.plugins.module_utils.model.removal import AFTER, Removal
 
 

@@ -29,10 +29,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     RTM_GETADDR,
     RTM_NEWADDR,
 )
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
-    Address,
-    AddressState,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address, AddressState
 
 LOOPBACK = (Address("lo", "127.0.0.1/8"), Address("lo", "::1/128"))
 _IFADDRMSG = struct.Struct("=BBxxI")  # struct ifaddrmsg: family, prefixlen, index

@@ -37,14 +37,10 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     RTM_GETNEIGH,
     RTM_NEWNEIGH,
 )
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
-    FdbEntry,
-    FdbKey,
-    Link,
-    Neighbour,
-    fdb_keys,
-    make_all,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
+from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry, FdbKey, fdb_keys
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbour
 from ansible_collections.weft.fabric.plugins.module_utils.values import ZERO_MAC
 
 _NDMSG = struct.Struct("=BxxxiHBB")  # struct ndmsg: family, ifindex, state, flags, type

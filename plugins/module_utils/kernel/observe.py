@@ -30,12 +30,10 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
 )
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import TAKERS
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
-    MAIN,
-    Link,
-    Namespace,
-    Observed,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
+from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import MAIN
 
 
 @dataclass

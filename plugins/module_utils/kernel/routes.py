@@ -54,9 +54,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     RTNH_F_ONLINK,
     RTPROT_UNSPEC,
 )
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
-    Route,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOL, Route, RouteKey
 
 _ROUTE = (RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC, RTA_METRICS, RTA_VIA)
 _RTMSG = struct.Struct("=BBxxBBBBI")  # struct rtmsg: family, dst_len, table, protocol, scope, type, flags
@@ -64,15 +62,14 @@ _WORD = struct.Struct("=HHI")  # an attribute that holds a u32
 _U32 = struct.Struct("=I")
 
 
-def set_route(index: int | None, route: Route, protocol: int) -> Request:
+def set_route(index: int | None, route: Route) -> Request:
     """Add a route, or replace the one that has its key.
 
     :param index: that of the interface, where the route names one.
-    :param protocol: the number that says who installed it.
     """
     scope = RT_SCOPE_UNIVERSE if route.via or ":" in route.dst else RT_SCOPE_LINK
     flags = RTNH_F_ONLINK if route.onlink else 0
-    payload = _route_payload(index, route, protocol, scope, RTN_UNICAST, flags)
+    payload = _route_payload(index, route, route.protocol or ROUTE_PROTOCOL, scope, RTN_UNICAST, flags)
     if route.src:
         payload += attribute(RTA_PREFSRC, to_bytes(route.src))
     if route.mtu:
@@ -103,12 +100,12 @@ def _route_payload(index: int | None, route: Route, protocol: int, scope: int, k
     return payload
 
 
-def read_routes(kernel: Socket, names: Mapping[int, str], table: int) -> dict[tuple[str, int, int], tuple[Route, int]]:
-    """The routes of a table, each with the number of the protocol that installed it.
+def read_routes(kernel: Socket, names: Mapping[int, str], table: int) -> dict[RouteKey, Route]:
+    """The routes of a table.
 
     :param names: the interfaces by index.
     """
-    found: dict[tuple[str, int, int], tuple[Route, int]] = {}
+    found: dict[RouteKey, Route] = {}
     try:
         runs = kernel.runs(RTM_GETROUTE, bytes(12) + _WORD.pack(8, RTA_TABLE, table))
     except KernelError as error:
@@ -130,9 +127,10 @@ def read_routes(kernel: Socket, names: Mapping[int, str], table: int) -> dict[tu
                     src=to_texts(attribute[RTA_PREFSRC]) if RTA_PREFSRC in attribute else repeat(None),
                     onlink=repeat(bool(flags & RTNH_F_ONLINK)),
                     mtu=map(_mtu, attribute[RTA_METRICS]) if RTA_METRICS in attribute else repeat(None),
+                    protocol=repeat(protocol),
                 )
                 for route in routes:
-                    found.setdefault(route.key, (route, protocol))
+                    found.setdefault(route.key, route)
     return found
 
 

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link
-from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View, place_of
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of
+from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 
 
 def move_peer(view: View, netns: str, link: Link, current: Link) -> bool:

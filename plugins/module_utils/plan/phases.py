@@ -14,23 +14,20 @@ from collections.abc import Mapping
 from typing import Callable
 
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link, Observed
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.model.removal import AFTER, BEFORE
 from ansible_collections.weft.fabric.plugins.module_utils.plan.absent import listed
-from ansible_collections.weft.fabric.plugins.module_utils.plan.entries import (
-    add_addresses,
-    purge_addresses,
-    remove_stale,
-    set_fdb,
-    set_neighbours,
-    set_routes,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.plan.addresses import add_addresses, purge_addresses
+from ansible_collections.weft.fabric.plugins.module_utils.plan.fdb import set_fdb
 from ansible_collections.weft.fabric.plugins.module_utils.plan.links import clear_way, make_or_change
 from ansible_collections.weft.fabric.plugins.module_utils.plan.namespaces import join_namespace, make_namespace
+from ansible_collections.weft.fabric.plugins.module_utils.plan.neighbours import set_neighbours
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
 from ansible_collections.weft.fabric.plugins.module_utils.plan.order import ordered
 from ansible_collections.weft.fabric.plugins.module_utils.plan.ports import attach_and_raise, release
-from ansible_collections.weft.fabric.plugins.module_utils.plan.removal import remove
+from ansible_collections.weft.fabric.plugins.module_utils.plan.removal import remove, remove_unwanted
+from ansible_collections.weft.fabric.plugins.module_utils.plan.routes import note_unwanted, set_routes
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 
 Phase = Callable[[View], None]
@@ -98,8 +95,12 @@ PRESENT: tuple[Phase, ...] = (
     _each_namespace(set_fdb),
     _each_namespace(set_neighbours),
     _each_namespace(set_routes),
-    _each_namespace(remove_stale),
+    _each_namespace(remove_unwanted),
     _each_namespace(purge_addresses),
     _remove_after,
 )
-ABSENT: tuple[Phase, ...] = (_each_namespace(remove_stale), _remove_listed)
+ABSENT: tuple[Phase, ...] = (
+    _each_namespace(note_unwanted),
+    _each_namespace(remove_unwanted),
+    _remove_listed,
+)

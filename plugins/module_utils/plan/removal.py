@@ -5,24 +5,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from itertools import groupby, repeat
+from collections.abc import Collection, Sequence
+from itertools import chain, groupby, repeat
 from operator import attrgetter
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import CONTROLLERS, PARENTS, one
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
-    FdbEntry,
-    Link,
-    Namespace,
-    Neighbour,
-    Route,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace, place_of
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import LISTS
 from ansible_collections.weft.fabric.plugins.module_utils.model.removal import Removal
 from ansible_collections.weft.fabric.plugins.module_utils.plan.moves import give_back
 from ansible_collections.weft.fabric.plugins.module_utils.plan.namespaces import remove_namespaces
-from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View, parent_place, place_of
+from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View, parent_place
 
 
 def remove(view: View, removals: Collection[Removal]) -> None:
@@ -32,7 +29,9 @@ def remove(view: View, removals: Collection[Removal]) -> None:
     """
     entries = [removal for removal in removals if not isinstance(removal.item, (Link, Namespace))]
     for netns, group in groupby(entries, attrgetter("netns")):
-        delete_entries(view, netns, _present(view, netns, [removal.item for removal in group]))
+        now = view.at(netns)
+        found = [item.found_in(getattr(now, LISTS[type(item)]), now.links) for _netns, item, *_rest in group]
+        delete_entries(view, netns, [item for item in found if item is not None])
     _remove_links(view, [removal for removal in removals if isinstance(removal.item, Link)])
     names = [removal.item for removal in removals if isinstance(removal.item, Namespace)]
     remove_namespaces(view, [item.name for item in names if item.joins is None])
@@ -44,35 +43,12 @@ def delete_entries(view: View, netns: str, items: Collection[Any]) -> None:
     view.do_all("delete", netns, items, repeat(None))
     now = view.at(netns)
     for item in items:
-        if isinstance(item, FdbEntry):
-            del now.fdb[item]
-        elif isinstance(item, Neighbour):
-            del now.neighbours[item.dev][item.dst]
-        elif isinstance(item, Route):
-            del now.routes[item.key]
-        else:
-            del now.addresses[item]
+        item.drop_from(getattr(now, LISTS[type(item)]))
 
 
-def _present(view: View, netns: str, items: Iterable[Any]) -> list[Any]:
-    """Which of the listed entries exist, as they were observed."""
-    now = view.at(netns)
-    found: list[Any] = []
-    for item in items:
-        if isinstance(item, FdbEntry):
-            link = now.links.get(item.dev)
-            if link and item.on(link) in now.fdb:
-                found.append(item.on(link))
-        elif isinstance(item, Neighbour):
-            if item.dst in now.neighbours.get(item.dev, {}):
-                found.append(Neighbour(item.dev, item.dst, now.neighbours[item.dev][item.dst]))
-        elif isinstance(item, Route):
-            known = now.routes.get(item.key)
-            if known and item._replace(onlink=None, mtu=None).named(known[0]):
-                found.append(known[0])
-        elif item in now.addresses:
-            found.append(item)
-    return found
+def remove_unwanted(view: View, netns: str, _desired: Desired) -> None:
+    """Remove routes, neighbours and FDB entries that authoritative lists do not contain, those noted last first."""
+    delete_entries(view, netns, [*chain.from_iterable(reversed(view.unwanted.pop(netns, [])))])
 
 
 def _remove_links(view: View, removals: Sequence[Removal]) -> None:
