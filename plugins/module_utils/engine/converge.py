@@ -12,7 +12,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.engine import lifeline
 from ansible_collections.weft.fabric.plugins.module_utils.engine.apply import apply
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel, require_admin
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import Scope, observe, scope_of
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import observe
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope, scope_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
