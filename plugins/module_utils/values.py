@@ -22,6 +22,10 @@ from typing import Any, Callable
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 
 ZERO_MAC = "00:00:00:00:00:00"
+IPV4_MTU = 68  # the least that a link with IPv4 has (RFC 791)
+IPV6_MTU = 1280  # the least that a link with IPv6 has (RFC 8200, section 5)
+LARGEST_MTU = 65535
+LARGEST_VNI = 2**24 - 1  # RFC 7348
 _MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", re.ASCII).fullmatch
 _UNICAST = re.compile("[0-9a-f][02468ace](?::[0-9a-f]{2}){5}", re.ASCII).fullmatch
 _TO_ZEROS = bytes.maketrans(b"123456789abcdef", b"0" * 15)

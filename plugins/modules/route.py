@@ -101,7 +101,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS, PURGE, STATE
 from ansible_collections.weft.fabric.plugins.module_utils.bodies import entries_body
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
-from ansible_collections.weft.fabric.plugins.module_utils.model.entries import add_route
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import parse_route
 
 SPEC = {
     **STATE,
@@ -128,8 +128,9 @@ SPEC = {
 def add(module: AnsibleModule, document: Document, netns: str) -> None:
     desired = document.at(netns)
     for index, item in enumerate(module.params["routes"]):
-        add_route(desired, item, f"routes[{index}].", document.absent)
-    if module.params["purge"]:
+        where = f"routes[{index}]."
+        desired.add_route(parse_route(item, where, document.absent), where)
+    if module.params["purge"] and not document.absent:
         desired.purge_routes.add(None)
 
 

@@ -123,7 +123,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import PURGE, STATE
 from ansible_collections.weft.fabric.plugins.module_utils.bodies import apply_document
 from ansible_collections.weft.fabric.plugins.module_utils.model import facts
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import ROUTE_PROTOCOL
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOL
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 
 SPEC = {

@@ -60,7 +60,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import netns_fd, netns_names
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import everything, observe
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import observe
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import everything
 from ansible_collections.weft.fabric.plugins.module_utils.model import facts
 
 SPEC = {"namespaces": {"type": "list", "elements": "str"}}

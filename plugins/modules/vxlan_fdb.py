@@ -86,7 +86,7 @@ from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS, PURGE, STATE
 from ansible_collections.weft.fabric.plugins.module_utils.bodies import entries_body
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
-from ansible_collections.weft.fabric.plugins.module_utils.model.entries import add_fdb
+from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import add_fdb
 
 SPEC = {
     **STATE,
@@ -110,7 +110,7 @@ SPEC = {
 def add(module: AnsibleModule, document: Document, netns: str) -> None:
     dev = values.ifname("dev", module.params["dev"])
     desired = document.at(netns)
-    add_fdb(desired, module.params["entries"], "entries", dev)
+    add_fdb(desired.fdb, module.params["entries"], "entries", dev)
     if module.params["purge"]:
         desired.purge_fdb.add(dev)
 

@@ -71,7 +71,7 @@ from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS, PURGE, STATE
 from ansible_collections.weft.fabric.plugins.module_utils.bodies import entries_body
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
-from ansible_collections.weft.fabric.plugins.module_utils.model.entries import add_neighbours
+from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import add_neighbours
 
 SPEC = {
     **STATE,
@@ -93,7 +93,7 @@ SPEC = {
 def add(module: AnsibleModule, document: Document, netns: str) -> None:
     dev = values.ifname("dev", module.params["dev"])
     desired = document.at(netns)
-    add_neighbours(desired, module.params["entries"], "entries", dev)
+    add_neighbours(desired.neighbours, module.params["entries"], "entries", dev)
     if module.params["purge"]:
         desired.purge_neighbours.add(dev)
 

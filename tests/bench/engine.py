@@ -25,7 +25,9 @@ from typing import ClassVar
 from ansible_collections.weft.fabric.plugins.module_utils.engine import reconcile
 from ansible_collections.weft.fabric.plugins.module_utils.kernel import netlink
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
-from ansible_collections.weft.fabric.plugins.module_utils.model.entries import add_fdb, add_neighbours, add_route
+from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import add_fdb
+from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import add_neighbours
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import parse_route
 
 # Where there is anything to do, reconcile imports it. Here that is not measured.
 importlib.import_module(f"{reconcile.__package__}.converge")
@@ -72,14 +74,15 @@ def document(section: str, entries: list[dict[str, str]], purge: bool) -> Docume
     wanted = Document()
     desired = wanted.at("")
     if section == "fdb":
-        add_fdb(desired, entries, "entries", DEV)
+        add_fdb(desired.fdb, entries, "entries", DEV)
         desired.purge_fdb |= {DEV} if purge else set()
     elif section == "neighbours":
-        add_neighbours(desired, entries, "entries", DEV)
+        add_neighbours(desired.neighbours, entries, "entries", DEV)
         desired.purge_neighbours |= {DEV} if purge else set()
     else:
         for index, entry in enumerate(entries):
-            add_route(desired, {"dev": DEV, **entry}, f"routes[{index}].")
+            where = f"routes[{index}]."
+            desired.add_route(parse_route({"dev": DEV, **entry}, where), where)
         desired.purge_routes |= {None} if purge else set()
     return wanted
 

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.weft.fabric.plugins.module_utils.engine.apply import RTM_DELLINK, apply
 from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel, Socket
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation
 from ansible_collections.weft.fabric.tests.integration.kernel import Monitor, inside, ip, ip_batch, ip_json, namespaces

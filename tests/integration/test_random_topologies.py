@@ -12,7 +12,8 @@ from hypothesis import given, settings
 
 from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import everything, observe
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import observe
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import everything
 from ansible_collections.weft.fabric.plugins.module_utils.model import facts
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.tests.documents import OURS, documents

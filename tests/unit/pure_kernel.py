@@ -15,17 +15,14 @@ import itertools
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address, AddressState
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
-    Address,
-    AddressState,
-    FdbEntry,
-    Link,
-    Namespace,
-    Neighbour,
-    Observed,
-    Route,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
+from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbour
+from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation, Plan
 from ansible_collections.weft.fabric.plugins.module_utils.plan.phases import plan
 
@@ -90,7 +87,7 @@ class PureKernel:
         """Plan and apply until there is nothing left to do, as reconcile.py does; the plans that did something."""
         plans: list[Plan] = []
         while True:
-            todo = plan(document, self.observe(document))
+            todo = plan(document, self.observe(document), again=bool(plans))
             if not todo.operations:
                 return plans
             assert len(plans) < rounds, f"never comes to rest: {todo.diff()}"
@@ -116,10 +113,12 @@ class PureKernel:
             state = self.state[operation.netns]
             gone = operation.verb == "delete"
             demand(item.dev is None or item.dev in state.links, f"no device for {item}")
-            if isinstance(item, Route):
-                self._route(state, item, gone, operation.protocol)
-            else:
-                {Address: self._address, Neighbour: self._neighbour, FdbEntry: self._fdb}[type(item)](state, item, gone)
+            {
+                Address: self._address,
+                Route: self._route,
+                Neighbour: self._neighbour,
+                FdbEntry: self._fdb,
+            }[type(item)](state, item, gone)
 
     def _namespace(self, verb: str, name: str) -> None:
         if verb == "create":
@@ -186,7 +185,7 @@ class PureKernel:
     @staticmethod
     def _down(state: Observed, link: Link) -> None:
         """What a link loses when it goes down (fib_frontend.c, addrconf.c, neighbour.c)."""
-        state.routes = {key: item for key, item in state.routes.items() if item[0].dev != link.name}
+        state.routes = {key: item for key, item in state.routes.items() if item.dev != link.name}
         state.neighbours.pop(link.name, None)
         state.addresses = {
             item: known for item, known in state.addresses.items() if item.dev != link.name or ":" not in item.address
@@ -260,17 +259,17 @@ class PureKernel:
             subnet = self._subnet(item)
             state.addresses = {other: it for other, it in state.addresses.items() if self._subnet(other) != subnet}
         left = {address.address.partition("/")[0] for address in state.addresses}
-        state.routes = {key: it for key, it in state.routes.items() if it[0].src is None or it[0].src in left}
+        state.routes = {key: it for key, it in state.routes.items() if it.src is None or it.src in left}
 
     @staticmethod
-    def _route(state: Observed, item: Route, gone: bool, protocol: int) -> None:
+    def _route(state: Observed, item: Route, gone: bool) -> None:
         if gone:
             state.routes.pop(item.key, None)
             return
         demand(item.dev is None or state.links[item.dev].attributes["admin_state"] == "up", f"ENETDOWN {item}")
         held = [address.address.partition("/")[0] for address in state.addresses]
         demand(item.src is None or item.src in held, f"EINVAL: nobody has {item.src}")
-        state.routes[item.key] = (item._replace(onlink=bool(item.onlink)), protocol)
+        state.routes[item.key] = item._replace(onlink=bool(item.onlink))
 
     @staticmethod
     def _neighbour(state: Observed, item: Neighbour, gone: bool) -> None:

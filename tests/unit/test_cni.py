@@ -20,7 +20,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.cni.config import Own,
 from ansible_collections.weft.fabric.plugins.module_utils.cni.plugins import shared_links, topology
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.host import attach
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link, Observed
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.plugins.plugin_utils import pods
 from ansible_collections.weft.fabric.tests.overlays import overlays_of

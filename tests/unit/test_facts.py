@@ -10,16 +10,13 @@ from typing import Any
 import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils.model import facts
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
-    Address,
-    AddressState,
-    FdbEntry,
-    Link,
-    Namespace,
-    Neighbour,
-    Observed,
-    Route,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address, AddressState
+from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
+from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbour
+from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route
 
 MAC = "02:00:5e:00:00:01"
 OBJECTS = [
@@ -55,17 +52,17 @@ OBJECTS = [
 
 @pytest.mark.parametrize(("item", "name", "lines"), OBJECTS)
 def test_words(item: Any, name: str, lines: list[str]) -> None:
-    assert facts.name("", item) == name
-    assert facts.lines("", item) == lines
+    assert item.label("") == name
+    assert item.lines("") == lines
     if not isinstance(item, Namespace):
-        assert facts.name("pod1", item) == f"{name} in namespace pod1"
-        assert facts.lines("pod1", item) == [f"netns pod1: {line}" for line in lines]
+        assert item.label("pod1") == f"{name} in namespace pod1"
+        assert item.lines("pod1") == [f"netns pod1: {line}" for line in lines]
 
 
 def test_a_new_veth_is_one_line() -> None:
     link = Link("veth0", "veth", {"mtu": 1450, "controller": ""}, peer=("pod1", "eth0"))
-    assert facts.new_link("", link) == "link veth0 type veth mtu 1450 peer eth0 netns pod1"
-    assert facts.new_link("pod1", link).startswith("netns pod1: link veth0 ")
+    assert link.summary("") == "link veth0 type veth mtu 1450 peer eth0 netns pod1"
+    assert link.summary("pod1").startswith("netns pod1: link veth0 ")
 
 
 def test_a_document_is_without_what_the_kernel_makes() -> None:
@@ -80,7 +77,7 @@ def test_a_document_is_without_what_the_kernel_makes() -> None:
             Address("lo", "10.0.0.3/32"): AddressState(),
         },
         routes={
-            route.key: (route, protocol)
+            route.key: route._replace(protocol=protocol)
             for route, protocol in (
                 (Route("10.0.0.0/24", 254, 0, dev="a"), 2),
                 (Route("10.1.0.0/16", 254, 0, via="10.0.0.2", dev="a", onlink=False), 119),

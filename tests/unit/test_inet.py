@@ -15,53 +15,57 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.weft.fabric.plugins.module_utils.kernel import inet, routes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import addresses, inet, routes
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import attributes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import IFA_F_PERMANENT, IFA_FLAGS
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import MAIN, ROUTE_PROTOCOL, Address, Route
+from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import MAIN, ROUTE_PROTOCOL, Route
 
 PEER = Route("172.2.1.0/24", MAIN, 0, "172.2.1.0", "d2", None, True)
 METRIC = Route("198.51.100.0/24", MAIN, 7, None, "d2", "192.0.2.1", None, 1400)
 
+INDEXES = {"d2": 3}
+
 REQUESTS = {
     "ip address replace 192.0.2.9/24 dev d2": (
         "28000000140005055c1d016b00000000021800000300000008000200c000020908000100c0000209",
-        inet.set_address(3, Address("d2", "192.0.2.9/24")),
+        next(addresses.put(INDEXES, [Address("d2", "192.0.2.9/24")])),
     ),
     "ip address replace 2001:db8::9/64 dev d2": (
         "40000000140005055c1d016b000000000a400000030000001400020020010db8000000000000000000000009"
         "1400010020010db8000000000000000000000009",
-        inet.set_address(3, Address("d2", "2001:db8::9/64")),
+        next(addresses.put(INDEXES, [Address("d2", "2001:db8::9/64")])),
     ),
     "ip address delete 192.0.2.9/24 dev d2": (
         "28000000150005005c1d016b00000000021800000300000008000200c000020908000100c0000209",
-        inet.delete_address(3, Address("d2", "192.0.2.9/24")),
+        next(addresses.delete(INDEXES, [Address("d2", "192.0.2.9/24")])),
     ),
     "ip route replace 172.2.1.0/24 via 172.2.1.0 dev d2 onlink proto 119": (
         "34000000180005055c1d016b0000000002180000fe7700010400000008000100ac02010008000500ac0201000800040003000000",
-        routes.set_route(3, PEER, ROUTE_PROTOCOL),
+        next(routes.put(INDEXES, [PEER])),
     ),
     "ip route replace 198.51.100.0/24 dev d2 src 192.0.2.1 metric 7 mtu 1400 proto 119": (
         "48000000180005055c1d016b0000000002180000fe77fd010000000008000100c633640008000700c0000201080006000700000008000400"
         "030000000c0008000800020078050000",
-        routes.set_route(3, METRIC, ROUTE_PROTOCOL),
+        next(routes.put(INDEXES, [METRIC])),
     ),
     "ip route replace default via 192.0.2.2 table 300 proto 119": (
         "2c000000180005055c1d016b0000000002000000007700010000000008000500c000020208000f002c010000",
-        routes.set_route(None, Route("0.0.0.0/0", 300, 0, "192.0.2.2"), ROUTE_PROTOCOL),
+        next(routes.put(INDEXES, [Route("0.0.0.0/0", 300, 0, "192.0.2.2")])),
     ),
     "ip route replace 2001:db8:1::/48 via 2001:db8::2 proto 119": (
         "44000000180005055c1d016b000000000a300000fe770001000000001400010020010db80001000000000000000000001400050020010db8"
         "000000000000000000000002",
-        routes.set_route(None, Route("2001:db8:1::/48", MAIN, 0, "2001:db8::2"), ROUTE_PROTOCOL),
+        next(routes.put(INDEXES, [Route("2001:db8:1::/48", MAIN, 0, "2001:db8::2")])),
     ),
     "ip route delete 172.2.1.0/24 via 172.2.1.0 dev d2": (
         "34000000190005005c1d016b0000000002180000fe00ff000000000008000100ac02010008000500ac0201000800040003000000",
-        routes.delete_route(3, PEER),
+        next(routes.delete(INDEXES, [PEER])),
     ),
     "ip route delete 198.51.100.0/24 dev d2 metric 7": (
         "34000000190005005c1d016b0000000002180000fe00ff000000000008000100c633640008000600070000000800040003000000",
-        routes.delete_route(3, METRIC),
+        next(routes.delete(INDEXES, [METRIC])),
     ),
 }
 
@@ -99,11 +103,11 @@ six = st.binary(min_size=16, max_size=16).map(inet.to_text)
 def test_an_address_comes_back(data: Any, ipv6: bool, index: int) -> None:
     head = data.draw(six if ipv6 else four)
     address = Address("d2", f"{head}/{data.draw(st.integers(0, 128 if ipv6 else 32))}")
-    request = inet.set_address(index, address)
+    request = next(addresses.put({"d2": index}, [address]))
     permanent = struct.pack("=HHI", 8, IFA_FLAGS, IFA_F_PERMANENT)
-    read = inet.read_addresses(Recorded(request.payload + permanent), {index: "d2"})  # type: ignore[arg-type]
-    assert list(read) == [address]
-    assert inet.read_addresses(Recorded(request.payload + permanent), {}) == {}  # type: ignore[arg-type]
+    answers: Any = Recorded(request.payload + permanent)
+    assert list(addresses.read(answers, Scope(addresses=True), {}, {index: "d2"})) == [address]
+    assert addresses.read(answers, Scope(addresses=True), {}, {}) == {}
 
 
 @given(st.data(), st.booleans(), st.integers(1, 2**31 - 1), st.integers(1, 2**32 - 1))
@@ -120,8 +124,10 @@ def test_a_route_comes_back(data: Any, ipv6: bool, index: int, table: int) -> No
         src=data.draw(st.none() | family),
         onlink=data.draw(st.booleans()),
         mtu=data.draw(st.none() | st.integers(68, 65535)),
+        protocol=ROUTE_PROTOCOL,
     )
-    request = routes.set_route(index, route, ROUTE_PROTOCOL)
+    request = next(routes.put({"d2": index}, [route]))
     assert len(request.payload) % 4 == 0
-    read = routes.read_routes(Recorded(request.payload), {index: "d2"}, table)  # type: ignore[arg-type]
-    assert list(read.values()) == [(route, 119)]
+    answers: Any = Recorded(request.payload)
+    read = routes.read(answers, Scope(tables={table}), {}, {index: "d2"})
+    assert list(read.values()) == [route]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What of a document's last version goes, and what stays although it is not listed any more."""
+"""What of a document's last version is removed, and what stays although it is not listed any more."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ import pytest
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.host import documents
 from ansible_collections.weft.fabric.plugins.module_utils.host.leftover import marked
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link, Observed
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
+from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
+from ansible_collections.weft.fabric.plugins.module_utils.model.removal import AFTER, BEFORE, Removal
 from ansible_collections.weft.fabric.plugins.module_utils.plan.phases import plan
+from ansible_collections.weft.fabric.tests.unit.pure_kernel import PureKernel
 
 BRIDGE = {"name": "br0", "kind": "bridge"}
 VETH: dict[str, Any] = {"name": "veth0", "kind": "veth", "controller": "br0", "peer": {"name": "eth0", "netns": "pod1"}}
@@ -30,6 +34,16 @@ def left(last: dict[str, Any], wanted: dict[str, Any]) -> Any:
     return marked(document(wanted), document(last)).left
 
 
+def links(found: Any, phase: str) -> list[tuple[str, str]]:
+    """The links that are removed in a phase, each with its namespace."""
+    return [(netns, item.name) for netns, item, when, _strict in found.removals if when == phase and type(item) is Link]
+
+
+def names(found: Any) -> list[str]:
+    """The namespaces that are removed."""
+    return [item.name for _netns, item, *_rest in found.removals if isinstance(item, Namespace) and item.joins is None]
+
+
 def test_what_stays_leaves_nothing() -> None:
     assert left(BOTH, BOTH) is None
     assert left({}, BOTH) is None
@@ -37,21 +51,27 @@ def test_what_stays_leaves_nothing() -> None:
 
 def test_an_interface_goes_at_once_and_what_it_hung_on_last() -> None:
     found = left(BOTH, {"": {"links": []}, "pod1": {}})
-    assert [(netns, link.name) for netns, link in found.former] == [("pod1", "eth0")]
-    assert [link.name for link in found.stale] == ["veth0", "br0"], "a bridge after its ports"
-    assert [link.name for link in left({"": {"links": [VXLAN]}}, {"": {}}).stale] == ["vxlan0"]
+    assert links(found, BEFORE) == [("pod1", "eth0")]
+    kernel = PureKernel()
+    made, wanted = document(BOTH).topology, document({"": {}, "pod1": {}}).topology
+    assert made is not None and wanted is not None
+    kernel.run(made)
+    wanted.removals = [removal for removal in found.removals if removal.phase == AFTER]
+    deleted = [operation.before.name for operation in plan(wanted, kernel.observe(wanted)).operations]
+    assert deleted == ["veth0", "br0"], "a bridge after its ports"
+    assert links(left({"": {"links": [VXLAN]}}, {"": {}}), AFTER) == [("", "vxlan0")]
 
 
 def test_a_pair_that_is_asked_less_is_made_anew() -> None:
     sized = {**VETH, "peer": {**VETH["peer"], "mtu": 1400}}
     more = {"": {"links": [BRIDGE, sized]}, "pod1": {}}
-    assert [link.name for _netns, link in left(more, BOTH).former] == ["eth0"]
+    assert links(left(more, BOTH), BEFORE) == [("pod1", "eth0")]
     assert left(BOTH, more) is None
 
 
 def test_a_pod_that_is_not_listed_stays() -> None:
     found = left(BOTH, {"": {"links": []}})
-    assert (found.former, [link.name for link in found.stale]) == ([], ["br0"])
+    assert (links(found, BEFORE), links(found, AFTER)) == ([], [("", "br0")])
     namespaces = {
         "": Observed(
             links={
@@ -62,7 +82,7 @@ def test_a_pod_that_is_not_listed_stays() -> None:
     }
     wanted = document({"": {"links": []}}).topology
     assert wanted is not None
-    wanted.at("").stale = list(found.stale)
+    wanted.removals = list(found.removals)
     planned = plan(wanted, namespaces)
     assert (planned.operations, planned.warnings) == (
         [], ["link br0 stays: it has ports that are not listed, veth0"],
@@ -72,7 +92,7 @@ def test_a_pod_that_is_not_listed_stays() -> None:
 def test_what_has_become_another_kind_stays() -> None:
     wanted = document({"": {"links": []}}).topology
     assert wanted is not None
-    wanted.at("").stale = [Link("br0", "bridge")]
+    wanted.removals = [Removal("", Link("br0", "bridge"), AFTER)]
     assert plan(wanted, {"": Observed(links={"br0": Link("br0", "dummy", {}, index=2)})}).operations == []
 
 
@@ -80,7 +100,9 @@ def test_names_that_change_their_namespace() -> None:
     joined = {"": {"links": []}, "pod1": {}, "pod2": {"joins": "pod1"}}
     own = {**joined, "pod2": {}}
     assert left(joined, own).replaced == ["pod2"]
+    assert left(joined, own).removals == [Removal("", Namespace("pod2", "pod1"))]
     assert left(own, joined).replaced == ["pod2"]
+    assert left(own, joined).removals == []
     assert left(joined, joined) is None
 
 
@@ -102,10 +124,10 @@ def test_what_is_listed_goes_with_or_without_a_last_version() -> None:
     listed = gone({"": {"links": [VXLAN_GONE]}, "pod1": {}})
     found = marked(document({"": {"links": []}}), None, listed).left
     assert found is not None
-    assert ([link.name for link in found.stale], found.ending, found.former) == (["vxlan0"], ["pod1"], [])
+    assert (links(found, AFTER), names(found), links(found, BEFORE)) == ([("", "vxlan0")], ["pod1"], [])
     found = marked(document({"": {"links": []}}), document(BOTH), listed).left
     assert found is not None
-    assert ([link.name for link in found.stale], found.ending) == (["br0", "vxlan0"], ["pod1"])
+    assert (links(found, AFTER), names(found)) == ([("", "br0"), ("", "vxlan0")], ["pod1"])
     assert gone({"": {"links": []}}) is None
 
 

@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Address, FdbEntry, Route
+from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.tests.documents import documents
 

@@ -16,10 +16,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.weft.fabric.plugins.module_utils.kernel import inet, neigh
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import fdb, inet, neighbours
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import attributes, split
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import RTM_GETNEIGH, RTM_NEWNEIGH
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import FdbEntry, Link, Neighbour
+from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry, FdbKey
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbour
 
 NDMSG = "=BxxxiHB"  # struct ndmsg (include/uapi/linux/neighbour.h), without its type
 NUD_NOARP = 0x40  # iproute2 adds it to what is permanent; the kernel does not need it
@@ -31,33 +34,33 @@ INDEXES = {"vx0": 4}
 REQUESTS = {
     "bridge fdb replace 02:0a:00:00:00:02 dev vx0 dst 192.168.2.142 self permanent": (
         "300000001c0005055eef006b000000000700000004000000c00002000a000200020a00000002000008000100c0a8028e",
-        next(neigh.set_fdb(INDEXES, [PEER])),
+        next(fdb.put(INDEXES, [PEER])),
     ),
     "bridge fdb delete 02:0a:00:00:00:02 dev vx0 dst 192.168.2.142": (
         "300000001d0005005eef006b000000000700000004000000c00002000a000200020a00000002000008000100c0a8028e",
-        next(neigh.delete_fdb(INDEXES, [PEER])),
+        next(fdb.delete(INDEXES, [PEER])),
     ),
     "bridge fdb append 00:00:00:00:00:00 dev vx0 dst 192.168.2.5 self permanent": (
         "300000001c00050c5eef006b000000000700000004000000c00002000a000200000000000000000008000100c0a80205",
-        next(neigh.set_fdb(INDEXES, [OTHER])),
+        next(fdb.put(INDEXES, [OTHER])),
     ),
     "bridge fdb append 00:00:00:00:00:00 dev vx0 dst 2001:db8::5 port 8472 vni 20 self permanent": (
         "4c0000001c00050c5eef006b000000000700000004000000c00002000a000200000000000000000014000100"
         "20010db800000000000000000000000506000600211800000800070014000000",
-        next(neigh.set_fdb(INDEXES, [FdbEntry("vx0", FLOOD, "2001:db8::5", 8472, 20)])),
+        next(fdb.put(INDEXES, [FdbEntry("vx0", FLOOD, "2001:db8::5", 8472, 20)])),
     ),
     "ip neigh replace 172.2.1.0 lladdr 02:0a:00:00:00:02 dev vx0 nud permanent": (
         "300000001c0005055eef006b0000000002000000040000008000000008000100ac0201000a000200020a000000020000",
-        next(neigh.set_neighbours(INDEXES, [Neighbour("vx0", "172.2.1.0", MAC)])),
+        next(neighbours.put(INDEXES, [Neighbour("vx0", "172.2.1.0", MAC)])),
     ),
     "ip neigh replace fd00::1 lladdr 02:0a:00:00:00:02 dev vx0 nud permanent": (
         "3c0000001c0005055eef006b000000000a000000040000008000000014000100fd000000000000000000000000000001"
         "0a000200020a000000020000",
-        next(neigh.set_neighbours(INDEXES, [Neighbour("vx0", "fd00::1", MAC)])),
+        next(neighbours.put(INDEXES, [Neighbour("vx0", "fd00::1", MAC)])),
     ),
     "ip neigh delete 172.2.1.0 lladdr 02:0a:00:00:00:02 dev vx0": (
         "300000001d0005005eef006b0000000002000000040000008000000008000100ac0201000a000200020a000000020000",
-        next(neigh.delete_neighbours(INDEXES, [Neighbour("vx0", "172.2.1.0", MAC)])),
+        next(neighbours.delete(INDEXES, [Neighbour("vx0", "172.2.1.0", MAC)])),
     ),
 }
 
@@ -106,6 +109,16 @@ class Recorded:
         return [run for _kind, _flags, _sequence, run in split(b"".join(self.answers))]
 
 
+def fdb_of(answers: Any, link: Link) -> list[FdbKey]:
+    """What is read of a VXLAN's FDB."""
+    return list(fdb.read(answers, Scope(fdb={None}), {link.name: link}, {}))
+
+
+def neighbours_of(answers: Any, index: int) -> dict[str, str]:
+    """What is read of a device's neighbours."""
+    return neighbours.read(answers, Scope(neighbours={"vx0"}), {"vx0": Link("vx0", index=index)}, {})["vx0"]
+
+
 def answer(payload: bytes) -> str:
     """What the kernel would answer if a request's body were in its table."""
     return (struct.pack("=IHHII", 16 + len(payload), RTM_NEWNEIGH, 2, 1, 7) + payload).hex()
@@ -125,21 +138,21 @@ def test_a_request_is_iproute2s(command: str) -> None:
 
 
 def test_the_fdb_is_what_was_declared() -> None:
-    found = neigh.read_fdb(Recorded(FDB_ANSWERS), Link("vx0", "vxlan", index=5))  # type: ignore[arg-type]
-    assert list(found) == [OTHER, OTHER._replace(port=8472, vni=20), PEER]
+    found = fdb_of(Recorded(FDB_ANSWERS), Link("vx0", "vxlan", index=5))
+    assert found == [OTHER, OTHER._replace(port=8472, vni=20), PEER]
 
 
 def test_the_fdb_is_without_the_remotes_own_row() -> None:
     link = Link("vx0", "vxlan", {"remote": "192.168.2.5"}, index=5)
-    assert OTHER not in neigh.read_fdb(Recorded(FDB_ANSWERS), link)  # type: ignore[arg-type]
+    assert OTHER not in fdb_of(Recorded(FDB_ANSWERS), link)
 
 
 def test_the_fdb_of_another_device() -> None:
-    assert neigh.read_fdb(Recorded(FDB_ANSWERS), Link("vx1", "vxlan", index=6)) == {}  # type: ignore[arg-type]
+    assert fdb_of(Recorded(FDB_ANSWERS), Link("vx1", "vxlan", index=6)) == []
 
 
 def test_neighbours_are_the_permanent_ones() -> None:
-    found = neigh.read_neighbours(Recorded(NEIGHBOUR_ANSWERS), 5)  # type: ignore[arg-type]
+    found = neighbours_of(Recorded(NEIGHBOUR_ANSWERS), 5)
     assert found == {"172.2.1.0": MAC, "fd00::1": MAC}
 
 
@@ -152,7 +165,7 @@ vnis = st.none() | st.integers(0, 2**24 - 1)
 
 
 def fdb_payload(index: int, entry: FdbEntry) -> bytes:
-    return next(neigh.fdb_payloads({"vx0": index}, [entry]))
+    return next(fdb.put({"vx0": index}, [entry])).payload
 
 
 @given(index=indexes, lladdr=macs, dst=addresses, port=st.none() | st.integers(1, 65535), vni=vnis)
@@ -160,17 +173,17 @@ def test_an_fdb_entry_comes_back(index: int, lladdr: str, dst: str, port: Any, v
     entry = FdbEntry("vx0", lladdr, dst, port, vni)
     payload = fdb_payload(index, entry)
     assert len(payload) % 4 == 0
-    read = neigh.read_fdb(Recorded({"": answer(payload)}), Link("vx0", "vxlan", index=index))  # type: ignore[arg-type]
-    assert list(read) == [entry]
+    read = fdb_of(Recorded({"": answer(payload)}), Link("vx0", "vxlan", index=index))
+    assert read == [entry]
 
 
 @given(index=indexes, lladdr=macs, dst=addresses)
 def test_a_neighbour_comes_back(index: int, lladdr: str, dst: str) -> None:
     entry = Neighbour("vx0", dst, lladdr)
-    payload = next(neigh.neighbour_payloads({"vx0": index}, [entry]))
+    payload = next(neighbours.put({"vx0": index}, [entry])).payload
     assert payload[0] == (2 if ipaddress.ip_address(dst).version == 4 else 10)
     answers = Recorded({"": answer(payload)})
-    assert neigh.read_neighbours(answers, index) == {dst: lladdr}  # type: ignore[arg-type]
+    assert neighbours_of(answers, index) == {dst: lladdr}
 
 
 entries = st.builds(FdbEntry, st.just("vx0"), macs, addresses, st.none() | st.integers(1, 65535), vnis)
@@ -179,7 +192,7 @@ entries = st.builds(FdbEntry, st.just("vx0"), macs, addresses, st.none() | st.in
 @given(st.lists(entries, max_size=40, unique=True))
 def test_a_table_of_all_kinds_of_entries_comes_back(listed: list[FdbEntry]) -> None:
     answers = Recorded({str(number): answer(fdb_payload(5, entry)) for number, entry in enumerate(listed)})
-    assert list(neigh.read_fdb(answers, Link("vx0", "vxlan", index=5))) == listed  # type: ignore[arg-type]
+    assert fdb_of(answers, Link("vx0", "vxlan", index=5)) == listed
 
 
 def test_ten_thousand_alike_are_one_run() -> None:
@@ -188,7 +201,7 @@ def test_ten_thousand_alike_are_one_run() -> None:
     ]
     answers = Recorded({str(number): answer(fdb_payload(5, entry)) for number, entry in enumerate(listed)})
     assert len(answers.runs(RTM_GETNEIGH, b"")) == 1
-    assert list(neigh.read_fdb(answers, Link("vx0", "vxlan", index=5))) == listed  # type: ignore[arg-type]
+    assert fdb_of(answers, Link("vx0", "vxlan", index=5)) == listed
 
 
 @given(st.lists(st.tuples(macs, st.booleans()), max_size=40, unique_by=lambda item: item[0]))
@@ -197,5 +210,5 @@ def test_what_was_learned_among_what_was_declared_is_left_out(listed: list[tuple
     for number, (lladdr, learned) in enumerate(listed):
         payload = fdb_payload(5, FdbEntry("vx0", lladdr, "10.0.0.1"))
         answers[str(number)] = answer(payload[:8] + NUD_REACHABLE + payload[10:] if learned else payload)
-    found = neigh.read_fdb(Recorded(answers), Link("vx0", "vxlan", index=5))  # type: ignore[arg-type]
+    found = fdb_of(Recorded(answers), Link("vx0", "vxlan", index=5))
     assert [entry[1] for entry in found] == [lladdr for lladdr, learned in listed if not learned]

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import errno
 import os
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from itertools import groupby
-from typing import Any, Callable
+from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, KernelError
-from ansible_collections.weft.fabric.plugins.module_utils.kernel import inet, neigh, portvlan, routes, tuntap
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import portvlan, tuntap
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.codecs import CODECS
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.links import pyroute2_ifinfmsg, read_device, read_names
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel, Request
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import create_netns, netns_fd, remove_netns
@@ -28,26 +28,13 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     NLM_F_EXCL,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import KERNEL_MODULES, KINDS, PORT_OPTIONS, TAKERS
-from ansible_collections.weft.fabric.plugins.module_utils.model import facts
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
-    Address,
-    FdbEntry,
-    Link,
-    Namespace,
-    Neighbour,
-    Route,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation
 
 RTM_NEWLINK, RTM_DELLINK = 16, 17
 
-# Seconds that duplicate address detection takes at most, by default: up to one of delay, and one of probing.
-DETECTION = 3.0
-
 UNKNOWN_KIND = "Unknown device type"  # net/core/rtnetlink.c
-
-
-Encoder = Callable[[Mapping[str, int], Sequence[Any]], Iterable[Request]]  # of neighbours or FDB entries
 
 
 def apply(kernel: Kernel, operations: Sequence[Operation]) -> None:
@@ -72,10 +59,24 @@ def _batch(operation: Operation) -> tuple[Any, ...]:
     return (kind, _home(operation), operation.verb)
 
 
+class _Indexes(dict[str, int]):
+    """The indexes of links in one namespace by name, each read when it is asked for first."""
+
+    def __init__(self, kernel: Kernel, netns: str) -> None:
+        self._kernel, self._netns = kernel, netns
+
+    def __missing__(self, name: str) -> int:
+        link = read_device(self._kernel.socket(self._netns), name)
+        if link is None:
+            raise FabricError(f"{Link(name).label(self._netns)} has disappeared: run again")
+        self[name] = link.index
+        return link.index
+
+
 class _Worker:
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
-        self._indexes: dict[tuple[str, str], int] = {}
+        self._indexes: dict[str, _Indexes] = {}
 
     def run(self, batch: list[Operation]) -> None:
         """One batch: operations of one kind of object in one namespace."""
@@ -86,13 +87,11 @@ class _Worker:
             return
         with ExitStack() as descriptors:
             try:
-                if isinstance(item, Route):
-                    self._settle(first.netns, {operation.after.src for operation in batch if operation.after})
                 requests = self._requests(batch, descriptors)
                 failures = self.kernel.socket(_home(first)).execute(requests)
             except OSError as error:
                 raise KernelError(
-                    "send requests for", facts.name(first.netns, item), error.errno or errno.EIO, str(error)
+                    "send requests for", item.label(first.netns), error.errno or errno.EIO, str(error)
                 ) from error
         if isinstance(item, Link):
             self._indexes.clear()
@@ -103,15 +102,6 @@ class _Worker:
             refused = batch[min(failures[0].position, len(batch) - 1)]
             raise _refusal(refused, failures[0].code, failures[0].detail, min(len(failures), len(batch)))
 
-    def _settle(self, netns: str, sources: set[str | None]) -> None:
-        """Wait for duplicate address detection (RFC 4862): before its end the kernel refuses a route with that src."""
-        waiting = {source for source in sources if source and ":" in source}
-        limit = time.monotonic() + DETECTION
-        while waiting and time.monotonic() < limit:
-            waiting &= inet.read_tentative(self.kernel.socket(netns))
-            if waiting:
-                time.sleep(0.02)
-
     def _namespace(self, operation: Operation, item: Namespace) -> None:
         self.kernel.forget(item.name)
         self._indexes.clear()
@@ -121,44 +111,23 @@ class _Worker:
             remove_netns(item.name)
 
     def _index(self, netns: str, name: str) -> int:
-        key = (netns, name)
-        if key not in self._indexes:
-            link = read_device(self.kernel.socket(netns), name)
-            if link is None:
-                raise FabricError(f"{facts.name(netns, Link(name))} has disappeared: run again")
-            self._indexes[key] = link.index
-        return self._indexes[key]
+        return self._indexes_of(netns)[name]
+
+    def _indexes_of(self, netns: str) -> _Indexes:
+        return self._indexes.setdefault(netns, _Indexes(self.kernel, netns))
 
     def _requests(self, batch: list[Operation], descriptors: ExitStack) -> Iterable[Request]:
-        first = batch[0].after or batch[0].before
-        if isinstance(first, FdbEntry):
-            return self._entries(batch, neigh.set_fdb, neigh.delete_fdb)
-        if isinstance(first, Neighbour):
-            return self._entries(batch, neigh.set_neighbours, neigh.delete_neighbours)
-        if isinstance(first, Address):
-            return [self._address(operation) for operation in batch]
-        if isinstance(first, Route):
-            return [self._route(operation) for operation in batch]
-        if batch[0].verb == "delete":
+        verb, netns, before, after, *_rest = batch[0]
+        codec = CODECS.get(type(after or before))
+        if codec:
+            items = [operation.after or operation.before for operation in batch]
+            if verb == "delete":
+                return codec.delete(self._indexes_of(netns), items)
+            codec.wait(self.kernel.socket(netns), items)
+            return codec.put(self._indexes_of(netns), items)
+        if verb == "delete":
             return _deletions([_end(operation)[1] for operation in batch])
         return [self._link(operation, descriptors) for operation in batch]
-
-    def _entries(self, batch: list[Operation], put: Encoder, delete: Encoder) -> Iterable[Request]:
-        items = [operation.after or operation.before for operation in batch]
-        indexes = {name: self._index(batch[0].netns, name) for name in {item.dev for item in items}}
-        return delete(indexes, items) if batch[0].verb == "delete" else put(indexes, items)
-
-    def _address(self, operation: Operation) -> Request:
-        address = operation.after or operation.before
-        index = self._index(operation.netns, address.dev)
-        return inet.delete_address(index, address) if operation.verb == "delete" else inet.set_address(index, address)
-
-    def _route(self, operation: Operation) -> Request:
-        route = operation.after or operation.before
-        index = self._index(operation.netns, route.dev) if route.dev else None
-        if operation.verb == "delete":
-            return routes.delete_route(index, route)
-        return routes.set_route(index, route, operation.protocol)
 
     # -- links -------------------------------------------------------------------------------------
 
@@ -328,7 +297,7 @@ def _refusal(operation: Operation, code: int, detail: str, count: int) -> Kernel
     item = operation.after or operation.before
     more = f"{count - 1} more like it; " if count > 1 else ""
     return KernelError(
-        operation.verb, facts.name(operation.netns, item), code, detail, more + _remedy(operation, item, code, detail)
+        operation.verb, item.label(operation.netns), code, detail, more + _remedy(operation, item, code, detail)
     )
 
 
@@ -348,10 +317,9 @@ def _remedy(operation: Operation, item: Any, code: int, detail: str) -> str:
     if isinstance(item, Link) and code == errno.EOPNOTSUPP:
         options = ", ".join(name for name in item.attributes if name in KINDS.get(item.kind, {}))
         return f"this kernel has a {item.kind} without all of: {options}" if options else ""
-    if isinstance(item, Route) and code in (errno.ENETUNREACH, errno.EHOSTUNREACH):
-        return f"the gateway {item.via} is not reachable: add a route to it, or 'onlink: true'"
-    if isinstance(item, Route) and item.src and code == errno.EINVAL:
-        return f"src {item.src} has to be an address of this host that is in use: see 'ip address'"
+    codec = CODECS.get(type(item))
+    if codec and codec.remedy(item, code):
+        return codec.remedy(item, code)
     if code == errno.ENETDOWN:
         return "an interface that it needs is down: set its admin_state to up"
     if code == errno.EEXIST:

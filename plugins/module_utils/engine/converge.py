@@ -12,9 +12,10 @@ from ansible_collections.weft.fabric.plugins.module_utils.engine import lifeline
 from ansible_collections.weft.fabric.plugins.module_utils.engine.apply import apply
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel, require_admin
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import Scope, observe, scope_of
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import observe
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope, scope_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Observed
+from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
 from ansible_collections.weft.fabric.plugins.module_utils.plan.phases import plan
 
@@ -57,9 +58,7 @@ def _converge(kernel: Kernel, document: Document, scopes: Mapping[str, Scope], t
         apply(kernel, todo.operations)
         if not todo.disturbs:
             return todo
-        for desired in document.namespaces.values():
-            desired.former.clear()  # what has this name now is what came
-        todo = plan(document, observe(kernel, scopes))
+        todo = plan(document, observe(kernel, scopes), again=True)
         if not todo.operations:
             return todo
     left = todo.diff()["after"].splitlines() or todo.diff()["before"].splitlines()

@@ -15,14 +15,15 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import RTPROT_KERNEL
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import PARENTS
-from ansible_collections.weft.fabric.plugins.module_utils.model import facts
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.links import add_link, complete
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link, Observed
+from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
+from ansible_collections.weft.fabric.plugins.module_utils.model.removal import BEFORE, Removal
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
 
-RTPROT_KERNEL = 2
 _VARIABLE = b"SSH_CONNECTION="  # ssh(1)
 
 
@@ -82,7 +83,7 @@ def check(before: Observed, plan: Plan, desired: Desired, connected: Session | N
     }
     routes = [
         route.dst
-        for key, (route, _protocol) in after.routes.items()
+        for key, route in after.routes.items()
         if _works(after, route.dev) and (key in desired.routes or route.dev not in lowered)
     ]
     if not any(client in ipaddress.ip_interface(network).network for network in subnets + routes):
@@ -127,12 +128,17 @@ def as_it_was(document: Document, before: Observed) -> Document:
     listed = document.namespaces[""]
     taken_back = Document()
     own = taken_back.at("")
-    for name, link in {**listed.gone, **listed.links}.items():
+    removed = {
+        item.name: item
+        for netns, item, phase, _strict in document.removals
+        if not netns and phase == BEFORE and isinstance(item, Link)
+    }
+    for name, link in {**removed, **listed.links}.items():
         known = before.links.get(name)
         if known is None:
-            own.gone[name] = link
+            taken_back.removals.append(Removal("", link, strict=True))
             continue
-        item = {**facts.link_data(known), "controller": known.attributes.get("controller", "")}
+        item = {**known.data(), "controller": known.attributes.get("controller", "")}
         if not known.kind:
             item.pop("mac_address", None)  # a bond gives its ports theirs back
         add_link(taken_back, "", item)
@@ -144,8 +150,6 @@ def as_it_was(document: Document, before: Observed) -> Document:
         if address.dev in own.links and not address.address.startswith("fe80:")
     }
     own.routes = {
-        key: route
-        for key, (route, protocol) in before.routes.items()
-        if route.dev in own.links and protocol != RTPROT_KERNEL
+        key: route for key, route in before.routes.items() if route.dev in own.links and route.protocol != RTPROT_KERNEL
     }
     return taken_back

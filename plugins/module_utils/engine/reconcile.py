@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.files import alone
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import everything, observe, scope_of
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import observe
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import everything, scope_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Observed
+from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
 from ansible_collections.weft.fabric.plugins.module_utils.plan.phases import plan
 

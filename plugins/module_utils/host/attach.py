@@ -16,10 +16,11 @@ from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import
 from ansible_collections.weft.fabric.plugins.module_utils.cni.config import IpAddress, Ipam, Own
 from ansible_collections.weft.fabric.plugins.module_utils.cni.plugins import own_link, topology
 from ansible_collections.weft.fabric.plugins.module_utils.cni.result import result
-from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Left, Stored
+from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Stored
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.links import add_link
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link, Observed
+from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import Rule, masquerade_of
 from ansible_collections.weft.fabric.plugins.module_utils.nft.table import converge, read
@@ -51,7 +52,7 @@ def resolve(document: Stored, check: bool) -> tuple[Stored, dict[str, Any]]:
     if left:
         with hostlocal.stores(_present(left.cni), check=True) as stores:
             left = left._replace(cni=tuple(_with_addresses(item, stores) for item in left.cni))
-        _clear(topology, left)
+        topology.removals.extend(left.removals)
     return replace(document, cni=tuple(found), topology=topology, left=left), _told([], lines)
 
 
@@ -62,19 +63,6 @@ def _with_addresses(item: Attachment, stores: Mapping[str, hostlocal.Store]) -> 
         return replace(item, addresses=ipam.addresses)
     known = stores[ipam.directory].given(item) if ipam.directory in stores else []
     return replace(item, addresses=tuple(Own(ipaddress.ip_interface(own), None) for own in known))
-
-
-def _clear(topology: Document, left: Left) -> None:
-    """Let what the last version of a document made go, where this one does not."""
-    for netns, link in left.former:
-        topology.at(netns).former.append(link)
-        if link.origin:
-            topology.at(link.origin[0])
-    topology.at("").stale.extend(left.stale)
-    for netns in left.replaced:
-        topology.at(netns).parted = topology.at(netns).joins is None
-    for netns in left.ending:
-        topology.at(netns).ends = True
 
 
 def _directories(found: Iterable[Attachment]) -> list[str]:

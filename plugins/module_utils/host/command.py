@@ -21,7 +21,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.host import attach, do
 from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Stored
 from ansible_collections.weft.fabric.plugins.module_utils.host.replay import replay, resolved
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import observe, scope_of
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import observe
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import scope_of
 from ansible_collections.weft.fabric.plugins.module_utils.model import facts
 from ansible_collections.weft.fabric.plugins.module_utils.nft.table import read
 from ansible_collections.weft.fabric.plugins.module_utils.probe import echo_server

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ansible_collections.weft.fabric.plugins.module_utils import files, values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import ROUTE_PROTOCOL, Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.removal import Removal
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOL
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.plugins.module_utils.sections.sysctl import Values, settings_of
 
@@ -45,20 +46,16 @@ class Unusable(FabricError):
 
 
 class Left(NamedTuple):
-    """What has to go: what the last version of a document made and this one does not, and what is listed (leftover.py).
+    """What is removed: what is listed, and what a document's last version made and this one does not (leftover.py).
 
-    :ivar former: links that are in the way of what comes, each with its namespace.
-    :ivar stale: links of the host that go once nothing leads by them any more.
-    :ivar replaced: names that are no longer the namespaces that they were.
-    :ivar cni: interfaces of containers whose addresses go, without those before attach.resolve().
-    :ivar ending: namespaces that go.
+    :ivar removals: namespaces and links.
+    :ivar replaced: names of namespaces that are removed, or made anew.
+    :ivar cni: interfaces of containers whose addresses are released; they have no addresses before attach.resolve().
     """
 
-    former: Sequence[tuple[str, Link]]
-    stale: Sequence[Link]
+    removals: Sequence[Removal]
     replaced: Sequence[str]
     cni: tuple[Attachment, ...]
-    ending: Sequence[str]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What has to go: what is listed, and what the last version of a document made and this one does not. Pure."""
+"""What is removed: what is listed, and what the last version of a document made and this one does not. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import
 from ansible_collections.weft.fabric.plugins.module_utils.host import attach
 from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Left, Stored
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
+from ansible_collections.weft.fabric.plugins.module_utils.model.removal import AFTER, Removal
 
 
 def marked(wanted: Stored, last: Stored | None, gone: Stored | None = None) -> Stored:
@@ -24,21 +26,18 @@ def marked(wanted: Stored, last: Stored | None, gone: Stored | None = None) -> S
     known = last.cni if last else ()
     if wanted.absent:
         return _as_made(wanted, known)
-    left = _listed(gone, known) if gone else Left((), (), (), (), ())
+    left = _listed(gone, known) if gone else Left((), (), ())
     isolation = wanted.isolation
     if last and wanted.purge_links:
         was, now = attach.merged(last, last.cni), attach.merged(wanted, wanted.cni)
         both = [netns for netns in was.namespaces if netns in now.namespaces]
         replaced = [netns for netns in both if was.namespaces[netns].joins != now.namespaces[netns].joins]
         leaving = tuple(item for item in last.cni if item.netns in both and not _stays(item, wanted))
-        former = [(netns, link) for netns in both if netns for link in _former(netns, was, now, replaced, leaving)]
-        left = Left(
-            [*former, *left.former],
-            [*_stale(was, now), *left.stale],
-            replaced,
-            (*leaving, *left.cni),
-            left.ending,
-        )
+        removals = [removal for netns in both if netns for removal in _inside(netns, was, now, replaced, leaving)]
+        apart = [name for name in replaced if now.namespaces[name].joins is None]
+        removals += [Removal("", Namespace(name, was.namespaces[name].joins)) for name in apart]
+        removals += _outside(was, now)
+        left = Left([*removals, *left.removals], [*replaced, *left.replaced], (*leaving, *left.cni))
         isolation = wanted.isolation or (last.isolation and (last.isolation[0], None))
     if not any(left) and isolation == wanted.isolation:
         return wanted
@@ -51,15 +50,19 @@ def _listed(gone: Stored, known: Sequence[Attachment]) -> Left:
     interfaces = Document(absent=True)
     for item in gone.cni:
         attach.add_own_link(interfaces, item)
-    former = [
-        (netns, link)
-        for netns, desired in interfaces.namespaces.items()
-        for link in desired.links.values()
-        # What was made goes with its namespace.
-        if link.origin or netns not in topology.namespaces
+    names = [netns for netns in topology.namespaces if netns]
+    removals = [
+        *(
+            Removal(netns, replace(link, shared=True))
+            for netns, desired in interfaces.namespaces.items()
+            for link in desired.links.values()
+            # What was made is removed with its namespace.
+            if link.origin or netns not in topology.namespaces
+        ),
+        *(Removal("", Namespace(name)) for name in names),
+        *(Removal("", replace(link, shared=True), AFTER) for link in topology.at("").links.values() if link.kind),
     ]
-    ending = [netns for netns in topology.namespaces if netns]
-    return Left(former, list(topology.at("").links.values()), (), gone.cni, ending)
+    return Left(removals, names, gone.cni)
 
 
 def _as_made(document: Stored, known: Sequence[Attachment]) -> Stored:
@@ -76,17 +79,17 @@ def _as_made(document: Stored, known: Sequence[Attachment]) -> Stored:
     return replace(document, cni=made + listed)
 
 
-def _former(
+def _inside(
     netns: str, was: Document, now: Document, replaced: Sequence[str], leaving: Iterable[Attachment]
-) -> Iterator[Link]:
-    """What of a container is not the same interface any more, or has to go back to where it came from."""
+) -> Iterator[Removal]:
+    """A container's interfaces that are not the same any more, or return to where they came from."""
     left = [item.interface for item in leaving if item.netns == netns]
     for link in was.namespaces[netns].links.values():
         ends = [(netns, link.name), *([link.peer] if link.peer else [])]
         stays = link.name not in left and all(_is_same(was, now, *end) for end in ends)
-        # What is made goes with its namespace.
+        # What is made is removed with its namespace.
         if (link.kind and netns not in replaced and not stays) or (link.origin and not stays):
-            yield Link(link.name, link.kind, origin=link.origin)
+            yield Removal(netns, Link(link.name, link.kind, origin=link.origin, shared=True))
 
 
 def _is_same(was: Document, now: Document, netns: str, name: str) -> bool:
@@ -97,13 +100,12 @@ def _is_same(was: Document, now: Document, netns: str, name: str) -> bool:
     return (link.kind, link.peer, link.origin) == (twin.kind, twin.peer, twin.origin)
 
 
-def _stale(was: Document, now: Document) -> Iterator[Link]:
-    """What of the host nothing needs any more, bridges after their ports; but what leads to a container that stays."""
-    links = was.namespaces[""].links.values() if "" in was.namespaces else ()
-    for link in sorted(links, key=lambda link: link.kind == "bridge"):
+def _outside(was: Document, now: Document) -> Iterator[Removal]:
+    """The host's links that nothing needs any more, except those that lead to a container that stays."""
+    for link in was.at("").links.values():
         listed = link.name in now.at("").links
         if link.kind and not listed and (link.peer is None or link.peer[0] in now.namespaces):
-            yield Link(link.name, link.kind)
+            yield Removal("", Link(link.name, link.kind, shared=True), AFTER)
 
 
 def _stays(item: Attachment, wanted: Stored) -> bool:

@@ -172,7 +172,7 @@ def _cni_masquerade(document: Stored, check: bool) -> Iterator[Done]:
 
 def _echo_server(document: Stored, check: bool) -> Iterator[Done]:
     names, port = document.echo_server or ((), 0)
-    replaced = (*document.left.replaced, *document.left.ending) if document.left else ()
+    replaced = document.left.replaced if document.left else ()
     if names or replaced:
         from ansible_collections.weft.fabric.plugins.module_utils.probe import echo_server
 

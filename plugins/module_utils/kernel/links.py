@@ -42,9 +42,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
     PORT_OPTIONS,
     own_mac,
 )
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
-    Link,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 
 # Devices that the kernel has in every namespace for the packets of tunnels that nobody made; nobody can delete them.
 FALLBACKS = ("tunl0",)

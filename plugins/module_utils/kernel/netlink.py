@@ -189,7 +189,7 @@ class Socket:
         """
         failures: list[Failure] = []
         remaining = iter(requests)
-        begin = self._sequence + 1
+        sent = 0
         while chunk := list(islice(remaining, BATCH)):
             first = self._sequence + 1
             last = self._sequence = self._sequence + len(chunk)
@@ -203,7 +203,8 @@ class Socket:
             self._socket.send(b"".join(parts))
             for sequence, code, detail in self._answers(last):
                 if code:
-                    failures.append(Failure(sequence - begin, code, detail))
+                    failures.append(Failure(sent + sequence - first, code, detail))
+            sent += len(chunk)
         return failures
 
     def _answers(self, last: int) -> Iterator[tuple[int, int, str]]:

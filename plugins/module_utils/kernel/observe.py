@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
-from ansible_collections.weft.fabric.plugins.module_utils.kernel import inet, neigh, portvlan, routes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import portvlan
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.codecs import CODECS
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.links import read_device, read_links, read_names
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import (
     Kernel,
@@ -23,100 +23,15 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import (
     netns_names,
     netns_status,
 )
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     NETNSA_FD,
     NETNSA_NSID,
     RTM_GETNSID,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import TAKERS
-from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
-    MAIN,
-    Observed,
-)
-
-
-@dataclass
-class Scope:
-    """What to read in one namespace.
-
-    :ivar aliases: find the other names of the namespace.
-    :ivar links: read all links, with all they have.
-    :ivar devices: names of devices to look up where links are not read.
-    :ivar tables: routing tables to read.
-    :ivar neighbours: devices; None in it: every device.
-    :ivar fdb: devices; None in it: every VXLAN.
-    :ivar others: namespaces in which a veth's other end may be, the likely ones first.
-    :ivar veths: veths whose other end is looked for everywhere, if it is in none of those.
-    :ivar pvids: read the VLANs of ports.
-    :ivar takers: links that may have rivals: before one is made, those are looked for everywhere.
-    """
-
-    aliases: bool = False
-    links: bool = False
-    devices: set[str] = field(default_factory=set)
-    addresses: bool = False
-    tables: set[int] = field(default_factory=set)
-    neighbours: set[str | None] = field(default_factory=set)
-    fdb: set[str | None] = field(default_factory=set)
-    others: list[str] = field(default_factory=list)
-    veths: set[str] = field(default_factory=set)
-    pvids: bool = False
-    takers: set[str] = field(default_factory=set)
-
-
-def everything(others: Iterable[str] = (), tables: Iterable[int] = ()) -> Scope:
-    """All that a document can hold of one namespace.
-
-    :param others: namespaces in which a veth's other end may be.
-    :param tables: routing tables besides the main one.
-    """
-    return Scope(
-        aliases=True,
-        links=True,
-        addresses=True,
-        tables={MAIN, *tables},
-        neighbours={None},
-        fdb={None},
-        others=list(others),
-        pvids=True,
-    )
-
-
-def scope_of(document: Document) -> dict[str, Scope]:
-    """What has to be read to plan a document."""
-    scopes = {}
-    below = {place for desired in document.namespaces.values() for place in _parents(desired)}
-    for netns, desired in document.namespaces.items():
-        scope = scopes[netns] = Scope()
-        scope.aliases = desired.create or desired.ends
-        own = desired.ends or (desired.create and (desired.joins is None or document.absent))
-        scope.links = bool(desired.links or desired.gone or desired.former or desired.stale or own or netns in below)
-        scope.addresses = bool(desired.addresses or desired.purge_addresses)
-        neighbours, fdb = desired.neighbour_devices, desired.fdb_devices
-        scope.neighbours, scope.fdb = {*neighbours}, {*fdb}
-        scope.tables = {route.table for route in desired.routes.values()} | ({MAIN} if desired.purge_routes else set())
-        scope.devices = {
-            *neighbours,
-            *fdb,
-            *(address.dev for address in desired.addresses),
-            *(route.dev for route in desired.routes.values() if route.dev),
-            *desired.purge_addresses,
-        }
-        likely = [link.peer[0] for link in desired.links.values() if link.peer] + _parents(desired)
-        scope.others = [place for place in dict.fromkeys((*likely, *document.namespaces)) if place != netns]
-        scope.pvids = any("pvid" in link.attributes for link in desired.links.values())
-        scope.veths = {link.name for link in desired.links.values() if link.peer}
-        if not document.absent:
-            scope.takers = {link.name for link in desired.links.values() if link.kind in TAKERS}
-    return scopes
-
-
-def _parents(desired: Desired) -> list[str]:
-    """The other namespaces that links sit on links of, or come from."""
-    places = [link.attributes.get("parent_netns") for link in desired.links.values()]
-    places += [link.origin[0] for link in (*desired.links.values(), *desired.former) if link.origin]
-    return [place for place in places if place is not None]
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import LISTS
+from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 
 
 def observe(kernel: Kernel, scopes: Mapping[str, Scope]) -> dict[str, Observed]:
@@ -170,15 +85,8 @@ def _read(kernel: Socket, scope: Scope) -> Observed:
             found.links[names[index]].attributes["pvid"] = vlan
     if scope.tables and not scope.links:
         names = read_names(kernel)
-    if scope.addresses:
-        found.addresses = inet.read_addresses(kernel, names)
-    for table in sorted(scope.tables):
-        found.routes.update(routes.read_routes(kernel, names, table))
-    for link in found.links.values():
-        if None in scope.neighbours or link.name in scope.neighbours:
-            found.neighbours[link.name] = neigh.read_neighbours(kernel, link.index)
-        if link.kind == "vxlan" and (None in scope.fdb or link.name in scope.fdb):
-            found.fdb.update(neigh.read_fdb(kernel, link))
+    for kind, codec in CODECS.items():
+        setattr(found, LISTS[kind], codec.read(kernel, scope, found.links, names))
     return found
 
 

@@ -12,14 +12,18 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.addresses import read_tentative
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import (
+    WORD,
     attribute,
     family,
+    numbers,
     to_bytes,
     to_texts,
 )
@@ -29,6 +33,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import 
     attributes,
     columns,
 )
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     NLM_F_CREATE,
     NLM_F_REPLACE,
@@ -54,63 +59,90 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     RTNH_F_ONLINK,
     RTPROT_UNSPEC,
 )
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
-    Route,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOL, Route, RouteKey
 
 _ROUTE = (RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC, RTA_METRICS, RTA_VIA)
 _RTMSG = struct.Struct("=BBxxBBBBI")  # struct rtmsg: family, dst_len, table, protocol, scope, type, flags
-_WORD = struct.Struct("=HHI")  # an attribute that holds a u32
 _U32 = struct.Struct("=I")
 
-
-def set_route(index: int | None, route: Route, protocol: int) -> Request:
-    """Add a route, or replace the one that has its key.
-
-    :param index: that of the interface, where the route names one.
-    :param protocol: the number that says who installed it.
-    """
-    scope = RT_SCOPE_UNIVERSE if route.via or ":" in route.dst else RT_SCOPE_LINK
-    flags = RTNH_F_ONLINK if route.onlink else 0
-    payload = _route_payload(index, route, protocol, scope, RTN_UNICAST, flags)
-    if route.src:
-        payload += attribute(RTA_PREFSRC, to_bytes(route.src))
-    if route.mtu:
-        payload += attribute(RTA_METRICS, _WORD.pack(8, RTAX_MTU, route.mtu))
-    return Request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, payload)
+# Seconds that duplicate address detection takes at most, by default: up to one of delay, and one of probing.
+DETECTION = 3.0
 
 
-def delete_route(index: int | None, route: Route) -> Request:
-    """Delete a route by its key and where it goes, whoever installed it."""
-    return Request(RTM_DELROUTE, 0, _route_payload(index, route, RTPROT_UNSPEC, RT_SCOPE_NOWHERE, RTN_UNSPEC, 0))
+def put(indexes: Mapping[str, int], items: Sequence[Route]) -> Iterator[Request]:
+    """Add routes, or replace those that have their keys."""
+    for item in items:
+        scope = RT_SCOPE_UNIVERSE if item.via or ":" in item.dst else RT_SCOPE_LINK
+        flags = RTNH_F_ONLINK if item.onlink else 0
+        payload = _payload(indexes, item, item.protocol or ROUTE_PROTOCOL, scope, RTN_UNICAST, flags)
+        if item.src:
+            payload += attribute(RTA_PREFSRC, to_bytes(item.src))
+        if item.mtu:
+            payload += attribute(RTA_METRICS, WORD.pack(8, RTAX_MTU, item.mtu))
+        yield Request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, payload)
 
 
-def _route_payload(index: int | None, route: Route, protocol: int, scope: int, kind: int, flags: int) -> bytes:
+def delete(indexes: Mapping[str, int], items: Sequence[Route]) -> Iterator[Request]:
+    """Delete routes by their keys and next hops, whoever installed them."""
+    for item in items:
+        payload = _payload(indexes, item, RTPROT_UNSPEC, RT_SCOPE_NOWHERE, RTN_UNSPEC, 0)
+        yield Request(RTM_DELROUTE, 0, payload)
+
+
+def _payload(indexes: Mapping[str, int], route: Route, protocol: int, scope: int, kind: int, flags: int) -> bytes:
     base, _slash, prefix = route.dst.partition("/")
     data, length = to_bytes(base), int(prefix)
     table = route.table if route.table < 256 else RT_TABLE_UNSPEC
     payload = _RTMSG.pack(family(data), length, table, protocol, scope, kind, flags)
     if table == RT_TABLE_UNSPEC:
-        payload += _WORD.pack(8, RTA_TABLE, route.table)
+        payload += WORD.pack(8, RTA_TABLE, route.table)
     if length:
         payload += attribute(RTA_DST, data)
     if route.via:
         payload += attribute(RTA_GATEWAY, to_bytes(route.via))
-    if index is not None:
-        payload += _WORD.pack(8, RTA_OIF, index)
+    if route.dev:
+        payload += WORD.pack(8, RTA_OIF, indexes[route.dev])
     if route.metric:
-        payload += _WORD.pack(8, RTA_PRIORITY, route.metric)
+        payload += WORD.pack(8, RTA_PRIORITY, route.metric)
     return payload
 
 
-def read_routes(kernel: Socket, names: Mapping[int, str], table: int) -> dict[tuple[str, int, int], tuple[Route, int]]:
-    """The routes of a table, each with the number of the protocol that installed it.
+def wait(kernel: Socket, items: Iterable[Route]) -> None:
+    """Wait for duplicate address detection (RFC 4862): before its end the kernel refuses a route with that src."""
+    waiting = {item.src for item in items if item.src and ":" in item.src}
+    limit = time.monotonic() + DETECTION
+    while waiting and time.monotonic() < limit:
+        waiting &= read_tentative(kernel)
+        if waiting:
+            time.sleep(0.02)
+
+
+def remedy(item: Route, code: int) -> str:
+    """How the user can mend what the kernel refuses; empty: no more is known than the error itself."""
+    if code in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+        return f"the gateway {item.via} is not reachable: add a route to it, or 'onlink: true'"
+    if item.src and code == errno.EINVAL:
+        return f"src {item.src} has to be an address of this host that is in use: see 'ip address'"
+    return ""
+
+
+def read(kernel: Socket, scope: Scope, _links: Mapping[str, Link], names: Mapping[int, str]) -> dict[RouteKey, Route]:
+    """The routes of the tables in the scope.
 
     :param names: the interfaces by index.
     """
-    found: dict[tuple[str, int, int], tuple[Route, int]] = {}
+    found: dict[RouteKey, Route] = {}
+    for table in sorted(scope.tables):
+        found.update(read_table(kernel, names, table))
+    return found
+
+
+def read_table(kernel: Socket, names: Mapping[int, str], table: int) -> dict[RouteKey, Route]:
+    """The routes of one table."""
+    found: dict[RouteKey, Route] = {}
     try:
-        runs = kernel.runs(RTM_GETROUTE, bytes(12) + _WORD.pack(8, RTA_TABLE, table))
+        runs = kernel.runs(RTM_GETROUTE, bytes(12) + WORD.pack(8, RTA_TABLE, table))
     except KernelError as error:
         if error.code == errno.ENOENT:  # nobody has put a route into this table yet
             return {}
@@ -120,19 +152,20 @@ def read_routes(kernel: Socket, names: Mapping[int, str], table: int) -> dict[tu
         if not flags & RTM_F_CLONED:
             for count, attribute in columns(run, 28, _ROUTE):
                 # A blackhole has no interface, whatever the kernel reports for it (IPv6: lo).
-                devices = (names.get(index, f"index {index}") for index in _numbers(attribute.get(RTA_OIF, ())))
+                devices = (names.get(index, f"index {index}") for index in numbers(attribute.get(RTA_OIF, ())))
                 routes = _routes(
                     dst=(f"{base}/{length}" for base in _bases(family, count, attribute)),
                     table=repeat(table),
-                    metric=_numbers(attribute.get(RTA_PRIORITY, ())) or repeat(0),
+                    metric=numbers(attribute.get(RTA_PRIORITY, ())) or repeat(0),
                     via=_gateways(attribute),
                     dev=devices if kind == RTN_UNICAST and RTA_OIF in attribute else repeat(None),
                     src=to_texts(attribute[RTA_PREFSRC]) if RTA_PREFSRC in attribute else repeat(None),
                     onlink=repeat(bool(flags & RTNH_F_ONLINK)),
                     mtu=map(_mtu, attribute[RTA_METRICS]) if RTA_METRICS in attribute else repeat(None),
+                    protocol=repeat(protocol),
                 )
                 for route in routes:
-                    found.setdefault(route.key, (route, protocol))
+                    found.setdefault(route.key, route)
     return found
 
 
@@ -155,7 +188,3 @@ def _gateways(attribute: Mapping[int, Sequence[bytes]]) -> Iterable[str | None]:
 def _mtu(metrics: bytes) -> int | None:
     data = attributes(metrics, 0).get(RTAX_MTU)
     return _U32.unpack(data)[0] if data else None
-
-
-def _numbers(column: Sequence[bytes]) -> Sequence[int]:
-    return struct.unpack(f"={len(column)}I", b"".join(column))

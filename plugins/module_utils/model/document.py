@@ -8,45 +8,35 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from operator import itemgetter
 
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
-    ROUTE_PROTOCOL,
-    Address,
-    FdbKey,
-    Link,
-    Route,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address, AddressKey
+from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbKey
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbours
+from ansible_collections.weft.fabric.plugins.module_utils.model.removal import Removal
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOL, Route, RouteKey
 
 
 @dataclass
 class Desired:
     """What is wanted in one namespace.
 
-    :ivar create: whether the namespace is made where it is missing.
-    :ivar joins: the name is to be another one of this namespace; None: it has a namespace of its own.
-    :ivar ends: it has to be gone.
-    :ivar parted: the name was another one of a namespace, and is to have one of its own.
-    :ivar gone: links that are to be gone.
-    :ivar former: links that go, or go back, before others are made, as long as they are what they were.
-    :ivar stale: links that go once nothing leads by them any more, as long as they are what they were.
+    :ivar create: whether the namespace is created if it is missing.
+    :ivar joins: the name is a further name of this namespace; None: it has a namespace of its own.
     :ivar claimed: links that a bridge or a bond lists as its ports.
-    :ivar address_keys: the addresses that a document lists, by the kernel's key.
-    :ivar neighbours: by device, MAC addresses by IP address.
-    :ivar purge_routes: devices on which a route of ours that is not listed goes; None in it: on every device.
+    :ivar addresses: with their places in the user's document, for messages.
+    :ivar address_keys: the same addresses by the kernel's key.
+    :ivar purge_routes: devices on which routes of ours are removed if they are not listed; None in it: on every device.
     """
 
     create: bool = False
     joins: str | None = None
-    ends: bool = False
-    parted: bool = False
     links: dict[str, Link] = field(default_factory=dict)
-    gone: dict[str, Link] = field(default_factory=dict)
-    former: list[Link] = field(default_factory=list)
-    stale: list[Link] = field(default_factory=list)
     claimed: set[str] = field(default_factory=set)
     addresses: dict[Address, str] = field(default_factory=dict)
-    address_keys: dict[tuple[str, str], Address] = field(default_factory=dict)
-    routes: dict[tuple[str, int, int], Route] = field(default_factory=dict)
-    neighbours: dict[str, dict[str, str]] = field(default_factory=dict)
+    address_keys: dict[AddressKey, Address] = field(default_factory=dict)
+    routes: dict[RouteKey, Route] = field(default_factory=dict)
+    neighbours: Neighbours = field(default_factory=dict)
     fdb: dict[FdbKey, None] = field(default_factory=dict)
     purge_addresses: set[str] = field(default_factory=set)
     purge_ports: set[str] = field(default_factory=set)
@@ -54,14 +44,39 @@ class Desired:
     purge_neighbours: set[str] = field(default_factory=set)
     purge_fdb: set[str] = field(default_factory=set)
 
+    def add_address(self, address: Address, where: str) -> None:
+        """Add an address.
+
+        :param where: its place in the user's document.
+        :raises InvalidParameter: the address is listed already.
+        """
+        twin = self.address_keys.setdefault(address.key, address)
+        if address in self.addresses:
+            raise InvalidParameter(where, address.address, f"it is listed twice on {address.dev}: keep one")
+        if twin != address:
+            remedy = f"{address.dev} has it as {twin.address} in the list too, and IPv6 knows it once: keep one"
+            raise InvalidParameter(where, address.address, remedy)
+        self.addresses[address] = where
+
+    def add_route(self, route: Route, where: str) -> None:
+        """Add a route.
+
+        :param where: prefix of parameter names in messages: ``routes[0].``.
+        :raises InvalidParameter: a route of the same key is listed already.
+        """
+        if route.key in self.routes:
+            remedy = "another route of the list has the same destination, table and metric: keep one, or give metrics"
+            raise InvalidParameter(f"{where}dst", route.dst, remedy)
+        self.routes[route.key] = route
+
     @property
     def neighbour_devices(self) -> set[str]:
-        """The devices of which neighbours are listed, or are not to be there."""
+        """The devices with a list of neighbours, empty lists that are authoritative included."""
         return {*self.neighbours, *self.purge_neighbours}
 
     @property
     def fdb_devices(self) -> set[str]:
-        """The devices of which FDB entries are listed, or are not to be there."""
+        """The devices with a list of FDB entries, empty lists that are authoritative included."""
         return {*map(itemgetter(0), self.fdb), *self.purge_fdb}
 
 
@@ -69,20 +84,22 @@ class Desired:
 class Document:
     """What is wanted of one host.
 
-    :ivar absent: the document lists what has to be gone.
+    :ivar absent: everything that the document lists is removed.
     :ivar purge: its lists are authoritative.
-    :ivar route_protocol: the number by which its routes are known. With one of its own, all routes of that number are
-        the document's, whatever interface they are on.
+    :ivar removals: what is removed besides.
+    :ivar route_protocol: the number that marks its routes. If it has a number of its own, all routes with that number
+        belong to the document, whatever interface they are on.
     """
 
     absent: bool = False
     purge: bool = False
     route_protocol: int = ROUTE_PROTOCOL
     namespaces: dict[str, Desired] = field(default_factory=dict)
+    removals: list[Removal] = field(default_factory=list)
 
     @property
     def moves_interfaces(self) -> bool:
-        """Whether it puts interfaces of the host, which it does not make, into a bridge or a bond, or out of one."""
+        """Whether it puts interfaces of the host that it does not create into a bridge or a bond, or takes them out."""
         own = self.namespaces.get("", Desired())
         return any(not link.kind and "controller" in link.attributes for link in own.links.values())
 
@@ -93,5 +110,5 @@ class Document:
         return any(link.origin is not None and link.origin[0] == "" for link in links)
 
     def at(self, netns: str) -> Desired:
-        """What is wanted in a namespace; a namespace that was not mentioned yet is not made where missing."""
+        """What is wanted in a namespace. The document does not create a namespace that it only mentions."""
         return self.namespaces.setdefault(netns, Desired())

@@ -22,15 +22,11 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
     one,
     own_mac,
 )
+from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
-from ansible_collections.weft.fabric.plugins.module_utils.model.entries import add_address
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
-    AUTO,
-    IPV4_MTU,
-    IPV6_MTU,
-    Address,
-    Link,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import AUTO, Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.removal import Removal
+from ansible_collections.weft.fabric.plugins.module_utils.values import IPV4_MTU, IPV6_MTU
 
 _COMMON = ("admin_state", "mtu", "mac_address", "promisc", "controller", *PORT_OPTIONS, "addresses")
 _LINK = ("name", "kind", *_COMMON, "purge_addresses", "recreate")
@@ -54,8 +50,8 @@ def add_link(document: Document, netns: str, item: Mapping[str, Any], where: str
         values.known(where, item, ("name", "kind"), "a link that is to be gone")
         if not kind:
             raise InvalidParameter(f"{where}kind", kind, "say what kind of link it is, so that no other one goes")
-        gone = Link(values.ifname(f"{where}name", item.get("name")), kind, where=where)
-        document.at(netns).gone[gone.name] = gone
+        link = Link(values.ifname(f"{where}name", item.get("name")), kind, where=where)
+        document.removals.append(Removal(netns, link, strict=True))
         return
     options = KINDS.get(kind, {})
     ports = ("ports", "purge_ports") if kind in CONTROLLERS else ()
@@ -203,7 +199,7 @@ def _addresses(desired: Desired, link: Link, item: Mapping[str, Any], where: str
         mtu = link.attributes.get("mtu")
         if ":" in address and isinstance(mtu, int) and mtu < IPV6_MTU:
             raise InvalidParameter(f"{where}mtu", mtu, f"IPv6 ({address}) needs at least {IPV6_MTU} bytes")
-        add_address(desired, Address(link.name, address), here)
+        desired.add_address(Address(link.name, address), here)
 
 
 def _add_peer(document: Document, netns: str, link: Link, item: Mapping[str, Any], where: str) -> None:

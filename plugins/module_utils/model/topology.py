@@ -14,21 +14,19 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
     CONTROLLERS,
     one,
 )
+from ansible_collections.weft.fabric.plugins.module_utils.model.address import parse_address
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
-from ansible_collections.weft.fabric.plugins.module_utils.model.entries import (
-    add_address,
-    add_fdb,
-    add_neighbours,
-    add_route,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import add_fdb
 from ansible_collections.weft.fabric.plugins.module_utils.model.links import add_link, complete
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
+from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import add_neighbours
+from ansible_collections.weft.fabric.plugins.module_utils.model.objects import LISTS
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
     ROUTE_PROTOCOL,
     ROUTE_PROTOCOLS,
-    Address,
+    parse_route,
 )
 
-_SECTIONS = ("links", "addresses", "routes", "neighbours", "fdb", "joins")
+_SECTIONS = ("links", *LISTS.values(), "joins")
 
 
 def parse_topology(
@@ -36,7 +34,7 @@ def parse_topology(
 ) -> Document:
     """A document from topology's parameter ``namespaces``.
 
-    :param absent: the document lists what has to be gone.
+    :param absent: remove everything that the document lists.
     :param purge: make the lists authoritative: for routes of ours and neighbour and FDB entries on the devices that the
         document names, and for addresses on the links that it makes and gives addresses to.
     :param route_protocol: one of ROUTE_PROTOCOLS.
@@ -94,19 +92,18 @@ def _parse_namespace(document: Document, netns: str, content: Mapping[str, Any])
     for where, item in entries("links"):
         add_link(document, netns, item, where)
     for where, item in entries("addresses"):
-        values.known(where, item, ("dev", "address"), "an address")
-        dev = values.ifname(f"{where}dev", item.get("dev"))
-        address = values.interface_address(f"{where}address", item.get("address"))
-        add_address(desired, Address(dev, address), f"{where}address")
+        desired.add_address(parse_address(item, where), f"{where}address")
     for where, item in entries("routes"):
-        add_route(desired, item, where, document.absent)
-    add_neighbours(desired, values.items(f"{prefix}neighbours", content.get("neighbours")), f"{prefix}neighbours")
-    add_fdb(desired, values.items(f"{prefix}fdb", content.get("fdb")), f"{prefix}fdb")
+        desired.add_route(parse_route(item, where, document.absent), where)
+    where = f"{prefix}neighbours"
+    add_neighbours(desired.neighbours, values.items(where, content.get("neighbours")), where)
+    add_fdb(desired.fdb, values.items(f"{prefix}fdb", content.get("fdb")), f"{prefix}fdb")
     if document.purge:
         vxlans = {link.name for link in desired.links.values() if link.kind == "vxlan"}
         desired.purge_neighbours |= vxlans | desired.neighbour_devices
         desired.purge_fdb |= vxlans | desired.fdb_devices
-        desired.purge_routes |= set(desired.links) | {route.dev for route in desired.routes.values() if route.dev}
+        if not document.absent:
+            desired.purge_routes |= {*desired.links, *(route.dev for route in desired.routes.values() if route.dev)}
 
 
 def _check_controllers(desired: Desired) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import PARENTS, TAKERS, is_ethernet, one, overhead
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link
-from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View, parent_place, place_of
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of
+from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View, parent_place
 
 
 def check_persist(view: View, netns: str, link: Link) -> None:

@@ -18,8 +18,9 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
     one,
     overhead,
 )
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import AUTO, Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.links import check_mode_options
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import AUTO, Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of
 from ansible_collections.weft.fabric.plugins.module_utils.plan.checks import (
     below_of,
     check_mtu,
@@ -30,7 +31,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.plan.checks import (
 )
 from ansible_collections.weft.fabric.plugins.module_utils.plan.moves import fetch, move_peer
 from ansible_collections.weft.fabric.plugins.module_utils.plan.ports import enslave
-from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View, parent_place, place_of
+from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View, parent_place
 
 
 def clear_way(view: View, netns: str, link: Link) -> None:

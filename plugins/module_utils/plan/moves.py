@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link
-from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View, place_of
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of
+from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 
 
 def move_peer(view: View, netns: str, link: Link, current: Link) -> bool:
@@ -64,6 +65,8 @@ def give_back(view: View, netns: str, link: Link, origin: tuple[str, str]) -> No
     current = view.at(netns).links.get(link.name)
     if current is None or current.attributes.get("alias") != origin[1]:
         return
+    if view.at(origin[0]).status != "present":
+        view.missing(f"namespace {origin[0]} does not exist: create it with weft.fabric.netns")
     if origin[1] in view.at(origin[0]).links:
         told = f"link {link.name}{place_of(netns)} cannot go back: there is another {origin[1]}"
         raise FabricError(f"{told}{place_of(origin[0])}: rename that first")

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link, Namespace, Observed
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
+from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 
 
@@ -30,10 +32,6 @@ def make_namespace(view: View, netns: str, desired: Desired) -> None:
     status = view.at(netns).status
     for other in sorted(view.at(netns).aliases) if desired.create else ():
         if other == "" or (other in view.document.namespaces and view.document.namespaces[other].joins is None):
-            if desired.parted:
-                remove_namespaces(view, [netns])
-                status = "absent"
-                break
             told = f"namespace {netns} is the same as {other or 'the one of this process'}"
             raise FabricError(f"{told}: take this name away first (state: absent), then it gets one of its own")
     if status != "present":

@@ -8,15 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ansible_collections.weft.fabric.plugins.module_utils.model import facts
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import (
-    ROUTE_PROTOCOL,
-    Address,
-    Link,
-    Namespace,
-    Observed,
-    Route,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 
 
 class Operation(NamedTuple):
@@ -27,7 +20,6 @@ class Operation(NamedTuple):
     :ivar after: the object as it will be, or None.
     :ivar peer: the other end of a veth that is created.
     :ivar to: the namespace that a link is moved to.
-    :ivar protocol: the number that a route is installed with.
     :ivar shown: whether the reader of a diff needs to know: a port that leaves its bond for the time of a change does
         not belong there.
     """
@@ -39,7 +31,6 @@ class Operation(NamedTuple):
     peer: Link | None = None
     to: str = ""
     shown: bool = True
-    protocol: int = ROUTE_PROTOCOL
 
 
 @dataclass
@@ -55,15 +46,8 @@ class Plan:
 
     @property
     def disturbs(self) -> bool:
-        """Whether the kernel may change more than was asked for.
-
-        A link or an address takes others along, and a route without one gets an interface.
-        """
-        return any(
-            isinstance(item.after or item.before, (Namespace, Link, Address))
-            or (isinstance(item.after, Route) and item.after.dev is None)
-            for item in self.operations
-        )
+        """Whether the kernel may change more than the operations ask for."""
+        return any((item.after or item.before).disturbs for item in self.operations)
 
     def diff(self) -> dict[str, str]:
         """Ansible's diff: each fact that changes is a line, before and after."""
@@ -78,15 +62,12 @@ class Plan:
 
 
 def _facts(operation: Operation) -> tuple[list[str], list[str]]:
-    verb, netns, before, after, peer, to, _shown, _protocol = operation
+    verb, netns, before, after, peer, to, _shown = operation
     if verb == "move":
-        return [facts.new_link(netns, before)], [facts.new_link(to, after)]
+        return [before.summary(netns)], [after.summary(to)]
     if verb == "create" and isinstance(after, Link):
-        created = [facts.new_link(netns, after)]
-        if peer and after.peer:
-            created += facts.lines(after.peer[0], peer)
-        return [], created
+        return [], [after.summary(netns), *(peer.lines(after.peer[0]) if peer and after.peer else ())]
     if verb == "delete" and isinstance(before, Link):
-        return [facts.new_link(netns, before)], []
-    then, now = facts.lines(netns, before), facts.lines(netns, after)
+        return [before.summary(netns)], []
+    then, now = before.lines(netns) if before else [], after.lines(netns) if after else []
     return [line for line in then if line not in now], [line for line in now if line not in then]

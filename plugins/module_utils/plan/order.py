@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import parent_place
 
 

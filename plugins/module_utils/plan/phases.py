@@ -14,82 +14,58 @@ from collections.abc import Mapping
 from typing import Callable
 
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link, Observed
-from ansible_collections.weft.fabric.plugins.module_utils.plan.absent import remove_listed
-from ansible_collections.weft.fabric.plugins.module_utils.plan.entries import (
-    add_addresses,
-    purge_addresses,
-    remove_stale,
-    set_fdb,
-    set_neighbours,
-    set_routes,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
+from ansible_collections.weft.fabric.plugins.module_utils.model.removal import AFTER, BEFORE
+from ansible_collections.weft.fabric.plugins.module_utils.plan.absent import listed
+from ansible_collections.weft.fabric.plugins.module_utils.plan.addresses import add_addresses, purge_addresses
+from ansible_collections.weft.fabric.plugins.module_utils.plan.fdb import set_fdb
 from ansible_collections.weft.fabric.plugins.module_utils.plan.links import clear_way, make_or_change
-from ansible_collections.weft.fabric.plugins.module_utils.plan.moves import give_back
-from ansible_collections.weft.fabric.plugins.module_utils.plan.namespaces import (
-    join_namespace,
-    make_namespace,
-    remove_namespaces,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.plan.namespaces import join_namespace, make_namespace
+from ansible_collections.weft.fabric.plugins.module_utils.plan.neighbours import set_neighbours
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
 from ansible_collections.weft.fabric.plugins.module_utils.plan.order import ordered
 from ansible_collections.weft.fabric.plugins.module_utils.plan.ports import attach_and_raise, release
-from ansible_collections.weft.fabric.plugins.module_utils.plan.removal import delete_link, drop
+from ansible_collections.weft.fabric.plugins.module_utils.plan.removal import remove, remove_unwanted
+from ansible_collections.weft.fabric.plugins.module_utils.plan.routes import note_unwanted, set_routes
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 
 Phase = Callable[[View], None]
 
 
-def plan(document: Document, observed: Mapping[str, Observed], check: bool = False) -> Plan:
+def plan(document: Document, observed: Mapping[str, Observed], check: bool = False, again: bool = False) -> Plan:
     """Plan the way from the observed to the wanted state.
 
     :param check: nothing will be done. A missing object is then a warning, because an earlier task may be about to
         create it.
+    :param again: what is removed before anything is created has been removed: now its names are those of new objects.
     :raises FabricError: there is no way, or it needs something that was not allowed.
     """
     view = View(document, observed, check)
-    for phase in ABSENT if document.absent else PRESENT:
+    for phase in ABSENT if document.absent else PRESENT[1:] if again else PRESENT:
         phase(view)
     return view.plan
 
 
-def _remove_former_links(view: View) -> None:
-    for netns, desired in view.document.namespaces.items():
-        for link in desired.former:
-            if link.origin:
-                give_back(view, netns, link, link.origin)
-            else:
-                drop(view, netns, link)
+def _remove_before(view: View) -> None:
+    remove(view, [removal for removal in view.document.removals if removal.phase == BEFORE])
 
 
-def _remove_ending_namespaces(view: View) -> None:
-    remove_namespaces(view, [netns for netns, desired in view.document.namespaces.items() if desired.ends])
+def _remove_after(view: View) -> None:
+    remove(view, [removal for removal in view.document.removals if removal.phase == AFTER])
+
+
+def _remove_listed(view: View) -> None:
+    remove(view, [*listed(view.document)])
 
 
 def _make_namespaces(view: View) -> None:
-    def turn(item: tuple[str, Desired]) -> tuple[bool, bool]:
-        """Names that were aliases come first, names that become aliases last."""
-        return item[1].joins is not None, not item[1].parted
-
-    for netns, desired in sorted(view.document.namespaces.items(), key=turn):
-        if desired.ends:
-            continue
+    """Names of namespaces that are made, then further names of them."""
+    for netns, desired in sorted(view.document.namespaces.items(), key=lambda item: item[1].joins is not None):
         if desired.joins is None:
             make_namespace(view, netns, desired)
         else:
             join_namespace(view, netns, desired.joins)
-
-
-def _delete_listed_links(view: View) -> None:
-    for netns, desired in view.document.namespaces.items():
-        for link in reversed(desired.gone.values()):
-            delete_link(view, netns, link)
-
-
-def _drop_stale_links(view: View) -> None:
-    for netns, desired in view.document.namespaces.items():
-        for link in desired.stale:
-            drop(view, netns, link)
 
 
 def _each_link(step: Callable[[View, str, Link], None]) -> Phase:
@@ -109,10 +85,8 @@ def _each_namespace(step: Callable[[View, str, Desired], None]) -> Phase:
 
 
 PRESENT: tuple[Phase, ...] = (
-    _remove_former_links,
-    _remove_ending_namespaces,
+    _remove_before,
     _make_namespaces,
-    _delete_listed_links,
     _each_link(clear_way),
     _each_link(make_or_change),
     _each_namespace(release),
@@ -121,8 +95,12 @@ PRESENT: tuple[Phase, ...] = (
     _each_namespace(set_fdb),
     _each_namespace(set_neighbours),
     _each_namespace(set_routes),
-    _each_namespace(remove_stale),
+    _each_namespace(remove_unwanted),
     _each_namespace(purge_addresses),
-    _drop_stale_links,
+    _remove_after,
 )
-ABSENT: tuple[Phase, ...] = (remove_listed,)
+ABSENT: tuple[Phase, ...] = (
+    _each_namespace(note_unwanted),
+    _each_namespace(remove_unwanted),
+    _remove_listed,
+)

@@ -13,8 +13,11 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import CONTROLLERS, PARENTS, PORT_OPTIONS, SURVIVORS
+from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import Link, Observed, make_all
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of
+from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation, Plan
 
 _DEFAULTS = tuple(Operation._field_defaults[name] for name in Operation._fields[4:])
@@ -25,20 +28,9 @@ class View:
         self.document = document
         self.observed = observed
         self.check = check
-        self.state = {
-            netns: Observed(
-                state.status,
-                dict(state.links),
-                dict(state.addresses),
-                dict(state.routes),
-                {dev: dict(entries) for dev, entries in state.neighbours.items()},
-                dict(state.fdb),
-                state.aliases,
-            )
-            for netns, state in observed.items()
-        }
+        self.state = {netns: state.copy() for netns, state in observed.items()}
         self.plan = Plan(view=self.state)
-        self.stale: dict[str, list[Any]] = defaultdict(list)
+        self.unwanted: dict[str, list[list[Any]]] = defaultdict(list)
 
     def do(self, verb: str, netns: str, before: Any = None, after: Any = None, **more: Any) -> None:
         self.plan.operations.append(Operation(verb, netns, before, after, **more))
@@ -88,10 +80,7 @@ class View:
         link = now.links.pop(name, None)
         if link is None:
             return
-        now.addresses = {item: state for item, state in now.addresses.items() if item.dev != name}
-        now.routes = {key: item for key, item in now.routes.items() if item[0].dev != name}
-        now.neighbours.pop(name, None)
-        now.fdb = {item: None for item in now.fdb if item[0] != name}
+        now.forget_entries(name)
         for other in list(now.links.values()):
             if other.attributes.get("controller") == name:
                 released = copy.copy(other)
@@ -134,11 +123,6 @@ class View:
     def warn(self, message: str) -> None:
         """Add a warning."""
         self.plan.warnings.append(message)
-
-
-def place_of(netns: str) -> str:
-    """The words by which a message names a namespace; empty for the host's own."""
-    return f" in namespace {netns}" if netns else ""
 
 
 def parent_place(netns: str, attributes: Mapping[str, Any]) -> str:

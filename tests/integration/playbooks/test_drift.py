@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils.host import lab
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import ROUTE_PROTOCOLS
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOLS
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import HOSTS, NODES, Fabric, article, standing
 
@@ -33,7 +33,7 @@ OURS = {str(number) for number in ROUTE_PROTOCOLS}
 REPAIR = """
 import json, sys
 from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import ROUTE_PROTOCOL
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOL
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 said = [], []
 for item in json.load(sys.stdin):

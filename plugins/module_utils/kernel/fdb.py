@@ -1,0 +1,90 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Entries of a VXLAN's own FDB in rtnetlink's messages. Sources: bridge(8), vxlan_fdb_parse in vxlan_core.c."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
+
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import to_texts
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.neigh import NDMSG, is_declared, payloads, to_macs
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket, columns
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
+    AF_BRIDGE,
+    NDA_DST,
+    NDA_LLADDR,
+    NDA_PORT,
+    NDA_VNI,
+    NLM_F_APPEND,
+    NLM_F_CREATE,
+    NLM_F_REPLACE,
+    NTF_SELF,
+    RTM_DELNEIGH,
+    RTM_GETNEIGH,
+    RTM_NEWNEIGH,
+)
+from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
+from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry, FdbKey, fdb_keys
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.values import ZERO_MAC
+
+
+def put(indexes: Mapping[str, int], items: Sequence[FdbEntry]) -> Iterator[Request]:
+    """Add FDB entries, or replace learned or outdated ones of the same MACs.
+
+    The zero MAC has as many destinations as there are VTEPs to flood to, so another one is appended (vxlan_fdb_update).
+    """
+    modes = (NLM_F_CREATE | (NLM_F_APPEND if item.lladdr == ZERO_MAC else NLM_F_REPLACE) for item in items)
+    return make_all(Request, zip(repeat(RTM_NEWNEIGH), modes, _bodies(indexes, items)))
+
+
+def delete(indexes: Mapping[str, int], items: Sequence[FdbEntry]) -> Iterator[Request]:
+    """Delete one destination of each MAC."""
+    return make_all(Request, zip(repeat(RTM_DELNEIGH), repeat(0), _bodies(indexes, items)))
+
+
+def _bodies(indexes: Mapping[str, int], items: Sequence[FdbEntry]) -> Iterator[bytes]:
+    devices, *others = zip(*items)
+    return payloads(repeat(AF_BRIDGE), map(indexes.__getitem__, devices), NTF_SELF, *others)
+
+
+def read(kernel: Socket, scope: Scope, links: Mapping[str, Link], _names: Mapping[int, str]) -> dict[FdbKey, None]:
+    """The permanent entries of the FDBs of the VXLANs in the scope.
+
+    Entries that are not ours to touch are left out: learned ones, those that a control plane installed
+    (NTF_EXT_LEARNED), the bridge's rows (``master``), and the default destination that a VXLAN's own ``remote`` or
+    ``group`` is.
+    """
+    found: dict[FdbKey, None] = {}
+    for link in links.values():
+        if link.kind == "vxlan" and (None in scope.fdb or link.name in scope.fdb):
+            found.update(_of_device(kernel, link))
+    return found
+
+
+def _of_device(kernel: Socket, link: Link) -> dict[FdbKey, None]:
+    parts: list[Iterator[FdbKey]] = []
+    for run in kernel.runs(RTM_GETNEIGH, NDMSG.pack(AF_BRIDGE, link.index, 0, 0, 0)):
+        if is_declared(run, link.index):
+            for count, attribute in columns(run, 28, (NDA_LLADDR, NDA_DST, NDA_PORT, NDA_VNI)):
+                if NDA_DST in attribute:
+                    parts.append(_keys(link.name, count, attribute))
+    found = dict.fromkeys(chain.from_iterable(parts))
+    own = link.attributes.get("remote") or link.attributes.get("group")
+    if own:
+        found.pop(FdbEntry(link.name, ZERO_MAC, own), None)
+    return found
+
+
+def _keys(dev: str, count: int, attribute: Mapping[int, Sequence[bytes]]) -> Iterator[FdbKey]:
+    ports: Iterable[int | None] = repeat(None)
+    vnis: Iterable[int | None] = repeat(None)
+    if NDA_PORT in attribute:
+        ports = struct.unpack(f"!{count}H", b"".join(attribute[NDA_PORT]))
+    if NDA_VNI in attribute:
+        vnis = struct.unpack(f"={count}I", b"".join(attribute[NDA_VNI]))
+    return fdb_keys(repeat(dev), to_macs(attribute[NDA_LLADDR]), to_texts(attribute[NDA_DST]), ports, vnis)

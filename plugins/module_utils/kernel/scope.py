@@ -1,0 +1,109 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How much of the kernel's state a document is about: only that is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import TAKERS
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import MAIN
+
+
+@dataclass
+class Scope:
+    """What to read in one namespace.
+
+    :ivar aliases: find the other names of the namespace.
+    :ivar links: read all links, with all they have.
+    :ivar devices: names of devices to look up where links are not read.
+    :ivar tables: routing tables to read.
+    :ivar neighbours: devices; None in it: every device.
+    :ivar fdb: devices; None in it: every VXLAN.
+    :ivar others: namespaces in which a veth's other end may be, the likely ones first.
+    :ivar veths: veths whose other end is looked for everywhere, if it is in none of those.
+    :ivar pvids: read the VLANs of ports.
+    :ivar takers: links that may have rivals: before one is made, those are looked for everywhere.
+    """
+
+    aliases: bool = False
+    links: bool = False
+    devices: set[str] = field(default_factory=set)
+    addresses: bool = False
+    tables: set[int] = field(default_factory=set)
+    neighbours: set[str | None] = field(default_factory=set)
+    fdb: set[str | None] = field(default_factory=set)
+    others: list[str] = field(default_factory=list)
+    veths: set[str] = field(default_factory=set)
+    pvids: bool = False
+    takers: set[str] = field(default_factory=set)
+
+
+def everything(others: Iterable[str] = (), tables: Iterable[int] = ()) -> Scope:
+    """All that a document can hold of one namespace.
+
+    :param others: namespaces in which a veth's other end may be.
+    :param tables: routing tables besides the main one.
+    """
+    return Scope(
+        aliases=True,
+        links=True,
+        addresses=True,
+        tables={MAIN, *tables},
+        neighbours={None},
+        fdb={None},
+        others=list(others),
+        pvids=True,
+    )
+
+
+def scope_of(document: Document) -> dict[str, Scope]:
+    """What has to be read to plan a document."""
+    scopes = {}
+    removed, names = _removed(document)
+    below = {place for desired in document.namespaces.values() for place in _parents(desired)}
+    places = dict.fromkeys((*document.namespaces, *removed))
+    for netns in places:
+        desired = document.namespaces.get(netns, Desired())
+        scope = scopes[netns] = Scope()
+        scope.aliases = desired.create or netns in names
+        own = desired.create and (desired.joins is None or document.absent)
+        scope.links = bool(desired.links or own or netns in removed or netns in below)
+        scope.addresses = bool(desired.addresses or desired.purge_addresses)
+        neighbours, fdb = desired.neighbour_devices, desired.fdb_devices
+        scope.neighbours, scope.fdb = {*neighbours}, {*fdb}
+        scope.tables = {route.table for route in desired.routes.values()} | ({MAIN} if desired.purge_routes else set())
+        scope.devices = {
+            *neighbours,
+            *fdb,
+            *(address.dev for address in desired.addresses),
+            *(route.dev for route in desired.routes.values() if route.dev),
+            *desired.purge_addresses,
+        }
+        likely = [link.peer[0] for link in desired.links.values() if link.peer] + _parents(desired)
+        scope.others = [place for place in dict.fromkeys((*likely, *places)) if place != netns]
+        scope.pvids = any("pvid" in link.attributes for link in desired.links.values())
+        scope.veths = {link.name for link in desired.links.values() if link.peer}
+        if not document.absent:
+            scope.takers = {link.name for link in desired.links.values() if link.kind in TAKERS}
+    return scopes
+
+
+def _removed(document: Document) -> tuple[set[str], set[str]]:
+    """The namespaces that removals concern, and those of them that are removed themselves."""
+    names = {item.name for _netns, item, *_rest in document.removals if isinstance(item, Namespace)}
+    links = [(netns, item) for netns, item, *_rest in document.removals if isinstance(item, Link)]
+    origins = {link.origin[0] for _netns, link in links if link.origin}
+    return {*names, *origins, *(netns for netns, _link in links)}, names
+
+
+def _parents(desired: Desired) -> list[str]:
+    """The other namespaces that links sit on links of, or come from."""
+    places = [link.attributes.get("parent_netns") for link in desired.links.values()]
+    places += [link.origin[0] for link in desired.links.values() if link.origin]
+    return [place for place in places if place is not None]

@@ -1,0 +1,102 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Links (network interfaces), wanted and observed alike. links.py reads them from parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS, OPTION_MODES, PORT_OPTIONS
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of, prefix_of
+
+AUTO = "auto"  # an MTU: as many bytes as the link below leaves
+
+
+@dataclass
+class Link:
+    """A network interface.
+
+    :ivar kind: empty for one that this collection does not make (a NIC, or "whatever is there").
+    :ivar attributes: wanted: what the user asks for; observed: everything that is known. By parameter name, normalised.
+    :ivar peer: (namespace, name) of a veth's other end.
+    :ivar origin: (namespace, name) that an interface is taken from, and returned to.
+    :ivar recreate: whether it may be deleted and created again if the kernel cannot change it.
+    :ivar shared: it is removed only while it has no ports of others.
+    :ivar where: the place in the user's document, for messages.
+    :ivar index: observed: the kernel's ifindex.
+    :ivar below: observed: the ifindex of the link that it sits on, or of a veth's other end (IFLA_LINK).
+    :ivar nsid: observed: the id of the namespace of ``below``, if that is another one (IFLA_LINK_NETNSID).
+    """
+
+    name: str
+    kind: str = ""
+    attributes: dict[str, Any] = field(default_factory=dict)
+    peer: tuple[str, str] | None = None
+    origin: tuple[str, str] | None = None
+    recreate: bool = False
+    shared: bool = False
+    where: str = ""
+    index: int = 0
+    below: int = 0
+    nsid: int | None = None
+
+    @property
+    def disturbs(self) -> bool:
+        """Whether the kernel may change more than what is asked for: a link takes addresses and routes along."""
+        return True
+
+    def label(self, netns: str = "") -> str:
+        """The link in a message: ``link eth0 in namespace pod1``."""
+        return f"link {self.name}{place_of(netns)}"
+
+    def lines(self, netns: str = "") -> list[str]:
+        """The link as lines of a diff, in the words of ip(8): one for each attribute."""
+        return [f"{prefix_of(netns)}link {self.name} {words}" for words in self._attribute_words()]
+
+    def _attribute_words(self) -> Iterable[str]:
+        for key, value in self.attributes.items():
+            if key == "admin_state":
+                yield value
+            elif key == "controller" and not value:
+                yield "no controller"
+            elif value is not None:
+                yield f"{key} {_word(value)}"
+
+    def summary(self, netns: str = "") -> str:
+        """The whole link as one line of a diff: a link that is created or deleted."""
+        words = [f"{prefix_of(netns)}link {self.name} type {self.kind}"]
+        words += [f"{key} {_word(value)}" for key, value in self.attributes.items() if value not in (None, "", [])]
+        if self.peer:
+            place = f" netns {self.peer[0]}" if self.peer[0] else ""
+            words.append(f"peer {self.peer[1]}{place}")
+        return " ".join(words)
+
+    def data(self) -> dict[str, Any]:
+        """The link as an item of topology's ``links``."""
+        data: dict[str, Any] = {"name": self.name}
+        if self.kind in KINDS:
+            data["kind"] = self.kind
+        wanted = ("admin_state", "mtu", "mac_address", "controller", *KINDS.get(self.kind, {}))
+        mode, modes = self.attributes.get("mode"), OPTION_MODES.get(self.kind, {})
+        data.update(
+            {
+                key: self.attributes[key]
+                for key in wanted
+                if self.attributes.get(key) is not None and mode in modes.get(key, (mode,))
+            }
+        )
+        if not data.get("controller"):
+            data.pop("controller", None)
+        data.update({key: self.attributes[key] for key in ("promisc", *PORT_OPTIONS) if self.attributes.get(key)})
+        if self.peer:
+            data["peer"] = {"name": self.peer[1], "netns": self.peer[0]}
+        return data
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(value)
+    return {True: "on", False: "off"}.get(value, str(value)) if isinstance(value, bool) else str(value)

@@ -1,0 +1,50 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The state of one namespace, as it was observed or as it is planned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address, AddressState
+from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbKey
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbours
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route, RouteKey
+
+
+@dataclass
+class Observed:
+    """The objects of one namespace, as far as they were read.
+
+    :ivar status: ``present``, ``absent`` or ``broken`` (netns.netns_status).
+    :ivar aliases: the other names of the same namespace; the empty one is that of the process.
+    """
+
+    status: str = "present"
+    links: dict[str, Link] = field(default_factory=dict)
+    addresses: dict[Address, AddressState] = field(default_factory=dict)
+    routes: dict[RouteKey, Route] = field(default_factory=dict)
+    neighbours: Neighbours = field(default_factory=dict)
+    fdb: dict[FdbKey, None] = field(default_factory=dict)
+    aliases: frozenset[str] = frozenset()
+
+    def copy(self) -> Observed:
+        """A state with tables of its own, to plan with. It shares the links, which are replaced and never changed."""
+        return Observed(
+            self.status,
+            dict(self.links),
+            dict(self.addresses),
+            dict(self.routes),
+            {dev: dict(entries) for dev, entries in self.neighbours.items()},
+            dict(self.fdb),
+            self.aliases,
+        )
+
+    def forget_entries(self, dev: str) -> None:
+        """Take out everything that the kernel removes with a link: its addresses, routes, neighbours and FDB."""
+        self.addresses = {item: state for item, state in self.addresses.items() if item.dev != dev}
+        self.routes = {key: route for key, route in self.routes.items() if route.dev != dev}
+        self.neighbours.pop(dev, None)
+        self.fdb = {item: None for item in self.fdb if item[0] != dev}

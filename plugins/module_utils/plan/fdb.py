@@ -1,0 +1,51 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""FDB entries: missing ones are set; others are removed from VXLANs with an authoritative list."""
+
+from __future__ import annotations
+
+from itertools import filterfalse
+
+from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import one
+from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
+from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
+from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
+
+
+def set_fdb(view: View, netns: str, desired: Desired) -> None:
+    """Set missing FDB entries, and note the entries that authoritative lists do not contain."""
+    now = view.at(netns)
+    if not desired.fdb and not desired.purge_fdb:
+        return
+    links = {name: view.require(netns, name, "fdb: dev") for name in sorted(desired.fdb_devices)}
+    for link in links.values():
+        if link.kind != "vxlan" and link.index:
+            remedy = f"it is {one(link.kind or 'NIC')}: only a VXLAN has entries with a destination"
+            raise InvalidParameter("fdb: dev", link.name, remedy)
+    # Of tens of thousands of entries, those that differ are found in C.
+    if now.fdb == desired.fdb:
+        return
+    unlike = make_all(FdbEntry, filterfalse(now.fdb.__contains__, desired.fdb))
+    # Where a VXLAN floods by itself, because its remote or group says so.
+    own = {
+        (name, values.ZERO_MAC, link.attributes.get("remote") or link.attributes.get("group"))
+        for name, link in links.items()
+    }
+    reported = [entry.on(links[entry.dev]) for entry in unlike if entry[:3] not in own]
+    missing = [entry for entry in reported if entry not in now.fdb]
+    behind: dict[tuple[str, str], FdbEntry] = {}
+    if missing:
+        behind = {item[:2]: item for item in make_all(FdbEntry, now.fdb) if item.lladdr != values.ZERO_MAC}
+    replaced = [behind.get(item[:2]) for item in missing]
+    for entry in filter(None, replaced):
+        del now.fdb[entry]
+    view.do_all("set", netns, replaced, missing)
+    now.fdb.update(dict.fromkeys(missing))
+    if not desired.purge_fdb:
+        return
+    others = filterfalse({*reported}.__contains__, filterfalse(desired.fdb.__contains__, now.fdb))
+    view.unwanted[netns].append([entry for entry in make_all(FdbEntry, others) if entry.dev in desired.purge_fdb])

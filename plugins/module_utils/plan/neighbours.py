@@ -1,0 +1,32 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Neighbours: missing ones are set; others are removed from devices with an authoritative list."""
+
+from __future__ import annotations
+
+from itertools import compress, filterfalse, repeat
+from operator import ne
+
+from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
+from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbour
+from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
+
+
+def set_neighbours(view: View, netns: str, desired: Desired) -> None:
+    """Set missing neighbours, and note the neighbours that authoritative lists do not contain."""
+    for dev in sorted(desired.neighbour_devices):
+        view.require(netns, dev, "neighbours: dev")
+        wanted, known = desired.neighbours.get(dev, {}), view.at(netns).neighbours.setdefault(dev, {})
+        # Of tens of thousands of entries, those that differ are found in C.
+        if known == wanted:
+            continue
+        missing = dict(compress(wanted.items(), map(ne, map(known.get, wanted), wanted.values())))
+        replaced = [Neighbour(dev, dst, known[dst]) if dst in known else None for dst in missing]
+        view.do_all("set", netns, replaced, make_all(Neighbour, zip(repeat(dev), missing, missing.values())))
+        known.update(missing)
+        # Everything that is wanted is known now; if both have the same length, nothing else is.
+        if dev in desired.purge_neighbours and len(known) != len(wanted):
+            others = list(filterfalse(wanted.__contains__, known))
+            view.unwanted[netns].append([*make_all(Neighbour, zip(repeat(dev), others, map(known.get, others)))])
