@@ -89,27 +89,12 @@ link:
 """
 
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
-from ansible_collections.weft.fabric.plugins.module_utils.argspec import LINK, PORTS
 from ansible_collections.weft.fabric.plugins.module_utils.bodies import link_body
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import BOND_MODES, HASH_POLICIES
-
-SPEC = {
-    **LINK,
-    **PORTS,
-    "mode": {"type": "str", "choices": list(BOND_MODES)},
-    "miimon": {"type": "int"},
-    "updelay": {"type": "int"},
-    "downdelay": {"type": "int"},
-    "primary": {"type": "str"},
-    "lacp_rate": {"type": "str", "choices": ["slow", "fast"]},
-    "xmit_hash_policy": {"type": "str", "choices": list(HASH_POLICIES)},
-    "ad_select": {"type": "str", "choices": ["stable", "bandwidth", "count"]},
-    "min_links": {"type": "int"},
-}
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.spec import arguments
 
 
 def main() -> None:
-    run(link_body("bond"), argument_spec=SPEC)
+    run(link_body("bond"), **arguments("bond"))
 
 
 if __name__ == "__main__":

@@ -72,22 +72,12 @@ link:
 """
 
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
-from ansible_collections.weft.fabric.plugins.module_utils.argspec import LINK, PORTS
 from ansible_collections.weft.fabric.plugins.module_utils.bodies import link_body
-
-SPEC = {
-    **LINK,
-    **PORTS,
-    "stp": {"type": "bool"},
-    "forward_delay": {"type": "int"},
-    "ageing_time": {"type": "int"},
-    "vlan_filtering": {"type": "bool"},
-    "mcast_snooping": {"type": "bool"},
-}
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.spec import arguments
 
 
 def main() -> None:
-    run(link_body("bridge"), argument_spec=SPEC)
+    run(link_body("bridge"), **arguments("bridge"))
 
 
 if __name__ == "__main__":

@@ -46,12 +46,12 @@ link:
 """
 
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
-from ansible_collections.weft.fabric.plugins.module_utils.argspec import LINK
 from ansible_collections.weft.fabric.plugins.module_utils.bodies import link_body
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.spec import arguments
 
 
 def main() -> None:
-    run(link_body("dummy"), argument_spec=LINK)
+    run(link_body("dummy"), **arguments("dummy"))
 
 
 if __name__ == "__main__":

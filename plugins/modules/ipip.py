@@ -95,25 +95,12 @@ link:
 """
 
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
-from ansible_collections.weft.fabric.plugins.module_utils.argspec import LINK
 from ansible_collections.weft.fabric.plugins.module_utils.bodies import link_body
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import IPIP_MODES
-
-SPEC = {
-    **LINK,
-    "mtu": {"type": "str"},
-    "local": {"type": "str"},
-    "remote": {"type": "str"},
-    "dev": {"type": "str"},
-    "mode": {"type": "str", "choices": list(IPIP_MODES)},
-    "ttl": {"type": "int"},
-    "tos": {"type": "int"},
-    "pmtudisc": {"type": "bool"},
-}
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.spec import arguments
 
 
 def main() -> None:
-    run(link_body("ipip"), argument_spec=SPEC)
+    run(link_body("ipip"), **arguments("ipip"))
 
 
 if __name__ == "__main__":

@@ -85,20 +85,12 @@ link:
 """
 
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
-from ansible_collections.weft.fabric.plugins.module_utils.argspec import LINK, PARENT
 from ansible_collections.weft.fabric.plugins.module_utils.bodies import link_body
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import IPVLAN_FLAGS, IPVLAN_MODES
-
-SPEC = {
-    **LINK,
-    **PARENT,
-    "mode": {"type": "str", "choices": list(IPVLAN_MODES), "default": "l2"},
-    "flag": {"type": "str", "choices": list(IPVLAN_FLAGS), "default": "bridge"},
-}
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.spec import arguments
 
 
 def main() -> None:
-    run(link_body("ipvlan"), argument_spec=SPEC, required_if=[("state", "present", ["parent"])])
+    run(link_body("ipvlan"), **arguments("ipvlan"))
 
 
 if __name__ == "__main__":

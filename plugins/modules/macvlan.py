@@ -81,21 +81,12 @@ link:
 """
 
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
-from ansible_collections.weft.fabric.plugins.module_utils.argspec import LINK, PARENT
 from ansible_collections.weft.fabric.plugins.module_utils.bodies import link_body
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import MACVLAN_MODES
-
-SPEC = {
-    **LINK,
-    **PARENT,
-    "mode": {"type": "str", "choices": list(MACVLAN_MODES), "default": "bridge"},
-    "source_macs": {"type": "list", "elements": "str"},
-    "nopromisc": {"type": "bool"},
-}
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.spec import arguments
 
 
 def main() -> None:
-    run(link_body("macvlan"), argument_spec=SPEC, required_if=[("state", "present", ["parent"])])
+    run(link_body("macvlan"), **arguments("macvlan"))
 
 
 if __name__ == "__main__":

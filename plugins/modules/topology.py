@@ -13,10 +13,8 @@ description:
   - Takes the namespaces, links, addresses, routes, neighbours and FDB entries of a host together, puts them in order,
     and applies them in one pass.
   - This takes one task, however many objects there are.
-  - A link has a C(kind), and the options of the module for this kind (M(weft.fabric.veth), M(weft.fabric.bridge),
-    M(weft.fabric.bond), M(weft.fabric.vlan), M(weft.fabric.vxlan), M(weft.fabric.macvlan), M(weft.fabric.ipvlan),
-    M(weft.fabric.dummy), M(weft.fabric.tuntap), M(weft.fabric.ipip)). A link without C(kind) must exist, and gets the
-    given attributes.
+  - A link has a C(kind), which is the name of a module such as M(weft.fabric.bridge), and the options of that module.
+    A link without C(kind) must exist, and gets the given attributes.
   - Routes have the options of M(weft.fabric.route). Items of C(addresses) have C(dev) and C(address). Items of
     C(neighbours) have C(dev), C(dst) and C(lladdr). Items of C(fdb) have C(dev), C(lladdr), C(dst), C(port) and C(vni).
 author:
@@ -40,7 +38,8 @@ options:
         renamed and brought up, and gets its previous name as its alias. O(state=absent) returns it.
       - With O(state=absent), exactly the listed objects are removed, including named namespaces. Links without C(kind)
         are kept.
-      - A bridge with C(shared=true) is then kept if it has ports that are not listed, and a warning names them.
+      - A bridge, or another link with ports, with C(shared=true) is then kept if it has ports that are not listed, and
+        a warning names them.
     type: dict
     required: true
   purge:

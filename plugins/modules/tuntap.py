@@ -78,22 +78,12 @@ link:
 """
 
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
-from ansible_collections.weft.fabric.plugins.module_utils.argspec import LINK
 from ansible_collections.weft.fabric.plugins.module_utils.bodies import link_body
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import TUN_MODES
-
-SPEC = {
-    **LINK,
-    "mode": {"type": "str", "choices": list(TUN_MODES)},
-    "owner": {"type": "str"},
-    "group": {"type": "str"},
-    "persist": {"type": "bool", "default": True},
-    "multi_queue": {"type": "bool"},
-}
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.spec import arguments
 
 
 def main() -> None:
-    run(link_body("tuntap"), argument_spec=SPEC, required_if=[("state", "present", ["mode"])])
+    run(link_body("tuntap"), **arguments("tuntap"))
 
 
 if __name__ == "__main__":

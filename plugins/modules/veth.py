@@ -108,20 +108,12 @@ link:
 """
 
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
-from ansible_collections.weft.fabric.plugins.module_utils.argspec import LINK, NETNS, PORT
 from ansible_collections.weft.fabric.plugins.module_utils.bodies import link_body
-
-SPEC = {
-    **LINK,
-    "peer": {
-        "type": "dict",
-        "options": {**PORT, "name": {"type": "str", "required": True}, "netns": NETNS["netns"]},
-    },
-}
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.spec import arguments
 
 
 def main() -> None:
-    run(link_body("veth"), argument_spec=SPEC)
+    run(link_body("veth"), **arguments("veth"))
 
 
 if __name__ == "__main__":

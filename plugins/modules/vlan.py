@@ -65,21 +65,12 @@ link:
 """
 
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
-from ansible_collections.weft.fabric.plugins.module_utils.argspec import LINK
 from ansible_collections.weft.fabric.plugins.module_utils.bodies import link_body
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import VLAN_PROTOCOLS
-
-SPEC = {
-    **LINK,
-    "mtu": {"type": "str"},
-    "parent": {"type": "str"},
-    "vlan_id": {"type": "int"},
-    "protocol": {"type": "str", "choices": list(VLAN_PROTOCOLS), "default": "802.1q"},
-}
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.spec import arguments
 
 
 def main() -> None:
-    run(link_body("vlan"), argument_spec=SPEC, required_if=[("state", "present", ["parent", "vlan_id"])])
+    run(link_body("vlan"), **arguments("vlan"))
 
 
 if __name__ == "__main__":

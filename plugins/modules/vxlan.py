@@ -99,32 +99,12 @@ link:
 """
 
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
-from ansible_collections.weft.fabric.plugins.module_utils.argspec import LINK
 from ansible_collections.weft.fabric.plugins.module_utils.bodies import link_body
-
-SPEC = {
-    **LINK,
-    "mtu": {"type": "str"},
-    "vni": {"type": "int"},
-    "local": {"type": "str"},
-    "dev": {"type": "str"},
-    "port": {"type": "int", "default": 4789},
-    "learning": {"type": "bool", "default": False},
-    "remote": {"type": "str"},
-    "group": {"type": "str"},
-    "ttl": {"type": "int"},
-    "tos": {"type": "int"},
-    "df": {"type": "str", "choices": ["unset", "set", "inherit"]},
-}
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.spec import arguments
 
 
 def main() -> None:
-    run(
-        link_body("vxlan"),
-        argument_spec=SPEC,
-        required_if=[("state", "present", ["vni"])],
-        mutually_exclusive=[("remote", "group")],
-    )
+    run(link_body("vxlan"), **arguments("vxlan"))
 
 
 if __name__ == "__main__":

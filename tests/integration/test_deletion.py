@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.module_utils.engine.apply import RTM_DELLINK, apply
+from ansible_collections.weft.fabric.plugins.module_utils.engine.apply import apply
 from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel, Socket
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import RTM_DELLINK
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation

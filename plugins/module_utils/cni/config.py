@@ -17,7 +17,7 @@ from typing import Any, Callable, NamedTuple, Union
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import IPVLAN_MODES, MACVLAN_MODES
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import ipvlan, macvlan
 
 IpAddress = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 IpInterface = Union[ipaddress.IPv4Interface, ipaddress.IPv6Interface]
@@ -139,11 +139,11 @@ _PLUGINS: dict[str, dict[str, Callable[[str, Any], Any]]] = {
     "ptp": {"ipMasq": values.boolean, "mtu": _mtu},
     "macvlan": {
         "master": values.ifname,
-        "mode": _one_of([mode for mode in MACVLAN_MODES if mode != "source"]),
+        "mode": _one_of([mode for mode in macvlan.MODES if mode != "source"]),
         "mtu": _mtu,
         "mac": values.mac,
     },
-    "ipvlan": {"master": values.ifname, "mode": _one_of(IPVLAN_MODES), "mtu": _mtu},
+    "ipvlan": {"master": values.ifname, "mode": _one_of(ipvlan.MODES), "mtu": _mtu},
     "host-device": {"device": values.ifname},
     "loopback": {},
 }

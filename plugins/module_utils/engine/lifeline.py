@@ -16,12 +16,13 @@ from typing import NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import RTPROT_KERNEL
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import PARENTS
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import PARENTS, kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.links import add_link, complete
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.model.removal import BEFORE, Removal
+from ansible_collections.weft.fabric.plugins.module_utils.plan.checks import taken_by
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
 
 _VARIABLE = b"SSH_CONNECTION="  # ssh(1)
@@ -100,11 +101,12 @@ def _holders(state: Observed, host: str) -> list[str]:
 
 
 def _works(state: Observed, name: str | None) -> bool:
-    """Whether a link is up, is no port, and so is what it sits on."""
+    """Whether a link is up, has what it receives for itself, and so has what it sits on."""
     link = state.links.get(name or "")
-    if link is None or link.attributes.get("admin_state") != "up" or link.attributes.get("controller"):
+    if link is None or link.attributes.get("admin_state") != "up" or taken_by(state, link):
         return False
-    if link.kind == "bond":
+    ports = kind_of(link.kind).ports
+    if ports and ports.needed:
         return any(port.attributes.get("controller") == name for port in state.links.values())
     return link.kind not in PARENTS or _works(state, link.attributes.get(PARENTS[link.kind]))
 

@@ -17,6 +17,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.cni.config import IpAd
 from ansible_collections.weft.fabric.plugins.module_utils.cni.plugins import own_link, topology
 from ansible_collections.weft.fabric.plugins.module_utils.cni.result import result
 from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Stored
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.links import add_link
@@ -156,7 +157,7 @@ def results(found: Iterable[Attachment], state: Mapping[str, Observed]) -> list[
 
 
 def _parents_mac(link: Link, state: Mapping[str, Observed]) -> str | None:
-    """That of an ipvlan, which has its parent's (ipvlan_main.c: ipvlan_init, ipvlan_device_event)."""
+    """That of a link which has its parent's, as an ipvlan does (ipvlan_main.c: ipvlan_init, ipvlan_device_event)."""
     place = state.get(link.attributes.get("parent_netns") or "", Observed())
-    parent = place.links.get(link.attributes.get("parent") or "") if link.kind == "ipvlan" else None
+    parent = place.links.get(link.attributes.get("parent") or "") if not kind_of(link.kind).own_mac else None
     return parent.attributes.get("mac_address") if parent else None

@@ -27,6 +27,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     RTM_GETNEIGH,
     RTM_NEWNEIGH,
 )
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
 from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry, FdbKey, fdb_keys
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
@@ -61,7 +62,7 @@ def read(kernel: Socket, scope: Scope, links: Mapping[str, Link], _names: Mappin
     """
     found: dict[FdbKey, None] = {}
     for link in links.values():
-        if link.kind == "vxlan" and (None in scope.fdb or link.name in scope.fdb):
+        if kind_of(link.kind).entries and (None in scope.fdb or link.name in scope.fdb):
             found.update(_of_device(kernel, link))
     return found
 

@@ -1,53 +1,56 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Links in rtnetlink's messages: pyroute2's class of them, and what is read of links."""
+"""Links in rtnetlink's messages, by pyroute2's class of them: read, created, changed, moved and deleted.
+
+kinds/ says of each attribute where it is in the message. Sources: rtnetlink(7), ip-link(8), net/core/rtnetlink.c.
+"""
 
 from __future__ import annotations
 
-import errno
-import struct
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Callable, NamedTuple, Optional
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
-from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, KernelError
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.imports import skip_package_init
-from ansible_collections.weft.fabric.plugins.module_utils.kernel import inet
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import (
-    Request,
-    Socket,
-    attributes,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import SKIP_STATISTICS
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
-    IFF_PROMISC,
     IFF_UP,
-    IFLA_EXT_MASK,
-    IFLA_IFNAME,
-    IFLA_INFO_DATA,
-    IFLA_INFO_KIND,
-    IFLA_LINKINFO,
-    IFLA_VXLAN_GROUP,
-    IFLA_VXLAN_GROUP6,
-    IFLA_VXLAN_ID,
-    IFLA_VXLAN_PORT,
-    RTEXT_FILTER_SKIP_STATS,
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    RTM_DELLINK,
     RTM_GETLINK,
+    RTM_NEWLINK,
 )
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
-    KERNEL_NAMES,
-    KINDS,
-    PORT_OPTIONS,
-    own_mac,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS, PORT_KINDS, PORT_OPTIONS, kind_of
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.attributes import ATTRIBUTES
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import DATA, FLAGS, LINK, PORT, Option
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 
-# Devices that the kernel has in every namespace for the packets of tunnels that nobody made; nobody can delete them.
-FALLBACKS = ("tunl0",)
-_KINDS = {name: kind for kind, name in KERNEL_NAMES.items()}
-_WORD = struct.Struct("=HHI")  # an attribute that holds a u32
+_FALLBACKS = {kind.fallback for kind in KINDS.values() if kind.fallback}
+_NAMES = {kind.kernel_name: name for name, kind in KINDS.items() if kind.kernel_name}
+
+IndexOf = Callable[[str], int]  # of a link in the namespace of the request
+
+
+class Place(NamedTuple):
+    """Where a link is made, if not in the namespace of the request.
+
+    :ivar descriptor: of that namespace.
+    :ivar ifindex: the index that it gets there; 0: the kernel chooses one.
+    """
+
+    descriptor: int
+    ifindex: int = 0
+
+
+Peer = tuple[Link, Optional[Place]]
+"""The other end of a pair, and where that is made."""
 
 
 @lru_cache
@@ -71,48 +74,14 @@ def pyroute2_ifinfmsg() -> Any:
     return ifinfmsg
 
 
-def read_names(kernel: Socket) -> dict[int, str]:
-    """The names of all interfaces, by index."""
-    names = {}
-    for message in kernel.dump(RTM_GETLINK, bytes(16) + _WORD.pack(8, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)):
-        index = struct.unpack_from("=i", message, 20)[0]
-        names[index] = attributes(message, 32)[IFLA_IFNAME].rstrip(b"\0").decode()
-    return names
-
-
-def read_device(kernel: Socket, name: str) -> Link | None:
-    """What entries need to know of their device: its index, kind, whether it is up, and a VXLAN's VNI, port and remote.
-
-    One request, and nothing of pyroute2. None: there is no such device.
-    """
-    label = name.encode() + b"\0"
-    body = bytes(16) + struct.pack("=HH", 4 + len(label), IFLA_IFNAME) + label + bytes(-len(label) % 4)
-    try:
-        message = kernel.get(Request(RTM_GETLINK, 0, body + _WORD.pack(8, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)))
-    except KernelError as error:
-        if error.code in (errno.ENODEV, errno.EINVAL):  # EINVAL: a name that no device can have
-            return None
-        raise
-    index, flags = struct.unpack_from("=iI", message, 20)
-    info = attributes(attributes(message, 32).get(IFLA_LINKINFO, b""), 0)
-    known: dict[str, Any] = {"admin_state": "up" if flags & IFF_UP else "down"}
-    kind = info.get(IFLA_INFO_KIND, b"").rstrip(b"\0").decode()
-    if kind == "vxlan":
-        data = attributes(info[IFLA_INFO_DATA], 0)
-        known["vni"] = struct.unpack("=I", data[IFLA_VXLAN_ID])[0]
-        known["port"] = struct.unpack("!H", data[IFLA_VXLAN_PORT])[0]
-        remote = data.get(IFLA_VXLAN_GROUP) or data.get(IFLA_VXLAN_GROUP6)
-        if remote:
-            known["remote"] = inet.to_text(remote)
-    return Link(name, kind, known, index=index)
+# -- read ------------------------------------------------------------------------------------------
 
 
 def read_links(kernel: Socket) -> dict[str, Link]:
     """All links of a namespace, by name, with everything that a parameter can ask for."""
     ifinfmsg = pyroute2_ifinfmsg()
-    skip_statistics = struct.pack("=HHI", 8, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
     raw = {}
-    for data in kernel.dump(RTM_GETLINK, bytes(16) + skip_statistics):
+    for data in kernel.dump(RTM_GETLINK, bytes(16) + SKIP_STATISTICS):
         message = ifinfmsg(data)
         message.decode()
         raw[message["index"]] = message
@@ -121,42 +90,131 @@ def read_links(kernel: Socket) -> dict[str, Link]:
 
 
 def _link(message: Any, names: Mapping[int, str]) -> Link:
-    kind = message.get_nested("IFLA_LINKINFO", "IFLA_INFO_KIND") or ""
-    kind = "" if message.get_attr("IFLA_IFNAME") in FALLBACKS else _KINDS.get(kind, kind)
-    known: dict[str, Any] = {
-        "admin_state": "up" if message["flags"] & IFF_UP else "down",
-        "mtu": message.get_attr("IFLA_MTU"),
-        "mac_address": message.get_attr("IFLA_ADDRESS"),
-        "alias": message.get_attr("IFLA_IFALIAS"),
-        "promisc": bool(message["flags"] & IFF_PROMISC),
-        "controller": names.get(message.get_attr("IFLA_MASTER") or 0, ""),
-    }
-    nsid = message.get_attr("IFLA_LINK_NETNSID")
-    below = message.get_attr("IFLA_LINK")
-    link = Link(names[message["index"]], kind, known, index=message["index"], below=below or 0, nsid=nsid)
-    data = message.get_nested("IFLA_LINKINFO", "IFLA_INFO_DATA")
-    for name, option in KINDS.get(kind, {}).items():
-        if option.attribute == "IFLA_LINK":
-            value = below if below in names and nsid is None else None
-        elif option.attribute == "IFLA_LINK_NETNSID":
-            value = None  # _join_ends() finds it out
-        else:
-            value = data.get_attr(option.attribute) if data is not None else None
-            if value is None and option.six and data is not None:
-                value = data.get_attr(option.six)
+    info = message.get_attr("IFLA_LINKINFO")
+    kind, data, controller, port = (_nested(info, name) for name in _INFO)
+    kind = "" if names[message["index"]] in _FALLBACKS else _NAMES.get(kind, kind or "")
+    nsid, below = message.get_attr("IFLA_LINK_NETNSID"), message.get_attr("IFLA_LINK") or 0
+    link = Link(names[message["index"]], kind, index=message["index"], below=below, nsid=nsid)
+    parts = {LINK: message, DATA: data, PORT: port}
+    ports = kind_of(controller or "").ports
+    for name, option in (
+        *ATTRIBUTES.items(),
+        *kind_of(kind).options.items(),
+        *((name, option) for name, option in (ports.options.items() if ports else ()) if option.place == PORT),
+    ):
+        value = bool(message["flags"] & option.bit) if option.place == FLAGS else _value(option, parts)
         if option.link:
-            value = names.get(value or 0)
-        if value is None:
-            known[name] = option.unsaid
-        else:
-            known[name] = option.decode(value)
-    if message.get_nested("IFLA_LINKINFO", "IFLA_INFO_SLAVE_KIND") == "bridge":
-        port = message.get_nested("IFLA_LINKINFO", "IFLA_INFO_SLAVE_DATA")
-        known["hairpin"] = PORT_OPTIONS["hairpin"].decode(port.get_attr("IFLA_BRPORT_MODE"))
-    if not own_mac(kind, known.get("mode")) or len(known["mac_address"] or "") != len(values.ZERO_MAC):
-        known["mac_address"] = None  # a tunnel's is its IP address
-    if kind == "vxlan":
-        # one attribute for both: a group is a remote that is multicast
-        other = "remote" if known["remote"] and values.is_multicast(known["remote"]) else "group"
-        known[other] = None
+            # The index of a parent in another namespace means nothing here.
+            value = None if option.attribute == "IFLA_LINK" and nsid is not None else names.get(value or 0)
+        link.attributes[name] = option.unsaid if value is None else option.decode(value)
+    mac = link.attributes["mac_address"]
+    if not kind_of(kind).has_own_mac(link.attributes.get("mode")) or len(mac or "") != len(values.ZERO_MAC):
+        link.attributes["mac_address"] = None  # a tunnel's is its IP address
     return link
+
+
+_INFO = ("IFLA_INFO_KIND", "IFLA_INFO_DATA", "IFLA_INFO_SLAVE_KIND", "IFLA_INFO_SLAVE_DATA")
+
+
+def _nested(message: Any, name: str) -> Any:
+    return None if message is None else message.get_attr(name)
+
+
+def _value(option: Option, parts: Mapping[str, Any]) -> Any:
+    part = parts.get(option.place)
+    value = _nested(part, option.attribute)
+    return _nested(part, option.six) if value is None and option.six else value
+
+
+# -- written ---------------------------------------------------------------------------------------
+
+
+def create(link: Link, index_of: IndexOf, peer: Peer | None = None, place: Place | None = None) -> Request:
+    """Create a link, and the other end of a pair with it: both are there or none.
+
+    :param place: where it is made, if not in the namespace of the request, which is that of its parent.
+    """
+    message, data = _message(link, index_of, place)
+    if peer:
+        end, there = peer
+        data.append((kind_of(link.kind).peer, _message(end, index_of, there)[0]))
+    message["attrs"].append(_info(link.kind, data))
+    return Request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, _encode(message))
+
+
+def change(link: Link, index_of: IndexOf) -> Request:
+    """Set attributes of a link."""
+    message, data = _message(link, index_of)
+    if data:  # a VXLAN refuses to be told its kind without any of its options (vxlan_validate)
+        message["attrs"].append(_info(link.kind, data))
+    return Request(RTM_NEWLINK, 0, _encode(message))
+
+
+def move(index: int, link: Link, place: Place | None) -> Request:
+    """Rename a link and move it to another namespace; it is down then, because one that is up cannot be renamed.
+
+    :param link: its new name, and attributes that it gets.
+    """
+    message, _data = _message(link, lambda _name: 0, place)
+    message["index"] = index
+    message["change"] = IFF_UP
+    return Request(RTM_NEWLINK, 0, _encode(message))
+
+
+def delete(names: Sequence[str]) -> list[Request]:
+    """Delete links of one namespace.
+
+    The kernel waits for all its processors when it deletes a link (net/core/dev.c: synchronize_net), 16 ms and more. It
+    does so once for a group of links (ip-link(8)). Nobody else has the group's number: it is random, of 31 bits.
+    """
+    if len(names) == 1:
+        return [Request(RTM_DELLINK, 0, _brief(IFLA_IFNAME=names[0]))]
+    group = int.from_bytes(os.urandom(4), "big") | 1 << 31
+    gathered = [Request(RTM_NEWLINK, 0, _brief(IFLA_IFNAME=name, IFLA_GROUP=group)) for name in names]
+    return [*gathered, Request(RTM_DELLINK, 0, _brief(IFLA_GROUP=group))]
+
+
+def _message(link: Link, index_of: IndexOf, place: Place | None = None) -> tuple[Any, list[tuple[str, Any]]]:
+    """A message with a link's name and attributes, and the attributes of its IFLA_INFO_DATA."""
+    message = pyroute2_ifinfmsg()()
+    parts: dict[str, list[tuple[str, Any]]] = {LINK: [("IFLA_IFNAME", link.name)], DATA: [], PORT: []}
+    options = {**ATTRIBUTES, **kind_of(link.kind).options, **PORT_OPTIONS}
+    for name, value in link.attributes.items():
+        option = options.get(name)
+        if option is None or value is None:
+            continue
+        if option.place == FLAGS:
+            message["change"] |= option.bit
+            message["flags"] |= option.bit if option.encode(value) else 0
+        elif option.place in parts:
+            attribute = option.six if option.six and ":" in value else option.attribute
+            encoded = (index_of(value) if value else 0) if option.link else option.encode(value)
+            parts[option.place] += [(attribute, encoded), *option.along]
+    message["attrs"] = parts[LINK]
+    if place:
+        message["index"] = place.ifindex
+        message["attrs"].append(("IFLA_NET_NS_FD", place.descriptor))
+    if parts[PORT]:
+        kind = next(PORT_KINDS[name] for name in link.attributes if name in PORT_KINDS)
+        message["attrs"].append(_info(kind, parts[PORT], "IFLA_INFO_SLAVE_"))
+    return message, parts[DATA]
+
+
+def _info(kind: str, data: list[tuple[str, Any]], prefix: str = "IFLA_INFO_") -> tuple[str, Any]:
+    attributes: list[tuple[str, Any]] = [(f"{prefix}KIND", kind_of(kind).kernel_name or kind)]
+    if data:
+        attributes.append((f"{prefix}DATA", {"attrs": data}))
+    return "IFLA_LINKINFO", {"attrs": attributes}
+
+
+def _brief(**attributes: Any) -> bytes:
+    """The body of a message about a link, of a few attributes."""
+    message = pyroute2_ifinfmsg()()
+    message["attrs"] = [*attributes.items()]
+    return _encode(message)
+
+
+def _encode(message: Any) -> bytes:
+    """The body of a pyroute2 message, without the netlink header."""
+    message.encode()
+    return bytes(message.data)[16:]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from ansible_collections.weft.fabric.plugins.module_utils.kernel import portvlan
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.codecs import CODECS
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.links import read_device, read_links, read_names
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import read_device, read_names
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import (
     Kernel,
     Request,
@@ -29,7 +29,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     NETNSA_NSID,
     RTM_GETNSID,
 )
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import TAKERS
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import TAKERS, kind_of
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.objects import LISTS
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 
@@ -65,7 +66,7 @@ def _look_everywhere(kernel: Kernel, known: list[str], observed: dict[str, Obser
     aliases = netns_aliases()
     elsewhere = {name for name in ("", *netns_names()) if not {name, *aliases.get(name, ())} & observed.keys()}
     for other in elsewhere:
-        observed[other] = Observed(links=read_links(kernel.socket(other)))
+        observed[other] = Observed(links=_read_links(kernel.socket(other)))
     for netns in known:
         _join_ends(kernel, netns, elsewhere, observed)
     for other in elsewhere:
@@ -75,19 +76,26 @@ def _look_everywhere(kernel: Kernel, known: list[str], observed: dict[str, Obser
 def _read(kernel: Socket, scope: Scope) -> Observed:
     found = Observed()
     if scope.links:
-        found.links = read_links(kernel)
+        found.links = _read_links(kernel)
     else:
         devices = {name: read_device(kernel, name) for name in sorted(scope.devices)}
         found.links = {name: link for name, link in devices.items() if link}
     names = {link.index: name for name, link in found.links.items()}
-    if scope.pvids:
-        for index, vlan in portvlan.read_pvids(kernel).items():
-            found.links[names[index]].attributes["pvid"] = vlan
+    if scope.ports:
+        for index, attributes in portvlan.read_ports(kernel).items():
+            found.links[names[index]].attributes.update(attributes)
     if scope.tables and not scope.links:
         names = read_names(kernel)
     for kind, codec in CODECS.items():
         setattr(found, LISTS[kind], codec.read(kernel, scope, found.links, names))
     return found
+
+
+def _read_links(kernel: Socket) -> dict[str, Link]:
+    # Not before: modules of entries need no links, and Ansible compiles in each call what a module imports.
+    from ansible_collections.weft.fabric.plugins.module_utils.kernel.links import read_links
+
+    return read_links(kernel)
 
 
 def _join_ends(kernel: Kernel, netns: str, others: Iterable[str], observed: dict[str, Observed]) -> None:
@@ -96,7 +104,7 @@ def _join_ends(kernel: Kernel, netns: str, others: Iterable[str], observed: dict
     An ifindex alone does not tell, since two namespaces have the same ones: the kernel's id of the namespace does.
     """
     links = observed[netns].links.values()
-    ends = [link for link in links if link.kind == "veth" or (link.nsid is not None and link.kind in TAKERS)]
+    ends = [link for link in links if kind_of(link.kind).peer or (link.nsid is not None and link.kind in TAKERS)]
     ids: dict[int | None, str] = {None: netns}
     missing = {link.nsid for link in ends} - {None}
     for other in others:
@@ -110,7 +118,7 @@ def _join_ends(kernel: Kernel, netns: str, others: Iterable[str], observed: dict
         place = ids.get(link.nsid)
         if place is not None and link.below in indexes[place]:
             name = indexes[place][link.below]
-            if link.kind == "veth":
+            if kind_of(link.kind).peer:
                 link.peer = (place, name)
             else:
                 link.attributes.update(parent=name, parent_netns=place)

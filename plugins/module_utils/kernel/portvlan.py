@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import (
     Request,
@@ -31,20 +33,22 @@ _IFINFOMSG = struct.Struct("=BxHiII")
 _INFO = struct.Struct("=HH")  # struct bridge_vlan_info: flags, vid
 
 
-def set_pvid(index: int, vlan: int) -> Request:
-    """Let a port be in a VLAN, and what comes in without a tag; what it had before stays, but goes there tagged.
+def set_port(index: int, attributes: Mapping[str, Any]) -> Request:
+    """Set attributes of a port: with ``pvid`` it is in that VLAN, and so is what comes in without a tag.
+
+    VLANs that it had before stay, but their packets leave with a tag.
 
     :param index: the port's.
     """
     flags = struct.pack("=HHHxx", 6, IFLA_BRIDGE_FLAGS, BRIDGE_FLAGS_MASTER)
-    info = struct.pack("=HH", 8, IFLA_BRIDGE_VLAN_INFO) + _INFO.pack(VLAN_PVID | VLAN_UNTAGGED, vlan)
+    info = struct.pack("=HH", 8, IFLA_BRIDGE_VLAN_INFO) + _INFO.pack(VLAN_PVID | VLAN_UNTAGGED, attributes["pvid"])
     spec = struct.pack("=HH", 4 + len(flags) + len(info), IFLA_AF_SPEC | NLA_F_NESTED) + flags + info
     return Request(RTM_SETLINK, 0, _IFINFOMSG.pack(AF_BRIDGE, 0, index, 0, 0) + spec)
 
 
-def read_pvids(kernel: Socket) -> dict[int, int]:
-    """By the index of a port, the VLAN of what comes in without a tag; ports of bridges without VLANs have none."""
-    found = {}
+def read_ports(kernel: Socket) -> dict[int, dict[str, Any]]:
+    """Attributes of ports, by index: ``pvid``, which ports of bridges without VLANs lack."""
+    found: dict[int, dict[str, Any]] = {}
     mask = struct.pack("=HHI", 8, IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN)
     for message in kernel.dump(RTM_GETLINK, _IFINFOMSG.pack(AF_BRIDGE, 0, 0, 0, 0) + mask):
         index = _IFINFOMSG.unpack_from(message, 16)[2]
@@ -57,6 +61,6 @@ def read_pvids(kernel: Socket) -> dict[int, int]:
             if kind & 0x3FFF == IFLA_BRIDGE_VLAN_INFO:
                 flags, vlan = _INFO.unpack_from(spec, offset + 4)
                 if flags & VLAN_PVID:
-                    found[index] = vlan
+                    found[index] = {"pvid": vlan}
             offset += (length + 3) & ~3
     return found

@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import TAKERS
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import PORT_OPTIONS, TAKERS
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import BRIDGE
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import MAIN
+
+_OF_PORTS = {name for name, option in PORT_OPTIONS.items() if option.place == BRIDGE}
 
 
 @dataclass
@@ -27,7 +30,7 @@ class Scope:
     :ivar fdb: devices; None in it: every VXLAN.
     :ivar others: namespaces in which a veth's other end may be, the likely ones first.
     :ivar veths: veths whose other end is looked for everywhere, if it is in none of those.
-    :ivar pvids: read the VLANs of ports.
+    :ivar ports: read what bridges alone report of their ports.
     :ivar takers: links that may have rivals: before one is made, those are looked for everywhere.
     """
 
@@ -40,7 +43,7 @@ class Scope:
     fdb: set[str | None] = field(default_factory=set)
     others: list[str] = field(default_factory=list)
     veths: set[str] = field(default_factory=set)
-    pvids: bool = False
+    ports: bool = False
     takers: set[str] = field(default_factory=set)
 
 
@@ -58,7 +61,7 @@ def everything(others: Iterable[str] = (), tables: Iterable[int] = ()) -> Scope:
         neighbours={None},
         fdb={None},
         others=list(others),
-        pvids=True,
+        ports=True,
     )
 
 
@@ -87,7 +90,7 @@ def scope_of(document: Document) -> dict[str, Scope]:
         }
         likely = [link.peer[0] for link in desired.links.values() if link.peer] + _parents(desired)
         scope.others = [place for place in dict.fromkeys((*likely, *places)) if place != netns]
-        scope.pvids = any("pvid" in link.attributes for link in desired.links.values())
+        scope.ports = any(_OF_PORTS & link.attributes.keys() for link in desired.links.values())
         scope.veths = {link.name for link in desired.links.values() if link.peer}
         if not document.absent:
             scope.takers = {link.name for link in desired.links.values() if link.kind in TAKERS}

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS, OPTION_MODES, PORT_OPTIONS
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS, PORT_OPTIONS, kind_of
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.attributes import ATTRIBUTES
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of, prefix_of
 
 AUTO = "auto"  # an MTU: as many bytes as the link below leaves
@@ -79,18 +80,12 @@ class Link:
         data: dict[str, Any] = {"name": self.name}
         if self.kind in KINDS:
             data["kind"] = self.kind
-        wanted = ("admin_state", "mtu", "mac_address", "controller", *KINDS.get(self.kind, {}))
-        mode, modes = self.attributes.get("mode"), OPTION_MODES.get(self.kind, {})
-        data.update(
-            {
-                key: self.attributes[key]
-                for key in wanted
-                if self.attributes.get(key) is not None and mode in modes.get(key, (mode,))
-            }
-        )
-        if not data.get("controller"):
-            data.pop("controller", None)
-        data.update({key: self.attributes[key] for key in ("promisc", *PORT_OPTIONS) if self.attributes.get(key)})
+        mode = self.attributes.get("mode")
+        for name, option in {**ATTRIBUTES, **kind_of(self.kind).options, **PORT_OPTIONS}.items():
+            value = self.attributes.get(name)
+            absent = not value if option.quiet else value is None
+            if option.spec is not None and not absent and mode in (option.modes or (mode,)):
+                data[name] = value
         if self.peer:
             data["peer"] = {"name": self.peer[1], "netns": self.peer[0]}
         return data

@@ -10,60 +10,42 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
-    CONTROLLERS,
-    DEFAULTS,
-    KINDS,
-    OPTION_MODES,
-    PARENTS,
-    PORT_OPTIONS,
-    REQUIRED,
-    is_ethernet,
-    one,
-    own_mac,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS, PARENTS, PORT_OPTIONS, kind_of, one
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.attributes import ATTRIBUTES
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Kind, refuse
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import AUTO, Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.removal import Removal
 from ansible_collections.weft.fabric.plugins.module_utils.values import IPV4_MTU, IPV6_MTU
 
-_COMMON = ("admin_state", "mtu", "mac_address", "promisc", "controller", *PORT_OPTIONS, "addresses")
-_LINK = ("name", "kind", *_COMMON, "purge_addresses", "recreate")
-_PEER = ("name", "netns", *_COMMON)
+# The parameters of every link, and of every port.
+_OPTIONS = {**{name: option for name, option in ATTRIBUTES.items() if option.spec is not None}, **PORT_OPTIONS}
+_ALIASES = {alias: name for name, option in _OPTIONS.items() for alias in (option.spec or {}).get("aliases", ())}
+_LINK = ("name", "kind", *_OPTIONS, "addresses", "purge_addresses", "recreate")
+_PEER = ("name", "netns", *_OPTIONS, "addresses")
 
 
 def add_link(document: Document, netns: str, item: Mapping[str, Any], where: str = "") -> None:
-    """Add a link, its ports, its addresses and a veth's other end to a document.
+    """Add a link, its ports, its addresses and the other end of a pair to a document.
 
     :param item: the link's parameters by name; None counts as not given.
     :param where: prefix of parameter names in messages: ``namespaces.pod1.links[0].``.
     :raises InvalidParameter: for the first that is wrong.
     """
-    item = values.given(item)
-    if "master" in item:
-        item["controller"] = item.pop("master")
-    kind = item.get("kind", "")
-    if kind != "":
-        values.choice(f"{where}kind", kind, KINDS)
+    item = _given(item)
+    name = item.get("kind", "")
+    if name != "":
+        values.choice(f"{where}kind", name, KINDS)
     if item.pop("state", "present") == "absent":
-        values.known(where, item, ("name", "kind"), "a link that is to be gone")
-        if not kind:
-            raise InvalidParameter(f"{where}kind", kind, "say what kind of link it is, so that no other one goes")
-        link = Link(values.ifname(f"{where}name", item.get("name")), kind, where=where)
-        document.removals.append(Removal(netns, link, strict=True))
+        _add_removal(document, netns, item, where)
         return
-    options = KINDS.get(kind, {})
-    ports = ("ports", "purge_ports") if kind in CONTROLLERS else ()
-    shared = ("shared",) if kind == "bridge" else ()
-    peer = ("peer",) if kind == "veth" else () if kind else ("origin",)
-    known = (*_LINK, *options, *ports, *shared, *peer)
-    values.known(where, item, known, f"a link of kind {kind}" if kind else "a link without kind")
+    kind = kind_of(name)
+    values.known(where, item, _known(kind), f"a link of kind {name}" if name else "a link without kind")
     link = _link(netns, item, kind, where)
     if not document.absent:
-        for name in REQUIRED.get(kind, ()):
-            if name not in link.attributes:
-                raise InvalidParameter(f"{where}{name}", None, f"{one(kind)} needs it")
+        missing = [option for option in kind.required if option not in link.attributes]
+        refuse(where, link.attributes, [(option, f"{one(name)} needs it") for option in missing])
     if "origin" in item:
         link.origin = _origin(netns, link, values.mapping(f"{where}origin", item["origin"]), where)
         document.at(link.origin[0])
@@ -71,49 +53,60 @@ def add_link(document: Document, netns: str, item: Mapping[str, Any], where: str
     if link.attributes.get("parent_netns") is not None:
         document.at(link.attributes["parent_netns"])
     desired = document.at(netns)
-    listed = document.purge and kind and "addresses" in item
+    listed = document.purge and name and "addresses" in item
     if values.boolean(f"{where}purge_addresses", item.get("purge_addresses", bool(listed))):
         desired.purge_addresses.add(link.name)
     _addresses(desired, link, item, where)
+    _add_ports(document, netns, link, item, where)
+    if "peer" in item:
+        _add_peer(document, netns, link, values.mapping(f"{where}peer", item["peer"]), where)
+
+
+def _given(item: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that were given, without aliases."""
+    return {_ALIASES.get(name, name): value for name, value in values.given(item).items()}
+
+
+def _known(kind: Kind) -> tuple[str, ...]:
+    """The parameters that a link of a kind takes."""
+    ports = ("ports", "purge_ports", "shared") if kind.ports else ()
+    ends = ("peer",) if kind.peer else () if kind.name else ("origin",)
+    return (*_LINK, *kind.options, *ports, *ends)
+
+
+def _add_removal(document: Document, netns: str, item: Mapping[str, Any], where: str) -> None:
+    values.known(where, item, ("name", "kind"), "a link that is to be gone")
+    kind = item.get("kind", "")
+    if not kind:
+        raise InvalidParameter(f"{where}kind", kind, "say what kind of link it is, so that no other one goes")
+    link = Link(values.ifname(f"{where}name", item.get("name")), kind, where=where)
+    document.removals.append(Removal(netns, link, strict=True))
+
+
+def _add_ports(document: Document, netns: str, link: Link, item: Mapping[str, Any], where: str) -> None:
+    desired = document.at(netns)
     for index, port in enumerate(values.items(f"{where}ports", item.get("ports"))):
         name = values.ifname(f"{where}ports[{index}]", port)
         if name == link.name:
-            raise InvalidParameter(f"{where}ports[{index}]", port, f"{one(kind)} cannot be a port of itself")
+            raise InvalidParameter(f"{where}ports[{index}]", port, f"{one(link.kind)} cannot be a port of itself")
         if not document.absent:
             merge(document, netns, Link(name, "", {"controller": link.name}, where=f"{where}ports[{index}]."))
             desired.claimed.add(name)
     if values.boolean(f"{where}purge_ports", item.get("purge_ports", False)):
         desired.purge_ports.add(link.name)
-    if "peer" in item:
-        _add_peer(document, netns, link, values.mapping(f"{where}peer", item["peer"]), where)
 
 
-def _link(netns: str, item: Mapping[str, Any], kind: str, where: str) -> Link:
-    link = Link(values.ifname(f"{where}name", item.get("name")), kind, where=where)
-    for name, option in KINDS.get(kind, {}).items():
+def _link(netns: str, item: Mapping[str, Any], kind: Kind, where: str) -> Link:
+    link = Link(values.ifname(f"{where}name", item.get("name")), kind.name, where=where)
+    for name, option in (*kind.options.items(), *_OPTIONS.items()):
         if name in item:
-            link.attributes[name] = option.parse(f"{where}{name}", item[name])
-    if link.attributes.get("parent_netns", netns) == netns and "parent_netns" in KINDS.get(kind, {}):
+            here, value = f"{where}{name}", item[name]
+            link.attributes[name] = _mtu(here, value, kind) if name == "mtu" else option.parse(here, value)
+    if link.attributes.get("parent_netns", netns) == netns and "parent_netns" in kind.options:
         link.attributes["parent_netns"] = None
-    if "admin_state" in item:
-        link.attributes["admin_state"] = values.choice(f"{where}admin_state", item["admin_state"], ("up", "down"))
-    if "mtu" in item:
-        derived = item["mtu"] == AUTO and kind in PARENTS
-        link.attributes["mtu"] = AUTO if derived else _mtu(f"{where}mtu", item["mtu"])
-    if "mac_address" in item:
-        link.attributes["mac_address"] = values.mac(f"{where}mac_address", item["mac_address"])
-    if "promisc" in item:
-        link.attributes["promisc"] = values.boolean(f"{where}promisc", item["promisc"])
-    if "controller" in item:
-        controller = item["controller"]
-        # An empty controller takes the link out of the one it is in.
-        link.attributes["controller"] = "" if controller == "" else values.ifname(f"{where}controller", controller)
-    for name, option in PORT_OPTIONS.items():
-        if name in item:
-            link.attributes[name] = option.parse(f"{where}{name}", item[name])
     link.recreate = values.boolean(f"{where}recreate", item.get("recreate", False))
     link.shared = values.boolean(f"{where}shared", item.get("shared", False))
-    _check_link(link, where)
+    _check_link(link, kind, where)
     return link
 
 
@@ -128,68 +121,43 @@ def _origin(netns: str, link: Link, item: Mapping[str, Any], where: str) -> tupl
     return place, values.ifname(f"{where}origin.name", item.get("name", link.name))
 
 
-def _mtu(where: str, value: Any) -> int:
-    if value == AUTO:
+def _mtu(where: str, value: Any, kind: Kind) -> int | str:
+    if value != AUTO:
+        return values.integer(where, value, IPV4_MTU, 65535, "bytes")
+    if not kind.parent:
         raise InvalidParameter(where, value, f"only a link on another one ({', '.join(PARENTS)}) can derive it")
-    return values.integer(where, value, IPV4_MTU, 65535, "bytes")
+    return AUTO
 
 
-def _check_link(link: Link, where: str) -> None:
+def _check_link(link: Link, kind: Kind, where: str) -> None:
     """What one link's parameters have to say to each other."""
     wanted = link.attributes
+    mode = {**kind.defaults, **wanted}.get("mode")
+    faults = []
     if wanted.get("controller") == link.name:
-        raise InvalidParameter(f"{where}controller", link.name, "a link cannot be a port of itself")
-    mode = {**DEFAULTS.get(link.kind, {}), **wanted}.get("mode")
-    if wanted.get("controller") and not is_ethernet(link.kind, mode):
-        remedy = f"{link.name} carries IP packets, no Ethernet frames, so it cannot be a port"
-        raise InvalidParameter(f"{where}controller", wanted["controller"], remedy)
-    if "mac_address" in wanted and not own_mac(link.kind, mode):
-        raise InvalidParameter(f"{where}mac_address", wanted["mac_address"], f"{one(link.kind)} has none of its own")
-    parent = PARENTS.get(link.kind, "")
-    if parent and wanted.get(parent) == link.name and wanted.get("parent_netns") is None:
-        raise InvalidParameter(f"{where}{parent}", link.name, f"{one(link.kind)} cannot sit on itself")
-    if link.kind == "bridge" and wanted.get("stp") and wanted.get("forward_delay", 2) < 2:
-        # br_stp.c: br_set_forward_delay
-        raise InvalidParameter(f"{where}forward_delay", wanted["forward_delay"], "with stp, give 2 to 30 seconds")
-    if link.kind == "vxlan":
-        _check_vxlan(wanted, where)
-    if link.kind == "bond":
-        _check_bond(wanted, where)
-    check_mode_options(link, mode)
+        faults.append(("controller", "a link cannot be a port of itself"))
+    if "mac_address" in wanted and not kind.has_own_mac(mode):
+        faults.append(("mac_address", f"{one(link.kind)} has none of its own"))
+    if kind.parent and wanted.get(kind.parent) == link.name and wanted.get("parent_netns") is None:
+        faults.append((kind.parent, f"{one(link.kind)} cannot sit on itself"))
+    faults += [
+        (group[-1], f"{one(link.kind)} has one of {', '.join(group)}, not both")
+        for group in kind.exclusive
+        if all(name in wanted for name in group)
+    ]
+    refuse(where, wanted, [*faults, *kind.check(wanted)])
+    check_modes(link, mode)
 
 
-def check_mode_options(link: Link, mode: str | None) -> None:
+def check_modes(link: Link, mode: str | None) -> None:
     """Refuse options that a link does not have in a mode.
 
     :param mode: None: it is not known yet.
     """
-    for name, modes in OPTION_MODES.get(link.kind, {}).items():
-        if name in link.attributes and mode not in (None, *modes):
-            remedy = f"mode {mode} has none: it is for {', '.join(modes)}"
+    for name, option in kind_of(link.kind).options.items():
+        if option.modes and name in link.attributes and mode not in (None, *option.modes):
+            remedy = f"mode {mode} has none: it is for {', '.join(option.modes)}"
             raise InvalidParameter(f"{link.where}{name}", link.attributes[name], remedy)
-
-
-def _check_vxlan(wanted: Mapping[str, Any], where: str) -> None:
-    if "remote" in wanted and "group" in wanted:
-        raise InvalidParameter(f"{where}group", wanted["group"], "a VXLAN has a 'remote' or a 'group', not both")
-    if "group" in wanted and "dev" not in wanted:
-        raise InvalidParameter(
-            f"{where}group", wanted["group"], "a multicast group needs 'dev', the interface it is on"
-        )
-    for name in ("remote", "group"):
-        if name in wanted and "local" in wanted and values.family(wanted[name]) != values.family(wanted["local"]):
-            raise InvalidParameter(
-                f"{where}{name}", wanted[name], f"it is of another address family than local {wanted['local']}"
-            )
-
-
-def _check_bond(wanted: Mapping[str, Any], where: str) -> None:
-    for name in ("updelay", "downdelay"):
-        if wanted.get(name):
-            miimon = wanted.get("miimon")
-            if not miimon or wanted[name] % miimon:
-                # bond_main.c rounds it down to a multiple, so it would never be what was asked for
-                raise InvalidParameter(f"{where}{name}", wanted[name], "give miimon too, and a multiple of it")
 
 
 def _addresses(desired: Desired, link: Link, item: Mapping[str, Any], where: str) -> None:
@@ -203,19 +171,19 @@ def _addresses(desired: Desired, link: Link, item: Mapping[str, Any], where: str
 
 
 def _add_peer(document: Document, netns: str, link: Link, item: Mapping[str, Any], where: str) -> None:
-    item = values.given(item)
-    if "master" in item:
-        item["controller"] = item.pop("master")
+    item = _given(item)
     if "namespace" in item:
         item["netns"] = item.pop("namespace")
-    here = f"{where}peer."
-    values.known(here, item, _PEER, "a veth's peer")
+    here, kind = f"{where}peer.", kind_of(link.kind)
+    values.known(here, item, _PEER, f"{one(kind.name)}'s peer")
     other = item.get("netns", netns)
     if other != "":
         values.netns(f"{here}netns", other)
-    peer = _link(other, {key: value for key, value in item.items() if key != "netns"}, "veth", here)
+    peer = _link(other, {key: value for key, value in item.items() if key != "netns"}, kind, here)
     if (other, peer.name) == (netns, link.name):
-        raise InvalidParameter(f"{here}name", peer.name, "the two ends of a veth in one namespace have different names")
+        raise InvalidParameter(
+            f"{here}name", peer.name, f"the two ends of {one(kind.name)} in one namespace have different names"
+        )
     peer.recreate = link.recreate
     peer.peer, link.peer = (netns, link.name), (other, peer.name)
     merge(document, other, peer)
@@ -259,4 +227,4 @@ def complete(document: Document) -> None:
     for desired in document.namespaces.values():
         for link in desired.links.values():
             if link.kind or link.origin:
-                link.attributes = {**DEFAULTS.get(link.kind, {}), "admin_state": "up", **link.attributes}
+                link.attributes = {**kind_of(link.kind).defaults, "admin_state": "up", **link.attributes}

@@ -10,12 +10,9 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
-    CONTROLLERS,
-    one,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import parse_address
-from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import add_fdb
 from ansible_collections.weft.fabric.plugins.module_utils.model.links import add_link, complete
 from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import add_neighbours
@@ -55,7 +52,6 @@ def parse_topology(
         _parse_namespace(document, netns, content or {})
     complete(document)
     for netns, desired in document.namespaces.items():
-        _check_controllers(desired)
         if protocol != ROUTE_PROTOCOL and (purge or absent):
             desired.purge_routes.add(None)
         if desired.joins is not None and document.at(desired.joins).joins is not None:
@@ -99,20 +95,8 @@ def _parse_namespace(document: Document, netns: str, content: Mapping[str, Any])
     add_neighbours(desired.neighbours, values.items(where, content.get("neighbours")), where)
     add_fdb(desired.fdb, values.items(f"{prefix}fdb", content.get("fdb")), f"{prefix}fdb")
     if document.purge:
-        vxlans = {link.name for link in desired.links.values() if link.kind == "vxlan"}
-        desired.purge_neighbours |= vxlans | desired.neighbour_devices
-        desired.purge_fdb |= vxlans | desired.fdb_devices
+        holders = {link.name for link in desired.links.values() if kind_of(link.kind).entries}
+        desired.purge_neighbours |= holders | desired.neighbour_devices
+        desired.purge_fdb |= holders | desired.fdb_devices
         if not document.absent:
             desired.purge_routes |= {*desired.links, *(route.dev for route in desired.routes.values() if route.dev)}
-
-
-def _check_controllers(desired: Desired) -> None:
-    """No bridge in a bridge, no link under itself (net/bridge/br_if.c, net/core/dev.c)."""
-    for link in desired.links.values():
-        controller = desired.links.get(link.attributes.get("controller") or "")
-        if controller and controller.kind and controller.kind not in CONTROLLERS:
-            remedy = f"{controller.name} is {one(controller.kind)}: only {' and '.join(CONTROLLERS)} take ports"
-            raise InvalidParameter(f"{link.where}controller", controller.name, remedy)
-        if controller and controller.kind == link.kind == "bridge":
-            remedy = f"a bridge cannot be a port of bridge {controller.name}: join them with a veth pair"
-            raise InvalidParameter(f"{link.where}controller", link.name, remedy)

@@ -9,7 +9,7 @@ from itertools import filterfalse
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import one
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of, one
 from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
@@ -23,7 +23,7 @@ def set_fdb(view: View, netns: str, desired: Desired) -> None:
         return
     links = {name: view.require(netns, name, "fdb: dev") for name in sorted(desired.fdb_devices)}
     for link in links.values():
-        if link.kind != "vxlan" and link.index:
+        if not kind_of(link.kind).entries and link.index:
             remedy = f"it is {one(link.kind or 'NIC')}: only a VXLAN has entries with a destination"
             raise InvalidParameter("fdb: dev", link.name, remedy)
     # Of tens of thousands of entries, those that differ are found in C.

@@ -10,24 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
-    KINDS,
-    PARENTS,
-    PORT_OPTIONS,
-    WHOLE,
-    one,
-    overhead,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import LATER, kind_of, one
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import AUTO, Link
-from ansible_collections.weft.fabric.plugins.module_utils.model.links import check_mode_options
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of
 from ansible_collections.weft.fabric.plugins.module_utils.plan.checks import (
     below_of,
     check_mtu,
-    check_persist,
+    check_own,
     check_taker,
-    check_tunnel,
-    check_unique,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.plan.moves import fetch, move_peer
 from ansible_collections.weft.fabric.plugins.module_utils.plan.ports import enslave
@@ -55,7 +45,7 @@ def clear_way(view: View, netns: str, link: Link) -> None:
     else:
         different = [
             name
-            for name, option in KINDS.get(link.kind, {}).items()
+            for name, option in kind_of(link.kind).options.items()
             if name in link.attributes
             and option.keeps(current.attributes.get(name, link.attributes[name]), link.attributes[name])
         ]
@@ -76,7 +66,7 @@ def clear_way(view: View, netns: str, link: Link) -> None:
 def make_or_change(view: View, netns: str, link: Link) -> None:
     """Create a link that is missing, and change in place what differs."""
     wanted = sized(view, netns, link)
-    check_persist(view, netns, link)
+    check_own(view, netns, wanted)
     if link.name not in view.at(netns).links:
         _create(view, netns, wanted)
     _change(view, netns, wanted)
@@ -89,13 +79,13 @@ def _create(view: View, netns: str, link: Link) -> None:
     if not link.kind:
         view.require(netns, link.name, f"{link.where}name")
         return
-    if link.kind == "veth" and not link.peer:
-        raise InvalidParameter(f"{link.where}peer", None, f"veth {link.name} does not exist yet: name its other end")
-    for name, option in KINDS[link.kind].items():
+    kind = kind_of(link.kind)
+    if kind.peer and not link.peer:
+        remedy = f"{link.kind} {link.name} does not exist yet: name its other end"
+        raise InvalidParameter(f"{link.where}peer", None, remedy)
+    for name, option in kind.options.items():
         if option.link and name in link.attributes:
             view.require(parent_place(netns, link.attributes), link.attributes[name], f"{link.where}{name}")
-    check_unique(view, netns, link)
-    check_tunnel(view, netns, link, link.attributes)
     check_taker(view, netns, link)
     check_mtu(view, netns, link, link.attributes)
     made = _created(view, link)
@@ -110,8 +100,7 @@ def _create(view: View, netns: str, link: Link) -> None:
 
 def _created(view: View, link: Link) -> Link:
     """The link as it is asked for when it is made; what needs other links comes later."""
-    later = ("admin_state", "controller", *PORT_OPTIONS)
-    attributes = {name: value for name, value in link.attributes.items() if name not in later}
+    attributes = {name: value for name, value in link.attributes.items() if name not in LATER}
     return Link(link.name, link.kind, attributes, link.peer, where=link.where)
 
 
@@ -126,63 +115,66 @@ def sized(view: View, netns: str, link: Link) -> Link:
         return link
     current = view.at(netns).links.get(link.name)
     attributes = {**(current.attributes if current else {}), **link.attributes}
-    if not attributes.get(PARENTS[link.kind]):
-        raise InvalidParameter(f"{link.where}mtu", AUTO, f"give {PARENTS[link.kind]}, or a number of bytes")
+    kind = kind_of(link.kind)
+    if not attributes.get(kind.parent):
+        raise InvalidParameter(f"{link.where}mtu", AUTO, f"give {kind.parent}, or a number of bytes")
     below = below_of(view, netns, link, attributes)
     sized = copy.copy(link)
     sized.attributes = {name: value for name, value in link.attributes.items() if name != "mtu"}
     if below is not None and below.attributes.get("mtu") is not None:
-        sized.attributes["mtu"] = below.attributes["mtu"] - overhead(link.kind, attributes)
+        sized.attributes["mtu"] = below.attributes["mtu"] - kind.overhead(attributes)
     return sized
 
 
 def _change(view: View, netns: str, link: Link) -> None:
     """Change in place what differs."""
     current = view.at(netns).links[link.name]
-    options = KINDS.get(link.kind, {})
+    kind = kind_of(link.kind)
     wanted = {
         name: value
         for name, value in link.attributes.items()
-        if name not in ("admin_state", "controller", *PORT_OPTIONS) and current.attributes.get(name) != value
+        if name not in LATER and current.attributes.get(name) != value
     }
     for name in wanted:
-        if name in options and options[name].link:
+        if name in kind.options and kind.options[name].link:
             view.require(netns, wanted[name], f"{link.where}{name}")
-        if name == PARENTS.get(link.kind) and view.sits_on(netns, wanted[name], link.name):
+        if name == kind.parent and view.sits_on(netns, wanted[name], link.name):
             raise InvalidParameter(f"{link.where}{name}", wanted[name], f"it sits on {link.name} itself")
-    merged = {**current.attributes, **link.attributes}
-    check_mtu(view, netns, link, merged)
-    check_tunnel(view, netns, link, merged)
-    if "mode" in wanted or "flag" in wanted:
+    check_mtu(view, netns, link, {**current.attributes, **link.attributes})
+    if wanted.keys() & kind.options.keys():
         check_taker(view, netns, link)
-    check_mode_options(link, link.attributes.get("mode", current.attributes.get("mode")))
-    if not wanted:
-        return
+    if wanted:
+        _change_in_place(view, netns, link, wanted)
+
+
+def _change_in_place(view: View, netns: str, link: Link, wanted: Mapping[str, Any]) -> None:
+    """Change attributes, where necessary while the link is down, or without its ports."""
+    current, options = view.at(netns).links[link.name], kind_of(link.kind).options
     needs = [options[name] for name in wanted if name in options]
     if any(option.down for option in needs) and current.attributes["admin_state"] == "up":
         view.set(netns, link.name, {"admin_state": "down"}, shown=False)
     ports = [port for port in view.at(netns).links.values() if port.attributes.get("controller") == link.name]
-    if any(option.empty for option in needs) and ports:
-        for port in ports:
-            view.set(netns, port.name, {"controller": ""}, shown=False)
+    if not ports or not any(option.empty for option in needs):
         _set_attributes(view, netns, link, wanted)
-        # With its last port it lost its MAC address (bond_main.c: __bond_release_one).
-        kept = {**current.attributes, **wanted}["mac_address"]
-        view.set(netns, link.name, {"mac_address": kept}, shown=False)
-        for port in ports:
-            enslave(view, netns, port.name, link.name)
-    else:
-        _set_attributes(view, netns, link, wanted)
+        return
+    for port in ports:
+        view.set(netns, port.name, {"controller": ""}, shown=False)
+    _set_attributes(view, netns, link, wanted)
+    # With its last port it lost its MAC address (bond_main.c: __bond_release_one).
+    kept = {**current.attributes, **wanted}["mac_address"]
+    view.set(netns, link.name, {"mac_address": kept}, shown=False)
+    for port in ports:
+        enslave(view, netns, port.name, link.name)
 
 
 def _set_attributes(view: View, netns: str, link: Link, wanted: Mapping[str, Any]) -> None:
     """The kind's options, then what every link has: a VXLAN refuses both in one request (vxlan_nl2conf)."""
-    options = KINDS.get(link.kind, {})
-    own = {name: value for name, value in wanted.items() if name in options}
-    if own and link.kind in WHOLE:
+    kind = kind_of(link.kind)
+    own = {name: value for name, value in wanted.items() if name in kind.options}
+    if own and kind.whole:
         known = view.at(netns).links[link.name].attributes
-        own = {name: own.get(name, known.get(name)) for name in options}
-    for part in (own, {name: value for name, value in wanted.items() if name not in options}):
+        own = {name: own.get(name, known.get(name)) for name in kind.options}
+    for part in (own, {name: value for name, value in wanted.items() if name not in kind.options}):
         if part:
             view.set(netns, link.name, part)
 

@@ -28,7 +28,7 @@ def move_peer(view: View, netns: str, link: Link, current: Link) -> bool:
     if there == place and view.at(there).links[name].attributes.get("admin_state") == "up":
         view.set(there, name, {"admin_state": "down"}, shown=False)  # before Linux 6.2, only such a one is renamed
     end = view.at(there).links[name]
-    moved = Link(wanted, "veth", {**end.attributes, "admin_state": "down", "controller": ""}, (netns, link.name))
+    moved = Link(wanted, link.kind, {**end.attributes, "admin_state": "down", "controller": ""}, (netns, link.name))
     away = copy.copy(current)
     away.peer = None  # so that only the end that moves is forgotten
     view.at(netns).links[link.name] = away
@@ -39,8 +39,8 @@ def move_peer(view: View, netns: str, link: Link, current: Link) -> bool:
     view.do(
         "move",
         there,
-        Link(name, "veth", {}, (netns, link.name)),
-        Link(wanted, "veth", {}, (netns, link.name)),
+        Link(name, link.kind, {}, (netns, link.name)),
+        Link(wanted, link.kind, {}, (netns, link.name)),
         to=place,
     )
     view.at(place).links[wanted] = moved

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import parent_place
@@ -38,7 +38,7 @@ def _from_below(
         return
     done[key] = False
     place = parent_place(netns, link.attributes)
-    for name, option in KINDS.get(link.kind, {}).items():
+    for name, option in kind_of(link.kind).options.items():
         below = document.namespaces[place].links.get(link.attributes.get(name, "")) if option.link else None
         if below:
             yield from _from_below(place, below, document, done)

@@ -6,7 +6,14 @@
 from __future__ import annotations
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import CONTROLLERS, PORT_OPTIONS, TAKERS, one
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
+    CONTROLLERS,
+    PORT_KINDS,
+    PORT_OPTIONS,
+    kind_of,
+    one,
+)
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Ports
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
@@ -23,12 +30,13 @@ def release(view: View, netns: str, desired: Desired) -> None:
 
 
 def _free(view: View, netns: str, port: str) -> None:
-    """Take a port out; a bond leaves it down (bond_main.c: __bond_release_one), which nobody asked for."""
+    """Take a port out; one that its controller leaves down, which nobody asked for, is brought up again."""
     links = view.at(netns).links
     up = links[port].attributes.get("admin_state") == "up"
     held = links.get(links[port].attributes["controller"])
+    ports = kind_of(held.kind).ports if held else None
     view.set(netns, port, {"controller": ""})
-    if up and held and held.kind == "bond":
+    if up and ports and ports.left_down:
         view.set(netns, port, {"admin_state": "up"}, shown=False)
 
 
@@ -58,34 +66,50 @@ def _set_port(view: View, netns: str, link: Link) -> None:
         if wanted in (None, attributes.get(name, option.unsaid)):
             continue
         held = view.at(netns).links.get(attributes.get("controller") or "")
-        if held is None or (held.kind != "bridge" and held.index):
-            raise InvalidParameter(f"{link.where}{name}", wanted, "only a bridge's port has it: give its controller")
+        if held is None or (held.kind != PORT_KINDS[name] and held.index):
+            remedy = f"only {one(PORT_KINDS[name])}'s port has it: give its controller"
+            raise InvalidParameter(f"{link.where}{name}", wanted, remedy)
         view.set(netns, link.name, {name: wanted})
 
 
 def enslave(view: View, netns: str, port: str, controller: str, link: Link | None = None) -> None:
+    """Put a link into a controller.
+
+    :param link: as the document has it; None: the document does not list it.
+    """
     where = f"{link.where}controller" if link else "controller"
     target = view.require(netns, controller, where)
-    if target.kind not in CONTROLLERS and target.index:
-        remedy = f"it is {one(target.kind or 'NIC')}: only {' and '.join(CONTROLLERS)} take ports"
-        raise InvalidParameter(where, controller, remedy)
     current = view.at(netns).links[port]
     held = current.attributes.get("controller")
     if link and held and port in view.document.namespaces[netns].claimed:
         remedy = f"{port} is a port of {held}: take it out there first (controller: '')"
         raise InvalidParameter(where, port, remedy)
-    taker = next((other for _place, other in view.on(netns, port) if other.kind in TAKERS), None)
-    if taker:
-        remedy = f"{port} carries {taker.kind} {taker.name}, so it cannot be a port"
-        raise InvalidParameter(where, controller, remedy)
-    if current.kind == target.kind == "bridge":
-        remedy = f"a bridge cannot be a port of bridge {controller}: join them with a veth pair"
-        raise InvalidParameter(where, port, remedy)
     if view.sits_on(netns, port, controller):
         raise InvalidParameter(where, controller, f"{port} sits on it, so it cannot be a port of it")
-    if target.kind == "bond" and current.attributes.get("admin_state") == "up":
-        view.set(netns, port, {"admin_state": "down"}, shown=False)  # bond_main.c: bond_enslave
+    ports = kind_of(target.kind).ports or Ports()
+    if target.index:
+        _check_port(view, netns, current, target, where)
+    if ports.join_down and current.attributes.get("admin_state") == "up":
+        view.set(netns, port, {"admin_state": "down"}, shown=False)
         view.set(netns, port, {"controller": controller})
         view.set(netns, port, {"admin_state": "up"}, shown=False)
     else:
         view.set(netns, port, {"controller": controller})
+
+
+def _check_port(view: View, netns: str, port: Link, controller: Link, where: str) -> None:
+    """Whether a controller takes a link as its port."""
+    ports = kind_of(controller.kind).ports
+    if ports is None:
+        remedy = f"it is {one(controller.kind or 'NIC')}: only {' and '.join(CONTROLLERS)} take ports"
+        raise InvalidParameter(where, controller.name, remedy)
+    if ports.ethernet and not kind_of(port.kind).is_ethernet(port.attributes.get("mode")):
+        remedy = f"{port.name} carries IP packets, no Ethernet frames, so it cannot be a port"
+        raise InvalidParameter(where, controller.name, remedy)
+    taker = next((other for _place, other in view.on(netns, port.name) if kind_of(other.kind).takes_all), None)
+    if taker and ports.takes_all:
+        remedy = f"{port.name} carries {taker.kind} {taker.name}, so it cannot be a port"
+        raise InvalidParameter(where, controller.name, remedy)
+    if port.kind == controller.kind and not ports.own_kind:
+        remedy = f"{one(port.kind)} cannot be a port of {controller.kind} {controller.name}: join them with a veth pair"
+        raise InvalidParameter(where, port.name, remedy)

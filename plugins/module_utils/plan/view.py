@@ -12,7 +12,7 @@ from itertools import repeat
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import CONTROLLERS, PARENTS, PORT_OPTIONS, SURVIVORS
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import PARENTS, PORT_OPTIONS, kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
@@ -81,15 +81,16 @@ class View:
         if link is None:
             return
         now.forget_entries(name)
+        ports = kind_of(link.kind).ports
         for other in list(now.links.values()):
             if other.attributes.get("controller") == name:
                 released = copy.copy(other)
                 released.attributes = {**other.attributes, "controller": ""}
-                if link.kind == "bond":
-                    released.attributes["admin_state"] = "down"  # bond_main.c: __bond_release_one
+                if ports and ports.left_down:
+                    released.attributes["admin_state"] = "down"
                 now.links[other.name] = released
         for place, other in self.on(netns, name):
-            if other.kind not in SURVIVORS:
+            if not kind_of(other.kind).survives:
                 self.forget(place, other.name)
         if link.peer and link.peer[0] in self.state:
             self.forget(*link.peer)
@@ -112,7 +113,7 @@ class View:
             return name == other
         link = links[name]
         below = [link.attributes.get(PARENTS[link.kind])] if link.kind in PARENTS else []
-        if link.kind in CONTROLLERS:
+        if kind_of(link.kind).ports:
             below += [port.name for port in links.values() if port.attributes.get("controller") == name]
         return any(self.sits_on(netns, item, other) for item in below if item)
 

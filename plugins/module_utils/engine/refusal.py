@@ -1,0 +1,66 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The kernel's refusals become exceptions that name the object, the operation and the remedy."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.codecs import CODECS
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import PORT_OPTIONS, kind_of
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation
+
+UNKNOWN_KIND = "Unknown device type"  # net/core/rtnetlink.c
+
+
+def refusal(operation: Operation, code: int, detail: str, count: int = 1) -> KernelError:
+    """The exception for an operation that the kernel refused.
+
+    :param code: errno.
+    :param detail: the kernel's own sentence, or empty.
+    :param count: how many operations of the batch were refused.
+    """
+    item = operation.after or operation.before
+    more = f"{count - 1} more like it; " if count > 1 else ""
+    return KernelError(
+        operation.verb, item.label(operation.netns), code, detail, more + _remedy(operation, item, code, detail)
+    )
+
+
+def _remedy(operation: Operation, item: Any, code: int, detail: str) -> str:
+    if code == errno.EPERM:
+        return "set 'become: true'"
+    remedy = ""
+    codec = CODECS.get(type(item))
+    if codec:
+        remedy = codec.remedy(item, code)
+    elif isinstance(item, Link):
+        remedy = _link_remedy(operation, item, code, detail)
+    if not remedy and code == errno.ENETDOWN:
+        remedy = "an interface that it needs is down: set its admin_state to up"
+    if not remedy and code == errno.EEXIST:
+        remedy = "something else made it meanwhile: run again"
+    return remedy
+
+
+def _link_remedy(operation: Operation, link: Link, code: int, detail: str) -> str:
+    kind = kind_of(link.kind)
+    missing = detail.startswith(UNKNOWN_KIND) or (kind.control and code in kind.control.missing)
+    if operation.verb == "create" and missing:
+        module = kind.module or kind.kernel_name or kind.name
+        return f"this kernel has no {kind.name} support: load the module {module}, or run a kernel that has it"
+    if code in kind.remedies:
+        return kind.remedies[code]
+    if code == errno.EBUSY and kind.takes_all:
+        return f"something else takes what {link.attributes.get(kind.parent)} receives: see 'ip -details link'"
+    if code == errno.EOPNOTSUPP:
+        for name in link.attributes:
+            if name in PORT_OPTIONS and PORT_OPTIONS[name].needs:
+                return f"this kernel has no {PORT_OPTIONS[name].needs}: run one that has it"
+        options = ", ".join(name for name in link.attributes if name in kind.options)
+        return f"this kernel has a {kind.name} without all of: {options}" if options else ""
+    return ""

@@ -1,0 +1,60 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is read of links without pyroute2: names, and what entries need to know of their device."""
+
+from __future__ import annotations
+
+import errno
+import struct
+from typing import Any
+
+from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket, attributes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
+    IFLA_EXT_MASK,
+    IFLA_IFNAME,
+    IFLA_INFO_DATA,
+    IFLA_INFO_KIND,
+    IFLA_LINKINFO,
+    RTEXT_FILTER_SKIP_STATS,
+    RTM_GETLINK,
+)
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.attributes import ATTRIBUTES
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+
+SKIP_STATISTICS = struct.pack("=HHI", 8, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
+
+
+def read_names(kernel: Socket) -> dict[int, str]:
+    """The names of all interfaces, by index."""
+    names = {}
+    for message in kernel.dump(RTM_GETLINK, bytes(16) + SKIP_STATISTICS):
+        index = struct.unpack_from("=i", message, 20)[0]
+        names[index] = attributes(message, 32)[IFLA_IFNAME].rstrip(b"\0").decode()
+    return names
+
+
+def read_device(kernel: Socket, name: str) -> Link | None:
+    """What entries need to know of their device: its index, kind, whether it is up, and what the kind says besides.
+
+    One request, and nothing of pyroute2. None: there is no such device.
+    """
+    label = name.encode() + b"\0"
+    body = bytes(16) + struct.pack("=HH", 4 + len(label), IFLA_IFNAME) + label + bytes(-len(label) % 4)
+    try:
+        message = kernel.get(Request(RTM_GETLINK, 0, body + SKIP_STATISTICS))
+    except KernelError as error:
+        if error.code in (errno.ENODEV, errno.EINVAL):  # EINVAL: a name that no device can have
+            return None
+        raise
+    index, flags = struct.unpack_from("=iI", message, 20)
+    info = attributes(attributes(message, 32).get(IFLA_LINKINFO, b""), 0)
+    state = ATTRIBUTES["admin_state"]
+    known: dict[str, Any] = {"admin_state": state.decode(flags & state.bit)}
+    kind = info.get(IFLA_INFO_KIND, b"").rstrip(b"\0").decode()
+    read = kind_of(kind).entries
+    if read:
+        known.update(read(attributes(info[IFLA_INFO_DATA], 0)))
+    return Link(name, kind, known, index=index)
