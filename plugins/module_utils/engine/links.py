@@ -7,31 +7,21 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from typing import Callable
 
 from ansible_collections.weft.fabric.plugins.module_utils.engine.refusal import refusal
 from ansible_collections.weft.fabric.plugins.module_utils.kernel import links, portvlan
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.access import NamespaceAccess
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import read_names
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel, Request
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import inside, netns_fd
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import netns_fd
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import PORT_OPTIONS, kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import BRIDGE
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation
 
 IndexOf = Callable[[str, str], int]  # (namespace, name) of a link
-
-
-class Reach:
-    """A namespace, for what rtnetlink does not carry (kinds.kind.Reach)."""
-
-    def __init__(self, netns: str) -> None:
-        self._netns = netns
-
-    def inside(self) -> AbstractContextManager[None]:
-        """The block runs in the namespace."""
-        return inside(self._netns)
 
 
 def home(operation: Operation) -> str:
@@ -81,12 +71,14 @@ def _control(operation: Operation) -> None:
     """Let a kind make or change a link by its own means."""
     netns, link = operation.netns, operation.after
     control = kind_of(link.kind).control
-    known = operation.before.attributes if operation.before else None
+    known = None
+    if operation.verb != "create":
+        known = operation.before.attributes if operation.before else {}
     try:
         if control:
-            control.write(Reach(netns), link.name, known, link.attributes)
+            control.write(NamespaceAccess(netns), link.name, known, link.attributes)
     except OSError as error:
-        raise refusal(operation, error.errno or errno.EIO, "") from error
+        raise refusal(operation, error.errno or errno.EIO, error.strerror or "") from error
 
 
 def _create(kernel: Kernel, index_of: IndexOf, operation: Operation, descriptors: ExitStack) -> Request:

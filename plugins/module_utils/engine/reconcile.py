@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.files import alone
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import observe
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import everything, scope_of
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
 from ansible_collections.weft.fabric.plugins.module_utils.plan.phases import plan
@@ -53,6 +56,7 @@ def reconcile(document: Document, check: bool = False) -> Outcome:
     :param check: change nothing, and tell what would be changed.
     :raises FabricError: nothing was changed if planning failed; a KernelError names what the kernel refused.
     """
+    document = resolved(document)
     scopes = scope_of(document)
     if document.moves_interfaces or document.takes_interfaces:
         # With all that may have to be taken back.
@@ -66,3 +70,25 @@ def reconcile(document: Document, check: bool = False) -> Outcome:
         from ansible_collections.weft.fabric.plugins.module_utils.engine.converge import converge
 
         return Outcome(first, converge(kernel, document, scopes, before, first, check).view)
+
+
+def resolved(document: Document) -> Document:
+    """A document with what it leaves to the host: some kinds take options from files.
+
+    :raises InvalidParameter: there is no such file, or not what it should hold.
+    """
+    links = [link for desired in document.namespaces.values() for link in desired.links.values()]
+    if document.absent or not any(kind_of(link.kind).resolve for link in links):
+        return document
+    return replace(
+        document,
+        namespaces={
+            netns: replace(desired, links={name: _resolved(link) for name, link in desired.links.items()})
+            for netns, desired in document.namespaces.items()
+        },
+    )
+
+
+def _resolved(link: Link) -> Link:
+    resolve = kind_of(link.kind).resolve
+    return replace(link, attributes=resolve(link.where, link.attributes)) if resolve else link

@@ -44,7 +44,7 @@ def observe(kernel: Kernel, scopes: Mapping[str, Scope]) -> dict[str, Observed]:
     aliases = netns_aliases() if any(scope.aliases for scope in scopes.values()) else {}
     for netns, scope in scopes.items():
         status = netns_status(netns)
-        observed[netns] = _read(kernel.socket(netns), scope) if status == "present" else Observed(status)
+        observed[netns] = _read(kernel, netns, scope) if status == "present" else Observed(status)
         observed[netns].aliases = aliases.get(netns, frozenset())
     present = [netns for netns in scopes if observed[netns].status == "present"]
     for netns in present:
@@ -66,17 +66,17 @@ def _look_everywhere(kernel: Kernel, known: list[str], observed: dict[str, Obser
     aliases = netns_aliases()
     elsewhere = {name for name in ("", *netns_names()) if not {name, *aliases.get(name, ())} & observed.keys()}
     for other in elsewhere:
-        observed[other] = Observed(links=_read_links(kernel.socket(other)))
+        observed[other] = Observed(links=_read_links(kernel, other))
     for netns in known:
         _join_ends(kernel, netns, elsewhere, observed)
     for other in elsewhere:
         _join_ends(kernel, other, known, observed)
 
 
-def _read(kernel: Socket, scope: Scope) -> Observed:
-    found = Observed()
+def _read(connections: Kernel, netns: str, scope: Scope) -> Observed:
+    found, kernel = Observed(), connections.socket(netns)
     if scope.links:
-        found.links = _read_links(kernel)
+        found.links = _read_links(connections, netns)
     else:
         devices = {name: read_device(kernel, name) for name in sorted(scope.devices)}
         found.links = {name: link for name, link in devices.items() if link}
@@ -91,11 +91,19 @@ def _read(kernel: Socket, scope: Scope) -> Observed:
     return found
 
 
-def _read_links(kernel: Socket) -> dict[str, Link]:
+def _read_links(kernel: Kernel, netns: str) -> dict[str, Link]:
+    """All links of a namespace, with what their kinds alone can read."""
     # Not before: modules of entries need no links, and Ansible compiles in each call what a module imports.
     from ansible_collections.weft.fabric.plugins.module_utils.kernel.links import read_links
 
-    return read_links(kernel)
+    found = read_links(kernel.socket(netns))
+    for link in found.values():
+        control = kind_of(link.kind).control
+        if control and control.read:
+            from ansible_collections.weft.fabric.plugins.module_utils.kernel.access import NamespaceAccess
+
+            link.attributes.update(control.read(NamespaceAccess(netns), link.name))
+    return found
 
 
 def _join_ends(kernel: Kernel, netns: str, others: Iterable[str], observed: dict[str, Observed]) -> None:

@@ -64,3 +64,6 @@ RTEXT_FILTER_BRVLAN = 2  # include/uapi/linux/rtnetlink.h
 RTM_GETNSID = 90
 NETNSA_NSID, NETNSA_FD = 1, 3
 RTPROT_KERNEL = 2
+NETLINK_GENERIC = 16  # include/uapi/linux/netlink.h; Python's socket module does not name it
+GENL_ID_CTRL, CTRL_CMD_GETFAMILY = 16, 3  # include/uapi/linux/genetlink.h
+CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME = 1, 2

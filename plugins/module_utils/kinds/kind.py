@@ -149,11 +149,42 @@ class Ports(NamedTuple):
     needed: bool = False
 
 
-class Reach(Protocol):
+class Compound:
+    """A value of several parts, which are compared and shown one by one."""
+
+    def over(self, known: Any) -> Any:
+        """What the value will be if this one is asked for: parts that are not asked for stay as they are.
+
+        :param known: the value that the link has, or None.
+        """
+        raise NotImplementedError
+
+    def lines(self) -> list[str]:
+        """The parts in a diff, a line each."""
+        raise NotImplementedError
+
+    def data(self) -> Any:
+        """The value as a parameter."""
+        raise NotImplementedError
+
+
+class Access(Protocol):
     """A namespace, for what rtnetlink does not carry."""
 
     def inside(self) -> AbstractContextManager[None]:
         """The block runs in the namespace."""
+
+    def ask(self, family: str, command: int, payload: bytes) -> list[bytes]:
+        """Dump what a family of generic netlink has: the attributes of each answer.
+
+        :raises KernelError: the kernel refused.
+        """
+
+    def tell(self, family: str, command: int, payloads: Iterable[bytes]) -> None:
+        """Send requests to a family of generic netlink, in order.
+
+        :raises OSError: the kernel refused one of them.
+        """
 
 
 class Control(NamedTuple):
@@ -161,11 +192,13 @@ class Control(NamedTuple):
 
     :param write: (namespace, name, what is known of the link or None, what it is to have): changes a link, or with
         None makes it; raises OSError, and FabricError where the namespace cannot be entered.
-    :param makes: it makes links, and not only changes them.
+    :param read: (namespace, name) -> options by name; None: rtnetlink reports them.
+    :param makes: it makes links. Otherwise rtnetlink does, and the options are set afterwards.
     :param missing: the errno values that mean that the kernel has no links of the kind.
     """
 
-    write: Callable[[Reach, str, Attributes | None, Attributes], None]
+    write: Callable[[Access, str, Attributes | None, Attributes], None]
+    read: Callable[[Access, str], dict[str, Any]] | None = None
     makes: bool = False
     missing: tuple[int, ...] = ()
 
@@ -198,6 +231,9 @@ class Kind(NamedTuple):
     :param fallback: the device that the kernel has in every namespace for packets of tunnels that nobody made. It is
         never one of ours, and nobody can delete it.
     :param module: the kernel module that has it, where that has another name.
+    :param mtu: the lowest and the highest MTU.
+    :param resolve: (prefix of parameter names in messages, asked for) -> the same with what only the host knows, such
+        as the contents of files; raises InvalidParameter.
     :param check: what parameters have to say to each other.
     :param check_all: (asked for, observed or None): what is wrong with a link that is about to be made or changed.
     :param clash: (wanted, another link of the kind in the namespace): what two of them cannot share.
@@ -226,6 +262,8 @@ class Kind(NamedTuple):
     kernel_name: str = ""
     fallback: str = ""
     module: str = ""
+    mtu: tuple[int, int] = (68, 65535)  # RFC 791: the lowest of IPv4
+    resolve: Callable[[str, Attributes], dict[str, Any]] | None = None
     check: Callable[[Attributes], Iterable[Fault]] = _nothing
     check_all: Callable[[Attributes, Attributes | None], Iterable[Fault]] = _nothing
     clash: Callable[[Attributes, Attributes], Iterable[Fault]] = _nothing

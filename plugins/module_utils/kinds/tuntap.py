@@ -13,12 +13,12 @@ from collections.abc import Iterator
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import (
+    Access,
     Attributes,
     Control,
     Fault,
     Kind,
     Option,
-    Reach,
     boolean,
     named,
 )
@@ -38,7 +38,7 @@ def _check_all(wanted: Attributes, known: Attributes | None) -> Iterator[Fault]:
         yield "persist", "no program holds it, so the kernel would delete it: leave it true, or say 'state: absent'"
 
 
-def _write(namespace: Reach, name: str, known: Attributes | None, wanted: Attributes) -> None:
+def _write(namespace: Access, name: str, known: Attributes | None, wanted: Attributes) -> None:
     """Make a device, or attach to one that is there and change it (Documentation/networking/tuntap.rst).
 
     :param wanted: all options: ``mode`` and ``multi_queue`` are needed to attach.

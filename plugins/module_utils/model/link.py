@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS, PORT_OPTIONS, kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.attributes import ATTRIBUTES
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Compound
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of, prefix_of
 
 AUTO = "auto"  # an MTU: as many bytes as the link below leaves
@@ -63,6 +64,8 @@ class Link:
                 yield value
             elif key == "controller" and not value:
                 yield "no controller"
+            elif isinstance(value, Compound):
+                yield from value.lines()
             elif value is not None:
                 yield f"{key} {_word(value)}"
 
@@ -85,13 +88,15 @@ class Link:
             value = self.attributes.get(name)
             absent = not value if option.quiet else value is None
             if option.spec is not None and not absent and mode in (option.modes or (mode,)):
-                data[name] = value
+                data[name] = value.data() if isinstance(value, Compound) else value
         if self.peer:
             data["peer"] = {"name": self.peer[1], "netns": self.peer[0]}
         return data
 
 
 def _word(value: Any) -> str:
+    if isinstance(value, Compound):
+        return "; ".join(value.lines())
     if isinstance(value, list):
         return ",".join(value)
     return {True: "on", False: "off"}.get(value, str(value)) if isinstance(value, bool) else str(value)

@@ -17,7 +17,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.address import A
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import AUTO, Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.removal import Removal
-from ansible_collections.weft.fabric.plugins.module_utils.values import IPV4_MTU, IPV6_MTU
+from ansible_collections.weft.fabric.plugins.module_utils.values import IPV6_MTU
 
 # The parameters of every link, and of every port.
 _OPTIONS = {**{name: option for name, option in ATTRIBUTES.items() if option.spec is not None}, **PORT_OPTIONS}
@@ -123,7 +123,7 @@ def _origin(netns: str, link: Link, item: Mapping[str, Any], where: str) -> tupl
 
 def _mtu(where: str, value: Any, kind: Kind) -> int | str:
     if value != AUTO:
-        return values.integer(where, value, IPV4_MTU, 65535, "bytes")
+        return values.integer(where, value, *kind.mtu, "bytes")
     if not kind.parent:
         raise InvalidParameter(where, value, f"only a link on another one ({', '.join(PARENTS)}) can derive it")
     return AUTO

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import LATER, kind_of, one
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Compound
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import AUTO, Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of
 from ansible_collections.weft.fabric.plugins.module_utils.plan.checks import (
@@ -100,7 +101,9 @@ def _create(view: View, netns: str, link: Link) -> None:
 
 def _created(view: View, link: Link) -> Link:
     """The link as it is asked for when it is made; what needs other links comes later."""
-    attributes = {name: value for name, value in link.attributes.items() if name not in LATER}
+    kind = kind_of(link.kind)
+    later = {*LATER, *(kind.options if kind.control and not kind.control.makes else ())}
+    attributes = {name: value for name, value in link.attributes.items() if name not in later}
     return Link(link.name, link.kind, attributes, link.peer, where=link.where)
 
 
@@ -130,11 +133,12 @@ def _change(view: View, netns: str, link: Link) -> None:
     """Change in place what differs."""
     current = view.at(netns).links[link.name]
     kind = kind_of(link.kind)
-    wanted = {
-        name: value
-        for name, value in link.attributes.items()
-        if name not in LATER and current.attributes.get(name) != value
-    }
+    wanted = {}
+    for name, value in link.attributes.items():
+        known = current.attributes.get(name)
+        whole = value.over(known) if isinstance(value, Compound) else value
+        if name not in LATER and whole != known:
+            wanted[name] = whole
     for name in wanted:
         if name in kind.options and kind.options[name].link:
             view.require(netns, wanted[name], f"{link.where}{name}")
