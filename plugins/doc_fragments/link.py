@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Documentation of the options in argspec.py."""
+    """Documentation of the options in argspec.py and kinds/spec.py."""
 
     DOCUMENTATION = r"""
 options:
@@ -27,8 +27,8 @@ options:
     type: bool
   controller:
     description:
-      - Name of the bridge or bond that the interface is a port of.
-      - An empty string removes the interface from its bridge or bond.
+      - Name of the interface that this one is a port of, such as a bridge.
+      - An empty string removes the interface from there.
     type: str
     aliases: [master]
   hairpin:

@@ -47,7 +47,7 @@ options:
         description: Unicast MAC address.
         type: str
       controller:
-        description: Bridge or bond that the other end is a port of. An empty string removes it from its bridge or bond.
+        description: The interface that the other end is a port of, such as a bridge. An empty string removes it from there.
         type: str
         aliases: [master]
       promisc:

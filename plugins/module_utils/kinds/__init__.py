@@ -12,6 +12,8 @@ Private to the collection: no other collection may import it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
     bond,
     bridge,
@@ -71,3 +73,9 @@ LATER = ("admin_state", "controller", *PORT_OPTIONS)
 def one(kind: str) -> str:
     """A kind in a sentence: ``a veth``, ``an ipvlan``."""
     return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+
+
+def any_of(kinds: Sequence[str]) -> str:
+    """Several kinds in a sentence: ``a bridge or bond``."""
+    *others, last = kinds
+    return f"{one(', '.join(others))} or {last}"
