@@ -27,6 +27,8 @@ IPV4_MTU = 68  # the least that a link with IPv4 has (RFC 791)
 IPV6_MTU = 1280  # the least that a link with IPv6 has (RFC 8200, section 5)
 LARGEST_MTU = 65535
 LARGEST_VNI = 2**24 - 1  # RFC 7348
+LARGEST_VLAN = 4094  # IEEE 802.1Q
+EVERYTHING = {4: "0.0.0.0/0", 6: "::/0"}  # the destination of a default route, by IP version
 _MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", re.ASCII).fullmatch
 _UNICAST = re.compile("[0-9a-f][02468ace](?::[0-9a-f]{2}){5}", re.ASCII).fullmatch
 _TO_ZEROS = bytes.maketrans(b"123456789abcdef", b"0" * 15)
@@ -79,6 +81,26 @@ def integer(where: str, value: Any, low: int, high: int, unit: str = "") -> int:
             where, value, f"give a whole number from {low} to {high}" + (f" ({unit})" if unit else "")
         )
     return number
+
+
+def mtu(where: str, value: Any, least: int = IPV4_MTU) -> int:
+    """An MTU in bytes."""
+    return integer(where, value, least, LARGEST_MTU, "bytes")
+
+
+def port(where: str, value: Any) -> int:
+    """A port of TCP or UDP."""
+    return integer(where, value, 1, 65535)
+
+
+def vni(where: str, value: Any) -> int:
+    """A VXLAN network identifier."""
+    return integer(where, value, 0, LARGEST_VNI)
+
+
+def vlan_id(where: str, value: Any) -> int:
+    """The number of a VLAN."""
+    return integer(where, value, 1, LARGEST_VLAN)
 
 
 def boolean(where: str, value: Any) -> bool:
