@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every way this collection fails, each said in one line.
+"""The errors that this collection reports to its users, each with a message of one line.
 
-module.py turns a FabricError into fail_json; nothing else catches it.
+module.py turns a FabricError into fail_json, and weft-fabric prints it. Others catch one only to add to its message, to
+try something else, or to go on with the next document.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ import os
 
 
 class FabricError(Exception):
-    """Something that the user can act on. The message is one complete line."""
+    """An error that the user can act on. The message is one complete line."""
 
 
 class InvalidParameter(FabricError):
-    """Bad input, found before anything was changed.
+    """Bad input, found before anything is changed.
 
     :param parameter: the option as the user wrote it, with its index: ``entries[3].lladdr``.
-    :param value: what was given.
-    :param remedy: what would have been right.
+    :param value: the refused value.
+    :param remedy: which value is right.
     """
 
     def __init__(self, parameter: str, value: object, remedy: str) -> None:
@@ -35,11 +36,11 @@ class InvalidParameter(FabricError):
 class KernelError(FabricError):
     """The kernel refused an operation.
 
-    :param operation: what was tried, as a verb: ``create``, ``set mtu 1450 on``.
-    :param obj: the object as the diff names it: ``link vxlan0``.
+    :param operation: the operation as a verb: ``create``, ``set mtu 1450 on``.
+    :param obj: the object as messages name it: ``link vxlan0``.
     :param code: errno of the answer.
     :param detail: the kernel's own sentence (NETLINK_EXT_ACK), if it gave one.
-    :param remedy: what the user can do about it.
+    :param remedy: how the user can mend it.
     """
 
     def __init__(self, operation: str, obj: str, code: int, detail: str = "", remedy: str = "") -> None:

@@ -1,10 +1,11 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Values of parameters: each function refuses what is wrong, and returns the form in which values compare equal.
+"""Values of parameters: each function refuses a wrong value, and returns a right one in its canonical form.
 
-All take ``where``, the parameter as the user wrote it (``entries[3].dst``), first, and raise InvalidParameter.
-inet_pton and inet_ntop, because ten thousand entries go through here: the module ipaddress takes ten times as long.
+Two values with the same meaning are equal in that form. All functions take ``where`` first, the parameter as the user
+wrote it (``entries[3].dst``), and raise InvalidParameter. They use inet_pton and inet_ntop, because ten thousand
+entries pass through here: the module ipaddress takes ten times as long.
 """
 
 from __future__ import annotations
@@ -26,21 +27,23 @@ IPV4_MTU = 68  # the least that a link with IPv4 has (RFC 791)
 IPV6_MTU = 1280  # the least that a link with IPv6 has (RFC 8200, section 5)
 LARGEST_MTU = 65535
 LARGEST_VNI = 2**24 - 1  # RFC 7348
+LARGEST_VLAN = 4094  # IEEE 802.1Q
+EVERYTHING = {4: "0.0.0.0/0", 6: "::/0"}  # the destination of a default route, by IP version
 _MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", re.ASCII).fullmatch
 _UNICAST = re.compile("[0-9a-f][02468ace](?::[0-9a-f]{2}){5}", re.ASCII).fullmatch
 _TO_ZEROS = bytes.maketrans(b"123456789abcdef", b"0" * 15)
 _HOSTS = bytes(range(1, 224))  # the first byte of an IPv4 address of one host
 _DIGITS = re.compile("[0-9]{1,10}", re.ASCII).fullmatch
-# Without what cannot be handed to the kernel: NUL, and half characters (JSON can hold "\\ud800").
+# NUL and half characters (JSON can hold "\\ud800") cannot be passed to the kernel.
 _NAME = re.compile(r"[^/\s\0\ud800-\udfff]+").fullmatch
 _NOBODY = ("0.0.0.0", "::", "255.255.255.255")
-_SUSPECT = ("2", "ff", "0", "::")  # how those and multicast addresses begin: most others are not looked at twice
+_SUSPECT = ("2", "ff", "0", "::")  # how these and multicast addresses begin; most others need no second look
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 
 
 def given(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters that were given, without those that Ansible fills with None."""
+    """The parameters that the user gave, without those that Ansible fills with None."""
     return {name: value for name, value in parameters.items() if value is not None}
 
 
@@ -52,7 +55,7 @@ def mapping(where: str, value: Any) -> dict[str, Any]:
 
 
 def items(where: str, value: Any) -> list[Any]:
-    """A list, or nothing."""
+    """A list; an empty one for None."""
     if value is None:
         return []
     if not isinstance(value, (list, tuple)):
@@ -63,7 +66,7 @@ def items(where: str, value: Any) -> list[Any]:
 def known(where: str, item: Mapping[str, Any], names: Iterable[str], what: str) -> None:
     """Refuse parameters that an item does not take.
 
-    :param what: the item in a sentence: ``a route``.
+    :param what: the item in a message: ``a route``.
     """
     for name, value in item.items():
         if name not in names:
@@ -80,6 +83,26 @@ def integer(where: str, value: Any, low: int, high: int, unit: str = "") -> int:
     return number
 
 
+def mtu(where: str, value: Any, least: int = IPV4_MTU) -> int:
+    """An MTU in bytes."""
+    return integer(where, value, least, LARGEST_MTU, "bytes")
+
+
+def port(where: str, value: Any) -> int:
+    """A port of TCP or UDP."""
+    return integer(where, value, 1, 65535)
+
+
+def vni(where: str, value: Any) -> int:
+    """A VXLAN network identifier."""
+    return integer(where, value, 0, LARGEST_VNI)
+
+
+def vlan_id(where: str, value: Any) -> int:
+    """The number of a VLAN."""
+    return integer(where, value, 1, LARGEST_VLAN)
+
+
 def boolean(where: str, value: Any) -> bool:
     """True or false, also in YAML's other spellings."""
     if isinstance(value, bool):
@@ -93,12 +116,12 @@ def boolean(where: str, value: Any) -> bool:
 
 
 def user(where: str, value: Any) -> int:
-    """The number of a user of this host, given as such or by name."""
+    """The number of a user of this host, from a number or a name."""
     return _account(where, value, "user", lambda name: pwd.getpwnam(name).pw_uid)
 
 
 def group(where: str, value: Any) -> int:
-    """The number of a group of this host, given as such or by name."""
+    """The number of a group of this host, from a number or a name."""
     return _account(where, value, "group", lambda name: grp.getgrnam(name).gr_gid)
 
 
@@ -156,7 +179,7 @@ def netns(where: str, value: Any) -> str:
 def mac(where: str, value: Any, zero: bool = False) -> str:
     """A unicast Ethernet address in lower case with colons.
 
-    :param zero: whether 00:00:00:00:00:00 is allowed (the FDB's entry for all that has none of its own).
+    :param zero: whether 00:00:00:00:00:00 is allowed (the FDB's entry for all MAC addresses without one of their own).
     """
     address: str = value.lower() if isinstance(value, str) else ""
     if _UNICAST(address) and (zero or address != ZERO_MAC):
@@ -179,16 +202,16 @@ def derived_mac(text: str) -> str:
 
 
 def are_plain_macs(values: Sequence[str]) -> bool:
-    """Whether all are unicast MAC addresses, and none is all zeros, as mac() returns them."""
+    """Whether all are unicast MAC addresses other than all zeros, in the form that mac() returns."""
     lines = ("\n".join(values) + "\n").encode("ascii", "replace")
     alike = lines.translate(_TO_ZEROS) == b"00:00:00:00:00:00\n" * len(values)
     return alike and not lines[1::18].translate(None, b"02468ace") and ZERO_MAC.encode() not in lines
 
 
 def are_plain_hosts(values: Sequence[str]) -> bool:
-    """Whether all are IPv4 addresses of one host each, as unicast() returns them."""
+    """Whether all are IPv4 addresses of one host each, in the form that unicast() returns."""
     try:
-        # inet_pton takes dotted quads without leading zeros only, which is the canonical form.
+        # inet_pton takes only dotted quads without leading zeros, which is the canonical form.
         packed = b"".join(map(socket.inet_pton, repeat(socket.AF_INET), values))
     except (OSError, ValueError):
         return False

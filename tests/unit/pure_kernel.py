@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A kernel of a hundred lines: what plan.Operation objects do to observed state, and what Linux refuses or takes along.
+"""A model of the kernel without a kernel: how operations change the state, and what Linux refuses or removes with them.
 
-It knows the rules of kinds that the machine's own kernel may lack (bond, vlan), and it refuses what Linux refuses, so
-that a plan in the wrong order fails. Written from the kernel's sources, not from plan.py.
+It has the rules of kinds that the machine's own kernel may lack (bond, vlan), and it refuses operations as Linux does,
+so that a plan in the wrong order fails. It is written from the kernel's sources, not from the planner's.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.route import Rou
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation, Plan
 from ansible_collections.weft.fabric.plugins.module_utils.plan.phases import plan
 
-# What a link has where nobody asked, by kind (the drivers' setup functions).
+# The attributes of a new link that nobody asked for, by kind (the drivers' setup functions).
 UNASKED: dict[str, dict[str, Any]] = {
     "bridge": {"stp": False, "forward_delay": 15, "ageing_time": 300, "vlan_filtering": False, "mcast_snooping": True},
     "bond": {"mode": "balance-rr", "miimon": 0, "updelay": 0, "downdelay": 0, "lacp_rate": "slow", "min_links": 0},
@@ -42,7 +42,7 @@ REPEATED = ("local", "remote", "dev", "mode", "ttl", "tos", "pmtudisc")  # ipip.
 
 
 class Refused(Exception):
-    """Linux would have answered with an error."""
+    """Linux would answer with an error."""
 
 
 def demand(condition: Any, why: str) -> None:
@@ -51,7 +51,7 @@ def demand(condition: Any, why: str) -> None:
 
 
 class PureKernel:
-    """``state`` is what observe.py would read."""
+    """A host. ``state`` is everything that observe.py would read, by namespace."""
 
     def __init__(self) -> None:
         self._indexes = itertools.count(1)
@@ -63,7 +63,7 @@ class PureKernel:
         return Observed(links={"lo": Link("lo", "", loopback, index=next(self._indexes))})
 
     def observe(self, document: Document) -> dict[str, Observed]:
-        """A copy of what there is in the document's namespaces; a veth's end outside of them is unknown."""
+        """A copy of the state of a document's namespaces; the end of a veth outside of them is unknown."""
         found = {}
         for netns in document.namespaces:
             state = self.state.get(netns, Observed("absent"))
@@ -84,7 +84,7 @@ class PureKernel:
         return found
 
     def run(self, document: Document, rounds: int = 4) -> list[Plan]:
-        """Plan and apply until there is nothing left to do, as reconcile.py does; the plans that did something."""
+        """Plan and apply until there is nothing left to do, as converge.py does; the plans with operations."""
         plans: list[Plan] = []
         while True:
             todo = plan(document, self.observe(document), again=bool(plans))
@@ -100,7 +100,7 @@ class PureKernel:
     def apply(self, operation: Operation) -> None:
         """Carry out one operation.
 
-        :raises Refused: Linux would not.
+        :raises Refused: Linux would refuse it.
         """
         item = operation.after or operation.before
         if isinstance(item, Namespace):
@@ -184,7 +184,7 @@ class PureKernel:
 
     @staticmethod
     def _down(state: Observed, link: Link) -> None:
-        """What a link loses when it goes down (fib_frontend.c, addrconf.c, neighbour.c)."""
+        """Remove everything that a link loses when it is set down (fib_frontend.c, addrconf.c, neighbour.c)."""
         state.routes = {key: item for key, item in state.routes.items() if item.dev != link.name}
         state.neighbours.pop(link.name, None)
         state.addresses = {

@@ -25,7 +25,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.cni.config import (
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.sysctl import IPV4_FORWARDING, IPV6_FORWARDING
 
-_EVERYTHING = {4: ipaddress.ip_network("0.0.0.0/0"), 6: ipaddress.ip_network("::/0")}
+_EVERYTHING = {version: ipaddress.ip_network(network) for version, network in values.EVERYTHING.items()}
 _MULTICAST = {4: "224.0.0.0/4", 6: "ff00::/8"}
 _FORWARDING = {4: IPV4_FORWARDING, 6: IPV6_FORWARDING}
 _ATTACHMENT = ("netns", "interface", "container", "network", "addresses", "recreate")

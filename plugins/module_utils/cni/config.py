@@ -113,11 +113,11 @@ class Network:
 
 
 def _mtu(where: str, value: Any) -> int:
-    return values.integer(where, value, 0, 65535, "bytes; 0 leaves it to the kernel")
+    return values.integer(where, value, 0, values.LARGEST_MTU, "bytes; 0 leaves it to the kernel")
 
 
 def _vlan(where: str, value: Any) -> int:
-    return values.integer(where, value, 0, 4094)
+    return values.integer(where, value, 0, values.LARGEST_VLAN)
 
 
 def _one_of(names: Collection[str]) -> Callable[[str, Any], str]:

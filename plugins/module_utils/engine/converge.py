@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A plan is carried out, and what the kernel changed beyond it is put back."""
+"""Carries out a plan, and repairs what the kernel changed beyond it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.observed import 
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
 from ansible_collections.weft.fabric.plugins.module_utils.plan.phases import plan
 
-ROUNDS = 4
+ROUNDS = 4  # of carrying out a plan and planning again
 
 
 def converge(
@@ -30,11 +30,14 @@ def converge(
     first: Plan,
     check: bool,
 ) -> Plan:
-    """Carry out the first plan, and what turns out to be left; the last plan.
+    """Carry out the first plan, and further ones until nothing is left to do.
 
-    Where interfaces of the host move, they do so as lifeline.py says.
+    lifeline.py says what is special about moving interfaces of the host.
 
+    :param scopes: the document's, by namespace.
+    :param before: the observed state that the first plan starts from.
     :param check: change nothing.
+    :returns: the last plan, whose view is the state of the host.
     :raises FabricError: as reconcile.reconcile().
     """
     moving = document.moves_interfaces
@@ -53,7 +56,7 @@ def converge(
 
 
 def _converge(kernel: Kernel, document: Document, scopes: Mapping[str, Scope], todo: Plan) -> Plan:
-    """Carry out a plan, and what turns out to be left; the last plan."""
+    """Carry out a plan, and further ones until nothing is left to do; the last plan."""
     for _round in range(ROUNDS):
         apply(kernel, todo.operations)
         if not todo.disturbs:
@@ -62,14 +65,14 @@ def _converge(kernel: Kernel, document: Document, scopes: Mapping[str, Scope], t
         if not todo.operations:
             return todo
     left = todo.diff()["after"].splitlines() or todo.diff()["before"].splitlines()
-    told = "; ".join(left[:3])
-    raise FabricError(f"the kernel took this and did not keep it: {told}: does something else manage it?")
+    lines = "; ".join(left[:3])
+    raise FabricError(f"the kernel took this and did not keep it: {lines}: does something else manage it?")
 
 
 def _take_back(kernel: Kernel, document: Document, before: Observed, error: FabricError) -> None:
-    """Put the host's own interfaces back to where they were.
+    """Return the host's own interfaces to where they were.
 
-    :raises FabricError: always, with what failed, and what has become of the interfaces.
+    :raises FabricError: always, with the error and the state of the interfaces.
     """
     old = lifeline.as_it_was(document, before)
     scopes = scope_of(old)

@@ -1,8 +1,10 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whoever moves a host's own interfaces sits at the other end of one: what would cut that off is refused, a run goes on
-when its session stalls, and what fails half-way is taken back.
+"""Moving a host's own interfaces. The controller is connected by one of them.
+
+So a plan that would cut the controller off is refused, a run continues when its session stalls, and a move that fails
+half-way is undone.
 """
 
 from __future__ import annotations
@@ -29,16 +31,16 @@ _VARIABLE = b"SSH_CONNECTION="  # ssh(1)
 
 
 class Session(NamedTuple):
-    """An SSH session: the address of whoever connected, and the one of this host that was connected to."""
+    """An SSH session: the address of the controller, and the address of this host that it is connected to."""
 
     client: str
     host: str
 
 
 def session() -> Session | None:
-    """The SSH session that this process is part of, if it is.
+    """The SSH session that this process is part of; None: it is part of none.
 
-    sudo(8) takes the variable out of the environment. Its own process still has it, and that is one of our ancestors.
+    sudo(8) takes the variable out of the environment, but its own process, an ancestor of this one, still has it.
     """
     process = os.getpid()
     while process > 1:
@@ -47,7 +49,7 @@ def session() -> Session | None:
                 environment = file.read().split(b"\0")
             with open(f"/proc/{process}/stat", "rb") as file:
                 process = int(file.read().rpartition(b")")[2].split()[1])
-        except OSError:  # it has ended, or belongs to somebody whose processes are not ours to read
+        except OSError:  # the process has ended, or is not ours to read
             return None
         found = next((entry for entry in environment if entry.startswith(_VARIABLE)), None)
         if found:
@@ -57,25 +59,25 @@ def session() -> Session | None:
 
 
 def check(before: Observed, plan: Plan, desired: Desired, connected: Session | None) -> None:
-    """Refuse a plan that takes away what the controller is connected by.
+    """Refuse a plan that would cut the controller off.
 
     :param before: the host's own namespace as it is.
     :param desired: what is wanted in it.
-    :raises FabricError: the address would be on no link that works, or no route would lead back.
+    :raises FabricError: the address would be on no link that works, or no route would lead back to the controller.
     """
     if connected is None or not _holders(before, connected.host):
         return
     after = plan.view[""]
-    told = f"this host is reached at {connected.host} by {connected.client}, and"
+    connection = f"this host is reached at {connected.host} by {connected.client}, and"
     if not _holders(after, connected.host):
         (dev, *_others) = _holders(before, connected.host)
         raise FabricError(
-            f"{told} would lose that address with {dev}: nothing is changed; list it as an address of a bond, "
+            f"{connection} would lose that address with {dev}: nothing is changed; list it as an address of a bond, "
             "a VLAN or an interface that stays"
         )
     client = ipaddress.ip_address(connected.client)
     subnets = [address.address for address in after.addresses if _works(after, address.dev)]
-    # A link that goes down for a moment loses its routes. Those that are listed come back.
+    # A link that is down for a moment loses its routes. Only the listed ones are set again.
     lowered = {
         item.before.name if item.before else item.after.name
         for item in plan.operations
@@ -88,11 +90,13 @@ def check(before: Observed, plan: Plan, desired: Desired, connected: Session | N
         if _works(after, route.dev) and (key in desired.routes or route.dev not in lowered)
     ]
     if not any(client in ipaddress.ip_interface(network).network for network in subnets + routes):
-        raise FabricError(f"{told} would have no route back: nothing is changed; list a route to {connected.client}")
+        raise FabricError(
+            f"{connection} would have no route back: nothing is changed; list a route to {connected.client}"
+        )
 
 
 def _holders(state: Observed, host: str) -> list[str]:
-    """The links that work and have an address."""
+    """The links that work and have the address of the host."""
     return [
         address.dev
         for address in state.addresses
@@ -101,7 +105,7 @@ def _holders(state: Observed, host: str) -> list[str]:
 
 
 def _works(state: Observed, name: str | None) -> bool:
-    """Whether a link is up, has what it receives for itself, and so has what it sits on."""
+    """Whether a link is up and receives for itself, and so does the link that it sits on."""
     link = state.links.get(name or "")
     if link is None or link.attributes.get("admin_state") != "up" or taken_by(state, link):
         return False
@@ -113,7 +117,7 @@ def _works(state: Observed, name: str | None) -> bool:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """The end of the session does not end this process for the length of the block."""
+    """Keep the end of the session from ending this process during the block."""
     kept = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGHUP, signal.SIGTERM)}
     try:
         yield
@@ -123,13 +127,13 @@ def undisturbed() -> Iterator[None]:
 
 
 def as_it_was(document: Document, before: Observed) -> Document:
-    """A document that takes back, in the host's own namespace, what another one may have changed.
+    """A document that undoes, in the host's own namespace, everything that another one may have changed.
 
     :param before: that namespace as it was.
     """
     listed = document.namespaces[""]
-    taken_back = Document()
-    own = taken_back.at("")
+    restored = Document()
+    own = restored.at("")
     removed = {
         item.name: item
         for netns, item, phase, _strict in document.removals
@@ -138,14 +142,14 @@ def as_it_was(document: Document, before: Observed) -> Document:
     for name, link in {**removed, **listed.links}.items():
         known = before.links.get(name)
         if known is None:
-            taken_back.removals.append(Removal("", link, strict=True))
+            restored.removals.append(Removal("", link, strict=True))
             continue
         item = {**known.data(), "controller": known.attributes.get("controller", "")}
         if not known.kind:
-            item.pop("mac_address", None)  # a bond gives its ports theirs back
-        add_link(taken_back, "", item)
+            item.pop("mac_address", None)  # a bond returns its ports' own addresses to them
+        add_link(restored, "", item)
         own.purge_addresses.add(name)
-    complete(taken_back)
+    complete(restored)
     own.addresses = {
         address: ""
         for address in before.addresses
@@ -154,4 +158,4 @@ def as_it_was(document: Document, before: Observed) -> Document:
     own.routes = {
         key: route for key, route in before.routes.items() if route.dev in own.links and route.protocol != RTPROT_KERNEL
     }
-    return taken_back
+    return restored

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The engine: observe, plan, and converge where there is anything to do."""
+"""The engine: observe, plan, and converge if there is anything to do."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from ansible_collections.weft.fabric.plugins.module_utils.plan.phases import pla
 
 
 class Outcome(NamedTuple):
-    """What a run did, or in check mode would do.
+    """The outcome of a run; in check mode, of the run as it would be.
 
-    :ivar plan: all that it had to do.
-    :ivar state: what is there now (in check mode: what would be), by namespace.
+    :ivar plan: everything that the run had to do.
+    :ivar state: the state afterwards, by namespace.
     """
 
     plan: Plan
@@ -43,30 +43,30 @@ class Outcome(NamedTuple):
 
     @property
     def warnings(self) -> list[str]:
-        """What was taken for granted, or is not as it seems."""
+        """Sentences on assumptions, and on objects that do not work although they exist."""
         return self.plan.warnings
 
 
 def reconcile(document: Document, check: bool = False) -> Outcome:
-    """Make the host as a document says.
+    """Make the host match a document, which stays as it is.
 
-    A link that changes takes others along: its addresses, its neighbours, routes by way of it. So after such a change
-    the kernel is observed again and what it lost is put back, until there is nothing left to do.
+    A change of a link may remove other objects: its addresses, its neighbours, the routes through it. So the kernel is
+    observed again after such a change, and lost objects are restored, until there is nothing left to do.
 
-    :param check: change nothing, and tell what would be changed.
+    :param check: change nothing, and return what would be changed.
     :raises FabricError: nothing was changed if planning failed; a KernelError names what the kernel refused.
     """
     document = resolved(document)
     scopes = scope_of(document)
     if document.moves_interfaces or document.takes_interfaces:
-        # With all that may have to be taken back.
+        # Everything that may have to be undone.
         scopes[""] = everything(scopes[""].others, scopes[""].tables)
     with nullcontext() if check else alone(), Kernel() as kernel:
         before = observe(kernel, scopes)
         first = plan(document, before, check)
         if not first.operations:
             return Outcome(first, first.view)
-        # Not before: Ansible compiles what is imported in each call, and most calls have nothing to do.
+        # Imported only here: Ansible compiles imports in each call, and most calls have nothing to do.
         from ansible_collections.weft.fabric.plugins.module_utils.engine.converge import converge
 
         return Outcome(first, converge(kernel, document, scopes, before, first, check).view)

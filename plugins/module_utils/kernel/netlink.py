@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The transport: a netlink socket in each namespace, batches of requests, dumps.
 
-One transport for all messages, whichever pyroute2 is installed: it makes batches and matches answers to requests by
-sequence number. Sources: Documentation/userspace-api/netlink/intro.rst, netlink(7).
+All messages use it, with any version of pyroute2. It sends requests in batches and matches answers to them by sequence
+number. Sources: Documentation/userspace-api/netlink/intro.rst, netlink(7).
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     SOL_NETLINK,
 )
 
-# What a request reads (RTM_GET...), for messages.
+# What a request (RTM_GET...) reads, for messages.
 TABLES = {18: "links", 22: "addresses", 26: "routes", 30: "neighbours", 90: "a namespace's id"}
 BATCH = 200  # 600 acknowledged requests in one send overflow the default receive buffer (212,992 bytes)
 DUMP_TRIES = 5
 RECEIVE = 65536  # the kernel fills at most 32 KiB of a dump at a time
 ALIKE = 28  # struct nlmsghdr, and as much as struct ndmsg and struct rtmsg
-FEW = 16  # messages are compared one by one before columns are, which is dearer for a handful
+FEW = 16  # messages are compared one by one first, because columns are slower for a handful
 _HEADER = struct.Struct("=IHHII")  # struct nlmsghdr
 _U32 = struct.Struct("=I")
 _ATTRIBUTE = struct.Struct("=HH")  # struct nlattr
@@ -52,7 +52,7 @@ _layout = lru_cache(struct.Struct)
 class Request(NamedTuple):
     """One netlink request without its sequence number.
 
-    ``flags`` goes without NLM_F_REQUEST and NLM_F_ACK, which the transport sets.
+    ``flags`` has neither NLM_F_REQUEST nor NLM_F_ACK, which the transport sets.
     """
 
     kind: int
@@ -69,7 +69,7 @@ class Failure(NamedTuple):
 
 
 def require_admin() -> None:
-    """Refuse, before anything is changed, to run without CAP_NET_ADMIN and CAP_SYS_ADMIN (capabilities(7)).
+    """Refuse to run without CAP_NET_ADMIN and CAP_SYS_ADMIN (capabilities(7)), before anything is changed.
 
     :raises FabricError: with the remedy.
     """
@@ -84,7 +84,7 @@ def require_admin() -> None:
 
 
 def attributes(data: bytes, offset: int) -> dict[int, bytes]:
-    """Netlink attributes from offset to the end, by type; nested and byte-order flags taken off."""
+    """Netlink attributes from offset to the end, by type without the flags for nesting and byte order."""
     found = {}
     end = len(data)
     while offset + 4 <= end:
@@ -97,7 +97,7 @@ def attributes(data: bytes, offset: int) -> dict[int, bytes]:
 
 
 def split(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
-    """(type, flags, sequence, run) of netlink messages: a run is one or more whose first ALIKE bytes are equal."""
+    """(type, flags, sequence, run) of netlink messages. A run is one or more messages with equal first ALIKE bytes."""
     offset = 0
     while offset < len(data):
         length, kind, flags, sequence, _port = _HEADER.unpack_from(data, offset)
@@ -107,14 +107,14 @@ def split(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
 
 
 def _end_of_run(data: bytes, offset: int, step: int) -> int:
-    """Where the run ends that begins at an offset with a message of so many bytes."""
+    """The end of the run that begins at an offset with a message of ``step`` bytes."""
     head = data[offset : offset + ALIKE]
     end = offset + step
     for _message in range(FEW):
         if data[end : end + ALIKE] != head:
             return end
         end += step
-    # Of a large table all are alike, but for the end of the last answer: columns of bytes are looked at.
+    # The messages of a large table are alike, except for the end of the last answer: columns of bytes are compared.
     rest = data[offset : offset + (len(data) - offset) // step * step]
     if _alike(rest, 0, ALIKE, step):
         return offset + len(rest)
@@ -123,13 +123,14 @@ def _end_of_run(data: bytes, offset: int, step: int) -> int:
 
 
 def columns(run: bytes, offset: int, wanted: Collection[int]) -> Iterator[tuple[int, dict[int, Sequence[bytes]]]]:
-    """The attributes of a run of messages: of how many, and by type what each of them has.
+    """The attributes of a run of messages: (number of messages, by type one value of each message).
 
-    In parts, where not all have the same attributes of the same lengths. The layout of the first is taken to be that of
-    all, and a run that it does not fit is halved: reading them one by one takes five times as long.
+    If not all messages have the same attributes of the same lengths, the run comes in parts. The layout of the first
+    message is taken for that of all, and a run that it does not fit is halved: reading the messages one by one takes
+    five times as long.
 
-    :param run: as split() makes them.
-    :param offset: where the attributes begin in each.
+    :param run: as split() returns it.
+    :param offset: where the attributes begin in each message.
     :param wanted: the types to return.
     """
     length = _aligned(_U32.unpack_from(run)[0])
@@ -151,7 +152,10 @@ def columns(run: bytes, offset: int, wanted: Collection[int]) -> Iterator[tuple[
 
 
 def _alike(run: bytes, at: int, size: int, step: int) -> bool:
-    """Whether bytes are the same in each message of a run, all so many bytes long: looked at as columns, in C."""
+    """Whether ``size`` bytes are the same in each message of a run, compared as columns, in C.
+
+    :param step: the length of each message.
+    """
     return all(run[byte::step] == run[byte : byte + 1] * (len(run) // step) for byte in range(at, at + size))
 
 
@@ -163,8 +167,8 @@ def _aligned(length: int) -> int:
 class Socket:
     """A blocking netlink socket in one namespace.
 
-    :param netns: the namespace; the empty name is the one this process runs in.
-    :param protocol: rtnetlink, or another of netlink(7).
+    :param netns: the namespace; the empty name is that of this process's namespace.
+    :param protocol: rtnetlink, or another protocol of netlink(7).
     :raises FabricError: the namespace does not exist, or entering it is not allowed.
     """
 
@@ -180,12 +184,12 @@ class Socket:
         self._socket.close()
 
     def execute(self, requests: Iterable[Request]) -> list[Failure]:
-        """Send requests in batches, and wait until the kernel has worked on all of them.
+        """Send requests in batches, and wait until the kernel has processed all of them.
 
-        Of each batch only the last asks for an acknowledgement: the kernel answers in order, and an error comes back
-        unasked, so silence means success. The kernel goes on with a batch after an error.
+        Only the last request of each batch asks for an acknowledgement. The kernel answers in order and reports errors
+        unasked, so silence means success. It continues with a batch after an error.
 
-        :returns: the refused ones.
+        :returns: the refused requests.
         """
         failures: list[Failure] = []
         remaining = iter(requests)
@@ -208,7 +212,7 @@ class Socket:
         return failures
 
     def _answers(self, last: int) -> Iterator[tuple[int, int, str]]:
-        """(sequence, errno, detail) of each NLMSG_ERROR, up to and with that of the last request."""
+        """(sequence, errno, detail) of each NLMSG_ERROR, including that of the last request."""
         while True:
             for kind, flags, sequence, body in split(self._socket.recv(RECEIVE)):
                 if kind == NLMSG_ERROR:
@@ -217,7 +221,7 @@ class Socket:
                         return
 
     def dump(self, kind: int, payload: bytes) -> list[bytes]:
-        """Dump a table: all answers, each a whole message with its header. As runs(), which large tables are for."""
+        """Dump a table: all answers, each a whole message with its header. runs() is faster for large tables."""
         return [
             run[offset : offset + length]
             for run in self.runs(kind, payload)
@@ -226,14 +230,14 @@ class Socket:
         ]
 
     def runs(self, kind: int, payload: bytes) -> list[bytes]:
-        """Dump a table: all answers, in runs as split() makes them.
+        """Dump a table: all answers, in runs as split() returns them.
 
-        A dump that the kernel says changed under way (NLM_F_DUMP_INTR) is taken again.
+        The dump is repeated if the kernel reports that the table changed meanwhile (NLM_F_DUMP_INTR).
 
         :param kind: the RTM_GET... to send.
-        :param payload: its body; strict checking is on, so the kernel filters by what the body names.
+        :param payload: its body. Strict checking is on, so the kernel filters by the body.
         :raises KernelError: the kernel refused the dump.
-        :raises FabricError: the table never stood still.
+        :raises FabricError: the table changed during each dump.
         """
         for _attempt in range(DUMP_TRIES):
             found, interrupted = self._dump_once(kind, payload)
@@ -263,7 +267,7 @@ class Socket:
                 found.append(body)
 
     def get(self, request: Request) -> bytes:
-        """Ask for one object: the answer, a whole message with its header.
+        """Ask for one object. The answer is a whole message with its header.
 
         :raises KernelError: the kernel has none, or refused.
         """
@@ -287,7 +291,7 @@ class Socket:
 
 
 def _error(flags: int, body: bytes) -> tuple[int, str]:
-    """(errno, the kernel's sentence) of an NLMSG_ERROR (struct nlmsgerr, NLMSGERR_ATTR_MSG)."""
+    """(errno, the kernel's own sentence) of an NLMSG_ERROR (struct nlmsgerr, NLMSGERR_ATTR_MSG)."""
     code, length = struct.unpack_from("=iI", body, 16)
     detail = ""
     if flags & NLM_F_ACK_TLVS:
@@ -322,7 +326,7 @@ class Kernel:
         return self._sockets[netns]
 
     def forget(self, netns: str) -> None:
-        """Close a namespace's socket: the namespace is about to go, or to be another one of that name."""
+        """Close a namespace's socket, before the namespace is removed or replaced."""
         found = self._sockets.pop(netns, None)
         if found:
             found.close()

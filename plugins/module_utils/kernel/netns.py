@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Network namespaces: by name, entered, made and removed (ip-netns(8))."""
+"""Network namespaces: found by name, entered, created and removed (ip-netns(8))."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ NETNS_DIR = "/run/netns"
 
 
 def netns_path(name: str) -> str:
-    """Path of a named namespace's file; the empty name is the one that this process runs in."""
+    """The path of a namespace's file; the empty name is that of this process's namespace."""
     return f"{NETNS_DIR}/{name}" if name else "/proc/self/ns/net"
 
 
 def netns_status(name: str) -> str:
     """One of ``present``, ``absent`` or ``broken``.
 
-    Broken is a file that no namespace is mounted on: what is left of an interrupted ``ip netns add``.
+    Broken is a file without a namespace mounted on it, as an interrupted ``ip netns add`` leaves it.
 
     :raises FabricError: the file cannot be read by this user.
     """
@@ -62,7 +62,7 @@ def netns_names() -> list[str]:
 
 
 def netns_aliases() -> dict[str, frozenset[str]]:
-    """By name, the other names of the same namespace; the empty name is the one that this process runs in."""
+    """By name, the other names of the same namespace; the empty name is that of this process's namespace."""
     found: dict[tuple[int, int], set[str]] = {}
     for name in ("", *netns_names()):
         with suppress(FileNotFoundError):
@@ -120,9 +120,9 @@ def netns_fd(netns: str) -> Iterator[int]:
 
 
 def create_netns(name: str, joins: str | None = None) -> None:
-    """Make a named namespace, as ``ip netns add`` does.
+    """Create a named namespace, as ``ip netns add`` does.
 
-    :param joins: give this namespace one more name instead, as ``ip netns attach`` does.
+    :param joins: add a name to this namespace instead, as ``ip netns attach`` does.
     :raises KernelError: naming the namespace.
     """
     path = netns_path(name)
@@ -147,7 +147,7 @@ def create_netns(name: str, joins: str | None = None) -> None:
 
 
 def remove_netns(name: str) -> None:
-    """Take a namespace's name away, as ``ip netns delete`` does; a broken one's file as well.
+    """Remove a namespace's name, as ``ip netns delete`` does; also the file of a broken one.
 
     :raises KernelError: naming the namespace.
     """
@@ -156,7 +156,7 @@ def remove_netns(name: str) -> None:
         try:
             _call("umount2", path, MNT_DETACH)
         except OSError as error:
-            if error.errno != errno.EINVAL:  # EINVAL: nothing is mounted there, the file alone is left
+            if error.errno != errno.EINVAL:  # EINVAL: nothing is mounted there, there is only the file
                 raise
         os.unlink(path)
         if not os.listdir(NETNS_DIR):
@@ -166,25 +166,25 @@ def remove_netns(name: str) -> None:
 
 
 def _share_directory() -> None:
-    """Make the directory of namespaces a mount whose changes others see, as iproute2 does (ip/ipnetns.c: netns_add).
+    """Make the directory of namespaces a shared mount, as iproute2 does (ip/ipnetns.c: netns_add).
 
-    If ip(8) did so after us, our namespaces would be mounted twice, and nobody could delete them any more.
+    If ip(8) did it later, our namespaces would be mounted twice, and nobody could delete them any more.
     """
     path = NETNS_DIR.encode()
     try:
         _call("mount", b"", path, b"none", MS_SHARED | MS_REC, None)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # EINVAL: it is no mount yet
+        if error.errno != errno.EINVAL:  # EINVAL: it is not a mount yet
             raise
         _call("mount", path, path, b"none", MS_BIND | MS_REC, None)
         _call("mount", b"", path, b"none", MS_SHARED | MS_REC, None)
 
 
 def _unshare_directory() -> None:
-    """Undo that with the last namespace, so that the machine has the mounts that it had before the first."""
+    """Undo _share_directory() with the last namespace: the machine then has the mounts that it had before the first."""
     with open("/proc/thread-self/mountinfo", encoding="utf-8") as mounts:
         fields = [line.split() for line in mounts]
-    # A directory mounted on itself; somebody's file system of its own would have / there (proc_pid_mountinfo(5)).
+    # A directory mounted on itself; a file system of its own would have / there (proc_pid_mountinfo(5)).
     if any(mount[4] == NETNS_DIR and mount[3] != "/" for mount in fields):
-        with suppress(OSError):  # EBUSY: another process makes a namespace at this moment
+        with suppress(OSError):  # EBUSY: another process creates a namespace at this moment
             _call("umount2", NETNS_DIR.encode(), 0)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The kernel's state as model objects: only the namespaces, tables and devices that a question is about."""
+"""The kernel's state as model objects: only the namespaces, tables and devices in a scope."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.observed import 
 
 
 def observe(kernel: Kernel, scopes: Mapping[str, Scope]) -> dict[str, Observed]:
-    """Read what scopes name, by namespace.
+    """Read the objects in the scopes, by namespace.
 
     :raises FabricError: a namespace cannot be entered, or pyroute2 is missing.
     """
@@ -55,14 +55,14 @@ def observe(kernel: Kernel, scopes: Mapping[str, Scope]) -> dict[str, Observed]:
 
 
 def _lacks(observed: Observed, scope: Scope) -> bool:
-    """Whether there is reason to look everywhere: a veth's end is not where it is wanted, or a taker is to be made."""
+    """Whether other namespaces matter: a veth's end is not where it is wanted, or a taker will be created."""
     links = observed.links
     lost = any(name in links and links[name].nsid is not None and not links[name].peer for name in scope.veths)
     return lost or not scope.takers <= links.keys()
 
 
 def _look_everywhere(kernel: Kernel, known: list[str], observed: dict[str, Observed]) -> None:
-    """Find ends of veths that are not where they are wanted, so that they can be moved, and who sits on whose links."""
+    """Read the links of all other namespaces: ends of veths that have to move, and links that sit on known ones."""
     aliases = netns_aliases()
     elsewhere = {name for name in ("", *netns_names()) if not {name, *aliases.get(name, ())} & observed.keys()}
     for other in elsewhere:
@@ -107,9 +107,9 @@ def _read_links(kernel: Kernel, netns: str) -> dict[str, Link]:
 
 
 def _join_ends(kernel: Kernel, netns: str, others: Iterable[str], observed: dict[str, Observed]) -> None:
-    """Find the other ends of veths: in this namespace, or in one of the others that were read; so with parents there.
+    """Find the other ends of veths, and the parents of links, in this namespace or in others that were read.
 
-    An ifindex alone does not tell, since two namespaces have the same ones: the kernel's id of the namespace does.
+    An ifindex alone is not enough, since two namespaces have the same ones. The kernel's id of the namespace decides.
     """
     links = observed[netns].links.values()
     ends = [link for link in links if kind_of(link.kind).peer or (link.nsid is not None and link.kind in TAKERS)]
@@ -133,7 +133,7 @@ def _join_ends(kernel: Kernel, netns: str, others: Iterable[str], observed: dict
 
 
 def _read_nsid(kernel: Socket, other: str) -> int | None:
-    """The id that a namespace has for another one (ip-netns(8), RTM_GETNSID); None: it has none."""
+    """A namespace's id of another namespace (ip-netns(8), RTM_GETNSID); None: it has none."""
     with netns_fd(other) as fd:
         message = kernel.get(Request(RTM_GETNSID, 0, bytes(4) + struct.pack("=HHI", 8, NETNSA_FD, fd)))
     nsid = struct.unpack("=i", attributes(message, 20)[NETNSA_NSID])[0]

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Routes packed and unpacked with struct.
 
-A node of a fabric of N nodes has a route to each of the others; pyroute2 takes some ten times as long for each.
+A node of a fabric of N nodes has a route to each other node, and pyroute2 takes some ten times as long for each.
 Sources: rtnetlink(7), include/uapi/linux/rtnetlink.h.
 """
 
@@ -59,6 +59,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     RTNH_F_ONLINK,
     RTPROT_UNSPEC,
 )
+from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOL, Route, RouteKey
 
@@ -119,7 +120,7 @@ def wait(kernel: Socket, items: Iterable[Route]) -> None:
 
 
 def remedy(item: Route, code: int) -> str:
-    """How the user can mend what the kernel refuses; empty: no more is known than the error itself."""
+    """How the user can mend a refusal; empty: nothing more is known than the error itself."""
     if code in (errno.ENETUNREACH, errno.EHOSTUNREACH):
         return f"the gateway {item.via} is not reachable: add a route to it, or 'onlink: true'"
     if item.src and code == errno.EINVAL:
@@ -134,43 +135,43 @@ def read(kernel: Socket, scope: Scope, _links: Mapping[str, Link], names: Mappin
     """
     found: dict[RouteKey, Route] = {}
     for table in sorted(scope.tables):
-        found.update(read_table(kernel, names, table))
+        for run in _runs(kernel, table):
+            for route in _of_run(run, table, names):
+                found.setdefault(route.key, route)
     return found
 
 
-def read_table(kernel: Socket, names: Mapping[int, str], table: int) -> dict[RouteKey, Route]:
-    """The routes of one table."""
-    found: dict[RouteKey, Route] = {}
+def _runs(kernel: Socket, table: int) -> list[bytes]:
     try:
-        runs = kernel.runs(RTM_GETROUTE, bytes(12) + WORD.pack(8, RTA_TABLE, table))
+        return kernel.runs(RTM_GETROUTE, bytes(12) + WORD.pack(8, RTA_TABLE, table))
     except KernelError as error:
-        if error.code == errno.ENOENT:  # nobody has put a route into this table yet
-            return {}
+        if error.code == errno.ENOENT:  # the table has never had a route
+            return []
         raise
-    for run in runs:
-        family, length, _table, protocol, _scope, kind, flags = _RTMSG.unpack_from(run, 16)
-        if not flags & RTM_F_CLONED:
-            for count, attribute in columns(run, 28, _ROUTE):
-                # A blackhole has no interface, whatever the kernel reports for it (IPv6: lo).
-                devices = (names.get(index, f"index {index}") for index in numbers(attribute.get(RTA_OIF, ())))
-                routes = _routes(
-                    dst=(f"{base}/{length}" for base in _bases(family, count, attribute)),
-                    table=repeat(table),
-                    metric=numbers(attribute.get(RTA_PRIORITY, ())) or repeat(0),
-                    via=_gateways(attribute),
-                    dev=devices if kind == RTN_UNICAST and RTA_OIF in attribute else repeat(None),
-                    src=to_texts(attribute[RTA_PREFSRC]) if RTA_PREFSRC in attribute else repeat(None),
-                    onlink=repeat(bool(flags & RTNH_F_ONLINK)),
-                    mtu=map(_mtu, attribute[RTA_METRICS]) if RTA_METRICS in attribute else repeat(None),
-                    protocol=repeat(protocol),
-                )
-                for route in routes:
-                    found.setdefault(route.key, route)
-    return found
 
 
-def _routes(**columns_of: Iterable[Any]) -> Iterable[Route]:
-    return map(Route._make, zip(*(columns_of[name] for name in Route._fields)))
+def _of_run(run: bytes, table: int, names: Mapping[int, str]) -> Iterator[Route]:
+    family, length, _table, protocol, _scope, kind, flags = _RTMSG.unpack_from(run, 16)
+    if flags & RTM_F_CLONED:
+        return
+    for count, data in columns(run, 28, _ROUTE):
+        # A blackhole has no interface, whatever the kernel reports for it (IPv6: lo).
+        devices = (names.get(index, f"index {index}") for index in numbers(data.get(RTA_OIF, ())))
+        yield from _routes(
+            dst=(f"{base}/{length}" for base in _bases(family, count, data)),
+            table=repeat(table),
+            metric=numbers(data.get(RTA_PRIORITY, ())) or repeat(0),
+            via=_gateways(data),
+            dev=devices if kind == RTN_UNICAST and RTA_OIF in data else repeat(None),
+            src=to_texts(data[RTA_PREFSRC]) if RTA_PREFSRC in data else repeat(None),
+            onlink=repeat(bool(flags & RTNH_F_ONLINK)),
+            mtu=map(_mtu, data[RTA_METRICS]) if RTA_METRICS in data else repeat(None),
+            protocol=repeat(protocol),
+        )
+
+
+def _routes(**columns_of: Iterable[Any]) -> Iterator[Route]:
+    return make_all(Route, zip(*(columns_of[name] for name in Route._fields)))
 
 
 def _bases(family: int, count: int, attribute: Mapping[int, Sequence[bytes]]) -> Iterable[str]:

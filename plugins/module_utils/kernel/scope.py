@@ -20,18 +20,18 @@ _OF_PORTS = {name for name, option in PORT_OPTIONS.items() if option.place == BR
 
 @dataclass
 class Scope:
-    """What to read in one namespace.
+    """The objects to read in one namespace.
 
-    :ivar aliases: find the other names of the namespace.
-    :ivar links: read all links, with all they have.
-    :ivar devices: names of devices to look up where links are not read.
-    :ivar tables: routing tables to read.
+    :ivar aliases: the other names of the namespace.
+    :ivar links: all links, with all their attributes.
+    :ivar devices: names of devices to look up if links are not read.
+    :ivar tables: routing tables.
     :ivar neighbours: devices; None in it: every device.
     :ivar fdb: devices; None in it: every VXLAN.
-    :ivar others: namespaces in which a veth's other end may be, the likely ones first.
-    :ivar veths: veths whose other end is looked for everywhere, if it is in none of those.
-    :ivar ports: read what bridges alone report of their ports.
-    :ivar takers: links that may have rivals: before one is made, those are looked for everywhere.
+    :ivar others: namespaces that may contain a veth's other end, the likely ones first.
+    :ivar veths: veths whose other end may be in any namespace, if it is in none of those.
+    :ivar ports: the attributes of ports that bridges alone report.
+    :ivar takers: links that may have rivals in any namespace, which matter before one is created.
     """
 
     aliases: bool = False
@@ -48,9 +48,9 @@ class Scope:
 
 
 def everything(others: Iterable[str] = (), tables: Iterable[int] = ()) -> Scope:
-    """All that a document can hold of one namespace.
+    """Everything in one namespace that a document can hold.
 
-    :param others: namespaces in which a veth's other end may be.
+    :param others: namespaces that may contain a veth's other end.
     :param tables: routing tables besides the main one.
     """
     return Scope(
@@ -66,7 +66,7 @@ def everything(others: Iterable[str] = (), tables: Iterable[int] = ()) -> Scope:
 
 
 def scope_of(document: Document) -> dict[str, Scope]:
-    """What has to be read to plan a document."""
+    """The scopes that planning a document needs, by namespace."""
     scopes = {}
     removed, names = _removed(document)
     below = {place for desired in document.namespaces.values() for place in _parents(desired)}
@@ -106,7 +106,7 @@ def _removed(document: Document) -> tuple[set[str], set[str]]:
 
 
 def _parents(desired: Desired) -> list[str]:
-    """The other namespaces that links sit on links of, or come from."""
+    """The other namespaces that contain the parents of links, or that links are taken from."""
     places = [link.attributes.get("parent_netns") for link in desired.links.values()]
     places += [link.origin[0] for link in desired.links.values() if link.origin]
     return [place for place in places if place is not None]

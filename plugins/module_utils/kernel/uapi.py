@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Numbers of the kernel's interface, as include/uapi/linux has them."""
+"""Numbers of the kernel's interface, from include/uapi/linux."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class Document:
 
     :ivar absent: everything that the document lists is removed.
     :ivar purge: its lists are authoritative.
-    :ivar removals: what is removed besides.
+    :ivar removals: namespaces and links that are removed besides.
     :ivar route_protocol: the number that marks its routes. If it has a number of its own, all routes with that number
         belong to the document, whatever interface they are on.
     """

@@ -115,9 +115,9 @@ def _add_entry(
     dst = values.unicast(f"{where}dst", item.get("dst"))
     port, vni = item.get("port"), item.get("vni")
     if port is not None:
-        port = values.integer(f"{where}port", port, 1, 65535)
+        port = values.port(f"{where}port", port)
     if vni is not None:
-        vni = values.integer(f"{where}vni", vni, 0, values.LARGEST_VNI)
+        vni = values.vni(f"{where}vni", vni)
     entry = FdbEntry(dev, lladdr, dst, port, vni)
     if entry in table:
         raise InvalidParameter(f"{where}lladdr", lladdr, f"the entry to {dst} is listed twice: keep one")

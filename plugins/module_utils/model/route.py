@@ -22,7 +22,6 @@ DOCUMENTED_PROTOCOLS = (3, 4, *ROUTE_PROTOCOLS)
 TABLES = {"default": 253, "main": 254, "local": 255}
 MAIN = TABLES["main"]
 IP6_METRIC = 1024  # IP6_RT_PRIO_USER: the metric that the kernel gives to a route without one
-DEFAULT4, DEFAULT6 = "0.0.0.0/0", "::/0"
 
 RouteKey = tuple[str, int, int]
 
@@ -66,7 +65,7 @@ class Route(NamedTuple):
 
     def _words(self) -> str:
         """The route in the words of ip-route(8)."""
-        words = [f"route {'default' if self.dst in (DEFAULT4, DEFAULT6) else self.dst}"]
+        words = [f"route {'default' if self.dst in values.EVERYTHING.values() else self.dst}"]
         if self.via:
             words.append(f"via {self.via}")
         if self.dev:
@@ -145,7 +144,7 @@ def parse_route(item: Mapping[str, Any], where: str, absent: bool = False) -> Ro
     table = item.get("table", MAIN)
     named = TABLES.get(table) if isinstance(table, str) else None
     metric = values.integer(f"{where}metric", item["metric"], 0, 2**32 - 1) if "metric" in item else 0
-    lowest = values.IPV6_MTU if six else values.IPV4_MTU
+    least = values.IPV6_MTU if six else values.IPV4_MTU
     return Route(
         dst=dst,
         table=named or values.integer(f"{where}table", table, 1, 2**32 - 1),
@@ -154,16 +153,16 @@ def parse_route(item: Mapping[str, Any], where: str, absent: bool = False) -> Ro
         dev=dev,
         src=src,
         onlink=onlink,
-        mtu=values.integer(f"{where}mtu", item["mtu"], lowest, values.LARGEST_MTU, "bytes") if "mtu" in item else None,
+        mtu=values.mtu(f"{where}mtu", item["mtu"], least) if "mtu" in item else None,
     )
 
 
 def _destination(where: str, value: Any, hint: str | None) -> str:
     if value == "default":
         if hint is None:
-            remedy = f"without 'via' its address family is unknown: give {DEFAULT4} or {DEFAULT6}"
+            remedy = f"without 'via' its address family is unknown: give {' or '.join(values.EVERYTHING.values())}"
             raise InvalidParameter(where, value, remedy)
-        return DEFAULT6 if ":" in hint else DEFAULT4
+        return values.EVERYTHING[6 if ":" in hint else 4]
     if isinstance(value, str) and "/" not in value:
         host = values.address(where, value)
         return f"{host}/{128 if ':' in host else 32}"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The removals of a document that lists what has to be absent."""
+"""A document with ``state: absent``, as removals."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.removal import R
 
 
 def listed(document: Document) -> Iterator[Removal]:
-    """Everything that a document lists, as removals. A link without a kind or an origin stays: nobody here made it."""
+    """The removals of everything that a document lists.
+
+    A link without a kind or an origin stays, because this collection did not create it.
+    """
     for netns, desired in document.namespaces.items():
         neighbours = [
             Neighbour(dev, dst, lladdr)

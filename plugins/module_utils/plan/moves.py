@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Links moved between namespaces: a veth's other end, and interfaces that are taken from a namespace and given back."""
+"""Links that move between namespaces: a veth's other end, and interfaces taken from a namespace and returned to it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 
 
 def move_peer(view: View, netns: str, link: Link, current: Link) -> bool:
-    """Move or rename a veth's other end to where it is wanted, if it is known and nobody else wants it."""
+    """Move or rename a veth's other end as it is wanted; whether that was possible.
+
+    It is not if the end is unknown, if its new name is taken, or if the document wants it where it is.
+    """
     if not link.peer or not current.peer:
         return False
     there, name = current.peer
@@ -26,7 +29,8 @@ def move_peer(view: View, netns: str, link: Link, current: Link) -> bool:
     if taken or claimed:
         return False
     if there == place and view.at(there).links[name].attributes.get("admin_state") == "up":
-        view.set(there, name, {"admin_state": "down"}, shown=False)  # before Linux 6.2, only such a one is renamed
+        # Before Linux 6.2, a link that is up cannot be renamed.
+        view.set(there, name, {"admin_state": "down"}, shown=False)
     end = view.at(there).links[name]
     moved = Link(wanted, link.kind, {**end.attributes, "admin_state": "down", "controller": ""}, (netns, link.name))
     away = copy.copy(current)
@@ -51,7 +55,10 @@ def move_peer(view: View, netns: str, link: Link, current: Link) -> bool:
 
 
 def fetch(view: View, netns: str, link: Link, origin: tuple[str, str]) -> None:
-    """Take an interface from the namespace that it is in."""
+    """Take an interface from the namespace that it is in.
+
+    :raises FabricError: it is missing, or it is a port.
+    """
     place, name = origin
     known = view.require(place, name, f"{link.where}origin.name")
     controller = known.attributes.get("controller")
@@ -61,20 +68,23 @@ def fetch(view: View, netns: str, link: Link, origin: tuple[str, str]) -> None:
 
 
 def give_back(view: View, netns: str, link: Link, origin: tuple[str, str]) -> None:
-    """Let an interface go back to where it came from."""
+    """Return an interface to where it came from.
+
+    :raises FabricError: there is another link of its name, or the namespace is missing.
+    """
     current = view.at(netns).links.get(link.name)
     if current is None or current.attributes.get("alias") != origin[1]:
         return
     if view.at(origin[0]).status != "present":
         view.missing(f"namespace {origin[0]} does not exist: create it with weft.fabric.netns")
     if origin[1] in view.at(origin[0]).links:
-        told = f"link {link.name}{place_of(netns)} cannot go back: there is another {origin[1]}"
-        raise FabricError(f"{told}{place_of(origin[0])}: rename that first")
+        where = place_of(origin[0])
+        raise FabricError(f"{link.label(netns)} cannot go back: there is another {origin[1]}{where}: rename that first")
     _move(view, (netns, link.name), origin, {"alias": ""})
 
 
 def _move(view: View, here: tuple[str, str], there: tuple[str, str], attributes: Mapping[str, Any]) -> None:
-    """Move an interface, whatever kind it is; in its new place it is down."""
+    """Move an interface of any kind; in its new place it is down."""
     link = copy.copy(view.at(here[0]).links[here[1]])
     link.peer = None  # so that only this end is forgotten
     view.at(here[0]).links[here[1]] = link

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Namespaces: made, given a further name, and removed."""
+"""Namespaces: created, given a further name, and removed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 
 
 def join_namespace(view: View, netns: str, joins: str) -> None:
-    """Let a name be another one of a namespace."""
+    """Make a name a further name of a namespace."""
     if joins in view.at(netns).aliases:
         return
     if view.at(joins).status != "present":
@@ -29,11 +29,16 @@ def join_namespace(view: View, netns: str, joins: str) -> None:
 
 
 def make_namespace(view: View, netns: str, desired: Desired) -> None:
+    """Create a namespace if it is missing or broken, and bring its loopback up.
+
+    :raises FabricError: it is missing and the document only mentions it, or its name is a further name of a namespace
+        that the document keeps apart.
+    """
     status = view.at(netns).status
     for other in sorted(view.at(netns).aliases) if desired.create else ():
         if other == "" or (other in view.document.namespaces and view.document.namespaces[other].joins is None):
-            told = f"namespace {netns} is the same as {other or 'the one of this process'}"
-            raise FabricError(f"{told}: take this name away first (state: absent), then it gets one of its own")
+            same = f"namespace {netns} is the same as {other or 'the one of this process'}"
+            raise FabricError(f"{same}: take this name away first (state: absent), then it gets one of its own")
     if status != "present":
         if desired.create:
             if status == "broken":
@@ -48,13 +53,13 @@ def make_namespace(view: View, netns: str, desired: Desired) -> None:
 
 
 def remove_namespaces(view: View, names: Sequence[str]) -> None:
-    """Namespaces go; of what is in them, what is tied to another namespace goes first.
+    """Remove namespaces, each after its links that are tied to another namespace.
 
-    The kernel takes a namespace apart some time after it is gone by name. A veth's other end would still be there
-    when the next task makes one of the same name. What has another name stays, with all that is in it.
+    The kernel dismantles a namespace some time after its name is removed. A veth's other end would still exist when the
+    next task creates one of the same name. A namespace with a further name stays, with everything in it.
     """
-    there = [netns for netns in names if view.at(netns).status != "absent"]
-    for netns in there:
+    present = [netns for netns in names if view.at(netns).status != "absent"]
+    for netns in present:
         aliases = view.at(netns).aliases
         for other in aliases & view.state.keys():
             view.at(other).aliases -= {netns}
@@ -63,12 +68,12 @@ def remove_namespaces(view: View, names: Sequence[str]) -> None:
             if link.kind and tied and link.name in view.at(netns).links:
                 view.do("delete", netns, link)
                 view.forget(netns, link.name)
-    for netns in there:
+    for netns in present:
         view.do("delete", "", Namespace(netns))
         view.state[netns] = Observed("absent")
 
 
 def _fresh() -> Observed:
-    """A namespace that was just made."""
+    """The state of a new namespace."""
     loopback = {"admin_state": "down", "mtu": 65536, "mac_address": values.ZERO_MAC, "controller": ""}
     return Observed(links={"lo": Link("lo", "", loopback)})

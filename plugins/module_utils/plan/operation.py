@@ -13,15 +13,14 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.observed import 
 
 
 class Operation(NamedTuple):
-    """One thing to ask of the kernel.
+    """One request to the kernel.
 
     :ivar verb: ``create``, ``set``, ``move`` or ``delete``.
     :ivar before: the object as it is, or None. Of a link that is set: the attributes that change.
     :ivar after: the object as it will be, or None.
     :ivar peer: the other end of a veth that is created.
     :ivar to: the namespace that a link is moved to.
-    :ivar shown: whether the reader of a diff needs to know: a port that leaves its bond for the time of a change does
-        not belong there.
+    :ivar shown: whether the diff shows it. A port that leaves its bond for the time of a change does not belong there.
     """
 
     verb: str
@@ -35,9 +34,9 @@ class Operation(NamedTuple):
 
 @dataclass
 class Plan:
-    """What will be done.
+    """Everything that a run asks of the kernel.
 
-    :ivar view: the state afterwards, as far as it can be known before.
+    :ivar view: the state afterwards, by namespace, as far as it can be known before.
     """
 
     operations: list[Operation] = field(default_factory=list)
@@ -50,7 +49,7 @@ class Plan:
         return any((item.after or item.before).disturbs for item in self.operations)
 
     def diff(self) -> dict[str, str]:
-        """Ansible's diff: each fact that changes is a line, before and after."""
+        """Ansible's diff: one line for each fact that changes, before and after."""
         before: list[str] = []
         after: list[str] = []
         for operation in self.operations:

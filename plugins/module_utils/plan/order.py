@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The order in which links are handled: each after the links that it refers to."""
+"""The order of links: each after the links that it refers to."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from ansible_collections.weft.fabric.plugins.module_utils.plan.view import paren
 
 
 def ordered(document: Document) -> list[tuple[str, Link]]:
-    """All wanted links, each after those it refers to."""
+    """All wanted links with their namespaces, each after the links that it refers to.
+
+    :raises InvalidParameter: links sit on each other in a circle.
+    """
     ordered: list[tuple[str, Link]] = []
     done: dict[tuple[str, str], bool] = {}
     for netns, desired in document.namespaces.items():
@@ -27,9 +30,9 @@ def ordered(document: Document) -> list[tuple[str, Link]]:
 def _from_below(
     netns: str, link: Link, document: Document, done: dict[tuple[str, str], bool]
 ) -> Iterable[tuple[str, Link]]:
-    """A link after the wanted ones that it refers to, without those that had their turn; each with its namespace.
+    """A link with its namespace, after the wanted links that it refers to; without those that had their turn.
 
-    :param done: whether a link's turn is over, and not only begun; the caller keeps it.
+    :param done: the links that had their turn, with whether it is over; the caller keeps it.
     """
     key = (netns, link.name)
     if key in done:

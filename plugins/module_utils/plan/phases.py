@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The phases of a plan, in their order. Every rule of order is in this list.
+"""The phases of a plan. The lists at the end of this file are all rules of order between them.
 
-What is created: namespaces, links (each after those it refers to), their attributes, ports before they are brought up,
-addresses, FDB entries and neighbours, routes. What is removed is removed in the opposite order, and after its
-replacement, so that traffic never lacks both.
+First come namespaces, then links (each after those it refers to), their attributes, ports before they are brought up,
+addresses, FDB entries and neighbours, and routes. Objects are removed in the opposite order, and after their
+replacements work, so that traffic never lacks both. Only objects that are in the way are removed before.
 """
 
 from __future__ import annotations
@@ -36,10 +36,11 @@ Phase = Callable[[View], None]
 def plan(document: Document, observed: Mapping[str, Observed], check: bool = False, again: bool = False) -> Plan:
     """Plan the way from the observed to the wanted state.
 
-    :param check: nothing will be done. A missing object is then a warning, because an earlier task may be about to
-        create it.
-    :param again: what is removed before anything is created has been removed: now its names are those of new objects.
-    :raises FabricError: there is no way, or it needs something that was not allowed.
+    :param check: nothing will be done. A missing object is only a warning then, because an earlier task may be about
+        to create it.
+    :param again: this is not the first round. Removals that come before everything else are done, and their names may
+        be those of new objects now.
+    :raises FabricError: there is no way, or only a forbidden one.
     """
     view = View(document, observed, check)
     for phase in ABSENT if document.absent else PRESENT[1:] if again else PRESENT:
@@ -60,7 +61,7 @@ def _remove_listed(view: View) -> None:
 
 
 def _make_namespaces(view: View) -> None:
-    """Names of namespaces that are made, then further names of them."""
+    """Create namespaces, then their further names."""
     for netns, desired in sorted(view.document.namespaces.items(), key=lambda item: item[1].joins is not None):
         if desired.joins is None:
             make_namespace(view, netns, desired)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Removals, each on its condition: entries first, then links, then namespaces."""
+"""Removals, each on its condition (model/removal.py): entries first, then links, then namespaces."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View,
 
 
 def remove(view: View, removals: Collection[Removal]) -> None:
-    """Plan removals that are due.
+    """Plan removals of one phase.
 
     :raises FabricError: a link that the user lists is of another kind, or cannot return to its origin.
     """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host's state as it is planned so far, and the primitives by which every phase changes it."""
+"""The state of a host as far as it is planned, and the few methods by which every phase changes it."""
 
 from __future__ import annotations
 
@@ -24,6 +24,13 @@ _DEFAULTS = tuple(Operation._field_defaults[name] for name in Operation._fields[
 
 
 class View:
+    """The state of a host as far as it is planned.
+
+    :ivar observed: the state before, by namespace; it stays as it is.
+    :ivar state: the planned state, by namespace.
+    :ivar unwanted: by namespace, entries that authoritative lists do not contain, in the order of the phases.
+    """
+
     def __init__(self, document: Document, observed: Mapping[str, Observed], check: bool) -> None:
         self.document = document
         self.observed = observed
@@ -33,20 +40,29 @@ class View:
         self.unwanted: dict[str, list[list[Any]]] = defaultdict(list)
 
     def do(self, verb: str, netns: str, before: Any = None, after: Any = None, **more: Any) -> None:
+        """Add an operation."""
         self.plan.operations.append(Operation(verb, netns, before, after, **more))
 
     def do_all(self, verb: str, netns: str, before: Iterable[Any], after: Iterable[Any]) -> None:
-        """The same with each of many."""
+        """Add an operation for each of many objects."""
         fields = (repeat(verb), repeat(netns), before, after, *map(repeat, _DEFAULTS))
         self.plan.operations += make_all(Operation, zip(*fields))
 
     def missing(self, message: str) -> None:
+        """Fail because an object is missing; in check mode, warn and go on as if it existed.
+
+        :raises FabricError: with the message.
+        """
         if not self.check:
             raise FabricError(message)
         self.plan.warnings.append(f"{message} (check mode: taken as if it did)")
 
     def require(self, netns: str, name: str, where: str) -> Link:
-        """The link of that name; one that is missing is an error, or in check mode an assumption."""
+        """The link of that name. A missing one is an error; in check mode it is assumed to exist.
+
+        :param where: the place in the user's document that names the link.
+        :raises FabricError: it is missing.
+        """
         links = self.at(netns).links
         if name not in links:
             self.missing(f"{where}: link {name} does not exist{place_of(netns)}: create it first")
@@ -54,7 +70,10 @@ class View:
         return links[name]
 
     def set(self, netns: str, name: str, attributes: Mapping[str, Any], shown: bool | None = None) -> None:
-        """Set attributes of a link, and say so in the diff unless it only puts back what was there."""
+        """Set attributes of a link.
+
+        :param shown: whether the diff shows it; None: unless it only restores the observed values.
+        """
         link = self.at(netns).links[name]
         original = self.observed[netns].links.get(name)
         known = original.attributes if original is not None and original.index == link.index else None
@@ -65,7 +84,7 @@ class View:
             then = Link(name, link.kind, {key: link.attributes.get(key) for key in attributes})
         self.do("set", netns, then, Link(name, link.kind, dict(attributes)), shown=shown)
         changed = copy.copy(link)
-        # What it is as a port it is for one bridge.
+        # The options of a port belong to one controller.
         kept = {
             key: value
             for key, value in link.attributes.items()
@@ -75,7 +94,7 @@ class View:
         self.at(netns).links[name] = changed
 
     def forget(self, netns: str, name: str) -> None:
-        """A link goes, and with it what the kernel lets go with it."""
+        """Take a link out of the planned state, with everything that the kernel removes along with it."""
         now = self.at(netns)
         link = now.links.pop(name, None)
         if link is None:
@@ -96,7 +115,7 @@ class View:
             self.forget(*link.peer)
 
     def on(self, netns: str, name: str) -> list[tuple[str, Link]]:
-        """The links that sit on a link, in whatever namespace, as far as they are known."""
+        """The links that sit on a link, in any observed namespace, each with its namespace."""
         return [
             (place, other)
             for place, state in self.state.items()
@@ -107,7 +126,7 @@ class View:
         ]
 
     def sits_on(self, netns: str, name: str, other: str) -> bool:
-        """Whether a link is another one, or sits on it: by its parent, or as a controller by its ports."""
+        """Whether a link is another one, or sits on it: on its parent, or as a controller on its ports."""
         links = self.at(netns).links
         if name == other or name not in links:
             return name == other
@@ -118,7 +137,7 @@ class View:
         return any(self.sits_on(netns, item, other) for item in below if item)
 
     def at(self, netns: str) -> Observed:
-        """A namespace as it is planned so far."""
+        """The planned state of a namespace."""
         return self.state[netns]
 
     def warn(self, message: str) -> None:
@@ -127,6 +146,6 @@ class View:
 
 
 def parent_place(netns: str, attributes: Mapping[str, Any]) -> str:
-    """The namespace of what a link refers to: its own, if it does not name its parent's."""
+    """The namespace of the links that a link refers to: its own, unless it names its parent's."""
     place: str | None = attributes.get("parent_netns")
     return netns if place is None else place

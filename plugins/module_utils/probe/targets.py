@@ -59,7 +59,7 @@ def targets_of(entries: Sequence[Mapping[str, Any]]) -> tuple[Target, ...]:
             raise InvalidParameter(f"{where}.address", address, "a link-local address is no one's alone; give another")
         port = entry.get("port")
         if port is not None:
-            port = values.integer(f"{where}.port", port, 1, 65535)
+            port = values.port(f"{where}.port", port)
         url = entry.get("url")
         if url is not None:
             split_url(f"{where}.url", url, address)
