@@ -1,10 +1,10 @@
 #!/bin/sh
-# What a host's network is made of, and its configuration, as text in an order of its own.
+# Prints a host's network and its configuration as text, in a fixed order.
 set -eu
 ip -brief link
 ip -brief address
 ip -4 route show table all
-# Of these, what differs by its device alone is in the order in which the links came up.
+# The kernel orders routes that differ only in their device by the time when their links came up.
 ip -6 route show table all | sort
 ip neighbour show nud permanent
 bridge fdb show | sort
