@@ -29,20 +29,20 @@ from ansible_collections.weft.fabric.tests.integration import kernel
 DOCUMENT = CHECKOUT / "docs" / "benchmarks.md"
 PLOT = DOCUMENT.with_suffix(".svg")
 METHOD = """\
-Seconds are medians of runs that alternate (ours, theirs; theirs, ours; ...) on one machine, each in network
-namespaces of its own: {tables} of each with tables, {calls} with one module call, {loop} with many entries, {fabric}
-with the scenario and {dataplane} from pod to pod. What counts is the ratio, ours to theirs: the median of the ratios of
-two runs that were in turn, so that a machine which is slower for a while does not matter. Beside it are the two between
-which the middle half of these ratios is. A goal that is missed says so, and does not make the command fail.
+Seconds are medians of runs that alternate (ours, theirs; theirs, ours; ...) on one machine, each in its own network
+namespaces: {tables} runs of each side for tables, {calls} for one module call, {loop} for many entries, {fabric} for
+the scenario and {dataplane} from pod to pod. The ratio, ours to theirs, is the median of the ratios of consecutive
+runs, so that a machine that is slower for a while does not matter. Next to it is the range of the middle half of these
+ratios. A missed goal is reported, and does not make the command fail.
 
-Seconds of tables and of one module call are CPU seconds, the kernel's among them: on a machine that does nothing else
-they are what the clock shows.
+For tables and one module call, seconds are CPU seconds, including the kernel's. On a machine without other work, they
+are the same as seconds on the clock.
 
-- The engine is what a list's module calls (`model.add_fdb` and `reconcile.reconcile`, say), in a process that has
-  imported them and read the list. iproute2's figures are whole processes, with the same entries in the same order. What
-  changes or purges one entry has to find out first which: so `-json show` is part of it.
-- *a process* is that Python process from start to end. ifstate reads the same list, and makes sure of the VXLAN too. It
-  runs {ifstate}.
+- The engine runs the code that a list's module calls (`add_fdb` and `reconcile`, for example), in a process that has
+  already imported it and read the list. iproute2's figures are whole processes, with the same entries in the same
+  order. Changing or purging one entry requires finding it first, so this includes `-json show`.
+- *a process* is that Python process from start to end. ifstate reads the same list, and also makes sure that the VXLAN
+  exists. It runs {ifstate}.
 """
 
 
@@ -127,7 +127,7 @@ def page(sections: list[Section], extent: Extent, ifstate: str) -> str:
     runs = ", ".join(f"{count} times with {size:,}" for size, count in extent.ifstate.items())
     parts = [
         "# Benchmarks",
-        "Made by `make bench`, as root.",
+        "`make bench`, as root, generates this page.",
         *(section.markdown() for section in sections),
         f"![seconds by the number of entries]({PLOT.name})",
         "## How it is measured",

@@ -28,10 +28,10 @@ ECHOES = 10_000
 MEBIBYTES = 256
 MOST = 1 / 0.98  # of the time: at least 0.98 of the throughput
 TEXT = f"""\
-Both overlays stand side by side, each in a lab of its own with the hosts of `inventories/lab.yml`. TCP is one stream of
-iperf3 from pod1 to pod2 and back, timed by whoever receives. Echo requests are {ECHOES:,} of `ping -f`, each sent when
-the one before has been answered. These are seconds on the clock, and what else the machine does is in them:
-transfers are short and many, and each side goes first as often as second."""
+Both overlays exist at the same time, each in its own lab with the hosts of `inventories/lab.yml`. TCP is one stream of
+iperf3 from pod1 to pod2 and back, timed by the receiver. Echo requests are {ECHOES:,} requests of `ping -f`, each sent
+when the previous one has been answered. These are seconds on the clock, so they include the machine's other work. The
+transfers are therefore short and many, and each side goes first as often as second."""
 
 
 def section(home: pathlib.Path, repetitions: int) -> Section:

@@ -23,7 +23,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 CHECKOUT = HERE.parent.parent
 PLAYBOOKS = CHECKOUT / "playbooks"
 PLAYBOOK = str(pathlib.Path(sys.executable).parent / "ansible-playbook")
-COLUMNS = ("weft.fabric", "seconds", "measured against", "seconds", "ratio", "half of them", "goal")
+COLUMNS = ("weft.fabric", "seconds", "measured against", "seconds", "ratio", "middle half", "goal")
 
 Seconds = Sequence[float]
 """Of one thing, in the order in which it was measured."""
@@ -83,7 +83,7 @@ class Section:
 def _table(rows: Sequence[Row]) -> list[str]:
     cells = [COLUMNS, *map(_cells, rows)]
     widths = [max(map(len, column)) for column in zip(*cells)]
-    right = [name in ("seconds", "ratio", "half of them") for name in COLUMNS]
+    right = [name in ("seconds", "ratio", "middle half") for name in COLUMNS]
 
     def line(row: tuple[str, ...]) -> str:
         padded = (cell.rjust(width) if to else cell.ljust(width) for cell, width, to in zip(row, widths, right))

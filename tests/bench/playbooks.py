@@ -59,16 +59,18 @@ CALLS = {
 }
 CALL = "One module call"
 CALL_TEXT = """\
-A playbook of one task on localhost, over the local connection, without facts; and one of {tasks} more such tasks, less
-the former: one task of them. The first call in a playbook is where Ansible packs the module. Each call finds all as it
-should be and changes nothing."""
+"A playbook of one such task" runs on localhost, over the local connection, without facts. "Unchanged" is the mean of
+{tasks} further tasks in such a playbook, because Ansible packs the module for the first task. No call changes
+anything."""
 LOOP_TEXT = """\
-Both are the same playbook but for the task, over Ansible's local connection, without facts. These seconds and those of
-the next section are the clock's."""
+Both playbooks are the same except for the task, and use Ansible's local connection, without facts. In this section and
+the next one, seconds are on the clock."""
 FABRIC_TEXT = """\
-`article.yml` is [tests/bench/article.yml](../tests/bench/article.yml): the article's commands, a task each, guarded so
-that a second run changes nothing, with its own pings and `curl`s as the proof. `site.yml` does more: it stores all for
-a reboot, and proves every pair. Both run on the hosts of `inventories/lab.yml`, in a new lab each time."""
+`article.yml` is
+[tests/bench/article.yml](https://github.com/weft-fabric/weft.fabric/blob/main/tests/bench/article.yml): the article's
+commands, one task for each, guarded so that a second run changes nothing, with the article's pings and `curl`s as the
+proof. `site.yml` does more: it stores everything for a reboot, and proves every pair. Both run on the hosts of
+`inventories/lab.yml`, in a new lab each time."""
 
 
 def calls(home: pathlib.Path, repetitions: int, tasks: int, modules: list[str]) -> Section:

@@ -49,7 +49,7 @@ PHASES = {
     "unchanged": "site again, unchanged",
     "added": "site, one node added",
     "removed": "site, one node removed",
-    "repaired": "site on one host, its VXLAN deleted before",
+    "repaired": "site on one host after its VXLAN was deleted",
     "floor": "three times ansible.builtin.ping",
     "all": "proof alone, of all pairs",
     "pulled": "ansible-pull on all hosts at once, from nothing",
@@ -208,8 +208,8 @@ def report(figures: dict[str, Any], facts: str) -> str:
         if len(found) == 2:
             ratio = found[1] / found[0]
             lines.append(
-                f"- {PHASES[phase]}: a further host takes {found[0]:.2f} CPU seconds from 10 to 50 nodes, and "
-                f"{found[1]:.2f} from 50 to 250: {ratio:.2f} times as much (goal: at most {STEEPER}, "
+                f"- {PHASES[phase]}: each further host takes {found[0]:.2f} CPU seconds from 10 to 50 nodes, and "
+                f"{found[1]:.2f} from 50 to 250, which is {ratio:.2f} times as much (goal: at most {STEEPER}, "
                 f"{verdict(ratio <= STEEPER)})."
             )
     floors = {int(size): found for size, found in figures.items() if {"unchanged", "floor"} <= found.keys()}
@@ -218,7 +218,7 @@ def report(figures: dict[str, Any], facts: str) -> str:
             f"{found['unchanged']['cpu'] / found['floor']['cpu']:.2f} with {size} nodes"
             for size, found in sorted(floors.items())
         )
-        lines.append(f"- {PHASES['unchanged']}, in CPU seconds of {PHASES['floor']}, which follows at once: {told}.")
+        lines.append(f"- {PHASES['unchanged']}, in CPU seconds of {PHASES['floor']} right after it: {told}.")
     largest = figures.get(str(LARGEST), {})
     for phase, limit in SECONDS.items():
         if phase in largest:
@@ -230,7 +230,7 @@ def report(figures: dict[str, Any], facts: str) -> str:
     if largest:
         most = max(one["memory"] for one in largest.values())
         told = f"(goal: less than {MEMORY} MB, {verdict(most < MEMORY)})"
-        lines.append(f"- {LARGEST} nodes: the controller has {most:.0f} MB at most {told}.")
+        lines.append(f"- {LARGEST} nodes: the controller uses at most {most:.0f} MB {told}.")
     return "\n".join([*lines, facts, "", "![CPU seconds by number of nodes](scale.svg)", ""])
 
 

@@ -250,7 +250,7 @@ def section(
                         lines.setdefault(key, []).append((count, statistics.median(of_one[step])))
         sentences.append(f"- {largest:,} {table.name}, unchanged: {_sent(case)}")
     goal = f"goal: below {MEMORY} MB, {verdict(memory < MEMORY)}"
-    sentences.append(f"- At most {memory:.0f} MB of memory for one process of the engine ({goal}).")
+    sentences.append(f"- One process of the engine uses at most {memory:.0f} MB of memory ({goal}).")
     plot = line_chart("FDB entries of one VXLAN", "entries", "seconds", lines, powers=True)
     return Section("Tables", rows, "\n".join(sentences)), plot
 
@@ -289,4 +289,6 @@ def _sent(case: Case) -> str:
         asked and [most[kind] for kind in dumps] == [1],
         f"{case.table.name}, unchanged, sends more than one dump: {most}",
     )
-    return ", ".join(f"{count} {kind}" for kind, count in sorted(most.items())) + ", and nothing that changes anything."
+    return (
+        ", ".join(f"{count} {kind}" for kind, count in sorted(most.items())) + ", and no request that changes anything."
+    )
