@@ -29,7 +29,7 @@ def test_tables(tmp_path: pathlib.Path) -> None:
 
     page = bench.page([section], bench.FULL, "ifstate 0")
     assert "| 20 FDB entries, purge all " in page
-    assert "nothing that changes anything" in page
+    assert "no request that changes anything" in page
     assert f"]({bench.PLOT.name})" in page
 
 
