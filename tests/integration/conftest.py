@@ -17,7 +17,9 @@ import pytest
 
 from ansible_collections.weft.fabric.tests.integration import kernel, module_server
 
-pytest.register_assert_rewrite("ansible_collections.weft.fabric.tests.integration.life")
+# Their assertions explain themselves as those of tests do.
+for _name in ("life", "playbooks.fabric", "playbooks.labs"):
+    pytest.register_assert_rewrite(f"ansible_collections.weft.fabric.tests.integration.{_name}")
 
 _RUNNING: pytest.StashKey[pytest.Item] = pytest.StashKey()
 

@@ -20,7 +20,14 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.weft.fabric.tests.integration.kernel import LINK_KINDS, Monitor, ip_json, namespaces, run
+from ansible_collections.weft.fabric.tests.integration.kernel import (
+    LINK_KINDS,
+    Monitor,
+    ip_json,
+    namespaces,
+    run,
+    unchanged,
+)
 from ansible_collections.weft.fabric.tests.integration.state import snapshot
 
 QUIET = {"before": "", "after": ""}
@@ -88,9 +95,8 @@ class Stage:
     def quietly(self, arguments: dict[str, Any], **more: Any) -> Any:
         """Run; the kernel has nothing to say about it."""
         before = self.state()
-        with Monitor("", *(name for name in self.names.values() if name in namespaces())) as monitor:
+        with unchanged("", *(name for name in self.names.values() if name in namespaces())):
             result = self.run(arguments, **more)
-        assert monitor.changes == []
         assert self.state() == before
         return result
 

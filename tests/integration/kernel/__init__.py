@@ -24,7 +24,7 @@ from ansible_collections.weft.fabric.tests.integration.kernel.commands import (
     run,
 )
 from ansible_collections.weft.fabric.tests.integration.kernel.messages import Event
-from ansible_collections.weft.fabric.tests.integration.kernel.monitor import Monitor
+from ansible_collections.weft.fabric.tests.integration.kernel.monitor import Monitor, unchanged
 from ansible_collections.weft.fabric.tests.integration.kernel.namespaces import (
     enter,
     inside,
@@ -50,4 +50,5 @@ __all__ = [
     "namespaces",
     "new_namespace",
     "run",
+    "unchanged",
 ]

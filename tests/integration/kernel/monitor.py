@@ -11,6 +11,7 @@ import os
 import select
 import socket
 import struct
+from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.weft.fabric.tests.integration.kernel import messages
@@ -184,3 +185,11 @@ class Monitor:
     def changes(self) -> list[Event]:
         """The events that somebody asked for."""
         return [event for event in self.events if not event.learned]
+
+
+@contextlib.contextmanager
+def unchanged(*names: str) -> Iterator[None]:
+    """In the block nobody asks the kernel for a change in the given namespaces."""
+    with Monitor(*names) as monitor:
+        yield
+    assert not monitor.changes, [str(event) for event in monitor.changes]
