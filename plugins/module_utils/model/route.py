@@ -94,7 +94,10 @@ class Route(NamedTuple):
 
     def named(self, other: Route) -> bool:
         """Whether an observed route has everything that is given of this one."""
-        return all(wanted is None or wanted == found for wanted, found in zip(self, other))
+        for wanted, found in zip(self, other):  # noqa: SIM110  (all() takes half as long again, of ten thousand routes)
+            if wanted is not None and wanted != found:
+                return False
+        return True
 
     def met_by(self, other: Route) -> bool:
         """Whether an observed route has the next hop of this one, and everything else that is given of it."""

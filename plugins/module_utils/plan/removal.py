@@ -42,8 +42,10 @@ def delete_entries(view: View, netns: str, items: Collection[Any]) -> None:
     """Plan to delete addresses, routes, neighbours and FDB entries that exist."""
     view.do_all("delete", netns, items, repeat(None))
     now = view.at(netns)
-    for item in items:
-        item.drop_from(getattr(now, LISTS[type(item)]))
+    for kind, group in groupby(items, type):
+        table = getattr(now, LISTS[kind])
+        for item in group:
+            item.drop_from(table)
 
 
 def remove_unwanted(view: View, netns: str, _desired: Desired) -> None:
