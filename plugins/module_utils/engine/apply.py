@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Operations become netlink requests, in order; the kernel's refusals become exceptions that name the object.
+"""Carries out operations in order. A refusal by the kernel becomes an exception that names the object.
 
-What comes one after the other in one namespace and is of one kind (a thousand FDB entries, say) goes out in batches.
+Consecutive operations on objects of one type in one namespace (a thousand FDB entries, for example) are sent together.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import 
 def apply(kernel: Kernel, operations: Sequence[Operation]) -> None:
     """Carry out operations in order.
 
-    :raises KernelError: the first that the kernel refused; what was before it is done.
+    :raises KernelError: for the first that the kernel refused; those before it are done.
     """
     worker = _Worker(kernel)
     for _group, batch in groupby(operations, _batch):
@@ -37,10 +37,10 @@ def apply(kernel: Kernel, operations: Sequence[Operation]) -> None:
 
 
 def _batch(operation: Operation) -> tuple[Any, ...]:
-    """Operations with equal keys may share a send. Of links and namespaces only links that go do: each may need the one
-    before.
+    """A key: consecutive operations with equal keys are sent together.
 
-    The kernel goes on with a send after an error, and nothing may go where what replaces it was refused.
+    The kernel continues after an error within a send, and nothing may be removed if its replacement was refused.
+    Namespaces, and links that are not deleted, are sent one by one, because each may need the one before.
     """
     kind = type(operation.after or operation.before)
     if kind is Namespace or (kind is Link and operation.verb != "delete"):
@@ -49,7 +49,7 @@ def _batch(operation: Operation) -> tuple[Any, ...]:
 
 
 class _Indexes(dict[str, int]):
-    """The indexes of links in one namespace by name, each read when it is asked for first."""
+    """The indexes of links in one namespace by name, each read when it is first needed."""
 
     def __init__(self, kernel: Kernel, netns: str) -> None:
         self._kernel, self._netns = kernel, netns
@@ -63,12 +63,14 @@ class _Indexes(dict[str, int]):
 
 
 class _Worker:
+    """Carries out batches of operations, and remembers the indexes of links between them."""
+
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
         self._indexes: dict[str, _Indexes] = {}
 
     def run(self, batch: list[Operation]) -> None:
-        """One batch: operations of one kind of object in one namespace."""
+        """Carry out a batch: operations on objects of one type in one namespace."""
         first = batch[0]
         item = first.after or first.before
         if isinstance(item, Namespace):
@@ -84,10 +86,10 @@ class _Worker:
                 ) from error
         if isinstance(item, Link):
             self._indexes.clear()
-        # Gone already is what a deletion wanted: the kernel lets addresses and routes go with what they depend on.
+        # The kernel removes addresses and routes with the objects that they depend on, so they may be deleted already.
         failures = [failure for failure in failures if not _already_gone(first, failure.code)]
         if failures:
-            # Links that go together have one request more than there are of them.
+            # Links that are deleted together take one request more than there are links.
             refused = batch[min(failures[0].position, len(batch) - 1)]
             raise refusal(refused, failures[0].code, failures[0].detail, min(len(failures), len(batch)))
 
