@@ -76,6 +76,15 @@ def check(before: Observed, plan: Plan, desired: Desired, connected: Session | N
             "a VLAN or an interface that stays"
         )
     client = ipaddress.ip_address(connected.client)
+    if not any(client in ipaddress.ip_interface(network).network for network in _reached(plan, desired)):
+        raise FabricError(
+            f"{connection} would have no route back: nothing is changed; list a route to {connected.client}"
+        )
+
+
+def _reached(plan: Plan, desired: Desired) -> list[str]:
+    """The networks that the host's own namespace has an address in or a route to after a plan."""
+    after = plan.view[""]
     subnets = [address.address for address in after.addresses if _works(after, address.dev)]
     # A link that is down for a moment loses its routes. Only the listed ones are set again.
     lowered = {
@@ -84,15 +93,11 @@ def check(before: Observed, plan: Plan, desired: Desired, connected: Session | N
         if isinstance(item.after or item.before, Link)
         and (item.verb == "delete" or (item.after.attributes.get("admin_state") == "down"))
     }
-    routes = [
+    return subnets + [
         route.dst
         for key, route in after.routes.items()
         if _works(after, route.dev) and (key in desired.routes or route.dev not in lowered)
     ]
-    if not any(client in ipaddress.ip_interface(network).network for network in subnets + routes):
-        raise FabricError(
-            f"{connection} would have no route back: nothing is changed; list a route to {connected.client}"
-        )
 
 
 def _holders(state: Observed, host: str) -> list[str]:

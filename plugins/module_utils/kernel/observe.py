@@ -113,14 +113,7 @@ def _join_ends(kernel: Kernel, netns: str, others: Iterable[str], observed: dict
     """
     links = observed[netns].links.values()
     ends = [link for link in links if kind_of(link.kind).peer or (link.nsid is not None and link.kind in TAKERS)]
-    ids: dict[int | None, str] = {None: netns}
-    missing = {link.nsid for link in ends} - {None}
-    for other in others:
-        if missing and other in observed and observed[other].status == "present":
-            nsid = _read_nsid(kernel.socket(netns), other)
-            if nsid in missing:
-                ids[nsid] = other
-                missing.remove(nsid)
+    ids = {None: netns, **_ids(kernel, netns, {link.nsid for link in ends} - {None}, others, observed)}
     indexes = {place: {link.index: link.name for link in observed[place].links.values()} for place in ids.values()}
     for link in ends:
         place = ids.get(link.nsid)
@@ -130,6 +123,19 @@ def _join_ends(kernel: Kernel, netns: str, others: Iterable[str], observed: dict
                 link.peer = (place, name)
             else:
                 link.attributes.update(parent=name, parent_netns=place)
+
+
+def _ids(
+    kernel: Kernel, netns: str, wanted: set[int | None], others: Iterable[str], observed: Mapping[str, Observed]
+) -> dict[int | None, str]:
+    """A namespace's ids of others, as far as they are wanted and belong to one that was read."""
+    found: dict[int | None, str] = {}
+    for other in others:
+        if found.keys() != wanted and other in observed and observed[other].status == "present":
+            nsid = _read_nsid(kernel.socket(netns), other)
+            if nsid in wanted:
+                found.setdefault(nsid, other)
+    return found
 
 
 def _read_nsid(kernel: Socket, other: str) -> int | None:

@@ -73,28 +73,40 @@ def scope_of(document: Document) -> dict[str, Scope]:
     places = dict.fromkeys((*document.namespaces, *removed))
     for netns in places:
         desired = document.namespaces.get(netns, Desired())
-        scope = scopes[netns] = Scope()
+        scope = scopes[netns] = _of_entries(desired)
         scope.aliases = desired.create or netns in names
         own = desired.create and (desired.joins is None or document.absent)
         scope.links = bool(desired.links or own or netns in removed or netns in below)
-        scope.addresses = bool(desired.addresses or desired.purge_addresses)
-        neighbours, fdb = desired.neighbour_devices, desired.fdb_devices
-        scope.neighbours, scope.fdb = {*neighbours}, {*fdb}
-        scope.tables = {route.table for route in desired.routes.values()} | ({MAIN} if desired.purge_routes else set())
-        scope.devices = {
+        likely = [link.peer[0] for link in desired.links.values() if link.peer] + _parents(desired)
+        scope.others = [place for place in dict.fromkeys((*likely, *places)) if place != netns]
+        _add_links(scope, desired, document.absent)
+    return scopes
+
+
+def _add_links(scope: Scope, desired: Desired, absent: bool) -> None:
+    """Add what the links of a namespace need besides being read."""
+    links = desired.links.values()
+    scope.veths = {link.name for link in links if link.peer}
+    scope.ports = any(_OF_PORTS & link.attributes.keys() for link in links)
+    scope.takers = {link.name for link in links if link.kind in TAKERS and not absent}
+
+
+def _of_entries(desired: Desired) -> Scope:
+    """The scope that the addresses, routes, neighbours and FDB entries of a namespace need."""
+    neighbours, fdb, routes = desired.neighbour_devices, desired.fdb_devices, desired.routes.values()
+    return Scope(
+        addresses=bool(desired.addresses or desired.purge_addresses),
+        neighbours={*neighbours},
+        fdb={*fdb},
+        tables={route.table for route in routes} | ({MAIN} if desired.purge_routes else set()),
+        devices={
             *neighbours,
             *fdb,
             *(address.dev for address in desired.addresses),
-            *(route.dev for route in desired.routes.values() if route.dev),
+            *(route.dev for route in routes if route.dev),
             *desired.purge_addresses,
-        }
-        likely = [link.peer[0] for link in desired.links.values() if link.peer] + _parents(desired)
-        scope.others = [place for place in dict.fromkeys((*likely, *places)) if place != netns]
-        scope.ports = any(_OF_PORTS & link.attributes.keys() for link in desired.links.values())
-        scope.veths = {link.name for link in desired.links.values() if link.peer}
-        if not document.absent:
-            scope.takers = {link.name for link in desired.links.values() if link.kind in TAKERS}
-    return scopes
+        },
+    )
 
 
 def _removed(document: Document) -> tuple[set[str], set[str]]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
@@ -119,7 +119,25 @@ class Route(NamedTuple):
         del table[self.key]
 
 
-_PARAMETERS = ("dst", "via", "dev", "src", "metric", "table", "onlink", "mtu")
+def _metric(where: str, value: Any) -> int:
+    return values.integer(where, value, 0, 2**32 - 1)
+
+
+def _table(where: str, value: Any) -> int:
+    named = TABLES.get(value) if isinstance(value, str) else None
+    return named or values.integer(where, value, 1, 2**32 - 1)
+
+
+# The parameters that can be read without knowing others.
+_PARSERS: dict[str, Callable[[str, Any], Any]] = {
+    "via": values.unicast,
+    "dev": values.ifname,
+    "src": values.unicast,
+    "metric": _metric,
+    "table": _table,
+    "onlink": values.boolean,
+}
+_PARAMETERS = ("dst", *_PARSERS, "mtu")
 
 
 def parse_route(item: Mapping[str, Any], where: str, absent: bool = False) -> Route:
@@ -131,33 +149,28 @@ def parse_route(item: Mapping[str, Any], where: str, absent: bool = False) -> Ro
     """
     item = values.given(item)
     values.known(where, item, _PARAMETERS, "a route")
-    via = values.unicast(f"{where}via", item["via"]) if "via" in item else None
-    src = values.unicast(f"{where}src", item["src"]) if "src" in item else None
-    dst = _destination(f"{where}dst", item.get("dst"), via or src)
-    for name, value in (("via", via), ("src", src)):
-        if value and values.family(value) != values.family(dst):
-            raise InvalidParameter(f"{where}{name}", value, f"it is of another address family than dst {dst}")
-    dev = values.ifname(f"{where}dev", item["dev"]) if "dev" in item else None
-    onlink = values.boolean(f"{where}onlink", item["onlink"]) if "onlink" in item else None
-    if not absent and not via and not dev:
-        raise InvalidParameter(f"{where}via", None, "a route needs 'via', 'dev' or both")
-    if onlink and not (via and dev):
-        raise InvalidParameter(f"{where}onlink", True, "it needs both 'via' and 'dev'")
+    found = {name: parse(f"{where}{name}", item[name]) for name, parse in _PARSERS.items() if name in item}
+    dst = _destination(f"{where}dst", item.get("dst"), found.get("via") or found.get("src"))
     six = ":" in dst
-    table = item.get("table", MAIN)
-    named = TABLES.get(table) if isinstance(table, str) else None
-    metric = values.integer(f"{where}metric", item["metric"], 0, 2**32 - 1) if "metric" in item else 0
-    least = values.IPV6_MTU if six else values.IPV4_MTU
-    return Route(
-        dst=dst,
-        table=named or values.integer(f"{where}table", table, 1, 2**32 - 1),
-        metric=metric or (IP6_METRIC if six else 0),
-        via=via,
-        dev=dev,
-        src=src,
-        onlink=onlink,
-        mtu=values.mtu(f"{where}mtu", item["mtu"], least) if "mtu" in item else None,
-    )
+    found["table"] = found.get("table", MAIN)
+    found["metric"] = found.get("metric") or (IP6_METRIC if six else 0)
+    if "mtu" in item:
+        found["mtu"] = values.mtu(f"{where}mtu", item["mtu"], values.IPV6_MTU if six else values.IPV4_MTU)
+    route = Route(dst, **found)
+    _check(route, where, absent)
+    return route
+
+
+def _check(route: Route, where: str, absent: bool) -> None:
+    """Refuse parameters that do not fit each other."""
+    six = ":" in route.dst
+    for name, value in (("via", route.via), ("src", route.src)):
+        if value and (":" in value) != six:
+            raise InvalidParameter(f"{where}{name}", value, f"it is of another address family than dst {route.dst}")
+    if not absent and not route.via and not route.dev:
+        raise InvalidParameter(f"{where}via", None, "a route needs 'via', 'dev' or both")
+    if route.onlink and not (route.via and route.dev):
+        raise InvalidParameter(f"{where}onlink", True, "it needs both 'via' and 'dev'")
 
 
 def _destination(where: str, value: Any, hint: str | None) -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import filterfalse
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
@@ -12,7 +13,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidP
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of, one
 from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
-from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
+from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry, FdbKey
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 
 
@@ -21,31 +23,45 @@ def set_fdb(view: View, netns: str, desired: Desired) -> None:
     now = view.at(netns)
     if not desired.fdb and not desired.purge_fdb:
         return
-    links = {name: view.require(netns, name, "fdb: dev") for name in sorted(desired.fdb_devices)}
-    for link in links.values():
-        if not kind_of(link.kind).entries and link.index:
-            remedy = f"it is {one(link.kind or 'NIC')}: only a VXLAN has entries with a destination"
-            raise InvalidParameter("fdb: dev", link.name, remedy)
+    links = _devices(view, netns, desired)
     # Of tens of thousands of entries, those that differ are found in C.
     if now.fdb == desired.fdb:
         return
     unlike = make_all(FdbEntry, filterfalse(now.fdb.__contains__, desired.fdb))
-    # Where a VXLAN floods by itself, because its remote or group says so.
+    # The entries by which a VXLAN floods itself, because of its remote or group, are not reported.
     own = {
         (name, values.ZERO_MAC, link.attributes.get("remote") or link.attributes.get("group"))
         for name, link in links.items()
     }
     reported = [entry.on(links[entry.dev]) for entry in unlike if entry[:3] not in own]
     missing = [entry for entry in reported if entry not in now.fdb]
-    behind: dict[tuple[str, str], FdbEntry] = {}
     if missing:
-        behind = {item[:2]: item for item in make_all(FdbEntry, now.fdb) if item.lladdr != values.ZERO_MAC}
+        replaced = _take_replaced(now.fdb, missing)
+        view.do_all("set", netns, replaced, missing)
+        now.fdb.update(dict.fromkeys(missing))
+    if desired.purge_fdb:
+        others = filterfalse({*reported}.__contains__, filterfalse(desired.fdb.__contains__, now.fdb))
+        view.unwanted[netns].append([entry for entry in make_all(FdbEntry, others) if entry.dev in desired.purge_fdb])
+
+
+def _devices(view: View, netns: str, desired: Desired) -> dict[str, Link]:
+    """The devices with a list of entries, by name.
+
+    :raises FabricError: a device is missing.
+    :raises InvalidParameter: a device has no such entries.
+    """
+    links = {name: view.require(netns, name, "fdb: dev") for name in sorted(desired.fdb_devices)}
+    for link in links.values():
+        if not kind_of(link.kind).entries and link.index:
+            remedy = f"it is {one(link.kind or 'NIC')}: only a VXLAN has entries with a destination"
+            raise InvalidParameter("fdb: dev", link.name, remedy)
+    return links
+
+
+def _take_replaced(table: dict[FdbKey, None], missing: Sequence[FdbEntry]) -> list[FdbEntry | None]:
+    """Take the entries that missing ones replace out of a table; None for a missing entry that replaces none."""
+    behind = {item[:2]: item for item in make_all(FdbEntry, table) if item.lladdr != values.ZERO_MAC}
     replaced = [behind.get(item[:2]) for item in missing]
     for entry in filter(None, replaced):
-        del now.fdb[entry]
-    view.do_all("set", netns, replaced, missing)
-    now.fdb.update(dict.fromkeys(missing))
-    if not desired.purge_fdb:
-        return
-    others = filterfalse({*reported}.__contains__, filterfalse(desired.fdb.__contains__, now.fdb))
-    view.unwanted[netns].append([entry for entry in make_all(FdbEntry, others) if entry.dev in desired.purge_fdb])
+        del table[entry]
+    return replaced
