@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Kind, Ports, number
 
 KIND = Kind(
@@ -14,5 +15,5 @@ KIND = Kind(
     # A port keeps its addresses and all that it receives. vrf_add_slave: it may be of any kind but this.
     ports=Ports(ethernet=False, own_kind=False, takes_all=False),
     ethernet=False,
-    mtu=(1280, 65575),  # vrf_setup: IPV6_MIN_MTU, IP6_MAX_MTU
+    mtu=(values.IPV6_MTU, 65575),  # vrf_setup: IPV6_MIN_MTU, IP6_MAX_MTU
 )
