@@ -49,6 +49,9 @@ def documents(draw: Any, every_kind: bool = False) -> dict[str, Any]:
     if every_kind and draw(st.booleans()):
         links.append(_bond(draw))
         controllers.append("bond0")
+    if every_kind and draw(st.booleans()):
+        links.append(_link(draw, "vrf0", "vrf", table=draw(st.sampled_from([10, 11]))))
+        controllers.append("vrf0")
     veths = draw(st.lists(st.sampled_from(["veth0", "veth1", "veth2"]), unique=True))
     for name in veths:
         place = draw(st.sampled_from(names))

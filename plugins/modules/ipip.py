@@ -59,7 +59,10 @@ options:
     description: Refused, because a tunnel has no MAC address.
     type: str
   controller:
-    description: Refused, because a tunnel cannot be a port.
+    description:
+      - Name of the VRF that the interface is a port of. A bridge or bond is refused, because its ports carry Ethernet
+        frames.
+      - An empty string removes the interface from there.
     type: str
     aliases: [master]
 """

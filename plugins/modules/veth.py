@@ -47,7 +47,7 @@ options:
         description: Unicast MAC address.
         type: str
       controller:
-        description: The interface that the other end is a port of, such as a bridge. An empty string removes it.
+        description: Interface that the other end is a port of, such as a bridge. An empty string removes it from there.
         type: str
         aliases: [master]
       promisc:

@@ -15,7 +15,7 @@ _OPTIONS = {
     "df", "group6", "id", "learning", "link", "local", "local6", "port", "remote", "remote6", "tos", "ttl",
     "bridge", "private", "vepa", "group", "macaddr_data", "mode", "nopromisc", "persist", "pmtudisc", "type", "user",
     "protocol", "miimon", "updelay", "downdelay", "primary", "xmit_hash_policy", "ad_lacp_rate", "ad_select",
-    "min_links",
+    "min_links", "table",
 }  # fmt: skip
 
 

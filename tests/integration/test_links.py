@@ -30,6 +30,7 @@ OWN = {
     "ipip": {"local": "192.0.2.1", "remote": "192.0.2.2", "ttl": 9},
     "tuntap": {"mode": "tun", "owner": "daemon"},
     "bond": {"mode": "802.3ad", "miimon": 100},
+    "vrf": {"table": 10},
 }
 
 

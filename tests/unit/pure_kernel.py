@@ -139,7 +139,8 @@ class PureKernel:
             below = self.state[self._place(place, end)].links
             demand(parent is None or parent in below, f"no parent {parent}")
             if end.kind in TAKERS:
-                demand(not below[parent].attributes["controller"], "EBUSY: the parent is a port")
+                holder = below.get(below[parent].attributes["controller"])
+                demand(holder is None or holder.kind == "vrf", "EBUSY: the parent is a port")
             attributes = {"mtu": 1500, "mac_address": f"02:ff:00:00:{next(self._indexes) >> 8:02x}:01"}
             if end.kind in ("ipvlan", "ipip"):
                 attributes["mac_address"] = None
@@ -164,8 +165,9 @@ class PureKernel:
             if key == "controller" and value:
                 self._check_controller(state, link, value)
             held = state.links.get(link.attributes["controller"]) if key == "controller" else None
-            if held is not None and held.kind == "bond":  # bond_main.c: __bond_release_one
-                link.attributes["admin_state"] = "down"
+            if held is not None:
+                self._release(state, link, held)
+            if key == "controller" and value and state.links[value].kind == "vrf":  # vrf.c: cycle_netdev
                 self._down(state, link)
             if key == "admin_state" and value == "down":
                 self._down(state, link)
@@ -176,11 +178,18 @@ class PureKernel:
     @staticmethod
     def _check_controller(state: Observed, link: Link, controller: str) -> None:
         target = state.links.get(controller)
-        demand(target is not None and target.kind in ("bridge", "bond"), f"{controller} takes no ports")
+        demand(target is not None and target.kind in ("bridge", "bond", "vrf"), f"{controller} takes no ports")
         assert target is not None
         demand(not link.kind == target.kind == "bridge", "ELOOP: a bridge in a bridge")
         if target.kind == "bond":
             demand(link.attributes["admin_state"] == "down", f"{link.name} is up and cannot be enslaved to a bond")
+
+    def _release(self, state: Observed, link: Link, controller: Link) -> None:
+        """What a port loses when it leaves (bond_main.c: __bond_release_one, vrf.c: cycle_netdev)."""
+        if controller.kind == "bond":
+            link.attributes["admin_state"] = "down"
+        if controller.kind in ("bond", "vrf"):
+            self._down(state, link)
 
     @staticmethod
     def _down(state: Observed, link: Link) -> None:
@@ -220,9 +229,7 @@ class PureKernel:
         for other in list(state.links.values()):
             if other.attributes["controller"] == name:
                 other.attributes["controller"] = ""
-                if link.kind == "bond":  # bond_main.c: __bond_release_one
-                    other.attributes["admin_state"] = "down"
-                    self._down(state, other)
+                self._release(state, other, link)
         for place, others in list(self.state.items()):
             for other in list(others.links.values()):
                 on = other.kind in PARENT and other.attributes.get(PARENT[other.kind]) == name

@@ -340,6 +340,26 @@ def test_two_vxlans_of_one_number() -> None:
     assert planned(kernel, host({**one, "name": "two", "local": "2001:db8::1"})).operations
 
 
+# -- ports that keep what they receive ---------------------------------------------------------------
+
+
+def test_a_port_of_a_vrf_stays_up_and_its_addresses_are_restored() -> None:
+    link = veth("eth0", addresses=["10.0.0.1/24", "fd00::1/64"])
+    vrf = {"name": "vrf0", "kind": "vrf", "table": 10}
+    kernel = prepared(host(link, vrf))
+    document = parse_topology(host({**link, "controller": "vrf0"}, vrf))
+    first, second = kernel.run(document)
+    assert (steps(first), steps(second)) == (["eth0 controller=vrf0"], ["create eth0/fd00::1/64"])
+    assert kernel.state[""].links["eth0"].attributes["admin_state"] == "up"
+
+
+def test_a_port_of_a_vrf_can_be_a_parent() -> None:
+    vrf = {"name": "vrf0", "kind": "vrf", "table": 10, "ports": ["eth0"]}
+    kernel = prepared(host(veth("eth0"), vrf, on("macvlan", "mac0", "eth0")))
+    assert kernel.state[""].links["mac0"].attributes["parent"] == "eth0"
+    assert planned(kernel, host({**vrf, "ports": [], "purge_ports": True})).operations
+
+
 # -- what takes all that a link receives -------------------------------------------------------------
 
 

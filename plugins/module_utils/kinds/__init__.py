@@ -24,6 +24,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
     tuntap,
     veth,
     vlan,
+    vrf,
     vxlan,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Kind, Option
@@ -42,6 +43,7 @@ KINDS: dict[str, Kind] = {
         vxlan,
         ipip,
         tuntap,
+        vrf,
     )
 }
 _OTHER = Kind("")

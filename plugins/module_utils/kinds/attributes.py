@@ -31,7 +31,7 @@ ATTRIBUTES: dict[str, Option] = {
         decode=lambda up: "up" if up else "down",
         bit=IFF_UP,
     ),
-    "mtu": number("IFLA_MTU", 68, 65535, "bytes", place=LINK),
+    "mtu": number("IFLA_MTU", values.IPV4_MTU, values.LARGEST_MTU, "bytes", place=LINK),
     "mac_address": Option("IFLA_ADDRESS", values.mac, LINK),
     "promisc": boolean("IFF_PROMISC", place=FLAGS, bit=IFF_PROMISC, quiet=True),
     "controller": Option(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import (
     BRIDGE,
     PORT,
@@ -40,7 +41,7 @@ KIND = Kind(
             "pvid": number(
                 "IFLA_BRIDGE_VLAN_INFO",
                 1,
-                4094,
+                values.LARGEST_VLAN,
                 place=BRIDGE,
                 quiet=True,
                 needs="VLAN filtering in bridges (CONFIG_BRIDGE_VLAN_FILTERING)",

@@ -262,7 +262,7 @@ class Kind(NamedTuple):
     kernel_name: str = ""
     fallback: str = ""
     module: str = ""
-    mtu: tuple[int, int] = (68, 65535)  # RFC 791: the lowest of IPv4
+    mtu: tuple[int, int] = (values.IPV4_MTU, values.LARGEST_MTU)
     resolve: Callable[[str, Attributes], dict[str, Any]] | None = None
     check: Callable[[Attributes], Iterable[Fault]] = _nothing
     check_all: Callable[[Attributes, Attributes | None], Iterable[Fault]] = _nothing

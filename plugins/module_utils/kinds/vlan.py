@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import PARENT, Kind, named, number
 
 KIND = Kind(
@@ -12,7 +13,7 @@ KIND = Kind(
     options={
         # vlan_changelink changes flags and QoS maps only
         **PARENT,
-        "vlan_id": number("IFLA_VLAN_ID", 1, 4094, fixed=True),
+        "vlan_id": number("IFLA_VLAN_ID", 1, values.LARGEST_VLAN, fixed=True),
         "protocol": named("IFLA_VLAN_PROTOCOL", {"802.1q": 0x8100, "802.1ad": 0x88A8}, fixed=True),
     },
     defaults={"protocol": "802.1q"},

@@ -73,7 +73,7 @@ def _entries(data: Mapping[int, bytes]) -> dict[str, Any]:
 KIND = Kind(
     "vxlan",
     options={
-        "vni": number("IFLA_VXLAN_ID", 0, 2**24 - 1, fixed=True),
+        "vni": number("IFLA_VXLAN_ID", 0, values.LARGEST_VNI, fixed=True),
         "port": number("IFLA_VXLAN_PORT", 1, 65535, fixed=True),
         "local": Option("IFLA_VXLAN_LOCAL", values.unicast, six="IFLA_VXLAN_LOCAL6"),
         "dev": Option("IFLA_VXLAN_LINK", values.ifname, link=True),

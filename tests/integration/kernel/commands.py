@@ -24,6 +24,7 @@ LINK_KINDS = {
     "tuntap": "tuntap add name t0 mode tap",
     "veth": "link add name t0 type veth peer name t1",
     "vlan": "link add link v0 name t0 type vlan id 2",
+    "vrf": "link add name t0 type vrf table 10",
     "vxlan": "link add name t0 type vxlan id 2 dstport 4789",
 }
 
