@@ -1,4 +1,7 @@
 #!/bin/sh
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 # The scenario of inventories/lab.yml on this machine.
 #
 #   tools/lab.sh up      make the lab, stand the overlay up in it, and prove it

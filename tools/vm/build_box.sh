@@ -1,4 +1,7 @@
 #!/bin/sh
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Build a Vagrant box for libvirt out of a Debian release's packages, and say where it is. Needs root.
 #
 #   tools/vm/build_box.sh debian12 | debian13

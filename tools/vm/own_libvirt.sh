@@ -1,4 +1,7 @@
 #!/bin/sh
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Run a command beside a libvirt of its own. This is the first process of namespaces that run.py made, with which
 # everything here ends; HOME is a directory that it removes.
 set -eu

@@ -1,4 +1,7 @@
 #!/bin/sh
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 # QEMU as its emulation is fast, by what neither Vagrant nor libvirt has an option for:
 # - 256 MiB of translated code a machine instead of up to 1 GiB;
 # - no ERMS: "rep movsb" is emulated byte by byte, and the kernel would take it for all that it copies and clears;

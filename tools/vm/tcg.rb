@@ -1,3 +1,6 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Where KVM does not work: what run.py adds to Vagrant's configuration of each machine.
 Vagrant.configure("2") do |config|
   config.vm.boot_timeout = 600

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import pathlib
+import posixpath
+import re
 import tarfile
 
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from ansible_collections.weft.fabric.tests.integration.playbooks import cli
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[3]
+REPOSITORY = "https://github.com/weft-fabric/weft.fabric/blob/main/"
 
 
 class Installed:
@@ -50,6 +53,23 @@ def test_the_tarball_holds_what_galaxy_wants_and_nothing_else(installed):
     }  # fmt: skip
     assert {name for name in names if name.startswith("changelogs/")} == {"changelogs/changelog.yaml"}
     assert not [name for name in names if name.endswith(".pyc") or "/." in name]
+
+
+def test_the_documents_in_the_tarball_link_to_what_is_there(installed):
+    with tarfile.open(installed.tarball) as tarball:
+        names = set(tarball.getnames())
+        texts = {name: tarball.extractfile(name).read().decode() for name in names if name.endswith(".md")}
+    links = {(name, link) for name, text in texts.items() for link in re.findall(r"\]\(([^)#\s]+)", text)}
+    relative = {
+        (name, posixpath.normpath(posixpath.join(posixpath.dirname(name), link)))
+        for name, link in links
+        if ":" not in link
+    }
+    assert ("README.md", "docs/design.md") in relative
+    assert {(name, target) for name, target in relative if target not in names} == set()
+    in_the_repository = {(name, link[len(REPOSITORY) :]) for name, link in links if link.startswith(REPOSITORY)}
+    assert ("README.md", "CONTRIBUTING.md") in in_the_repository
+    assert {(name, path) for name, path in in_the_repository if not (CHECKOUT / path).exists()} == set()
 
 
 def test_every_module_is_documented(installed):
