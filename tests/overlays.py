@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.plugin_utils import overlay
+from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import overlays as planning
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import decode, encode
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay
 
 DEFAULTS = {
     "state": "present",
@@ -26,4 +28,12 @@ def overlays_of(nodes: Any, *overlays: dict[str, Any], **defaults: Any) -> dict[
 
     :param defaults: other values than DEFAULTS.
     """
-    return overlay.plans(overlays or [{"name": "default"}], nodes, {**DEFAULTS, **defaults})
+    planned = planning.plan(overlays or [{"name": "default"}], nodes, {**DEFAULTS, **defaults})
+    found: dict[str, Any] = encode(planned)
+    return found
+
+
+def planned(facts: Any) -> dict[str, Overlay]:
+    """The overlays of ``overlay_plans``."""
+    found: dict[str, Overlay] = decode(dict[str, Overlay], facts)
+    return found

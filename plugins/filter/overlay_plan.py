@@ -106,21 +106,26 @@ _value:
           - {dev: vxlan0, dst: 10.244.1.0/24, via: 10.244.1.0, onlink: true}
 """
 
+from typing import Any, Callable
+
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 
 
-def overlay_plan(nodes, cidr, vni, node_prefix=None, device="vxlan0", mode="vxlan"):
+def overlay_plan(
+    nodes: Any, cidr: Any, vni: Any, node_prefix: Any = None, device: str = "vxlan0", mode: str = "vxlan"
+) -> dict[str, Any]:
+    """The nodes of one overlay."""
     # Imported here for the reason in docs/design.md, "In a worker".
-    from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import plan
+    from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.nodes import described, plan
 
     try:
-        return plan(nodes, cidr, vni, node_prefix, device, mode)
+        return described(plan(nodes, cidr, vni, node_prefix, mode), device)
     except FabricError as error:
         raise AnsibleFilterError(f"overlay_plan: {error}") from error
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., Any]]:
         return {"overlay_plan": overlay_plan}

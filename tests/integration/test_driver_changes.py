@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.weft.fabric.plugins.filter import _roles as filters
 from ansible_collections.weft.fabric.plugins.module_utils.probe import echo_server
-from ansible_collections.weft.fabric.plugins.plugin_utils import pods
 from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.cni import ONE, asked, config, host_local
 from ansible_collections.weft.fabric.tests.overlays import overlays_of
@@ -73,7 +73,7 @@ def parameters(way: str, pod_state: str) -> dict[str, Any]:
     listed = [{"name": POD, **WAYS[way], "state": pod_state}] if way else []
     listed.append({"name": BESIDE, "network": {"driver": "none"}})
     # Bridges are there only where a pod needs them.
-    plan = pods.plan(listed, OVERLAYS, "network-1", 1500, {"driver": "none"})
+    plan = filters.pods_plan(listed, OVERLAYS, "network-1", 1500, network={"driver": "none"})
     return {
         "document": {
             "topology": {"namespaces": plan["present"], "purge": True, "purge_links": True},

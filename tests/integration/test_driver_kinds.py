@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.plugin_utils import pods
+from ansible_collections.weft.fabric.plugins.filter import _roles as filters
 from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.overlays import overlays_of
 
@@ -39,7 +39,7 @@ def hosts() -> Iterator[dict[str, str]]:
 
 
 def stand_up(run_module, place: str, host: str, listed: list[dict[str, Any]], network: dict[str, Any]) -> None:
-    plan = pods.plan(listed, OVERLAYS, host, 1500, network)
+    plan = filters.pods_plan(listed, OVERLAYS, host, 1500, network=network)
     with kernel.inside(place):
         first = run_module("topology", namespaces=plan["present"], purge=True)
         assert first.get("changed"), first

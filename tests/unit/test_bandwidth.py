@@ -14,13 +14,14 @@ import pathlib
 import pytest
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.weft.fabric.plugins.filter import bandwidth_plan, bandwidth_report
-from ansible_collections.weft.fabric.plugins.plugin_utils import bandwidth
+from ansible_collections.weft.fabric.plugins.filter._roles import FilterModule
+from ansible_collections.weft.fabric.plugins.plugin_utils.bandwidth import pairs as bandwidth
+from ansible_collections.weft.fabric.plugins.plugin_utils.bandwidth import samples
 from ansible_collections.weft.fabric.tests.overlays import overlays_of
 
 SAMPLES = pathlib.Path(__file__).parent / "iperf3"
-plan = bandwidth_plan.FilterModule().filters()["bandwidth_plan"]
-report = bandwidth_report.FilterModule().filters()["bandwidth_report"]
+FILTERS = FilterModule().filters()
+plan, report = FILTERS["_bandwidth_plan"], FILTERS["_bandwidth_report"]
 
 NODES = {f"node-{number}": {"number": number, "address": f"192.168.1.1{number}/24", "dev": "eth0"} for number in (1, 2)}
 OVERLAYS = overlays_of(
@@ -177,14 +178,14 @@ def test_every_other_round_goes_the_other_way_round():
 
 
 def test_what_iperf3_says():
-    assert bandwidth.sample(said("tcp")) == (2914743221.639724, None, None)
+    assert samples.sample(said("tcp")) == (2914743221.639724, None, None)
     # What arrived, and not what was sent.
-    assert bandwidth.sample(said("udp")) == (1549187331.159023, 79.9028150134048, 0.23870258164591157)
-    assert bandwidth.sample(said("udp_back")) == (726045946.118897, 89.15746872700515, 0.29185937562271236)
+    assert samples.sample(said("udp")) == (1549187331.159023, 79.9028150134048, 0.23870258164591157)
+    assert samples.sample(said("udp_back")) == (726045946.118897, 89.15746872700515, 0.29185937562271236)
     older = json.loads(said("udp"))
     del older["end"]["sum_received"]
     bits = 7791895066.499853 * (1 - 0.799028150134048)
-    assert bandwidth.sample(json.dumps(older)).bits == pytest.approx(bits)
+    assert samples.sample(json.dumps(older)).bits == pytest.approx(bits)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +198,7 @@ def test_what_iperf3_says():
 )
 def test_what_iperf3_does_not_say(output, message):
     with pytest.raises(ValueError, match=message):
-        bandwidth.sample(output)
+        samples.sample(output)
 
 
 def results(found, **outputs):

@@ -10,6 +10,7 @@ import json
 
 import pytest
 
+from ansible_collections.weft.fabric.plugins.filter import _roles as filters
 from ansible_collections.weft.fabric.plugins.module_utils.cni import hostlocal
 from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import (
     attachments_of,
@@ -23,7 +24,6 @@ from ansible_collections.weft.fabric.plugins.module_utils.host import attach
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
-from ansible_collections.weft.fabric.plugins.plugin_utils import pods
 from ansible_collections.weft.fabric.tests.overlays import overlays_of
 
 NET = {
@@ -247,7 +247,7 @@ def test_the_role():
         {"name": "p3", "state": "absent"},
         {"name": "p4", "network": {"driver": "container", "container": "p1"}},
     ]
-    found = pods.plan(given, OVERLAYS, "a", 1500, network)
+    found = filters.pods_plan(given, OVERLAYS, "a", 1500, network=network)
     assert found["cni"]["present"] == [
         {"netns": "p1", "interface": "eth0", "network": NET, "recreate": True},
         {"netns": "p2", "interface": "net1", "network": NET, "recreate": True, "addresses": ["10.22.0.9"]},
@@ -255,9 +255,10 @@ def test_the_role():
     assert [item["netns"] for item in found["cni"]["absent"]] == ["p3"]
     assert found["running"] == ["p1", "p2"]
     assert found["present"]["p1"] == {}
-    gone = pods.removal(given[:3], OVERLAYS, network)
+    gone = filters.pods_plan(given[:3], OVERLAYS, state="absent", network=network)
     bridges = [link for link in gone["absent"][""]["links"] if link["name"] == "cni0"]
     assert bridges == [{"name": "cni0", "kind": "bridge", "shared": True}]
     assert [item["netns"] for item in gone["cni"]["absent"]] == ["p1", "p2", "p3"]
     with pytest.raises(FabricError, match=r"pods_pods\[0\]\.network\.config\.typo"):
-        pods.plan([{"name": "p", "network": {"driver": "cni", "config": {**NET, "typo": 1}}}], OVERLAYS, "a", 1500)
+        wrong = {"driver": "cni", "config": {**NET, "typo": 1}}
+        filters.pods_plan([{"name": "p", "network": wrong}], OVERLAYS, "a", 1500)

@@ -8,17 +8,14 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.weft.fabric.plugins.filter import verify_pods as verify_pods_filter
-from ansible_collections.weft.fabric.plugins.filter import verify_targets as verify_targets_filter
-from ansible_collections.weft.fabric.plugins.filter.pods_plan import FilterModule
+from ansible_collections.weft.fabric.plugins.filter._roles import FilterModule
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.plugins.plugin_utils import drivers
 from ansible_collections.weft.fabric.tests.overlays import overlays_of
 
-pods_plan = FilterModule().filters()["pods_plan"]
-verify_targets = verify_targets_filter.FilterModule().filters()["verify_targets"]
-verify_pods = verify_pods_filter.FilterModule().filters()["verify_pods"]
+FILTERS = FilterModule().filters()
+pods_plan, verify_targets, verify_pods = map(FILTERS.get, ("_pods_plan", "_verify_targets", "_verify_pods"))
 
 NODES = {
     "a": {"number": 0, "address": "192.168.1.138", "dev": "eth0"},
@@ -157,7 +154,7 @@ def test_fan():
 )
 def test_the_fans_arithmetic(underlay, over, address, subnet):
     net = drivers.network("pods_network", {"driver": "fan", "underlay": underlay, "overlay": over})
-    assert str(drivers.fan_subnet("here", address, net)) == subnet
+    assert str(drivers.fan.subnet("here", address, net)) == subnet
 
 
 def test_what_was_made_is_taken_away():

@@ -12,7 +12,7 @@ from ansible.errors import AnsibleFilterError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.weft.fabric.plugins.filter.lab_document import FilterModule
+from ansible_collections.weft.fabric.plugins.filter._roles import FilterModule
 from ansible_collections.weft.fabric.plugins.module_utils.host.lab import SWITCHES, plan
 
 HOSTS: dict[str, list[dict[str, Any]]] = {
@@ -24,7 +24,7 @@ HOSTS: dict[str, list[dict[str, Any]]] = {
         {"name": "enp2s0", "switch": "lan2"},
     ],
 }
-lab_document = FilterModule().filters()["lab_document"]
+lab_document = FilterModule().filters()["_lab_document"]
 
 
 def test_a_lab_is_bridges_and_cables() -> None:

@@ -29,7 +29,12 @@ LAYERS = {
         ("sections",),
         ("host",),
     ),
-    "plugin_utils": (("figures",),),
+    "plugin_utils": (
+        ("figures", "model"),
+        ("drivers",),
+        ("fabric",),
+        ("documents", "proof", "bandwidth"),
+    ),
 }
 
 

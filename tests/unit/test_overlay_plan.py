@@ -15,8 +15,39 @@ from hypothesis import strategies as st
 
 from ansible_collections.weft.fabric.plugins.filter.overlay_plan import FilterModule
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.plugin_utils.overlay import document, entries, plan, plans, vtep_mac
+from ansible_collections.weft.fabric.plugins.plugin_utils.documents import overlay as overlay_document
+from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import nodes as nodes_of
+from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import overlays as overlays_of
+from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.nodes import described, vtep_mac
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import decode, encode
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Node, Overlay
 from ansible_collections.weft.fabric.tests import overlays
+
+
+def plan(nodes, cidr, vni, node_prefix=None, device="vxlan0", mode="vxlan"):
+    """The nodes of an overlay, as the filter overlay_plan returns them."""
+    return described(nodes_of.plan(nodes, cidr, vni, node_prefix, mode), device)
+
+
+def plans(overlays, nodes, defaults):
+    """All overlays, with their nodes as the filter overlay_plan returns them."""
+    planned = overlays_of.plan(overlays, nodes, defaults)
+    return {
+        name: {**encode(overlay), "nodes": described(overlay.nodes, overlay.device)}
+        for name, overlay in planned.items()
+    }
+
+
+def entries(planned, near, far):
+    """What leads from one node of plan() to another's pods."""
+    nodes = decode(dict[str, Node], planned)
+    return encode(Overlay("default", "present", 10, 4789, "vxlan0", "vxlan", "br0", nodes=nodes).entries(near, far))
+
+
+def document(planned, host):
+    """What a host has of the overlays of plans()."""
+    return encode(overlay_document.of_host(decode(dict[str, Overlay], planned), host))
+
 
 ARTICLE = {
     "network-1": {"number": 0, "address": "192.168.1.138"},

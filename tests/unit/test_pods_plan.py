@@ -10,19 +10,17 @@ from ansible.errors import AnsibleFilterError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.weft.fabric.plugins.filter import overlay_plans as overlay_plans_filter
-from ansible_collections.weft.fabric.plugins.filter import pods_masquerade as pods_masquerade_filter
-from ansible_collections.weft.fabric.plugins.filter.pods_plan import FilterModule
+from ansible_collections.weft.fabric.plugins.filter._roles import FilterModule
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
-from ansible_collections.weft.fabric.plugins.plugin_utils import pods
+from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import pods
 from ansible_collections.weft.fabric.tests.overlays import DEFAULTS, overlays_of
 
 ONE = overlays_of({"network-1": {"number": 0, "address": "192.168.1.138"}})
 POD = {"name": "pod1", "address": "172.2.0.2", "interface": "vceth0", "host_interface": "veth0"}
 
-pods_plan = FilterModule().filters()["pods_plan"]
-pods_masquerade = pods_masquerade_filter.FilterModule().filters()["pods_masquerade"]
+FILTERS = FilterModule().filters()
+pods_plan, pods_masquerade = FILTERS["_pods_plan"], FILTERS["_pods_masquerade"]
 
 
 def test_the_articles_pod():
@@ -242,7 +240,7 @@ def test_refused_in_several_overlays(pod, state, named):
 
 
 def test_the_overlays_are_not_planned_with_a_pod_that_is_wrong():
-    plans = overlay_plans_filter.FilterModule().filters()["overlay_plans"]
+    plans = FILTERS["_overlay_plans"]
     defaults = {**DEFAULTS, "node_prefix": 24}
     lost = {"name": "p", "address": "172.2.0.2", "overlay": "blue"}
     with pytest.raises(AnsibleFilterError, match=r"a: pods_pods\[0\]\.overlay: 'blue' is refused: .*red") as refusal:

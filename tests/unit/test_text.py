@@ -11,16 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.filter import (
-    bandwidth_plan,
-    overlay_document,
-    overlay_plans,
-    pods_masquerade,
-    pods_plan,
-    verify_pods,
-    verify_report,
-    verify_targets,
-)
+from ansible_collections.weft.fabric.plugins.filter import _roles as filters
 from ansible_collections.weft.fabric.tests.overlays import DEFAULTS, overlays_of
 
 NODES = {
@@ -39,19 +30,19 @@ OVERLAYS = [{"name": "default"}]
 @pytest.mark.parametrize(
     "call",
     [
-        lambda kept: overlay_document.overlay_document(kept(overlays_of(NODES)), "a", 90),
-        lambda kept: overlay_plans.overlay_plans(OVERLAYS, NODES, DEFAULTS, kept(PODS), kept(NETWORKS)),
-        lambda kept: pods_masquerade.pods_masquerade(kept(overlays_of(NODES)), "a"),
-        lambda kept: pods_plan.pods_plan(PODS["a"], kept(overlays_of(NODES)), "a", 1500),
-        lambda kept: pods_plan.pods_plan(PODS["a"], kept(overlays_of(NODES)), state="absent"),
-        lambda kept: verify_pods.verify_pods(kept(PODS), kept(NETWORKS), {}),
-        lambda kept: verify_targets.verify_targets(
+        lambda kept: filters.overlay_document(kept(overlays_of(NODES)), "a", 90),
+        lambda kept: filters.overlay_plans(OVERLAYS, NODES, DEFAULTS, kept(PODS), kept(NETWORKS)),
+        lambda kept: filters.pods_masquerade(kept(overlays_of(NODES)), "a"),
+        lambda kept: filters.pods_plan(PODS["a"], kept(overlays_of(NODES)), "a", 1500),
+        lambda kept: filters.pods_plan(PODS["a"], kept(overlays_of(NODES)), state="absent"),
+        lambda kept: filters.verify_pods(kept(PODS), kept(NETWORKS), {}),
+        lambda kept: filters.verify_targets(
             kept(overlays_of(NODES)), "a", kept(PODS), 8000, kept(NETWORKS), "all"
         ),
-        lambda kept: verify_report.verify_report(
+        lambda kept: filters.verify_report(
             {"a": [], "b": []}, kept(overlays_of(NODES)), kept(PODS), networks=kept(NETWORKS)
         ),
-        lambda kept: bandwidth_plan.bandwidth_plan(
+        lambda kept: filters.bandwidth_plan(
             kept(overlays_of(NODES)), kept(PODS), kept(NETWORKS), hosts=HOSTS
         ),
     ],
@@ -64,6 +55,6 @@ def test_text_says_what_a_structure_does(call: Callable[[Callable[[Any], Any]], 
 
 
 def test_a_document_is_text_that_ansible_takes_for_a_dictionary() -> None:
-    found = overlay_document.overlay_document(overlays_of(NODES), "a", 90)
+    found = filters.overlay_document(overlays_of(NODES), "a", 90)
     assert found["document"].startswith("{")
     assert json.loads(found["document"])["resync"] == 90

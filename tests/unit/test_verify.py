@@ -12,8 +12,9 @@ from xml.etree import ElementTree
 import pytest
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.weft.fabric.plugins.filter import verify_picture, verify_report, verify_targets
-from ansible_collections.weft.fabric.plugins.plugin_utils import proof
+from ansible_collections.weft.fabric.plugins.filter._roles import FilterModule
+from ansible_collections.weft.fabric.plugins.filter.overlay_plan import overlay_plan
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof import scope
 from ansible_collections.weft.fabric.tests.overlays import overlays_of
 
 NODES = {
@@ -23,7 +24,7 @@ NODES = {
 
 
 OVERLAYS = overlays_of(NODES)
-PLAN = OVERLAYS["default"]["nodes"]
+PLAN = overlay_plan(NODES, "172.2.0.0/16", 10)
 PODS = {
     "network-1": [{"name": "pod1", "address": "172.2.0.2"}],
     "network-2": [{"name": "pod2", "address": "172.2.1.2"}],
@@ -31,8 +32,8 @@ PODS = {
 MTUS = {"network-1": 1500, "network-2": 1500}
 MACS = {name: node["mac_address"] for name, node in PLAN.items()}
 
-report = verify_report.FilterModule().filters()["verify_report"]
-targets = verify_targets.FilterModule().filters()["verify_targets"]
+FILTERS = FilterModule().filters()
+report, targets = FILTERS["_verify_report"], FILTERS["_verify_targets"]
 
 
 def result(target, source="172.2.0.2", **other):
@@ -167,7 +168,7 @@ def test_what_one_family_lacks_is_put_down_to_it():
     fail(measured, "network-1", "network-2/pod2", "pod1")
     state = {
         "links": [{"name": "vxlan0", "kind": "vxlan", "admin_state": "up", "mac_address": MACS["network-1"]}],
-        **copy.deepcopy(DUAL["default"]["nodes"]["network-2"]["peer"]),
+        **overlay_plan(NODES, ["172.2.0.0/16", "fd00::/48"], 10)["network-2"]["peer"],
     }
     del state["routes"][0]  # that of IPv4, which IPv6 does not need
     del state["neighbours"][1]
@@ -467,7 +468,7 @@ def measured_of(names, overlays, pods, scope):
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 20, 21, 250])
 def test_a_sample_touches_each_node_both_ways_and_connects_all(count):
     names = [f"n{number}" for number in range(count)]
-    chosen = {name: set(proof.peers(name, names, "sample")) for name in names}
+    chosen = {name: set(scope.peers(name, names, "sample")) for name in names}
     assert all(name in chosen[name] and len(chosen[name]) <= 5 for name in names)
     for name in names:
         assert chosen[name] == {other for other in names if name in chosen[other]}, "probed by those that it probes"
@@ -480,10 +481,10 @@ def test_a_sample_touches_each_node_both_ways_and_connects_all(count):
 
 def test_few_nodes_are_all_probed_unless_a_sample_is_asked_for():
     few, many = [f"n{number}" for number in range(20)], [f"n{number}" for number in range(21)]
-    assert proof.peers("n0", few, "auto") == few
-    assert proof.peers("n0", few, "sample") == ["n0", "n1", "n10", "n19"]
-    assert proof.peers("n0", many, "auto") == ["n0", "n1", "n10", "n11", "n20"]
-    assert proof.peers("n0", many, "all") == many
+    assert scope.peers("n0", few, "auto") == few
+    assert scope.peers("n0", few, "sample") == ["n0", "n1", "n10", "n19"]
+    assert scope.peers("n0", many, "auto") == ["n0", "n1", "n10", "n11", "n20"]
+    assert scope.peers("n0", many, "all") == many
     with pytest.raises(AnsibleFilterError, match=r"^verify_targets: verify_scope: 'some' .*auto, sample, all"):
         targets(OVERLAYS, "network-1", PODS, 8000, {}, "some")
 
@@ -543,7 +544,7 @@ def test_the_matrix_has_the_slowest_pair_of_two_nodes_or_what_fails():
         "nodes": ["network-1", "network-2"],
         "cells": [[0.1234, 7.5], ["FAILED: forwarding", 0.1234]],
     }
-    picture = verify_picture.FilterModule().filters()["verify_picture"](text)
+    picture = FILTERS["_verify_picture"](text)
     root = ElementTree.fromstring(picture)
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     assert "FAILED" in picture and "network-2" in picture

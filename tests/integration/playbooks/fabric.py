@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from ansible_collections.weft.fabric.plugins.module_utils.host import lab
-from ansible_collections.weft.fabric.plugins.plugin_utils import overlay
+from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.nodes import vtep_mac
 from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.playbooks import cli
 
@@ -26,7 +26,7 @@ ROOT = pathlib.Path(__file__).parents[3]
 ARTICLE = yaml.safe_load((ROOT / "inventories" / "lab.yml").read_text(encoding="utf-8"))
 NODES = ("network-1", "network-2")
 HOSTS = (*NODES, "router")
-MAC = {name: overlay.vtep_mac(10, name) for name in NODES}
+MAC = {name: vtep_mac(10, name) for name in NODES}
 """Of the article's VTEPs."""
 
 

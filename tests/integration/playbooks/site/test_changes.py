@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.plugin_utils import overlay
+from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.nodes import vtep_mac
 from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import (
     NODES,
     Fabric,
@@ -90,7 +90,7 @@ def test_a_third_node_moves_nobody(tmp_path: pathlib.Path) -> None:
         fabric.inventory = article()
         fabric.ok("site", "--skip-tags", "verify")
         fabric.inventory = inventory
-        mac = overlay.vtep_mac(10, "network-3")
+        mac = vtep_mac(10, "network-3")
         entries = {
             f"fdb vxlan0 {mac} dst 192.168.2.143",
             f"neighbour vxlan0 172.2.7.0 lladdr {mac}",

@@ -1,0 +1,241 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filters of the collection's own roles and playbooks.
+
+They are private, as the underscore in their names says: they change with the roles, and no other playbook may use them.
+All are in one file, because Ansible loads all filters of a collection in each worker that uses one of them.
+
+They are thin: JSON, as text or as a structure, becomes dataclasses, and the result becomes JSON again. What they plan
+with is imported when they are called, for the reason in docs/design.md, "In a worker".
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Callable
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+
+if TYPE_CHECKING:
+    from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.fabric import Fabric
+    from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay
+
+
+def _overlays(fact: Any) -> dict[str, Overlay]:
+    """Overlays, from the fact overlay_plans."""
+    from ansible_collections.weft.fabric.plugins.plugin_utils.model import codec
+    from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay
+
+    found: dict[str, Overlay] = codec.decoded(dict[str, Overlay], fact)
+    return found
+
+
+def _fabric(overlays: Any, pods: Any, networks: Any) -> Fabric:
+    """The fabric, from the facts overlay_plans, overlay_pods and overlay_networks."""
+    from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.fabric import Fabric
+    from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import loaded
+
+    return Fabric(_overlays(overlays), loaded(pods), loaded(networks or {}))
+
+
+def overlay_plans(
+    overlays: Any, nodes: Any, defaults: Mapping[str, Any], pods: Any = None, networks: Any = None
+) -> Any:
+    """The plans of all overlays by name, after a look at the pods on them.
+
+    :param overlays: the variable overlay_overlays.
+    :param nodes: each node's overlay_node, by its name.
+    :param defaults: the values of overlays that have none of their own.
+    :param pods: each node's pods_pods, by its name.
+    :param networks: each node's pods_network, by its name.
+    """
+    from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import overlays as planning
+    from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.fabric import Fabric
+    from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import encode, loaded
+
+    planned = planning.plan(overlays, nodes, defaults)
+    Fabric(planned, loaded(pods or {}), loaded(networks or {})).check()
+    return encode(planned)
+
+
+def overlay_document(overlays: Any, host: str, resync: int = 0) -> Any:
+    """A host's ``state`` and ``document`` for the module document, and the links that are ``gone``.
+
+    The document is JSON text, since Ansible looks at each value of a structure.
+    """
+    from ansible_collections.weft.fabric.plugins.plugin_utils.documents import overlay
+
+    found = overlay.of_host(_overlays(overlays), host)
+    return {
+        "state": found.state,
+        "document": json.dumps({**found.document, "resync": resync}),
+        "gone": found.gone,
+    }
+
+
+def pods_plan(
+    pods: Any, overlays: Any, host: str = "", mtu: Any = None, state: str = "present", network: Any = None
+) -> Any:
+    """A host's pods as topologies: see documents.pods.HostPods.
+
+    :param pods: the variable pods_pods.
+    :param mtu: of the underlay's interface, in bytes. Not needed, nor is the host, where the state is absent.
+    :param network: the variable pods_network.
+    """
+    from ansible_collections.weft.fabric.plugins.plugin_utils import drivers
+    from ansible_collections.weft.fabric.plugins.plugin_utils.documents import pods as planning
+    from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import encode
+
+    default = drivers.DEFAULT if network is None else network
+    if state == "absent":
+        return encode(planning.removal(pods, _overlays(overlays), default))
+    return encode(planning.plan(pods, _overlays(overlays), host, mtu, default))
+
+
+def pods_masquerade(overlays: Any, host: str) -> Any:
+    """The rules, as the module masquerade takes them, for packets that a host's pods send out of their overlay."""
+    from ansible_collections.weft.fabric.plugins.plugin_utils.documents import masquerade
+
+    return masquerade.rules(_overlays(overlays), host)
+
+
+def verify_pods(pods: Any, networks: Any, results: Mapping[str, Any]) -> Any:
+    """Each node's pods, with the addresses that their hosts have assigned.
+
+    :param pods: each node's pods_pods, by its name.
+    :param networks: each node's pods_network, by its name.
+    :param results: by host, what the module cni returned for its pods, in their order.
+    """
+    from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.pods import with_assigned
+    from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import loaded
+
+    return with_assigned(loaded(pods), loaded(networks), results)
+
+
+def verify_targets(overlays: Any, host: str, pods: Any, port: int, networks: Any = None, scope: str = "all") -> Any:
+    """What a node probes, as the module reachability takes it.
+
+    :param pods: each node's pods_pods, by its name.
+    :param port: TCP port of the pods' echo servers.
+    :param networks: each node's pods_network, by its name.
+    :param scope: the variable verify_scope.
+    """
+    from ansible_collections.weft.fabric.plugins.plugin_utils.proof.targets import probes
+
+    return probes(host, _fabric(overlays, pods, networks), port, scope)
+
+
+def verify_report(
+    results: Mapping[str, Any],
+    overlays: Any,
+    pods: Any,
+    mtus: Mapping[str, int] | None = None,
+    states: Mapping[str, Any] | None = None,
+    networks: Any = None,
+    scope: str = "all",
+) -> Any:
+    """The proof: see proof.report.Report. The matrix is JSON text.
+
+    :param results: by host, what the module reachability returned for its targets.
+    :param mtus: by host, the MTU of its underlay interface in bytes. A host that is missing is not held to any.
+    :param states: by host, ``namespaces`` of the module topology_info. A host may be missing.
+    """
+    from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import encode
+    from ansible_collections.weft.fabric.plugins.plugin_utils.proof.report import report
+
+    found = encode(report(results, _fabric(overlays, pods, networks), mtus or {}, states or {}, scope))
+    return {**found, "matrix": json.dumps(found["matrix"])}
+
+
+def verify_picture(matrix: Any) -> str:
+    """The matrix of verify_report as a picture, in SVG."""
+    from ansible_collections.weft.fabric.plugins.plugin_utils.model import codec
+    from ansible_collections.weft.fabric.plugins.plugin_utils.proof.matrix import Matrix, picture
+
+    return picture(codec.decoded(Matrix, matrix))
+
+
+def bandwidth_plan(
+    overlays: Any,
+    pods: Any,
+    networks: Any = None,
+    *,
+    hosts: Any,
+    pairs: Sequence[Any] | None = None,
+    rounds: Any = 3,
+    protocols: Sequence[str] = ("tcp", "udp"),
+    bitrate: str = "0",
+) -> Any:
+    """The ``pairs`` to measure between, and the ``order`` of measurements.
+
+    :param hosts: of each host of the run ``namespaces``, those that exist, and ``lacks``, the kinds of link that its
+        kernel does not have.
+    :param pairs: the variable bandwidth_pairs.
+    """
+    from ansible_collections.weft.fabric.plugins.plugin_utils.bandwidth.pairs import Host, plan
+    from ansible_collections.weft.fabric.plugins.plugin_utils.bandwidth.schedule import schedule
+    from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import decode, encode
+
+    found = plan(_fabric(overlays, pods, networks), pairs, decode(dict[str, Host], hosts))
+    return {"pairs": encode(found), "order": encode(schedule(found, rounds, protocols, bitrate))}
+
+
+def bandwidth_report(results: Sequence[Any], pairs: Any, protocols: Sequence[str], about: str) -> Any:
+    """The comparison: see bandwidth.report.Report.
+
+    :param results: each ``{pair, round, runs, latency}``, as bandwidth.samples.medians() takes them.
+    :param pairs: those of bandwidth_plan.
+    :param about: a sentence on how it was measured.
+    """
+    from ansible_collections.weft.fabric.plugins.plugin_utils.bandwidth.pairs import Pair
+    from ansible_collections.weft.fabric.plugins.plugin_utils.bandwidth.report import report
+    from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import decode, encode
+
+    return encode(report(results, decode(tuple[Pair, ...], pairs), protocols, about))
+
+
+def lab_document(hosts: Mapping[str, Any], switches: Sequence[str]) -> Any:
+    """A lab's switches and cables, as ``namespaces`` of the module topology.
+
+    :param hosts: each host's lab_interfaces, by its name.
+    :param switches: the variable lab_switches.
+    """
+    from ansible_collections.weft.fabric.plugins.plugin_utils.documents.lab import document
+
+    return document(hosts, switches)
+
+
+def _refusing(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as a filter: its refusals are Ansible's."""
+
+    @functools.wraps(function)
+    def refusing(*arguments: Any, **options: Any) -> Any:
+        try:
+            return function(*arguments, **options)
+        except FabricError as error:
+            raise AnsibleFilterError(f"{function.__name__}: {error}") from error
+
+    return refusing
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        functions = (
+            overlay_plans,
+            overlay_document,
+            pods_plan,
+            pods_masquerade,
+            verify_pods,
+            verify_targets,
+            verify_report,
+            verify_picture,
+            bandwidth_plan,
+            bandwidth_report,
+            lab_document,
+        )
+        return {f"_{function.__name__}": _refusing(function) for function in functions}

@@ -1,0 +1,109 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role overlay's document."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Node, Overlay
+
+ROUTE_PROTOCOL = 120
+"""The protocol number of overlays' routes. It tells them from the role mgmt_routing's on the underlay's interface."""
+
+_FORWARDING = {
+    # The kernel switches accept_redirects together with ip_forward. Listed here, it is also restored.
+    4: {"net.ipv4.ip_forward": 1, "net.ipv4.conf.all.accept_redirects": 0},
+    # A VTEP has the address that its pods' network has for any of its routers (RFC 4291, section 2.6.1). Without this
+    # the node answers a pod's ping of it from another address.
+    6: {"net.ipv6.conf.all.forwarding": 1, "net.ipv6.anycast_src_echo_reply": 1},
+}
+
+
+@dataclass(frozen=True)
+class HostOverlays:
+    """All overlays on one host, as parameters of the module document.
+
+    :ivar gone: links to remove besides: those of overlays that are absent, or that need none any more.
+    """
+
+    state: str
+    document: dict[str, Any]
+    gone: list[dict[str, str]]
+
+
+def of_host(overlays: Mapping[str, Overlay], host: str) -> HostOverlays:
+    """What a host has of all overlays.
+
+    Where an overlay is present, the first link is the underlay's interface.
+
+    :raises InvalidParameter: the host's underlay interface is not named.
+    """
+    there = [overlay for overlay in overlays.values() if overlay.present]
+    gone = [
+        {"name": overlay.device, "kind": "vxlan"}
+        for overlay in overlays.values()
+        if not (overlay.present and overlay.tunnelled)
+    ]
+    topology = {
+        "namespaces": {"": _root(there, host) if there else {"links": gone}},
+        "purge": bool(there),
+        "purge_links": bool(there),
+        "route_protocol": ROUTE_PROTOCOL,
+    }
+    isolation = {"isolation": [list(overlay.cidrs) for overlay in there]} if len(overlays) > 1 else {}
+    return HostOverlays(
+        state="present" if there else "absent",
+        document={"topology": topology, "sysctl": _settings(there), **isolation},
+        gone=gone if there else [],
+    )
+
+
+def _root(overlays: Sequence[Overlay], host: str) -> dict[str, list[Any]]:
+    """The host's own namespace."""
+    # Without options, it asks nothing of the interface. It makes a missing one an error, and reports its MTU.
+    links: list[dict[str, Any]] = [{"name": values.ifname(f"nodes[{host}].dev", overlays[0].nodes[host].dev)}]
+    found: dict[str, list[Any]] = {"links": links, "neighbours": [], "fdb": [], "routes": []}
+    for overlay in overlays:
+        if overlay.tunnelled:
+            links.append(_device(overlay, overlay.nodes[host]))
+        for peer in overlay.nodes:
+            if peer != host:
+                entries = overlay.entries(host, peer)
+                found["neighbours"] += entries.neighbours
+                found["fdb"] += entries.fdb
+                found["routes"] += entries.routes
+    return found
+
+
+def _settings(overlays: Sequence[Overlay]) -> dict[str, int]:
+    """The kernel parameters of a host with these overlays."""
+    versions = sorted({ipaddress.ip_network(cidr).version for overlay in overlays for cidr in overlay.cidrs})
+    # A node is the router of its pods.
+    settings = {key: value for version in versions for key, value in _FORWARDING[version].items()}
+    for overlay in overlays:
+        if overlay.tunnelled:
+            # Loose: the answer to a pod that sends to another node's own address may come back another way.
+            settings[f"net/ipv4/conf/{overlay.device}/rp_filter"] = 2
+    return settings
+
+
+def _device(overlay: Overlay, node: Node) -> dict[str, Any]:
+    return {
+        "name": overlay.device,
+        "kind": "vxlan",
+        "vni": overlay.vni,
+        "local": node.underlay,
+        "dev": node.dev,
+        "port": overlay.port,
+        "learning": False,
+        "mtu": "auto",
+        "mac_address": node.mac_address,
+        # Host addresses, so that the kernel adds no route of its own.
+        "addresses": [share.vtep_cidr for share in node.networks],
+    }

@@ -1,0 +1,42 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the drivers have in common whose pods are in an overlay."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import replace
+
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Node, Overlay
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import End, Network, Place
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.subnet import Subnet
+
+POD = ("address", "interface", "host_interface", "overlay")
+
+
+def of(place: Place) -> tuple[Overlay, Node]:
+    """The overlay of a place, and the host as a node of it."""
+    overlay = place.overlay
+    assert overlay is not None, "pods of these drivers are in an overlay"
+    return overlay, replace(place, nodes=overlay.nodes).node
+
+
+def subnets(_network: Network, place: Place) -> list[Subnet]:
+    """The node's shares of the overlay's networks."""
+    found = []
+    for share in of(place)[1].networks:
+        vtep, gateway = ipaddress.ip_address(share.vtep), ipaddress.ip_address(share.gateway)
+        taken = {vtep: "the VTEP", gateway: "the bridge"}
+        found.append(Subnet(ipaddress.ip_network(share.subnet), gateway, taken))
+    return found
+
+
+def mtu(place: Place) -> int:
+    """The MTU that the overlay leaves its pods, in bytes."""
+    return place.mtu - of(place)[1].mtu_overhead
+
+
+def on_one_host(one: End, other: End) -> bool:
+    """Whether two pods of one driver are connected without VXLAN."""
+    return one.host == other.host

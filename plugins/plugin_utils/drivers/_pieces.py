@@ -1,0 +1,48 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The shared pieces of a topology, as drivers fill them in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ansible_collections.weft.fabric.plugins.module_utils.cni import pieces
+from ansible_collections.weft.fabric.plugins.module_utils.cni.pieces import Interface, Pieces
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import Link, Own, Pod
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.subnet import Address
+
+
+def interface(pod: Pod, own: Sequence[Own], mtu: int | str) -> Interface:
+    """A pod's interface. It replaces another driver's of the same name."""
+    return Interface(pod.name, pod.interface, [str(address) for address, _gateway in own], mtu, recreate=True)
+
+
+def bridge(name: str, gateways: Sequence[str], mtu: int) -> Link:
+    """A bridge that has the gateways' addresses.
+
+    :param gateways: in CIDR notation.
+    """
+    # Without a spanning tree, a new port has nothing to wait for.
+    return pieces.bridge(name, gateways, mtu=mtu, stp=False, forward_delay=0)
+
+
+def bridged(pod: Pod, own: Sequence[Own], controller: str, mtu: int, routed: Iterable[Address] = ()) -> Pieces:
+    """A veth pair from a pod to a bridge.
+
+    :param routed: addresses of the same subnets that are not on the bridge.
+    """
+    beside = [
+        pieces.route(f"{other}/{other.max_prefixlen}", pod.interface, gateway)
+        for other in routed
+        for address, gateway in own
+        if address.version == other.version
+    ]
+    routes = [*defaults(own, pod.interface), *beside]
+    return pieces.on_bridge(interface(pod, own, mtu), pod.host_interface, controller, routes)
+
+
+def defaults(own: Iterable[Own], dev: str) -> list[dict[str, Any]]:
+    """A pod's default routes, through its gateways."""
+    return [pieces.route("default", dev, gateway, src=str(address.ip)) for address, gateway in own if gateway]

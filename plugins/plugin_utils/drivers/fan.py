@@ -1,0 +1,133 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Driver fan: pods in a subnet computed from their host's underlay address, with IP in IP between the hosts."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.cni.pieces import Pieces
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.plugin_utils.drivers import _pieces
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import (
+    Driver,
+    End,
+    Link,
+    Network,
+    Own,
+    Place,
+    Pod,
+)
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.subnet import Subnet
+
+_BRIDGE, _TUNNEL = "fanbr0", "fan0"
+
+
+@dataclass(frozen=True)
+class Fan(Network):
+    """A fan: a network of hosts, and the network that their subnets are in."""
+
+    underlay: ipaddress.IPv4Network
+    overlay: ipaddress.IPv4Network
+
+    @property
+    def prefix(self) -> int:
+        """The prefix length of a host's subnet."""
+        return self.overlay.prefixlen + 32 - self.underlay.prefixlen
+
+
+def subnet(where: str, address: str, fan: Fan) -> ipaddress.IPv4Network:
+    """The subnet of a host, computed from its underlay address: 10.1.138.0/24 of 192.168.1.138 in 192.168.0.0/16.
+
+    :raises InvalidParameter: the address is not in the fan's underlay.
+    """
+    host = ipaddress.ip_address(address)
+    if host not in fan.underlay:
+        raise InvalidParameter(where, address, f"the fan expands addresses of {fan.underlay}: give a wider underlay")
+    number = int(host) - int(fan.underlay.network_address)
+    return ipaddress.IPv4Network((int(fan.overlay.network_address) + (number << (32 - fan.prefix)), fan.prefix))
+
+
+def _parse(driver: Driver, where: str, given: Mapping[str, Any]) -> Fan:
+    underlay, overlay = (_network(f"{where}.{key}", given[key]) for key in ("underlay", "overlay"))
+    fan = Fan(driver, where, underlay, overlay)
+    if underlay.overlaps(overlay):
+        raise InvalidParameter(f"{where}.overlay", given["overlay"], f"it overlaps {underlay}: keep the two apart")
+    if fan.prefix > 30:
+        remedy = f"a host of {underlay} gets a /{fan.prefix}: give a wider network"
+        raise InvalidParameter(f"{where}.overlay", given["overlay"], remedy)
+    return fan
+
+
+def _network(where: str, given: object) -> ipaddress.IPv4Network:
+    network = ipaddress.ip_network(values.network(where, given))
+    if not isinstance(network, ipaddress.IPv4Network):
+        raise InvalidParameter(where, given, "an ipip tunnel carries IPv4 over IPv4")
+    return network
+
+
+def _subnets(fan: Fan, place: Place) -> list[Subnet]:
+    own = subnet(f"nodes[{place.host}].address", place.node.underlay, fan)
+    return [Subnet(own, own[1], {own[1]: "the bridge"})]
+
+
+def _shared(fan: Fan, place: Place) -> Pieces:
+    """The bridge and the tunnel, and the routes to the other hosts' subnets."""
+    subnets = {name: subnet(f"nodes[{name}].address", node.underlay, fan) for name, node in place.nodes.items()}
+    own, mtu = subnets.pop(place.host), _mtu(place)
+    routes = [
+        {
+            "dst": str(other),
+            # A tunnel without a remote end sends to the route's gateway (net/ipv4/ip_tunnel.c: ip_tunnel_xmit).
+            "via": place.nodes[name].underlay,
+            "dev": _TUNNEL,
+            "onlink": True,
+            "src": str(own[1]),
+        }
+        for name, other in subnets.items()
+    ]
+    tunnel = {"name": _TUNNEL, "kind": "ipip", "local": place.node.underlay, "mtu": mtu}
+    bridge = _pieces.bridge(_BRIDGE, [f"{own[1]}/{own.prefixlen}"], mtu)
+    return {"": {"links": [bridge, tunnel], "routes": routes}}
+
+
+def _connect(pod: Pod, own: Sequence[Own], place: Place) -> Pieces:
+    return _pieces.bridged(pod, own, _BRIDGE, _mtu(place))
+
+
+def _mtu(place: Place) -> int:
+    """The MTU that the tunnel leaves its pods, in bytes."""
+    # Imported here, since it comes with all kinds, and few hosts have a fan.
+    from ansible_collections.weft.fabric.plugins.module_utils.kinds import ipip
+
+    return place.mtu - ipip.KIND.overhead({})
+
+
+def _removal(_fan: Fan, _overlay: Overlay | None) -> list[Link]:
+    return [{"name": _BRIDGE, "kind": "bridge"}, {"name": _TUNNEL, "kind": "ipip"}]
+
+
+def _reached(other: End, one: End) -> bool | None:
+    """By the pods of the fan, and by the pod's own host."""
+    return True if one.network == other.network or (one.network is None and one.host == other.host) else None
+
+
+DRIVER = Driver(
+    "fan",
+    needs=("underlay", "overlay"),
+    pod=("address", "interface", "host_interface"),
+    kind="ipip",
+    parse=_parse,
+    subnets=_subnets,
+    shared=_shared,
+    connect=_connect,
+    removal=_removal,
+    reached=_reached,
+    compared=lambda one, other: one.host != other.host and bool(_reached(other, one)),
+)

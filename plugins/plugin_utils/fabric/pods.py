@@ -1,0 +1,121 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pods of a host, parsed from ``pods_pods``."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.plugin_utils import drivers
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import Network, Pod
+
+_KEYS = ("name", "network", "state")
+_DRIVERS_KEYS = ("address", "interface", "host_interface", "overlay")
+
+
+def parse(pods: object, overlays: Mapping[str, Overlay], default: Network) -> list[Pod]:
+    """The pods of a host.
+
+    :param pods: list of ``{name, address, interface, host_interface, overlay, network, state}``.
+    :param default: the network of pods that have none of their own.
+    :raises InvalidParameter: the first fault of one pod, or of two together.
+    """
+    if not isinstance(pods, Iterable) or isinstance(pods, (str, bytes, Mapping)):
+        raise InvalidParameter("pods_pods", pods, "give a list of {name, address}")
+    holders = {
+        ("host_interface", overlay.bridge): f"the bridge of overlay {name}" for name, overlay in overlays.items()
+    }
+    parsed = []
+    for index, item in enumerate(pods):
+        pod = _pod(f"pods_pods[{index}]", item, overlays, default)
+        for key, value in (("name", pod.name), ("host_interface", pod.host_interface)):
+            other = holders.setdefault((key, value), pod.where)
+            if other != pod.where:
+                raise InvalidParameter(f"{pod.where}.{key}", value, f"{other} has it too: give each its own")
+        parsed.append(pod)
+    there = [pod for pod in parsed if pod.present]
+    for pod in there:
+        pod.network.driver.check(pod, there)
+    return parsed
+
+
+def _pod(where: str, item: object, overlays: Mapping[str, Overlay], default: Network) -> Pod:
+    if not isinstance(item, Mapping):
+        raise InvalidParameter(where, item, "give a dictionary with name and address")
+    network = drivers.network(f"{where}.network", item["network"]) if "network" in item else default
+    driver = network.driver
+    present = values.choice(f"{where}.state", item.get("state", "present"), ("present", "absent")) == "present"
+    known = (_KEYS[0], *driver.pod, *_KEYS[1:])
+    for key in item:
+        # A pod to remove may still have the keys of the driver that it had.
+        if key not in known and (present or key not in _DRIVERS_KEYS):
+            taker = f"a pod with driver {driver.name}" if key in _DRIVERS_KEYS else "a pod"
+            raise InvalidParameter(f"{where}.{key}", item[key], f"{taker} takes only {', '.join(known)}")
+    name = values.netns(f"{where}.name", item.get("name"))
+    host_interface = item.get("host_interface", default_host_interface(name))
+    overlay = str(item.get("overlay", next(iter(overlays))))
+    if present:
+        values.choice(f"{where}.overlay", overlay, list(overlays))
+    addressed = "address" in driver.pod and (present or driver.assigns)
+    return Pod(
+        name=name,
+        addresses=driver.addresses(f"{where}.address", item.get("address")) if addressed else (),
+        interface=values.ifname(f"{where}.interface", item.get("interface", "eth0")),
+        host_interface=values.ifname(f"{where}.host_interface", host_interface),
+        network=network,
+        overlay=overlays.get(overlay) if driver.in_overlay else None,
+        present=present,
+        where=where,
+    )
+
+
+def refuse_removed_overlays(pods: Iterable[Pod]) -> None:
+    """Refuse pods whose overlay is to be removed.
+
+    :raises InvalidParameter: for the first of them.
+    """
+    for pod in pods:
+        if pod.present and pod.overlay and not pod.overlay.present:
+            remedy = "its overlay goes: give it state: absent too"
+            raise InvalidParameter(f"{pod.where}.state", "present", remedy)
+
+
+def default_host_interface(name: str) -> str:
+    """The name of the host's end of a pod's veth pair: 12 bytes from the pod's name alone, so that it never changes."""
+    return "veth" + hashlib.blake2s(name.encode(), digest_size=4).hexdigest()
+
+
+def with_assigned(pods: Mapping[str, Any], networks: Mapping[str, Any], results: Mapping[str, Any]) -> dict[str, Any]:
+    """Each host's pods as they were given; those that their host gives addresses have these.
+
+    :param networks: each host's ``pods_network``.
+    :param results: by host, the CNI results of its pods in such networks, in the order of its pods.
+    """
+    found = {}
+    for host, given in pods.items():
+        told = iter(results.get(host) or ())
+        found[host] = [
+            {**pod, "address": _addresses_of(next(told, {}))}
+            if results.get(host) and _is_assigned(pod, networks.get(host))
+            else pod
+            for pod in given
+        ]
+    return found
+
+
+def _is_assigned(pod: Mapping[str, Any], network: Any) -> bool:
+    driver = drivers.named(pod.get("network", network))
+    return pod.get("state", "present") == "present" and driver is not None and driver.assigns
+
+
+def _addresses_of(result: Mapping[str, Any]) -> list[str]:
+    """The addresses of a CNI result: in ``ips``, before version 0.3.0 in ``ip4`` and ``ip6``."""
+    own = [item["address"] for item in result.get("ips", ())]
+    own += [result[key]["ip"] for key in ("ip4", "ip6") if key in result]
+    return [item.partition("/")[0] for item in own]

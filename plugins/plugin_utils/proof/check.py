@@ -1,0 +1,47 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The record of a check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Callable
+
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.evidence import Evidence
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.target import Neighbourhood, Pair, Target
+
+
+def _none(_around: Neighbourhood) -> Iterable[Target]:
+    return ()
+
+
+@dataclass(frozen=True, eq=False)
+class Check:
+    """A layer that can fail, and how that is found out.
+
+    :ivar layer: its name in the table.
+    :ivar about: whether it is looked into for a pair.
+    :ivar causes: (evidence, pair) -> what is wrong in this layer, each cause in a sentence. Nothing: the layer is fine.
+    :ivar remedy: what to do about it.
+    :ivar elsewhere: the cause may be on a host that was not looked at.
+    :ivar targets: what a host probes for its sake.
+    """
+
+    layer: str
+    about: Callable[[Pair], bool]
+    causes: Callable[[Evidence, Pair], Iterator[str]]
+    remedy: str
+    elsewhere: bool = False
+    targets: Callable[[Neighbourhood], Iterable[Target]] = _none
+
+
+def silent(pair: Pair) -> bool:
+    """A pair in an overlay without a reply."""
+    return bool(pair.target.answers and pair.target.overlay and not pair.result.received)
+
+
+def answered(pair: Pair) -> bool:
+    """A pair in an overlay with replies."""
+    return bool(pair.target.answers and pair.target.overlay and pair.result.received)

@@ -1,0 +1,38 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the proof checks: one file for each check, with a record that says all about it.
+
+The files are named below, the lowest layer first, and nodes before pods. The first check that finds a cause explains a
+pair. Files that begin with an underscore are what several checks share. The record is proof.check.Check.
+
+Private to the collection: no other collection may import it.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.check import Check
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks import (
+    fdb,
+    forwarding,
+    http,
+    isolation,
+    link,
+    mtu,
+    nat,
+    neighbour,
+    pod,
+    pod_link,
+    pod_route,
+    route,
+    underlay,
+)
+
+CHECKS: tuple[Check, ...] = tuple(
+    file.CHECK
+    for file in (
+        *(underlay, link, fdb, neighbour, route, pod_link, pod_route, forwarding),  # without replies
+        *(mtu, http, nat),  # with replies
+        *(isolation, pod),
+    )
+)

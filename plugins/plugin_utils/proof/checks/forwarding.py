@@ -1,0 +1,54 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Forwarding: nodes and pods reach the VTEPs and pods of their overlay, with all lower layers as planned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.check import Check, silent
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.evidence import Evidence
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.target import (
+    VTEP,
+    Neighbourhood,
+    Pair,
+    Target,
+    speaks,
+)
+
+
+def _targets(around: Neighbourhood) -> Iterator[Target]:
+    for overlay in around.fabric.present:
+        vteps, pods = _vteps(around, overlay), around.pods(overlay.name)
+        yield from (target for target in vteps if target.host != around.host)
+        yield from pods
+        for end in around.probing(overlay.name):
+            for target in (*vteps, *pods):
+                if speaks(end, target.address) and (target.host, target.pod) != (around.host, end.pod):
+                    yield target.probed_from(end.pod)
+
+
+def _vteps(around: Neighbourhood, overlay: Overlay) -> list[Target]:
+    return [
+        Target("", node, "", VTEP, share.vtep, overlay.name)
+        for node in around.ends
+        for share in overlay.nodes[node].networks
+        if overlay.tunnelled
+    ]
+
+
+def _causes(_evidence: Evidence, pair: Pair) -> Iterator[str]:
+    hosts = " and ".join(dict.fromkeys((pair.host, pair.target.host)))
+    yield f"{pair.result.error}; links, entries and routes are as planned: {CHECK.remedy} on {hosts}"
+
+
+CHECK = Check(
+    "forwarding",
+    about=silent,
+    causes=_causes,
+    remedy="look at ip_forward, rp_filter and the firewall's FORWARD policy",
+    elsewhere=True,
+    targets=_targets,
+)

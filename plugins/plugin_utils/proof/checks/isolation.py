@@ -1,0 +1,44 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Isolation: pods of different overlays do not answer each other, nor does whatever a driver keeps apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.check import Check
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.evidence import Evidence
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.target import Neighbourhood, Pair, Target, speaks
+
+
+def _targets(around: Neighbourhood) -> Iterator[Target]:
+    for overlay in around.fabric.present:
+        others = [
+            replace(target, answers=False)
+            for other in around.fabric.present
+            if other is not overlay
+            for target in around.pods(other.name)
+        ]
+        for end in around.probing(overlay.name):
+            yield from (target.probed_from(end.pod) for target in others if speaks(end, target.address))
+
+
+def _about(pair: Pair) -> bool:
+    return not pair.target.answers
+
+
+def _causes(_evidence: Evidence, pair: Pair) -> Iterator[str]:
+    if pair.result.received or pair.result.tcp in ("open", "refused"):
+        overlay = pair.target.overlay
+        yield f"a pod of overlay {overlay} answers one of another" if overlay else "it answers, and must not"
+
+
+CHECK = Check(
+    "isolation",
+    about=_about,
+    causes=_causes,
+    remedy="run weft.fabric.site with the tag overlay, and look for routes and firewall rules that connect the two",
+    targets=_targets,
+)

@@ -1,0 +1,137 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is probed, and what a probe found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.fabric import Fabric
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import End
+
+UNDERLAY, VTEP, POD = "underlay", "VTEP", "pod"
+"""Kinds of targets."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """An address that answers, or must not.
+
+    :ivar netns: the pod that probes. Empty: the host itself.
+    :ivar host: the node that the address is on.
+    :ivar pod: the pod that has it. Empty for a VTEP and an underlay address.
+    :ivar kind: one of the kinds above.
+    :ivar overlay: the name of the overlay that leads there. Empty: the pods' drivers do.
+    :ivar answers: False: it must not answer.
+    """
+
+    netns: str
+    host: str
+    pod: str
+    kind: str
+    address: str
+    overlay: str
+    answers: bool = True
+
+    @property
+    def name(self) -> str:
+        """Its name in the table and in weft.fabric.reachability."""
+        return f"{self.host}/{self.pod}" if self.pod else f"{self.host} {self.kind}"
+
+    def probed_from(self, netns: str) -> Target:
+        """The same target, probed from a pod."""
+        return replace(self, netns=netns)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What weft.fabric.reachability returned for a target.
+
+    :ivar source: the address that it was probed from.
+    :ivar error: None: the target is reachable.
+    :ivar loss: lost echo replies, in percent.
+    :ivar received: the number of echo replies.
+    :ivar rtt: mean round trip time in milliseconds. None: there was no reply.
+    :ivar pmtu: the MTU of the path in bytes, where it was measured.
+    :ivar tcp: the state of the TCP port, where it was probed.
+    :ivar status: of the echo server's HTTP response, with the client's address as the server saw it in seen.
+    """
+
+    source: str | None
+    reachable: bool
+    error: str | None
+    loss: float | None
+    received: int
+    rtt: float | None
+    ttl: int | None
+    pmtu: int | None
+    tcp: str | None
+    status: int | None
+    seen: str | None
+
+
+def result_of(returned: Mapping[str, Any]) -> Result:
+    """The result of a target, from an entry of weft.fabric.reachability's ``results``."""
+    http = returned["http"] or {}
+    return Result(
+        source=returned["source"],
+        reachable=returned["reachable"],
+        error=returned["error"],
+        loss=returned["loss"],
+        received=returned["received"],
+        rtt=returned["rtt"]["avg"] if returned["rtt"] else None,
+        ttl=returned["ttl"],
+        pmtu=returned["pmtu"],
+        tcp=returned["tcp"],
+        status=http.get("status"),
+        seen=http.get("source"),
+    )
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A target, probed from a host."""
+
+    host: str
+    target: Target
+    result: Result
+
+    @property
+    def source(self) -> str:
+        """The host, or the pod on it, that probed."""
+        return f"{self.host}/{self.target.netns}" if self.target.netns else self.host
+
+
+@dataclass(frozen=True)
+class Neighbourhood:
+    """A host that probes, and the nodes that it probes, itself among them.
+
+    :ivar ends: by node, its pods.
+    """
+
+    fabric: Fabric
+    host: str
+    ends: Mapping[str, list[End]]
+
+    def pods(self, overlay: str) -> list[Target]:
+        """Targets for all addresses of the pods in an overlay."""
+        return [
+            Target("", node, end.pod, POD, address, overlay)
+            for node, ends in self.ends.items()
+            for end in ends
+            if end.overlay == overlay
+            for address in end.addresses
+        ]
+
+    def probing(self, overlay: str) -> list[End]:
+        """The host's pods in an overlay."""
+        return [end for end in self.ends[self.host] if end.overlay == overlay]
+
+
+def speaks(end: End, address: str) -> bool:
+    """Whether an end has an address in the family of another."""
+    return values.family(address) in {values.family(own) for own in end.addresses}
