@@ -73,6 +73,24 @@ def test_broadcasts_among_the_pods_of_a_parent(network: dict[str, Any], subnet: 
         assert (f"from {subnet}.32" in heard) == hears, heard
 
 
+@pytest.mark.parametrize(
+    ("driver", "mode"),
+    [
+        *(("macvlan", mode) for mode in ("bridge", "private", "vepa", "passthru")),
+        *(pytest.param("ipvlan", mode, marks=pytest.mark.needs_kind("ipvlan")) for mode in ("l2", "l3")),
+    ],
+)
+def test_the_hosts_interface_keeps_its_mac_address(driver: str, mode: str, run_module) -> None:
+    network = {"driver": driver, "parent": "enp1s0", "subnet": "10.9.0.0/24", "mode": mode}
+    with hosts() as places:
+        place = places["network-1"]
+        mac = kernel.ip_json(place, "link", "show", "enp1s0")[0]["address"]
+        stand_up(run_module, place, "network-1", [{"name": "mac1", "address": "10.9.0.31"}], network)
+        assert kernel.ip_json(place, "link", "show", "enp1s0")[0]["address"] == mac
+        (own,) = kernel.ip_json("mac1", "link", "show", "eth0")
+        assert (own["address"] == mac) == (driver == "ipvlan" or mode == "passthru"), own
+
+
 @pytest.mark.needs_kind("ipip")
 def test_a_fan_between_two_hosts(run_module) -> None:
     fan = {"driver": "fan", "underlay": "192.168.0.0/16", "overlay": "10.0.0.0/8"}

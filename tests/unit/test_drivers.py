@@ -118,6 +118,15 @@ def test_ipvlan():
     ]
 
 
+def test_a_macvlan_in_passthru_has_its_parents_mac_address():
+    """Setting one would change the parent's."""
+    found = present([{"name": "p", "address": "192.168.1.31"}], {**MACVLAN, "mode": "passthru"})
+    assert "mac_address" not in found["p"]["links"][0]
+    for mode in ("bridge", "private", "vepa"):
+        found = present([{"name": "p", "address": "192.168.1.31"}], {**MACVLAN, "mode": mode})
+        assert found["p"]["links"][0]["mac_address"] == values.derived_mac("192.168.1.31/24")
+
+
 def test_no_interface_of_their_own():
     pods = [
         {"name": "n", "network": {"driver": "none"}},
