@@ -77,8 +77,10 @@ def test_the_same_subnet_twice_by_two_tables(run_module, ns) -> None:
     links: list[dict[str, Any]] = [
         {"name": f"vrf{number}", "kind": "vrf", "table": 10 + number, "ports": [f"p{number}"]} for number in (0, 1)
     ]
-    links += [{"name": f"p{number}", "addresses": ["10.0.0.1/24", f"fd00:{number}::1/64"]} for number in (0, 1)]
-    links += [{"name": f"p{number}", "admin_state": "up"} for number in (0, 1)]
+    links += [
+        {"name": f"p{number}", "admin_state": "up", "addresses": ["10.0.0.1/24", f"fd00:1{number}::1/64"]}
+        for number in (0, 1)
+    ]
     document = {host: {"links": links, "routes": [{"dst": "10.9.0.0/16", "via": "10.0.0.2", "dev": "p1", "table": 11}]}}
     made = run_module("topology", namespaces=document)
     assert made.rc == 0, made
@@ -92,7 +94,7 @@ def test_the_same_subnet_twice_by_two_tables(run_module, ns) -> None:
         (route,) = ip_json(host, "route", "show", "10.0.0.0/24", "table", str(10 + number))
         assert route["dev"] == f"p{number}"
         addresses = {item["local"] for item in ip_json(host, "address", "show", f"p{number}")[0]["addr_info"]}
-        assert {"10.0.0.1", f"fd00:{number}::1"} <= addresses, "joining takes a port down for a moment"
+        assert {"10.0.0.1", f"fd00:1{number}::1"} <= addresses, "joining takes a port down for a moment"
     assert ip_json(host, "route", "get", "10.9.0.1", "vrf", "vrf1")[0]["dev"] == "p1"
     assert not ip_json(host, "route", "show", "10.0.0.0/24")
 
