@@ -293,9 +293,10 @@ def test_two_runs_at_once_give_no_address_twice(attach: Attach, ns) -> None:
             done = reference("ADD", network, host, pods[number])
         else:
             program = (
-                "import sys; from ansible_collections.weft.fabric.plugins.module_utils.host import attach, documents; "
-                "print(attach.resolve(documents.parse('x', {'cni': "
-                f"[{{'netns': {pods[number]!r}, 'network': {network!r}}}]}}), False)[0].cni[0].addresses[0].address)"
+                "import sys; from ansible_collections.weft.fabric.plugins.module_utils.host import documents, replay; "
+                "run = replay.run_of(documents.parse('x', {'cni': "
+                f"[{{'netns': {pods[number]!r}, 'network': {network!r}}}]}}), False); "
+                "replay.prepare(run); print(run.values['cni'][0].addresses[0].address)"
             )
             return kernel.run(sys.executable, "-c", program).strip()
         return str(done["ips"][0]["address"])

@@ -14,19 +14,14 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NoReturn, TextIO
+from typing import Callable, NoReturn, TextIO
 
+from ansible_collections.weft.fabric.plugins.module_utils import sections
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.host import attach, documents
+from ansible_collections.weft.fabric.plugins.module_utils.host import documents
 from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Stored
-from ansible_collections.weft.fabric.plugins.module_utils.host.replay import replay, resolved
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import observe
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import scope_of
-from ansible_collections.weft.fabric.plugins.module_utils.model import facts
-from ansible_collections.weft.fabric.plugins.module_utils.nft.table import read
-from ansible_collections.weft.fabric.plugins.module_utils.probe import echo_server
-from ansible_collections.weft.fabric.plugins.module_utils.sections import sysctl
+from ansible_collections.weft.fabric.plugins.module_utils.host.replay import replay, show
+from ansible_collections.weft.fabric.plugins.module_utils.sections.section import Section
 
 FAILED = 1
 DRIFT = 2
@@ -34,7 +29,7 @@ DRIFT = 2
 # Seconds between two attempts. What is missing may be anything: there is no one event of the kernel's to wait for.
 _AGAIN = 5
 
-_EXIT = f"""\
+_EPILOG = f"""\
 exit status:
   0   done; with diff: the host is as its documents say
   {FAILED}   failed: something is missing, or the kernel refused
@@ -42,9 +37,9 @@ exit status:
   {os.EX_USAGE}  wrong usage
   {os.EX_CONFIG}  a document cannot be used; nothing was changed
 
-Documents are below {documents.DIRECTORY}, one for each role of weft.fabric. Kernel parameters are in
-{sysctl.DIRECTORY}/99-weft-*.conf, and are part of what is compared and replayed if no NAME is given.
+Documents are below {documents.DIRECTORY}, one for each role of weft.fabric.
 """
+_FILES = "Of {name}, the values are in {files}. Without NAME, these files are compared and replayed as well.\n"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -55,10 +50,11 @@ class _Parser(argparse.ArgumentParser):
 
 def main() -> int:
     """Run the command; its exit status."""
+    kept = [_FILES.format(name=name, files=record.files) for name, record in _records() if record.files]
     parser = _Parser(
         prog="weft-fabric",
         description="Make this host's container networking as the documents of weft.fabric say, without Ansible.",
-        epilog=_EXIT,
+        epilog=_EPILOG + "".join(kept),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="apply|diff|show", parser_class=_Parser)
@@ -115,21 +111,21 @@ def _chosen(names: Sequence[str]) -> list[Stored]:
     return [document for document in stored if not names or document.name in names]
 
 
-def _apply(stored: Sequence[Stored], sysctls: bool, seconds: int) -> int:
+def _apply(stored: Sequence[Stored], everything: bool, seconds: int) -> int:
     until = time.monotonic() + seconds
-    while (status := _replay(stored, sysctls, check=False)) and (left := until - time.monotonic()) > 0:
+    while (status := _replay(stored, everything, check=False)) and (left := until - time.monotonic()) > 0:
         time.sleep(min(_AGAIN, left))
     return status
 
 
-def _replay(stored: Sequence[Stored], sysctls: bool, check: bool) -> int:
+def _replay(stored: Sequence[Stored], everything: bool, check: bool) -> int:
     """Replay documents: each as far as it goes, since what one lacks another need not."""
     status = 0
     drift = False
     steps = [(document.name, _sections(document, check)) for document in stored]
-    if sysctls:
+    if everything:
         # Last, since a device that was made just now has the kernel's defaults.
-        steps.append(("sysctl", _sysctls(check)))
+        steps += [(name, _reassert(record.reassert, check)) for name, record in _records() if record.reassert]
     for name, outcomes in steps:
         try:
             for changes, warnings in outcomes:
@@ -143,15 +139,19 @@ def _replay(stored: Sequence[Stored], sysctls: bool, check: bool) -> int:
     return status or (DRIFT if drift and check else 0)
 
 
-def _sections(document: Stored, check: bool) -> Iterator[tuple[list[str], list[str]]]:
+def _sections(document: Stored, check: bool) -> Iterator[tuple[list[str], Sequence[str]]]:
     """Replay a document's sections one by one: the changes of each as lines, and its warnings."""
-    for done in replay(document, check):
-        what = "echo server " if done.section == "echo_server" else ""
-        yield [line for diff in done.diffs for line in _lines(diff, what)], done.warnings
+    for section, outcome in replay(document, check):
+        yield [line for diff in outcome.diffs for line in _lines(diff, section.noun)], outcome.warnings
 
 
-def _sysctls(check: bool) -> Iterator[tuple[list[str], list[str]]]:
-    yield _lines(sysctl.reassert(check)), []
+def _reassert(reassert: Callable[[bool], Mapping[str, str]], check: bool) -> Iterator[tuple[list[str], Sequence[str]]]:
+    """Bring the host to what files of a section's own say."""
+    yield _lines(reassert(check)), []
+
+
+def _records() -> list[tuple[str, Section]]:
+    return [(name, sections.load(name)) for name in sections.NAMES]
 
 
 def _lines(diff: Mapping[str, str], what: str = "") -> list[str]:
@@ -170,7 +170,7 @@ def _show(stored: Sequence[Stored]) -> int:
     shown = {}
     for document in stored:
         try:
-            shown[document.name] = {"document": document.content, "state": _state(document)}
+            shown[document.name] = {"document": document.content, "state": show(document)}
         except FabricError as error:
             status = _complain(error, FAILED, f"{document.name}: ")
             shown[document.name] = {"document": document.content}
@@ -180,29 +180,3 @@ def _show(stored: Sequence[Stored]) -> int:
         # Somebody looked at the beginning only. Python would complain again when it closes its output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return status
-
-
-def _state(document: Stored) -> dict[str, Any]:
-    """What the kernel has of a document."""
-    found: dict[str, Any] = {}
-    document, _reserved = resolved(document, check=True)
-    if document.topology:
-        with Kernel() as kernel:
-            observed = observe(kernel, scope_of(document.topology))
-        found["topology"] = {
-            netns: facts.wanted(desired, observed[netns]) for netns, desired in document.topology.namespaces.items()
-        }
-        if document.cni:
-            found["cni"] = attach.results(document.cni, observed)
-    for section, wanted in (("masquerade", document.masquerade), ("isolation", document.isolation)):
-        if wanted:
-            table = read(wanted[0])
-            found[section] = [rule.as_dict() for rule in table.rules.values()] if table else []
-    if document.echo_server:
-        names, _port = document.echo_server
-        found["echo_server"] = [
-            {"netns": server.netns, "port": server.port, "pid": server.pid}
-            for server in echo_server.running()
-            if server.netns in names
-        ]
-    return found

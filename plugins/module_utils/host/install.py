@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.module_utils import files
+from ansible_collections.weft.fabric.plugins.module_utils import files, sections
 from ansible_collections.weft.fabric.plugins.module_utils.host import documents
 from ansible_collections.weft.fabric.plugins.module_utils.host.archive import engine
 from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Stored
@@ -156,7 +156,7 @@ def _wanted(stored: Sequence[Stored], systemd: bool) -> Iterator[tuple[str, Entr
     yield path, Entry(archive, 0o755)
     yield COMMAND, Entry(path.encode(), kind="link")
     systemd_here, network_manager_here = os.path.isdir("/etc/systemd"), os.path.isdir("/etc/NetworkManager")
-    if systemd_here and any(document.topology or document.cni for document in stored):
+    if systemd_here and any(_has_links(document) for document in stored):
         yield NETWORKD, Entry(_NETWORKD_TEXT.encode())
     yield documents.DIRECTORY, Entry(b"", 0o700, "directory")
     for document in stored:
@@ -174,16 +174,15 @@ def _wanted(stored: Sequence[Stored], systemd: bool) -> Iterator[tuple[str, Entr
         yield from _units(max(document.resync for document in stored))
 
 
+def _has_links(document: Stored) -> bool:
+    return any(sections.load(name).links for name in document.values)
+
+
 def _links(document: Stored) -> tuple[list[str], list[str]]:
     """In the host's own namespace, the links that a document makes, and the interfaces that it makes ports of them."""
-    own = document.topology.namespaces.get("") if document.topology else None
-    links = [link for link in own.links.values() if _PLAIN(link.name)] if own else []
-    made = {link.name for link in links if link.kind}
-    if document.cni:
-        from ansible_collections.weft.fabric.plugins.module_utils.cni.plugins import host_links
-
-        made.update(filter(_PLAIN, host_links(document.cni)))
-    return sorted(made), sorted(link.name for link in links if not link.kind and link.attributes.get("controller"))
+    own = [owned for owned in document.owned if not owned.netns and _PLAIN(owned.name)]
+    made, ports = ({owned.name for owned in own if owned.what == what} for what in ("link", "port"))
+    return sorted(made), sorted(ports)
 
 
 def _units(resync: int) -> Iterator[tuple[str, Entry]]:

@@ -12,19 +12,21 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.module_utils import files
+from ansible_collections.weft.fabric.plugins.module_utils import files, values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.sysctl import (
+    FORWARDING,
     IPV6_FORWARDING,
     interfaces_with_advertised_routes,
     normalised,
     read_live,
     write_live,
 )
+from ansible_collections.weft.fabric.plugins.module_utils.sections.section import Outcome, Owned, Run, Section
 
 DIRECTORY = "/etc/sysctl.d"
 HEADER = "# Written by weft.fabric.sysctl. The values before are put back when it takes this file away."
@@ -239,3 +241,37 @@ def reassert(check: bool) -> dict[str, str]:
         "before": "".join(f"{key} = {live[key]}\n" for key in changes),
         "after": "".join(f"{key} = {value}\n" for key, value in changes.items()),
     }
+
+
+# -- the section -----------------------------------------------------------------------------------
+
+
+def _parse(where: str, given: Any, _absent: bool) -> Values:
+    return settings_of(values.mapping(where, given))
+
+
+def _converge(run: Run) -> Outcome | None:
+    if "sysctl" not in run.values:
+        return None
+    settings: Values = run.values["sysctl"]
+    if run.absent:
+        kept = run.kept.get("sysctl", {})
+        there = stored(run.name) if kept else {}
+        settings = {key: value for key, value in kept.items() if key in there}
+    warnings, result = converge(run.name, settings, run.check)
+    if result["changed"] and any(settings.get(key) == "1" for key in FORWARDING):
+        from ansible_collections.weft.fabric.plugins.module_utils.kernel import firewall
+
+        warnings += firewall.obstacles()
+    return Outcome(result["changed"], result["diff"], warnings)
+
+
+def _show(run: Run) -> dict[str, str | None]:
+    return {key: read_live(key) for key in run.values["sysctl"]}
+
+
+def _owns(name: str, settings: Values) -> Iterable[Owned]:
+    return [Owned("file", path_of_file(name))] if settings else []
+
+
+SECTION = Section(_parse, _converge, _show, _owns, files=f"{DIRECTORY}/99-weft-*.conf", reassert=reassert)
