@@ -275,10 +275,10 @@ def test_an_address_is_asked_for(attach: Attach, ns) -> None:
     assert done["cni"][0]["ips"][0]["address"] == "10.9.0.77/24"
     assert not attach(network, host, one, addresses=["10.9.0.77"])["changed"]
     assert (
-        f"10.9.0.77 of network mynet is given to {one} eth0"
+        f"10.9.0.77 of network mynet belongs to {one} eth0"
         in attach(network, host, other, addresses=["10.9.0.77"])["msg"]
     )
-    assert "take it away first" in attach(network, host, one, addresses=["10.9.0.78"])["msg"]
+    assert "remove it first" in attach(network, host, one, addresses=["10.9.0.78"])["msg"]
     assert {*given()} == {"10.9.0.77"}
 
 

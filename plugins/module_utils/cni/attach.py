@@ -24,9 +24,11 @@ TABLE = "weft_cni"  # nftables
 
 
 def reserve(items: Iterable[Attachment], check: bool) -> tuple[tuple[Attachment, ...], list[str]]:
-    """Interfaces with their addresses, and a line for each that is new.
+    """Reserve the addresses of interfaces.
 
-    :raises FabricError: there is no address left, or one that is asked for is another's.
+    :param check: reserve nothing.
+    :returns: the interfaces with their addresses, and a line for each new address.
+    :raises FabricError: no address is left, or a requested one belongs to another interface.
     """
     found, lines = [], []
     with stores(_directories(items), check) as there:
@@ -54,14 +56,15 @@ def _with_known_addresses(item: Attachment, there: Mapping[str, Store]) -> Attac
     return replace(item, addresses=tuple(Own(ipaddress.ip_interface(own), None) for own in known))
 
 
-def release(going: Iterable[Attachment], kept: Iterable[Attachment], check: bool) -> list[str]:
-    """Release the addresses of interfaces that have been removed: a line for each.
+def release(removed: Iterable[Attachment], kept: Iterable[Attachment], check: bool) -> list[str]:
+    """Release the addresses of interfaces that have been removed.
 
-    :param kept: interfaces that stay; an address of theirs is not released.
+    :param kept: interfaces that stay, and keep their addresses.
+    :returns: a line for each released address.
     """
     lines = []
-    with stores(_present(going), check) as there:
-        for item in going:
+    with stores(_present(removed), check) as there:
+        for item in removed:
             if item.network.ipam and item.network.ipam.directory in there:
                 directory = item.network.ipam.directory
                 used = {
@@ -72,11 +75,13 @@ def release(going: Iterable[Attachment], kept: Iterable[Attachment], check: bool
 
 
 def masquerade(items: Iterable[Attachment], known: Iterable[Attachment], check: bool) -> dict[str, Any]:
-    """Masquerade what containers send out of their networks.
+    """Masquerade packets that containers send to others than their own networks.
 
-    The table is that of all containers of the host: the rules of others stay. Each is known by its source.
+    All containers of the host share the table. Rules of other containers stay; a rule's owner is known by its source.
 
-    :param known: the containers whose rules are ours to remove.
+    :param items: the interfaces that have rules.
+    :param known: the interfaces whose other rules are removed.
+    :returns: the result of the module masquerade.
     """
     own = {f"{address.ip}/{address.max_prefixlen}" for item in known for address, _gateway in item.addresses}
     observed = read(TABLE)
@@ -91,7 +96,7 @@ def masquerade(items: Iterable[Attachment], known: Iterable[Attachment], check: 
 
 
 def results(items: Iterable[Attachment], state: Mapping[str, Observed]) -> list[dict[str, Any]]:
-    """CNI's result of each interface, with the MAC addresses that the kernel has."""
+    """CNI's result of each interface, with the MAC addresses that the kernel reports."""
     macs = {
         (netns, name): mac
         for netns, observed in state.items()
@@ -102,7 +107,7 @@ def results(items: Iterable[Attachment], state: Mapping[str, Observed]) -> list[
 
 
 def _parents_mac(link: Link, state: Mapping[str, Observed]) -> str | None:
-    """That of an ipvlan, which has none of its own (ipvlan_main.c: ipvlan_init, ipvlan_device_event)."""
+    """The MAC address of an ipvlan, which has none of its own (ipvlan_main.c: ipvlan_init, ipvlan_device_event)."""
     place = state.get(link.attributes.get("parent_netns") or "", Observed())
     parent = place.links.get(link.attributes.get("parent") or "")
     return parent.attributes.get("mac_address") if parent else None
@@ -117,5 +122,5 @@ def _present(items: Iterable[Attachment]) -> list[str]:
 
 
 def _lines(item: Attachment, addresses: Iterable[IpAddress]) -> list[str]:
-    told = f"of network {item.network.name} for {item.interface} of {item.container}"
-    return [f"address {address} {told}" for address in addresses]
+    owner = f"{item.interface} of {item.container}"
+    return [f"address {address} of network {item.network.name} for {owner}" for address in addresses]
