@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is to be there again after a reboot: documents below /etc/weft, one for each role.
+"""Documents below /etc/weft: what each role wants of this host, also after a reboot.
 
-A document's sections are named as modules are, and what is in a section are that module's parameters.
+A section of a document has the name of a module, and that module's parameters.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from ansible_collections.weft.fabric.plugins.module_utils.sections.section impor
 
 DIRECTORY = "/etc/weft"
 FORMAT = 1
-# What is replayed first: nodes have links and reach each other, then the overlay between them, then what uses it.
+# The order of replay: links of the nodes and routes between them, the overlay, then what uses the overlay.
 ORDER = ("underlay", "mgmt_routing", "masquerade", "overlay", "pods")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}").fullmatch
 _SUFFIX = ".json"
 _RESYNC = "resync"
 _LONGEST_RESYNC = 86400
-_REMEDY = "it is kept as it is; remove it, and run the playbook weft.fabric.site again, which writes it anew"
+_REMEDY = "it stays as it is; remove it, and run the playbook weft.fabric.site again, which writes a new one"
 
 
 class Unusable(FabricError):
@@ -39,10 +39,10 @@ class Unusable(FabricError):
 class Stored:
     """A document.
 
-    :ivar content: its sections, as they were given, without those that have files of their own.
+    :ivar content: the sections as they were given, without those that have files of their own.
     :ivar absent: everything that it lists is removed.
-    :ivar values: by section, what is wanted.
-    :ivar resync: seconds after which all documents are to be replayed again and again; 0: only when the host starts.
+    :ivar values: the parsed sections.
+    :ivar resync: the interval in seconds at which all documents are replayed; 0: only when the host starts.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Stored:
 
     @property
     def owned(self) -> Iterator[Owned]:
-        """The objects on the host that it makes."""
+        """The objects on the host that are the document's own."""
         for name, value in self.values.items():
             yield from sections.load(name).owns(self.name, value)
 
@@ -65,7 +65,7 @@ class Stored:
 def path_of(name: str) -> str:
     """The path of a document.
 
-    :raises InvalidParameter: the name is none for a file.
+    :raises InvalidParameter: the name is not allowed.
     """
     if not _NAME(name):
         raise InvalidParameter("name", name, "give a lower case letter, and up to 63 of letters, digits and '_'")
@@ -73,7 +73,7 @@ def path_of(name: str) -> str:
 
 
 def parse_absent(wanted: Stored, content: Any) -> Stored | None:
-    """What is to be removed besides; None: nothing.
+    """What is removed besides; None: nothing.
 
     :raises InvalidParameter: for the first parameter that is wrong, or a namespace that the document lists as well.
     """
@@ -95,7 +95,7 @@ def parse(name: str, content: Any, absent: bool = False, where: str = "document"
     """A document from its sections.
 
     :param absent: everything that it lists is removed.
-    :param where: what it is called in messages.
+    :param where: its name in messages.
     :raises InvalidParameter: for the first parameter that is wrong.
     """
     given = values.given(values.mapping(where, content))
@@ -106,7 +106,7 @@ def parse(name: str, content: Any, absent: bool = False, where: str = "document"
     found: dict[str, Any] = {}
     needed: dict[str, dict[str, Any]] = {}
     kept = dict(given)
-    # From the last to the first: a section needs something of those before it.
+    # From the last section to the first, because a section adds parameters to those before it.
     for section in reversed(sections.NAMES):
         if section not in given and section not in needed:
             continue
@@ -144,8 +144,8 @@ def names() -> list[str]:
 def load(but: str = "") -> list[Stored]:
     """All documents of this host, in the order in which they are replayed.
 
-    :param but: the name of one that is not read.
-    :raises Unusable: naming the first that cannot be replayed.
+    :param but: the name of a document to leave out.
+    :raises Unusable: a document cannot be replayed.
     :raises KernelError: a file cannot be read.
     """
     return ordered(_read(name) for name in names() if name != but)
@@ -161,14 +161,14 @@ def _read(name: str) -> Stored:
     try:
         content = json.loads(files.read(path) or b"")
         if not isinstance(content, dict) or not isinstance(content.get("format"), int):
-            raise Unusable(f"{path} is no document of weft.fabric (it has no format number): {_REMEDY}")
+            raise Unusable(f"{path} is not a document of weft.fabric (it has no format number): {_REMEDY}")
         if content["format"] != FORMAT:
             age = "an older" if content["format"] < FORMAT else "a newer"
-            told = f"format {content['format']}, this one reads {FORMAT}"
-            raise Unusable(f"{path} was written by {age} weft.fabric ({told}): {_REMEDY}")
+            formats = f"format {content['format']}, this one reads {FORMAT}"
+            raise Unusable(f"{path} was written by {age} weft.fabric ({formats}): {_REMEDY}")
         del content["format"]
         return parse(name, content)
     except (ValueError, RecursionError) as error:
-        raise Unusable(f"{path} is no document of weft.fabric ({error}): {_REMEDY}") from error
+        raise Unusable(f"{path} is not a document of weft.fabric ({error}): {_REMEDY}") from error
     except InvalidParameter as error:
         raise Unusable(f"{path} cannot be replayed ({error}): {_REMEDY}") from error

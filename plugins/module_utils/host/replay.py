@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A document's sections carried out: by a role's task, and by the host itself when it starts."""
+"""Documents carried out, section by section: by a role's task, and by the host itself when it starts."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ def carry_out(
     last: Stored | None = None,
     besides: Stored | None = None,
 ) -> dict[str, Any]:
-    """Make the host as a document says: what a module returns of it.
+    """Carry out a document, and store it.
 
     :param check: change nothing.
-    :param warn: is told of what is taken for granted, or is not as it seems.
-    :param store: writes the document, and returns what of the result that is.
-    :param last: the document's last version.
-    :param besides: what is to be removed besides.
-    :raises FabricError: nothing was stored where a CNI network or the topology as a whole was refused.
+    :param warn: gets each warning.
+    :param store: writes the document, and returns its part of the result.
+    :param last: the document's last version; None: unknown, or the same.
+    :param besides: a document that lists what is removed besides.
+    :returns: the module's result.
+    :raises FabricError: the document is refused, or the host refuses a change. If a section refuses it before anything
+        changes, it is not stored.
     """
     result: dict[str, Any] = {"changed": False, "diff": []}
     planned = run_of(document, True, last, besides)
@@ -52,10 +54,10 @@ def _add(result: dict[str, Any], more: Mapping[str, Any]) -> None:
 def replay(
     document: Stored, check: bool, last: Stored | None = None, besides: Stored | None = None
 ) -> Iterator[tuple[Section, Outcome]]:
-    """Carry out a document section by section, each when it is asked for. What is removed is removed in reverse.
+    """Carry out a document section by section, each when the iterator gets there; in reverse order if it is absent.
 
     :param check: change nothing.
-    :raises FabricError: a section could not be carried out; those before it are.
+    :raises FabricError: a section cannot be carried out; the sections before it have been.
     """
     run = run_of(document, check, last, besides)
     yield from prepare(run)
@@ -72,16 +74,19 @@ def replay(
 
 
 def run_of(document: Stored, check: bool, last: Stored | None = None, besides: Stored | None = None) -> Run:
-    """A document that is about to be carried out."""
+    """A run of a document."""
     values, before, also = (dict(stored.values) if stored else {} for stored in (document, last, besides))
     return Run(document.name, document.absent, check, values, before, also)
 
 
 def prepare(run: Run) -> list[tuple[Section, Outcome]]:
-    """Let each section see to what is decided before anything changes in the kernel; what that changed."""
+    """Prepare a run in each of its sections, from the last to the first.
+
+    :returns: the sections that changed something, each with its outcome.
+    """
     outcomes = []
     for name in reversed(sections.NAMES):
-        # A section may add others that come before it.
+        # Asked each time, because a section may add others that come before it.
         if _concerns(run, name):
             section = sections.load(name)
             outcome = section.prepare(run)
@@ -95,12 +100,12 @@ def _sections(run: Run) -> list[Section]:
 
 
 def _concerns(run: Run, name: str) -> bool:
-    """Whether a section has something to do. Any may have, in namespaces that are removed or made anew."""
+    """Whether a section has something to do. If namespaces are removed or replaced, any section may have."""
     return bool(run.replaced) or name in run.values or name in run.last or name in run.besides
 
 
 def _with_managers(run: Run, outcome: Outcome) -> Outcome:
-    """An outcome with a warning of whoever else configures the links that have changed."""
+    """An outcome that has changed links, with a warning for each manager that would remove some of it again."""
     if not run.links_changed or run.absent:
         return outcome
     from ansible_collections.weft.fabric.plugins.module_utils.host import managers

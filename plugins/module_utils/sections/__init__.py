@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The sections of a document: one file each, and one line each below, in the order in which they are carried out.
 
-A file holds one record, SECTION, which says all that the collection knows of the section: how it is parsed, planned,
-applied, removed and shown, and what it owns on a host. Nothing outside of this package knows a section by name.
-section.py says what a record holds.
+Each file has one record, SECTION, with everything that the collection knows about the section: how it is parsed,
+planned, applied, removed and shown, and which objects on a host belong to it. Nothing outside of this package knows a
+section by name. section.py describes the record.
 
 Private to the collection: no other collection may import it.
 """
@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, cast
 from ansible_collections.weft.fabric.plugins.module_utils.sections.section import Section
 
 if TYPE_CHECKING:
-    # Ansible sends along what it sees imported. A section is imported when a document has it: Python compiles in each
-    # call what is imported.
+    # Ansible sends along what it sees imported. A section is only imported if a document has it, because Python
+    # compiles all imports in each call.
     from ansible_collections.weft.fabric.plugins.module_utils.sections import (  # noqa: F401
         cni,
         echo_server,
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     )
 
 NAMES = (
-    "isolation",  # keeps networks apart before there is a way between them
+    "isolation",  # networks are kept apart before there are links between them
     "topology",
-    "sysctl",  # has parameters of links
+    "sysctl",  # some parameters are those of links
     "masquerade",
-    "cni",  # masquerades addresses, and reports MAC addresses of links
-    "echo_server",  # runs in namespaces
+    "cni",  # its results contain MAC addresses of links
+    "echo_server",  # servers run in namespaces
 )
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a section of a document declares, and what the sections of one document share while it is carried out."""
+"""The record of a section, and the state that the sections of one document share while it is carried out."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 
 Values = Mapping[str, Any]
-"""By section, what its parse() returned."""
+"""The parsed value of each section."""
 
 
 class Outcome(NamedTuple):
-    """What a section changed, or in check mode would change.
+    """The changes that a section has made, or in check mode would make.
 
     :ivar diffs: Ansible's diffs.
     :ivar returned: further keys of a module's result.
@@ -33,7 +33,7 @@ class Outcome(NamedTuple):
 
 
 class Owned(NamedTuple):
-    """An object on the host that is a document's own.
+    """An object on the host that belongs to a document.
 
     :ivar what: ``link``, ``port`` (an interface that the document puts into a bridge or a bond), ``namespace``,
         ``table`` (of nftables), ``file`` or ``server``.
@@ -47,24 +47,23 @@ class Owned(NamedTuple):
 
 @dataclass
 class Run:
-    """A document that is carried out, or planned.
+    """One document that is planned or carried out.
 
-    :ivar name: the document's. A section names its files after it.
+    :ivar name: the document's name, which a section's own files have too.
     :ivar absent: everything that the document lists is removed.
     :ivar check: nothing is changed.
-    :ivar values: what the document lists.
-    :ivar last: what its last version lists, as far as that is known and differs.
-    :ivar besides: what is listed to be removed besides.
-    :ivar left: by section, what is removed because of the last version, or besides.
-    :ivar late: the document is stored once it has been carried out. What may cut the host off is then undone by a
-        reboot; and where something of the last version is removed, that is the version by which the next run knows it,
-        should this one be interrupted.
-    :ivar leaving: the last version's interfaces of pods, each with its namespace, that are removed even where an equal
-        one is listed.
-    :ivar replaced: names of namespaces that are removed, or made anew.
-    :ivar kept: by section, what stays when the document is removed, because others still need it.
-    :ivar state: the kernel's state by namespace, once the topology has been carried out.
-    :ivar links_changed: the section that was just carried out changed links, addresses or routes.
+    :ivar values: the document's sections. A section may add to those before it.
+    :ivar last: the sections of the document's last version, if that is known and differs.
+    :ivar besides: the sections of a document that lists what is removed besides.
+    :ivar left: by section, what is removed because the last version or ``besides`` lists it.
+    :ivar late: the document is stored after it has been carried out, and not before. If a change cuts the host off, a
+        reboot then restores the last version. If this run is interrupted, the next one still knows the last version.
+    :ivar leaving: interfaces of the last version, each with its namespace, that are removed even if an equal one is
+        listed.
+    :ivar replaced: names of namespaces that are removed or replaced.
+    :ivar kept: by section, settings that stay although the document is removed, because others still need them.
+    :ivar state: the kernel's state by namespace, once the topology has been carried out or shown.
+    :ivar links_changed: the last section that was carried out has changed links, addresses or routes.
     """
 
     name: str
@@ -83,7 +82,7 @@ class Run:
 
     @property
     def purges(self) -> bool:
-        """Whether everything that the last version lists, and this one does not, is removed."""
+        """Whether objects of the last version that this one does not list are removed."""
         topology = self.values.get("topology")
         return topology is not None and bool(topology.purge_links)
 
@@ -99,20 +98,20 @@ def _no_needs(_value: Any) -> Mapping[str, Mapping[str, Any]]:
 class Section(NamedTuple):
     """A section of a document.
 
-    A section is asked for by a document that lists it, or whose last version does. The functions that get a run find
-    there what the document lists, and plan in check mode: the diff of a plan is that of its run.
+    Its functions are called for a document that lists the section, or whose last version does. In check mode they
+    change nothing and return the same outcome, so that the diff shows exactly what a run does.
 
-    :ivar parse: (where, parameters, whether the document is to be absent) -> the value; None asks for nothing.
-    :ivar needs: (value) -> parameters that it adds to sections before it.
-    :ivar prepare: sees to what is decided before anything changes in the kernel, from the last section to the first.
-    :ivar converge: brings the host to what the document lists, or removes it.
-    :ivar finish: follows once all sections have been carried out.
-    :ivar show: what the host has of it, after the sections before it have been shown.
-    :ivar owns: (document's name, value) -> the objects that it makes.
-    :ivar links: it has links, addresses or routes of the host's, which its network managers have to leave alone.
+    :ivar parse: (place in the user's parameters, parameters, document is absent) -> value; None: nothing is wanted.
+    :ivar converge: makes the host as the document says, or removes what it lists.
+    :ivar show: the host's state of the section, after the sections before it have been shown.
+    :ivar owns: (document's name, value) -> the objects that belong to the document.
+    :ivar needs: (value) -> parameters that it adds to sections before it, by section.
+    :ivar prepare: decides what the run does before anything changes in the kernel, from the last section to the first.
+    :ivar finish: follows when all sections have been carried out.
+    :ivar links: it has links, addresses or routes of the host, which network managers have to leave alone.
     :ivar noun: begins each line of the command's output.
-    :ivar files: names the files that keep the section's values, which are then no part of the stored document.
-    :ivar reassert: (check) -> the diff of bringing the host to what those files say.
+    :ivar files: the files that store the section's values; they are not part of the stored document then.
+    :ivar reassert: (check) -> diff: makes the host as all of those files say.
     """
 
     parse: Callable[[str, Any, bool], Any]
@@ -131,7 +130,7 @@ class Section(NamedTuple):
 def parameters(where: str, given: Any, known: Sequence[str]) -> dict[str, Any]:
     """A section's parameters by name.
 
-    :raises InvalidParameter: it takes no such parameter.
+    :raises InvalidParameter: the section has no such parameter.
     """
     found = values.given(values.mapping(where, given))
     for name, value in found.items():
@@ -141,10 +140,10 @@ def parameters(where: str, given: Any, known: Sequence[str]) -> dict[str, Any]:
 
 
 def table_section(name: str, parse: Callable[[str, Any, bool], Any]) -> Section:
-    """A section whose rules are a table of nftables.
+    """The record of a section whose rules are one table of nftables.
 
-    :param name: the section's.
-    :param parse: its value is (the table's name, the rules); without rules, the table is removed.
+    :param name: the section's name.
+    :param parse: returns (the table's name, its rules); None instead of rules removes the table.
     """
 
     def prepare(run: Run) -> None:

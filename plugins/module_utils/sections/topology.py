@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Links, addresses, routes and entries of a host's namespaces. Other sections may add pieces to them."""
+"""Links, addresses, routes and entries of a host's namespaces. Other sections may add to them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +13,6 @@ from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
 from ansible_collections.weft.fabric.plugins.module_utils.model import facts
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
-from ansible_collections.weft.fabric.plugins.module_utils.model.removal import Removal
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOL
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.plugins.module_utils.sections.section import (
@@ -27,10 +26,10 @@ from ansible_collections.weft.fabric.plugins.module_utils.sections.section impor
 
 @dataclass(frozen=True)
 class Topology:
-    """What is wanted of a host's namespaces.
+    """The wanted state of a host's namespaces.
 
-    :ivar namespaces: as they were given.
-    :ivar purge_links: whether links that the last version lists, and this one does not, are removed.
+    :ivar namespaces: the parameter that the document was parsed from.
+    :ivar purge_links: objects of the document's last version that this one does not list are removed.
     """
 
     document: Document = field(default_factory=Document)
@@ -38,9 +37,9 @@ class Topology:
     purge_links: bool = False
 
     def with_pieces(self, pieces: Mapping[str, Mapping[str, Any]]) -> Topology:
-        """The topology with pieces that another section adds.
+        """The topology with pieces of another section.
 
-        :raises InvalidParameter: they contradict each other.
+        :raises InvalidParameter: they contradict the topology.
         """
         namespaces = {netns: dict(content or {}) for netns, content in self.namespaces.items()}
         for netns, content in pieces.items():
@@ -49,12 +48,8 @@ class Topology:
                 into[name] = [*(into.get(name) or []), *entries]
         return self.of(namespaces)
 
-    def and_removes(self, removals: Iterable[Removal]) -> Topology:
-        """The topology with removals besides those that it lists."""
-        return replace(self, document=replace(self.document, removals=[*self.document.removals, *removals]))
-
     def of(self, namespaces: Mapping[str, Any]) -> Topology:
-        """The same of other namespaces, or parsed anew."""
+        """A topology of other namespaces, with the same options."""
         known = self.document
         document = parse_topology(namespaces, known.absent, known.purge, known.route_protocol)
         return Topology(document, namespaces, self.purge_links)
@@ -73,20 +68,23 @@ def _prepare(run: Run) -> None:
     topology: Topology | None = run.values.get("topology")
     if topology is None:
         return
-    if not run.absent and (run.besides or (run.last and run.purges)):
-        # Not before: most calls have nothing new.
-        from ansible_collections.weft.fabric.plugins.module_utils.plan import leftover
-
-        found = []
-        if run.purges and "topology" in run.last:
-            found.append(leftover.between(run.last["topology"].document, topology.document, run.leaving))
-        if "topology" in run.besides:
-            found.append(leftover.listed(run.besides["topology"].document))
-        removals = [removal for left in found for removal in left.removals]
-        run.replaced += [name for left in found for name in left.replaced]
-        run.late = run.late or bool(removals or run.replaced)
-        topology = run.values["topology"] = topology.and_removes(removals)
+    if not run.absent and (run.last or run.besides):
+        topology = run.values["topology"] = _with_removals(run, topology)
     run.late = run.late or topology.document.moves_interfaces
+
+
+def _with_removals(run: Run, topology: Topology) -> Topology:
+    """The topology with removals of what the last version lists, and of what is listed besides."""
+    # Not before: Python compiles all imports in each call, and most documents have not changed.
+    from ansible_collections.weft.fabric.plugins.module_utils.plan import leftover
+
+    was, absent = (values.get("topology") for values in (run.last if run.purges else {}, run.besides))
+    left = [leftover.between(was.document, topology.document, run.leaving)] if was else []
+    left += [leftover.listed(absent.document)] if absent else []
+    removals = [removal for part in left for removal in part.removals]
+    run.replaced += [name for part in left for name in part.replaced]
+    run.late = run.late or bool(removals or run.replaced)
+    return replace(topology, document=replace(topology.document, removals=[*topology.document.removals, *removals]))
 
 
 def _converge(run: Run) -> Outcome | None:
@@ -96,7 +94,7 @@ def _converge(run: Run) -> Outcome | None:
     outcome = reconcile(topology.document, run.check)
     run.state = outcome.state
     run.links_changed = outcome.changed
-    # Not the entries: a controller keeps what N hosts return, and each of them has N entries.
+    # Without the entries: the controller keeps the results of all N hosts, and each host has N entries.
     found = {
         netns: {"links": facts.wanted_links(desired, outcome.state[netns])}
         for netns, desired in topology.document.namespaces.items()
