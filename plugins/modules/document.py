@@ -216,17 +216,15 @@ ARGUMENT_SPEC = {
 def body(module: AnsibleModule) -> dict[str, Any]:
     absent = module.params["state"] == "absent"
     wanted = documents.parse(module.params["name"], module.params["document"], absent)
-    gone = documents.parse_absent(wanted, module.params["absent"])
+    besides = documents.parse_absent(wanted, module.params["absent"])
     stored = wanted if module.params["persist"] and not absent else None
     check = module.check_mode
     before = install.known(wanted.name, stored)
-    last = next((document for document in before if document.name == wanted.name), None)
-    if gone or (last and last.content != wanted.content):
-        # Not before: Ansible compiles what is imported in each call, and most calls have nothing new.
-        from ansible_collections.weft.fabric.plugins.module_utils.host.leftover import marked
-
-        wanted = marked(wanted, last, gone)
-    result = carry_out(wanted, check, module.warn, lambda: install.store(wanted.name, stored, before, check))
+    # Of what has not changed, nothing is left behind.
+    last = next((item for item in before if item.name == wanted.name and item.content != wanted.content), None)
+    result = carry_out(
+        wanted, check, module.warn, lambda: install.store(wanted.name, stored, before, check), last, besides
+    )
     # Ansible would return all parameters, the document too, for the controller to keep.
     return {**result, "invocation": {"module_args": {**module.params, "document": sorted(wanted.content)}}}
 

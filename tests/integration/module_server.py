@@ -103,8 +103,9 @@ def _next(control: socket.socket) -> tuple[str, list[int]] | None:
 def main() -> None:
     """The server's side."""
     # And what "document" imports, which the slowest tests call over and over.
-    host = ("host.install", "host.replay", "host.leftover", "host.attach", "probe.echo_server")
-    for shared in ("module", "engine.reconcile", *host):
+    host = ("host.install", "host.replay", "plan.leftover", "cni.attach", "probe.echo_server")
+    used = (*host, "sections.cni", "sections.topology")
+    for shared in ("module", "engine.reconcile", *used):
         importlib.import_module(f"{_SHARED}.{shared}")
     with contextlib.suppress(FabricError):  # the modules tell that it is missing
         pyroute2_ifinfmsg()

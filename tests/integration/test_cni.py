@@ -275,10 +275,10 @@ def test_an_address_is_asked_for(attach: Attach, ns) -> None:
     assert done["cni"][0]["ips"][0]["address"] == "10.9.0.77/24"
     assert not attach(network, host, one, addresses=["10.9.0.77"])["changed"]
     assert (
-        f"10.9.0.77 of network mynet is given to {one} eth0"
+        f"10.9.0.77 of network mynet belongs to {one} eth0"
         in attach(network, host, other, addresses=["10.9.0.77"])["msg"]
     )
-    assert "take it away first" in attach(network, host, one, addresses=["10.9.0.78"])["msg"]
+    assert "remove it first" in attach(network, host, one, addresses=["10.9.0.78"])["msg"]
     assert {*given()} == {"10.9.0.77"}
 
 
@@ -293,9 +293,10 @@ def test_two_runs_at_once_give_no_address_twice(attach: Attach, ns) -> None:
             done = reference("ADD", network, host, pods[number])
         else:
             program = (
-                "import sys; from ansible_collections.weft.fabric.plugins.module_utils.host import attach, documents; "
-                "print(attach.resolve(documents.parse('x', {'cni': "
-                f"[{{'netns': {pods[number]!r}, 'network': {network!r}}}]}}), False)[0].cni[0].addresses[0].address)"
+                "import sys; from ansible_collections.weft.fabric.plugins.module_utils.host import documents, replay; "
+                "run = replay.run_of(documents.parse('x', {'cni': "
+                f"[{{'netns': {pods[number]!r}, 'network': {network!r}}}]}}), False); "
+                "replay.prepare(run); print(run.values['cni'][0].addresses[0].address)"
             )
             return kernel.run(sys.executable, "-c", program).strip()
         return str(done["ips"][0]["address"])

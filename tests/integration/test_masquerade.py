@@ -230,7 +230,7 @@ def test_missing_arguments(run_module) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"rules": []}, "rules: [] is refused: give at least one rule, or take the table away with state: absent"),
+        ({"rules": []}, "rules: [] is refused: give at least one rule, or remove the table with state: absent"),
         ({"rules": [{"source": "pods"}]}, "rules[0].source: 'pods' is refused: give it with its prefix length"),
         ({"rules": [{"source": "192.168.1.0/33"}]}, "the prefix length is a number from 0 to 32"),
         ({"rules": [{"source": "192.168.1.5/24"}]}, "did you mean 192.168.1.0/24?"),

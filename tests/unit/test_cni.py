@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.weft.fabric.plugins.filter import _roles as filters
 from ansible_collections.weft.fabric.plugins.module_utils.cni import hostlocal
+from ansible_collections.weft.fabric.plugins.module_utils.cni.attach import results
 from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import (
     attachments_of,
     masquerade_rules,
@@ -20,7 +21,6 @@ from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import
 from ansible_collections.weft.fabric.plugins.module_utils.cni.config import Own, network
 from ansible_collections.weft.fabric.plugins.module_utils.cni.plugins import shared_links, topology
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.host import attach
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
@@ -199,9 +199,9 @@ def test_the_mac_of_a_result(plugin, own_mac):
         "": Observed(links={"eth9": Link("eth9", "", {"mac_address": "02:00:00:00:00:01"})}),
         "p": Observed(links={"eth0": Link("eth0", plugin, child)}),
     }
-    (result,) = attach.results([item], state)
+    (found,) = results([item], state)
     mac = own_mac or "02:00:00:00:00:01"
-    assert result["interfaces"] == [{"name": "eth0", "mac": mac, "sandbox": "/run/netns/p"}]
+    assert found["interfaces"] == [{"name": "eth0", "mac": mac, "sandbox": "/run/netns/p"}]
 
 
 def addresses(*last):

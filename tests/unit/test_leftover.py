@@ -11,12 +11,16 @@ import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.host import documents
-from ansible_collections.weft.fabric.plugins.module_utils.host.leftover import marked
+from ansible_collections.weft.fabric.plugins.module_utils.host.replay import prepare, run_of
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.model.removal import AFTER, BEFORE, Removal
+from ansible_collections.weft.fabric.plugins.module_utils.plan import leftover
 from ansible_collections.weft.fabric.plugins.module_utils.plan.phases import plan
+from ansible_collections.weft.fabric.plugins.module_utils.sections import isolation
+from ansible_collections.weft.fabric.plugins.module_utils.sections.section import Run
 from ansible_collections.weft.fabric.tests.unit.pure_kernel import PureKernel
 
 BRIDGE = {"name": "br0", "kind": "bridge"}
@@ -30,8 +34,19 @@ def document(namespaces: dict[str, Any]) -> documents.Stored:
     return documents.parse("pods", {"topology": {"namespaces": namespaces, "purge": True, "purge_links": True}})
 
 
-def left(last: dict[str, Any], wanted: dict[str, Any]) -> Any:
-    return marked(document(wanted), document(last)).left
+def topology(namespaces: dict[str, Any]) -> Document:
+    found: Document = document(namespaces).values["topology"].document
+    return found
+
+
+def left(last: dict[str, Any], wanted: dict[str, Any]) -> leftover.Left:
+    return leftover.between(topology(last), topology(wanted), ())
+
+
+def prepared(wanted: documents.Stored, last: documents.Stored | None, besides: documents.Stored | None = None) -> Run:
+    run = run_of(wanted, True, last, besides)
+    prepare(run)
+    return run
 
 
 def links(found: Any, phase: str) -> list[tuple[str, str]]:
@@ -45,16 +60,15 @@ def names(found: Any) -> list[str]:
 
 
 def test_what_stays_leaves_nothing() -> None:
-    assert left(BOTH, BOTH) is None
-    assert left({}, BOTH) is None
+    assert not any(left(BOTH, BOTH))
+    assert not any(left({}, BOTH))
 
 
 def test_an_interface_goes_at_once_and_what_it_hung_on_last() -> None:
     found = left(BOTH, {"": {"links": []}, "pod1": {}})
     assert links(found, BEFORE) == [("pod1", "eth0")]
     kernel = PureKernel()
-    made, wanted = document(BOTH).topology, document({"": {}, "pod1": {}}).topology
-    assert made is not None and wanted is not None
+    made, wanted = topology(BOTH), topology({"": {}, "pod1": {}})
     kernel.run(made)
     wanted.removals = [removal for removal in found.removals if removal.phase == AFTER]
     deleted = [operation.before.name for operation in plan(wanted, kernel.observe(wanted)).operations]
@@ -66,7 +80,7 @@ def test_a_pair_that_is_asked_less_is_made_anew() -> None:
     sized = {**VETH, "peer": {**VETH["peer"], "mtu": 1400}}
     more = {"": {"links": [BRIDGE, sized]}, "pod1": {}}
     assert links(left(more, BOTH), BEFORE) == [("pod1", "eth0")]
-    assert left(BOTH, more) is None
+    assert not any(left(BOTH, more))
 
 
 def test_a_pod_that_is_not_listed_stays() -> None:
@@ -80,8 +94,7 @@ def test_a_pod_that_is_not_listed_stays() -> None:
             }
         )
     }
-    wanted = document({"": {"links": []}}).topology
-    assert wanted is not None
+    wanted = topology({"": {"links": []}})
     wanted.removals = list(found.removals)
     planned = plan(wanted, namespaces)
     assert (planned.operations, planned.warnings) == (
@@ -90,8 +103,7 @@ def test_a_pod_that_is_not_listed_stays() -> None:
 
 
 def test_what_has_become_another_kind_stays() -> None:
-    wanted = document({"": {"links": []}}).topology
-    assert wanted is not None
+    wanted = topology({"": {"links": []}})
     wanted.removals = [Removal("", Link("br0", "bridge"), AFTER)]
     assert plan(wanted, {"": Observed(links={"br0": Link("br0", "dummy", {}, index=2)})}).operations == []
 
@@ -103,7 +115,7 @@ def test_names_that_change_their_namespace() -> None:
     assert left(joined, own).removals == [Removal("", Namespace("pod2", "pod1"))]
     assert left(own, joined).replaced == ["pod2"]
     assert left(own, joined).removals == []
-    assert left(joined, joined) is None
+    assert not any(left(joined, joined))
 
 
 def test_networks_that_are_kept_apart_no_longer_are_not() -> None:
@@ -111,8 +123,8 @@ def test_networks_that_are_kept_apart_no_longer_are_not() -> None:
     last, wanted = (
         documents.parse("overlay", {**several, "isolation": groups}) for groups in (several["isolation"], None)
     )
-    assert marked(wanted, last).isolation == (documents.ISOLATION, None)
-    assert marked(last, last) == last
+    assert prepared(wanted, last).values["isolation"] == (isolation.TABLE, None)
+    assert prepared(last, last).values == last.values
 
 
 def gone(namespaces: dict[str, Any], cni: Any = ()) -> Any:
@@ -122,11 +134,9 @@ def gone(namespaces: dict[str, Any], cni: Any = ()) -> Any:
 
 def test_what_is_listed_goes_with_or_without_a_last_version() -> None:
     listed = gone({"": {"links": [VXLAN_GONE]}, "pod1": {}})
-    found = marked(document({"": {"links": []}}), None, listed).left
-    assert found is not None
+    found = prepared(document({"": {"links": []}}), None, listed).values["topology"].document
     assert (links(found, AFTER), names(found), links(found, BEFORE)) == ([("", "vxlan0")], ["pod1"], [])
-    found = marked(document({"": {"links": []}}), document(BOTH), listed).left
-    assert found is not None
+    found = prepared(document({"": {"links": []}}), document(BOTH), listed).values["topology"].document
     assert (links(found, AFTER), names(found)) == ([("", "br0"), ("", "vxlan0")], ["pod1"])
     assert gone({"": {"links": []}}) is None
 
@@ -142,16 +152,13 @@ NETWORK = {
 def test_a_container_that_goes_gives_back_what_it_was_given_and_not_what_is_listed() -> None:
     last = documents.parse("pods", {"topology": {"namespaces": {"pod1": {}}}, "cni": [attachment(NETWORK)]})
     for listed in ([], [attachment({**NETWORK, "name": "net2"})], [attachment(NETWORK)]):
-        found = marked(document({}), last, gone({"pod1": {}}, listed)).left
-        assert found is not None
-        assert [item.network.name for item in found.cni] == ["net1"]
-    found = marked(document({}), None, gone({"pod1": {}}, [attachment(NETWORK)])).left
-    assert found is not None
-    assert [item.network.name for item in found.cni] == ["net1"]
+        found = prepared(document({}), last, gone({"pod1": {}}, listed)).left["cni"]
+        assert [item.network.name for item in found] == ["net1"]
+    found = prepared(document({}), None, gone({"pod1": {}}, [attachment(NETWORK)])).left["cni"]
+    assert [item.network.name for item in found] == ["net1"]
     other = documents.parse("pods", {"cni": [{**attachment(NETWORK), "netns": "pod2"}]})
-    found = marked(document({}), other, gone({"pod1": {}})).left
-    assert found is not None
-    assert found.cni == ()
+    found = prepared(document({}), other, gone({"pod1": {}})).left["cni"]
+    assert found == ()
 
 
 def attachment(network: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.cni.config import (
+    PLUGINS,
     IpAddress,
     Network,
     Own,
@@ -22,6 +22,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.cni.config import (
     is_name,
     network,
 )
+from ansible_collections.weft.fabric.plugins.module_utils.cni.pieces import veth_name
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.sysctl import IPV4_FORWARDING, IPV6_FORWARDING
 
@@ -35,10 +36,11 @@ _ATTACHMENT = ("netns", "interface", "container", "network", "addresses", "recre
 class Attachment:
     """A container's interface in a network.
 
-    :ivar container: the id by which its addresses are known.
-    :ivar requested: addresses that it asks host-local for.
-    :ivar recreate: whether another interface of its name is deleted.
-    :ivar addresses: those that it has, once they are known.
+    :ivar container: the container's id, under which host-local records its addresses.
+    :ivar requested: addresses that host-local is asked for.
+    :ivar where: its place in the user's parameters, for messages.
+    :ivar recreate: whether another interface of its name is deleted, and this one made.
+    :ivar addresses: its addresses, once they are known.
     """
 
     netns: str
@@ -52,12 +54,12 @@ class Attachment:
 
     @property
     def host_interface(self) -> str:
-        """The host's end of a veth pair: of 15 bytes, from names alone, so that nothing else moves it."""
+        """The name of a veth pair's end on the host. It depends on the container's names alone."""
         return veth_name(f"{self.netns} {self.interface}")
 
     @property
     def routes(self) -> tuple[Route, ...]:
-        """The container's routes, each with its gateway, if there is one."""
+        """The container's routes, each with its gateway, if it has one."""
         routes = list(self.network.ipam.routes if self.network.ipam else ())
         if self.network.options.get("isDefaultGateway"):
             for own in self.addresses:
@@ -74,7 +76,7 @@ class Attachment:
 def attachments_of(where: str, given: Any) -> tuple[Attachment, ...]:
     """Interfaces of containers, from their parameters.
 
-    :raises InvalidParameter: for the first that is wrong, and for an interface that is listed twice.
+    :raises InvalidParameter: for the first value that is wrong, and for an interface that is listed twice.
     """
     found: list[Attachment] = []
     holders: dict[tuple[str, str], str] = {}
@@ -82,14 +84,14 @@ def attachments_of(where: str, given: Any) -> tuple[Attachment, ...]:
         attachment = _attachment(f"{where}[{index}]", item)
         other = holders.setdefault((attachment.netns, attachment.interface), attachment.where)
         if other != attachment.where:
-            told = f"{other} is this interface of {attachment.netns} too: give each its own"
-            raise InvalidParameter(f"{attachment.where}.interface", attachment.interface, told)
+            remedy = f"{other} is this interface of {attachment.netns} too: give each its own"
+            raise InvalidParameter(f"{attachment.where}.interface", attachment.interface, remedy)
         found.append(attachment)
     return tuple(found)
 
 
 def _attachment(where: str, item: Any) -> Attachment:
-    given = {key: value for key, value in dictionary(where, item, "a dictionary").items() if value is not None}
+    given = values.given(dictionary(where, item, "a dictionary"))
     values.known(f"{where}.", given, _ATTACHMENT, "an attachment")
     netns = values.netns(f"{where}.netns", given.get("netns"))
     container = given.get("container", netns)
@@ -97,16 +99,13 @@ def _attachment(where: str, item: Any) -> Attachment:
         remedy = "a container's id is of letters, digits, '_', '.' and '-'"
         raise InvalidParameter(f"{where}.container", container, remedy)
     net = network(f"{where}.network", given.get("network"))
-    interface = (
-        "lo" if net.plugin == "loopback" else values.ifname(f"{where}.interface", given.get("interface", "eth0"))
-    )
-    requested = [
-        (f"{where}.addresses[{index}]", address)
-        for index, address in enumerate(values.items(f"{where}.addresses", given.get("addresses")))
-    ]
-    parsed = tuple(_requested(here, address, net) for here, address in requested)
+    interface = PLUGINS[net.plugin].interface
+    if not interface:
+        interface = values.ifname(f"{where}.interface", given.get("interface", "eth0"))
+    addresses = values.items(f"{where}.addresses", given.get("addresses"))
+    requested = [_requested(f"{where}.addresses[{index}]", item, net) for index, item in enumerate(addresses)]
     recreate = values.boolean(f"{where}.recreate", given.get("recreate", False))
-    return Attachment(netns, interface, container, net, parsed, where, recreate)
+    return Attachment(netns, interface, container, net, tuple(requested), where, recreate)
 
 
 def _requested(where: str, value: Any, net: Network) -> IpAddress:
@@ -116,15 +115,15 @@ def _requested(where: str, value: Any, net: Network) -> IpAddress:
         raise InvalidParameter(where, value, "only ipam host-local gives an address that is asked for")
     ranges = [item for ranges in sets for item in ranges]
     if not any(item.holds(address) for item in ranges):
-        told = " and ".join(f"{item.first} to {item.last}" for item in ranges)
-        raise InvalidParameter(where, value, f"network {net.name} has {told}")
+        room = " and ".join(f"{item.first} to {item.last}" for item in ranges)
+        raise InvalidParameter(where, value, f"network {net.name} has {room}")
     if any(address == item.gateway for item in ranges):
         raise InvalidParameter(where, value, f"it is the gateway of network {net.name}: choose another")
     return address
 
 
 def sysctls(given: Iterable[Attachment]) -> dict[str, str]:
-    """The kernel parameters that a host needs so that it forwards what containers send."""
+    """The kernel parameters by which a host forwards packets of containers."""
     found = {}
     for item in given:
         ipam = item.network.ipam
@@ -136,7 +135,7 @@ def sysctls(given: Iterable[Attachment]) -> dict[str, str]:
 
 
 def masquerade_rules(item: Attachment) -> list[dict[str, Any]]:
-    """The rules by which what a container sends out of its networks gets the host's address."""
+    """The masquerade rules for packets that a container sends to others than its own networks."""
     if not item.network.options.get("ipMasq"):
         return []
     return [
@@ -146,7 +145,3 @@ def masquerade_rules(item: Attachment) -> list[dict[str, Any]]:
         }
         for own in item.addresses
     ]
-
-
-def veth_name(text: str) -> str:
-    return "veth" + hashlib.blake2s(text.encode(), digest_size=4).hexdigest()

@@ -24,17 +24,17 @@ IpInterface = Union[ipaddress.IPv4Interface, ipaddress.IPv6Interface]
 IpNetwork = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 VERSIONS = ("0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0")
+ONE_ADDRESS = VERSIONS[:2]  # the versions in which a result has one address of each family
 DATA_DIR = "/var/lib/cni/networks"
 
-_LOOPBACK = ("127.0.0.1/8", "::1/128")
 is_name = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", re.ASCII).fullmatch
 
 
 class Range(NamedTuple):
-    """Addresses that host-local gives.
+    """Addresses that host-local assigns.
 
-    :ivar first: inclusive, as is ``last``.
-    :ivar gateway: one of the subnet that nobody gets.
+    :ivar first: the first address; both ends are included.
+    :ivar gateway: an address of the subnet that is assigned to nobody.
     """
 
     subnet: IpNetwork
@@ -43,7 +43,7 @@ class Range(NamedTuple):
     gateway: IpAddress
 
     def holds(self, address: IpAddress) -> bool:
-        """Whether it gives this address."""
+        """Whether an address is in the range."""
         return address.version == self.subnet.version and int(self.first) <= int(address) <= int(self.last)
 
 
@@ -51,7 +51,7 @@ RangeSet = tuple[Range, ...]
 
 
 class Route(NamedTuple):
-    """A route of the container; without a gateway it goes by that of its family."""
+    """A route of the container. Without a gateway of its own, it has that of an address of its family."""
 
     dst: IpNetwork
     gateway: IpAddress | None
@@ -66,11 +66,11 @@ class Own(NamedTuple):
 
 @dataclass(frozen=True)
 class Ipam:
-    """Where addresses come from.
+    """The source of addresses.
 
-    :ivar directory: host-local's files.
-    :ivar sets: host-local: one address out of each.
-    :ivar addresses: static.
+    :ivar directory: of host-local, the directory of its files.
+    :ivar sets: of host-local: an interface gets one address of each.
+    :ivar addresses: of static.
     """
 
     routes: tuple[Route, ...] = ()
@@ -84,8 +84,10 @@ class Ipam:
 class Network:
     """A network configuration.
 
+    :ivar plugin: the plugin's name.
     :ivar options: the plugin's own keys that were given.
-    :ivar ipam: None: interfaces get no addresses.
+    :ivar ipam: None: interfaces have no addresses.
+    :ivar where: its place in the user's parameters, for messages.
     """
 
     name: str
@@ -99,17 +101,48 @@ class Network:
     @property
     def gateway(self) -> bool:
         """Whether the host has the gateway's address."""
-        return self.plugin == "ptp" or any(self.options.get(key) for key in ("isGateway", "isDefaultGateway"))
+        return PLUGINS[self.plugin].gateway or any(self.options.get(key) for key in ("isGateway", "isDefaultGateway"))
 
     @property
     def bridge(self) -> str:
-        """The bridge's name; empty where there is none."""
-        return str(self.options.get("bridge") or "cni0") if self.plugin == "bridge" else ""
+        """The bridge's name; empty: the plugin has no bridge."""
+        return str(self.options.get("bridge") or PLUGINS[self.plugin].bridge)
 
     @property
     def mode(self) -> str:
-        """The mode of a macvlan or an ipvlan; empty for other plugins."""
-        return str(self.options.get("mode", {"macvlan": "bridge", "ipvlan": "l2"}.get(self.plugin, "")))
+        """The mode of a macvlan or an ipvlan; empty: the plugin has no modes."""
+        return str(self.options.get("mode", PLUGINS[self.plugin].mode))
+
+
+Parser = Callable[[str, Any], Any]
+"""(place in the user's parameters, value) -> normalised value."""
+
+
+class Plugin(NamedTuple):
+    """What a plugin takes, and makes.
+
+    :ivar options: its own keys.
+    :ivar needs: the keys that are required: they name the host's interface.
+    :ivar needs_ipam: ipam is required.
+    :ivar kind: the kind of link that it creates in the container; empty: none.
+    :ivar cabled: the link has another end on the host.
+    :ivar gateway: the host always has the gateway's address, which has to be given.
+    :ivar bridge: the default name of its bridge.
+    :ivar mode: the default mode.
+    :ivar interface: the name of its interface, where that is always the same.
+    :ivar addresses: those of its interface, where these are always the same: it has no ipam.
+    """
+
+    options: Mapping[str, Parser] = {}
+    needs: tuple[str, ...] = ()
+    needs_ipam: bool = False
+    kind: str = ""
+    cabled: bool = False
+    gateway: bool = False
+    bridge: str = ""
+    mode: str = ""
+    interface: str = ""
+    addresses: tuple[str, ...] = ()
 
 
 def _mtu(where: str, value: Any) -> int:
@@ -120,35 +153,49 @@ def _vlan(where: str, value: Any) -> int:
     return values.integer(where, value, 0, values.LARGEST_VLAN)
 
 
-def _one_of(names: Collection[str]) -> Callable[[str, Any], str]:
+def _one_of(names: Collection[str]) -> Parser:
     return lambda where, value: values.choice(where, value, names)
 
 
-_PLUGINS: dict[str, dict[str, Callable[[str, Any], Any]]] = {
-    "bridge": {
-        "bridge": values.ifname,
-        "isGateway": values.boolean,
-        "isDefaultGateway": values.boolean,
-        "forceAddress": values.boolean,
-        "ipMasq": values.boolean,
-        "hairpinMode": values.boolean,
-        "promiscMode": values.boolean,
-        "mtu": _mtu,
-        "vlan": _vlan,
-    },
-    "ptp": {"ipMasq": values.boolean, "mtu": _mtu},
-    "macvlan": {
-        "master": values.ifname,
-        "mode": _one_of([mode for mode in macvlan.MODES if mode != "source"]),
-        "mtu": _mtu,
-        "mac": values.mac,
-    },
-    "ipvlan": {"master": values.ifname, "mode": _one_of(ipvlan.MODES), "mtu": _mtu},
-    "host-device": {"device": values.ifname},
-    "loopback": {},
+PLUGINS = {
+    "bridge": Plugin(
+        {
+            "bridge": values.ifname,
+            "isGateway": values.boolean,
+            "isDefaultGateway": values.boolean,
+            "forceAddress": values.boolean,
+            "ipMasq": values.boolean,
+            "hairpinMode": values.boolean,
+            "promiscMode": values.boolean,
+            "mtu": _mtu,
+            "vlan": _vlan,
+        },
+        kind="veth",
+        cabled=True,
+        bridge="cni0",
+    ),
+    "ptp": Plugin({"ipMasq": values.boolean, "mtu": _mtu}, needs_ipam=True, kind="veth", cabled=True, gateway=True),
+    "macvlan": Plugin(
+        {
+            "master": values.ifname,
+            "mode": _one_of([mode for mode in macvlan.MODES if mode != "source"]),
+            "mtu": _mtu,
+            "mac": values.mac,
+        },
+        needs=("master",),
+        kind="macvlan",
+        mode="bridge",
+    ),
+    "ipvlan": Plugin(
+        {"master": values.ifname, "mode": _one_of(ipvlan.MODES), "mtu": _mtu},
+        needs=("master",),
+        needs_ipam=True,
+        kind="ipvlan",
+        mode="l2",
+    ),
+    "host-device": Plugin({"device": values.ifname}, needs=("device",)),
+    "loopback": Plugin(interface="lo", addresses=("127.0.0.1/8", "::1/128")),
 }
-_NEEDS = {"macvlan": ("master",), "ipvlan": ("master",), "host-device": ("device",)}
-_NEEDS_IPAM = ("ptp", "ipvlan")
 _COMMON = ("cniVersion", "name", "type", "ipam", "dns")
 _LISTED = ("cniVersion", "name", "plugins")
 _DNS = {"nameservers": True, "domain": False, "search": True, "options": True}
@@ -157,61 +204,68 @@ _IPAM = {"host-local": (*_RANGE, "ranges", "routes", "dataDir"), "static": ("add
 
 
 def network(where: str, given: Any) -> Network:
-    """A network configuration, as data or as JSON text.
+    """A network configuration, from data or from JSON text.
 
-    :raises InvalidParameter: for the first that is wrong, and for a key that nothing here knows.
+    :raises InvalidParameter: for the first value that is wrong, and for an unknown key.
     """
+    config = _config(where, given)
+    plugin = values.choice(f"{where}.type", config.get("type"), PLUGINS)
+    record = PLUGINS[plugin]
+    values.known(f"{where}.", config, (*_COMMON, *record.options), f"plugin {plugin}")
+    name = config.get("name")
+    if not isinstance(name, str) or not is_name(name):
+        raise InvalidParameter(f"{where}.name", name, "give the network a name of letters, digits, '_', '.' and '-'")
+    version = values.choice(f"{where}.cniVersion", config.get("cniVersion") or VERSIONS[0], VERSIONS)
+    for key in record.needs:
+        if not config.get(key):
+            raise InvalidParameter(f"{where}.{key}", config.get(key), f"plugin {plugin} needs the host's interface")
+    given = values.given(config)
+    options = {key: parse(f"{where}.{key}", given[key]) for key, parse in record.options.items() if key in given}
+    dns = _dns(f"{where}.dns", config.get("dns"))
+    ipam = _ipam(f"{where}.ipam", config.get("ipam"), name, plugin)
+    found = Network(name, version, plugin, options, ipam, dns, where)
+    _check_bridge(found)
+    _check_version(found)
+    return _with_gateways(found, ipam) if ipam and found.gateway else found
+
+
+def _config(where: str, given: Any) -> dict[str, Any]:
+    """One plugin's configuration as data."""
     if isinstance(given, str):
         try:
             given = json.loads(given)
         except ValueError as error:
             raise InvalidParameter(where, given, f"it is no JSON ({error})") from None
     config = dictionary(where, given, "a CNI network configuration, as a dictionary or as JSON text")
-    if "plugins" in config:
-        config = _listed(where, config)
-    plugin = values.choice(f"{where}.type", config.get("type"), _PLUGINS)
-    options = _PLUGINS[plugin]
-    values.known(f"{where}.", config, (*_COMMON, *options), f"plugin {plugin}")
-    name = config.get("name")
-    if not isinstance(name, str) or not is_name(name):
-        raise InvalidParameter(f"{where}.name", name, "give the network a name of letters, digits, '_', '.' and '-'")
-    version = values.choice(f"{where}.cniVersion", config.get("cniVersion") or VERSIONS[0], VERSIONS)
-    for key in _NEEDS.get(plugin, ()):
-        if not config.get(key):
-            raise InvalidParameter(f"{where}.{key}", config.get(key), f"plugin {plugin} needs the host's interface")
-    parsed = {
-        key: parse(f"{where}.{key}", config[key]) for key, parse in options.items() if config.get(key) is not None
-    }
-    _check_bridge(where, parsed)
-    dns = _dns(f"{where}.dns", config.get("dns"))
-    ipam = _ipam(f"{where}.ipam", config.get("ipam"), name, plugin)
-    if ipam and version in VERSIONS[:2]:
-        families = [addresses[0].subnet.version for addresses in ipam.sets]
-        families += [own.address.version for own in ipam.addresses]
-        if len(families) != len(set(families)):
-            remedy = f"CNI {version} has one address for each family: give cniVersion {VERSIONS[-1]}"
-            raise InvalidParameter(f"{where}.cniVersion", version, remedy)
-    found = Network(name, version, plugin, parsed, ipam, dns, where)
-    return _with_gateways(found, ipam) if ipam and found.gateway else found
+    return _listed(where, config) if "plugins" in config else config
+
+
+def _check_version(net: Network) -> None:
+    ipam = net.ipam or Ipam()
+    families = [addresses[0].subnet.version for addresses in ipam.sets]
+    families += [own.address.version for own in ipam.addresses]
+    if net.version in ONE_ADDRESS and len(families) != len(set(families)):
+        remedy = f"CNI {net.version} has one address for each family: give cniVersion {VERSIONS[-1]}"
+        raise InvalidParameter(f"{net.where}.cniVersion", net.version, remedy)
 
 
 def _with_gateways(net: Network, ipam: Ipam) -> Network:
-    """Static addresses with the gateways that the host is to have: the subnet's first address, where none is given."""
+    """A network whose static addresses all have a gateway for the host: by default the subnet's first address."""
     addresses = []
     for index, own in enumerate(ipam.addresses):
         gateway = own.gateway
         if gateway is None:
             subnet = own.address.network
-            if net.plugin == "ptp" or subnet.prefixlen > subnet.max_prefixlen - 2:
-                told = "the host needs the gateway's address: give one"
-                raise InvalidParameter(f"{net.where}.ipam.addresses[{index}].gateway", None, told)
+            if PLUGINS[net.plugin].gateway or subnet.prefixlen > subnet.max_prefixlen - 2:
+                remedy = "the host needs the gateway's address: give one"
+                raise InvalidParameter(f"{net.where}.ipam.addresses[{index}].gateway", None, remedy)
             gateway = subnet[1]
         addresses.append(Own(own.address, gateway))
     return replace(net, ipam=replace(ipam, addresses=tuple(addresses)))
 
 
 def _listed(where: str, config: dict[str, Any]) -> dict[str, Any]:
-    """The one plugin of a configuration list (``*.conflist``)."""
+    """The only plugin of a configuration list (``*.conflist``)."""
     values.known(f"{where}.", config, _LISTED, "a configuration list")
     plugins = config["plugins"]
     if not isinstance(plugins, (list, tuple)) or len(plugins) != 1:
@@ -221,15 +275,20 @@ def _listed(where: str, config: dict[str, Any]) -> dict[str, Any]:
     return {**only, **{key: config[key] for key in ("cniVersion", "name") if key in config}}
 
 
-def _check_bridge(where: str, options: Mapping[str, Any]) -> None:
-    if options.get("hairpinMode") and options.get("promiscMode"):
+def _check_bridge(net: Network) -> None:
+    if net.options.get("hairpinMode") and net.options.get("promiscMode"):
         remedy = "packets would come back twice: give hairpinMode or promiscMode, not both"
-        raise InvalidParameter(f"{where}.promiscMode", True, remedy)
-    if options.get("vlan"):
-        values.ifname(f"{where}.bridge", f"{options.get('bridge', 'cni0')}.{options['vlan']}")
+        raise InvalidParameter(f"{net.where}.promiscMode", True, remedy)
+    if net.options.get("vlan"):
+        values.ifname(f"{net.where}.bridge", f"{net.bridge}.{net.options['vlan']}")
 
 
 def dictionary(where: str, value: Any, what: str) -> dict[str, Any]:
+    """A dictionary, which may be of another type of mapping.
+
+    :param what: what is expected, for the message.
+    :raises InvalidParameter: it is something else.
+    """
     if not isinstance(value, Mapping):
         raise InvalidParameter(where, value, f"give {what}")
     return dict(value)
@@ -248,14 +307,13 @@ def _dns(where: str, value: Any) -> dict[str, Any]:
 
 
 def _ipam(where: str, value: Any, name: str, plugin: str) -> Ipam | None:
+    fixed = PLUGINS[plugin].addresses
     if not value:
-        if plugin == "loopback":
-            return Ipam(addresses=tuple(Own(ipaddress.ip_interface(own), None) for own in _LOOPBACK))
-        if plugin in _NEEDS_IPAM:
+        if PLUGINS[plugin].needs_ipam:
             raise InvalidParameter(where, value, f"plugin {plugin} needs one: host-local or static")
-        return None
-    if plugin == "loopback":
-        raise InvalidParameter(where, value, "plugin loopback has none: leave it out")
+        return Ipam(addresses=tuple(Own(ipaddress.ip_interface(own), None) for own in fixed)) if fixed else None
+    if fixed:
+        raise InvalidParameter(where, value, f"plugin {plugin} has none: leave it out")
     given = dictionary(where, value, "a dictionary with a type")
     kind = values.choice(f"{where}.type", given.get("type"), _IPAM)
     values.known(f"{where}.", given, ("type", *_IPAM[kind]), f"ipam {kind}")
@@ -286,6 +344,7 @@ def _routes(where: str, value: Any) -> Iterator[Route]:
 
 
 def host_address(where: str, value: Any) -> IpAddress:
+    """The address of one host."""
     return ipaddress.ip_address(values.unicast(where, value))
 
 
@@ -305,22 +364,9 @@ def _static(where: str, value: Any) -> Iterator[Own]:
 
 
 def _sets(where: str, given: Mapping[str, Any]) -> Iterator[RangeSet]:
-    """host-local's range sets; one subnet alone is the first."""
-    places = []
-    if given.get("subnet"):
-        places.append((where, [(where, {key: given[key] for key in _RANGE if key in given})]))
-    else:
-        for key in _RANGE[1:]:
-            if given.get(key):
-                raise InvalidParameter(f"{where}.{key}", given[key], "it is of a subnet: give that beside it")
-    for index, ranges in enumerate(values.items(f"{where}.ranges", given.get("ranges"))):
-        here = f"{where}.ranges[{index}]"
-        listed = [(f"{here}[{number}]", item) for number, item in enumerate(values.items(here, ranges))]
-        places.append((here, listed))
-    if not places:
-        raise InvalidParameter(f"{where}.ranges", None, "ipam host-local needs a subnet or ranges")
+    """host-local's range sets; a subnet on its own is the first."""
     known: list[tuple[str, Range]] = []
-    for here, listed in places:
+    for here, listed in _listed_sets(where, given):
         if not listed:
             raise InvalidParameter(here, [], "give at least one range")
         ranges = [(place, _range(place, item)) for place, item in listed]
@@ -334,13 +380,30 @@ def _sets(where: str, given: Mapping[str, Any]) -> Iterator[RangeSet]:
         yield tuple(item for _place, item in ranges)
 
 
+def _listed_sets(where: str, given: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, Any]]]]:
+    """Range sets as they were given; each set and each of its ranges with its place."""
+    sets = []
+    if given.get("subnet"):
+        sets.append((where, [(where, {key: given[key] for key in _RANGE if key in given})]))
+    else:
+        for key in _RANGE[1:]:
+            if given.get(key):
+                raise InvalidParameter(f"{where}.{key}", given[key], "it is of a subnet: give that beside it")
+    for index, ranges in enumerate(values.items(f"{where}.ranges", given.get("ranges"))):
+        here = f"{where}.ranges[{index}]"
+        sets.append((here, [(f"{here}[{number}]", item) for number, item in enumerate(values.items(here, ranges))]))
+    if not sets:
+        raise InvalidParameter(f"{where}.ranges", None, "ipam host-local needs a subnet or ranges")
+    return sets
+
+
 def _range(where: str, value: Any) -> Range:
     given = dictionary(where, value, "a dictionary with subnet")
     values.known(f"{where}.", given, _RANGE, "a range")
     subnet = ipaddress.ip_network(values.network(f"{where}.subnet", given.get("subnet")))
     if subnet.prefixlen > subnet.max_prefixlen - 2:
         raise InvalidParameter(f"{where}.subnet", str(subnet), "it is too small to give addresses from: at most a /30")
-    # Of IPv4, the last address is the broadcast.
+    # The last address of an IPv4 subnet is its broadcast address.
     last = subnet.broadcast_address - (1 if subnet.version == 4 else 0)
     ends = {"rangeStart": subnet[1], "rangeEnd": last}
     for key in ends:

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Addresses given on the host, in the files of CNI's host-local, so that both can give addresses of one network.
+"""Addresses of CNI networks in host-local's files, so that host-local and this collection can share a network.
 
-A network's directory has a file for each address that is given, named as that and holding whose it is, a file with the
-last one given of each range set, and a lock (plugins/ipam/host-local/backend).
+A network's directory has a file for each assigned address, with the address as its name and the owner as its content, a
+file with the address of each range set that was assigned last, and a lock (plugins/ipam/host-local/backend).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _parsed(text: str) -> IpAddress | None:
 
 
 def choose(ranges: RangeSet, taken: Mapping[IpAddress, str], last: IpAddress | None) -> tuple[Range, IpAddress] | None:
-    """The next free address of a range set, round and round from the last one given; None: there is none. Pure."""
+    """The next free address of a range set after the last one, then from its beginning; None: none is free. Pure."""
     start = next((number for number, item in enumerate(ranges) if last is not None and item.holds(last)), None)
     turns = [(item, item.first, item.last) for item in ranges]
     if start is not None and last is not None:
@@ -47,14 +47,14 @@ def choose(ranges: RangeSet, taken: Mapping[IpAddress, str], last: IpAddress | N
 
 
 class Store:
-    """What a network's directory says, and what of it is to become different: nothing is written before commit()."""
+    """The addresses of a network, and changes of them. Nothing is written before commit()."""
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
         self._taken: dict[IpAddress, str] = {}
         self._last: dict[int, IpAddress | None] = {}
         self._new: list[tuple[int, IpAddress]] = []
-        self._gone: list[IpAddress] = []
+        self._released: list[IpAddress] = []
         for name in _listed(directory):
             address = _parsed(name)
             if address is not None:
@@ -66,21 +66,21 @@ class Store:
         return [address for address, holder in self._taken.items() if holder == owner]
 
     def reserve(self, item: Attachment, sets: Sequence[RangeSet]) -> tuple[list[Own], list[IpAddress]]:
-        """An address out of each range set: that which the interface has, or a new one.
+        """Assign an address of each range set to an interface: the one that it has, or a new one.
 
-        :returns: all of them, and the new ones.
-        :raises FabricError: there is none left, or the one asked for is another's.
+        :returns: all addresses of the interface, and the new ones.
+        :raises FabricError: no address is left, or a requested one belongs to another interface.
         """
         known = self.given(item)
-        owns = []
-        new = []
+        owns, new = [], []
         for number, ranges in enumerate(sets):
             found = _first(ranges, known)
             wanted = _first(ranges, item.requested)
             if found and wanted and found != wanted:
-                told = f"{item.where}: {item.interface} of {item.container} has {found[1]} in network"
-                remedy = f"take it away first (state: absent), then it can have {wanted[1]}"
-                raise FabricError(f"{told} {item.network.name}: {remedy}")
+                raise FabricError(
+                    f"{item.where}: {item.interface} of {item.container} has {found[1]} in network "
+                    f"{item.network.name}: remove it first (state: absent), then it can have {wanted[1]}"
+                )
             if not found:
                 found = self._free(item, wanted) if wanted else self._next(item, number, ranges)
                 self._taken[found[1]] = _owner(item)
@@ -94,8 +94,10 @@ class Store:
     def _free(self, item: Attachment, wanted: tuple[Range, IpAddress]) -> tuple[Range, IpAddress]:
         holder = self._taken.get(wanted[1])
         if holder is not None:
-            told = f"{item.where}.addresses: {wanted[1]} of network {item.network.name} is given to"
-            raise FabricError(f"{told} {' '.join(holder.split()) or 'somebody'}: choose another")
+            owner = " ".join(holder.split()) or "another interface"
+            raise FabricError(
+                f"{item.where}.addresses: {wanted[1]} of network {item.network.name} belongs to {owner}: choose another"
+            )
         return wanted
 
     def _next(self, item: Attachment, number: int, ranges: RangeSet) -> tuple[Range, IpAddress]:
@@ -104,30 +106,33 @@ class Store:
             self._last[number] = _parsed(text.strip())
         found = choose(ranges, self._taken, self._last[number])
         if found is None:
-            told = " and ".join(f"{part.first} to {part.last}" for part in ranges)
+            room = " and ".join(f"{part.first} to {part.last}" for part in ranges)
             raise FabricError(
-                f"{item.where}: network {item.network.name} has no address left of {told} for {item.container}: "
-                f"widen it, or take containers away (who has which is in {self._directory})"
+                f"{item.where}: network {item.network.name} has no address left of {room} for {item.container}: "
+                f"widen it, or remove containers ({self._directory} has the owner of each address)"
             )
         return found
 
     def release(self, item: Attachment, kept: Container[IpAddress] = ()) -> list[IpAddress]:
-        """Give an interface's addresses back, but those that it keeps: which ones."""
-        gone = [address for address in self.given(item) if address not in kept]
-        for address in gone:
+        """Release the addresses of an interface, except those that it keeps.
+
+        :returns: the released ones.
+        """
+        released = [address for address in self.given(item) if address not in kept]
+        for address in released:
             del self._taken[address]
-        self._gone += gone
-        return gone
+        self._released += released
+        return released
 
     def commit(self) -> None:
-        """Write what has become different.
+        """Write the changes.
 
         :raises KernelError: the file system refuses.
         """
         for number, address in self._new:
             files.create(f"{self._directory}/{address}", self._taken[address].encode(), 0o600)
             files.replace(f"{self._directory}/{_LAST}{number}", str(address).encode(), 0o600)
-        for address in self._gone:
+        for address in self._released:
             files.remove(f"{self._directory}/{address}")
 
 
@@ -150,14 +155,14 @@ def _listed(directory: str) -> list[str]:
 
 @contextmanager
 def stores(directories: Iterable[str], check: bool) -> Iterator[dict[str, Store]]:
-    """The networks' addresses, which nobody else gives or takes back meanwhile; written when the block ends well.
+    """The addresses of networks by directory, locked while the block runs; changes are written when it ends normally.
 
-    :param check: nothing is written, not even a directory.
+    :param check: nothing is written, and no directory is made or locked.
     :raises KernelError: the file system refuses.
     """
     with ExitStack() as stack:
         found = {}
-        for directory in sorted(set(directories)):  # in one order, so that no two wait for each other
+        for directory in sorted(set(directories)):  # always in this order, so that no two processes wait for each other
             if not check:
                 stack.enter_context(_locked(directory))
             found[directory] = Store(directory)

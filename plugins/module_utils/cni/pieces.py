@@ -8,6 +8,7 @@ Each piece is a part of ``namespaces`` as weft.fabric.topology takes them.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +45,11 @@ class Interface:
         """The interface as an item of ``links``, or as a veth's ``peer``."""
         own = {"mtu": self.mtu, "mac_address": self.mac_address}
         return {"name": self.name, "addresses": list(self.addresses), **values.given(own), **more}
+
+
+def veth_name(text: str) -> str:
+    """The name of a veth pair's end on the host, of 12 bytes: a hash of text, so that nothing else changes it."""
+    return "veth" + hashlib.blake2s(text.encode(), digest_size=4).hexdigest()
 
 
 def namespace(name: str, joins: str | None = None) -> Pieces:

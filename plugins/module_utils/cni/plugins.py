@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each plugin's part of a topology: the pieces that its interfaces consist of. Pure."""
+"""The topology of CNI networks: the pieces that each plugin's interfaces consist of. Pure."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Any, Callable
 
 from ansible_collections.weft.fabric.plugins.module_utils.cni import pieces
-from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import Attachment, veth_name
-from ansible_collections.weft.fabric.plugins.module_utils.cni.config import Network
-from ansible_collections.weft.fabric.plugins.module_utils.cni.pieces import Interface, Pieces
+from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import Attachment
+from ansible_collections.weft.fabric.plugins.module_utils.cni.config import PLUGINS, Network
+from ansible_collections.weft.fabric.plugins.module_utils.cni.pieces import Interface, Pieces, veth_name
 
 
 def topology(given: Sequence[Attachment]) -> Pieces:
@@ -49,17 +49,17 @@ def _bridge(links: dict[str, dict[str, Any]], item: Attachment) -> None:
 
 
 def _gateway(links: dict[str, dict[str, Any]], item: Attachment) -> dict[str, Any]:
-    """The host's interface that has the gateway's address: the bridge, or one in a VLAN of it."""
+    """The host's interface that has the gateway's address: the bridge, or an interface in a VLAN of the bridge."""
     options, name = item.network.options, item.network.bridge
     vlan = options.get("vlan")
     link = links.setdefault(f"{name}.{vlan}", _vlan_gateway(name, vlan)) if vlan else links[name]
-    # Others may have networks on it, and addresses.
+    # Other networks on it may have addresses there.
     link["purge_addresses"] = bool(options.get("forceAddress") or link.get("purge_addresses"))
     return link
 
 
 def _vlan_gateway(bridge: str, vlan: int) -> dict[str, Any]:
-    """A veth pair of the host with the bridge: the gateway's interface in a VLAN of it."""
+    """A veth pair between the host and the bridge: the gateway's interface in a VLAN of the bridge."""
     port = {"name": veth_name(f"{bridge}.{vlan}"), "netns": "", "controller": bridge, "pvid": vlan}
     return {"name": f"{bridge}.{vlan}", "kind": "veth", "peer": port}
 
@@ -88,13 +88,13 @@ def _on_bridge(item: Attachment) -> Pieces:
 
 
 def _ptp(item: Attachment) -> Pieces:
-    """All but the gateway is reached by way of the gateway, that is of the host."""
+    """The container reaches everything but the gateway by way of the gateway, that is, of the host."""
     dev, outside = item.interface, item.host_interface
     gateways = {own.gateway: own for own in reversed(item.addresses)}
     hosts = {f"{gateway}/{own.address.max_prefixlen}": str(own.address.ip) for gateway, own in gateways.items()}
     routes = [pieces.route(host, dev, src=source) for host, source in hosts.items()]
     for own in item.addresses:
-        # In place of the kernel's own route to the subnet, which has this metric.
+        # It takes the place of the kernel's own route to the subnet, which has this metric.
         metric = {"metric": 256} if own.address.version == 6 else {}
         routes.append(pieces.route(own.address.network, dev, own.gateway, src=str(own.address.ip), **metric))
     back = [pieces.route(f"{own.address.ip}/{own.address.max_prefixlen}", outside) for own in item.addresses]
@@ -130,24 +130,16 @@ _PIECES: dict[str, Callable[[Attachment], Pieces]] = {
 }
 
 
-def host_links(given: Sequence[Attachment]) -> list[str]:
-    """The names of what is made for interfaces of containers in the host's own namespace."""
-    return [link["name"] for link in topology(given)[""].get("links", ())]
-
-
 def shared_links(net: Network) -> list[dict[str, Any]]:
-    """What the containers of a network have in common on the host, as what is to be gone unless others use it too."""
+    """The links on the host that all containers of a network use, as links to remove unless others use them too."""
     vlan = net.options.get("vlan")
     ports = [{"name": _vlan_gateway(net.bridge, vlan)["peer"]["name"], "kind": "veth"}] if vlan and net.gateway else []
     return [{"name": net.bridge, "kind": "bridge", "shared": True}, *ports] if net.bridge else []
 
 
 def own_link(item: Attachment) -> dict[str, Any] | None:
-    """A container's interface as what is to be gone, whoever made it; None: it stays."""
-    kinds = {"bridge": "veth", "ptp": "veth", "macvlan": "macvlan", "ipvlan": "ipvlan"}
-    plugin = item.network.plugin
-    if plugin in kinds:
-        return {"name": item.interface, "kind": kinds[plugin]}
-    if plugin == "host-device":
-        return {"name": item.interface, "origin": {"name": item.network.options["device"]}}
-    return None
+    """A container's interface, as a link to remove; None: it stays."""
+    kind, origin = PLUGINS[item.network.plugin].kind, item.network.options.get("device")
+    if not kind and not origin:
+        return None
+    return {"name": item.interface, **({"kind": kind} if kind else {"origin": {"name": origin}})}

@@ -9,21 +9,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import Attachment
-from ansible_collections.weft.fabric.plugins.module_utils.cni.config import VERSIONS, Route
+from ansible_collections.weft.fabric.plugins.module_utils.cni.config import ONE_ADDRESS, PLUGINS, VERSIONS, Route
 
 
 def result(item: Attachment, macs: Mapping[tuple[str, str], str]) -> dict[str, Any]:
-    """What the plugin prints: the result, in the format of the configuration's own version.
+    """The result of an interface.
 
-    :param macs: by namespace and name, MAC addresses of links, as far as they are known.
+    :param macs: MAC addresses of links by namespace and name, as far as they are known.
     """
     net = item.network
     routes = [
-        {"dst": str(route.dst), **({"gw": str(route.gateway)} if route.gateway else {})} for route in _told_routes(item)
+        {"dst": str(route.dst), **({"gw": str(route.gateway)} if route.gateway else {})} for route in _routes(item)
     ]
     dns = dict(net.dns or (net.ipam.dns if net.ipam else {}))
-    if net.version in VERSIONS[:2]:
-        return {"cniVersion": net.version, **_old(item, routes), "dns": dns}
+    if net.version in ONE_ADDRESS:
+        return {"cniVersion": net.version, **_by_family(item, routes), "dns": dns}
     interfaces, own = _interfaces(item)
     found: dict[str, Any] = {
         "cniVersion": net.version,
@@ -52,13 +52,14 @@ def result(item: Attachment, macs: Mapping[tuple[str, str], str]) -> dict[str, A
     return {**found, "dns": dns}
 
 
-def _told_routes(item: Attachment) -> Sequence[Route]:
-    """Routes as the result has them: without a gateway where the configuration gives none."""
+def _routes(item: Attachment) -> Sequence[Route]:
+    """The routes of a result. Where the configuration gives no gateway, the result has none."""
     listed = item.network.ipam.routes if item.network.ipam else ()
     return (*listed, *item.routes[len(listed) :])
 
 
-def _old(item: Attachment, routes: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+def _by_family(item: Attachment, routes: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """The addresses of a result in the format of versions that have one of each family."""
     found = {}
     for address, gateway in item.addresses:
         of_family = [route for route in routes if (":" in route["dst"]) == (address.version == 6)]
@@ -71,12 +72,11 @@ def _old(item: Attachment, routes: Sequence[Mapping[str, str]]) -> dict[str, Any
 
 
 def _interfaces(item: Attachment) -> tuple[list[tuple[str, str]], int]:
-    """(namespace, name) of the interfaces of a result, and which of them is the container's."""
-    inside = (item.netns, item.interface)
-    if item.network.plugin == "bridge":
-        vlan = item.network.options.get("vlan")
-        gateway = [("", f"{item.network.bridge}.{vlan}")] if vlan and item.network.gateway and item.addresses else []
-        return [("", item.network.bridge), ("", item.host_interface), inside, *gateway], 2
-    if item.network.plugin == "ptp":
-        return [("", item.host_interface), inside], 1
-    return [inside], 0
+    """The interfaces of a result as (namespace, name), and the position of the container's."""
+    net = item.network
+    outside = [("", net.bridge)] if net.bridge else []
+    if PLUGINS[net.plugin].cabled:
+        outside.append(("", item.host_interface))
+    vlan = net.options.get("vlan")
+    gateway = [("", f"{net.bridge}.{vlan}")] if vlan and net.gateway and item.addresses else []
+    return [*outside, (item.netns, item.interface), *gateway], len(outside)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command weft-fabric as a Python zip archive, made of the module_utils that this process runs itself."""
+"""The command weft-fabric as a Python zip archive of the module_utils that this process runs itself."""
 
 from __future__ import annotations
 
@@ -16,35 +16,32 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.weft.fabric.plugins import module_utils
 
 if TYPE_CHECKING:
-    # Ansible sends along what it sees imported. Here it is packed, not run.
+    # Ansible sends along what it sees imported. Here the command is packed, not run.
     from ansible_collections.weft.fabric.plugins.module_utils.host import command  # noqa: F401
 
 _PREFIX = module_utils.__name__
 
 
 def engine() -> bytes:
-    """The command weft-fabric as a Python zip archive, made of the module_utils that this process runs itself.
-
-    The same code gives the same bytes whenever it is packed.
-    """
+    """The archive. The same code always gives the same bytes."""
     packages = _PREFIX.split(".")
     sources = {f"{'/'.join(packages[:depth])}/__init__.py": b"" for depth in range(1, len(packages))}
     sources.update(_sources(module_utils.__path__[0], "/".join(packages)))
     sources["__main__.py"] = f"import sys\n\nfrom {_PREFIX}.host.command import main\n\nsys.exit(main())\n".encode()
-    # -I: nothing of the caller's environment or directory is imported.
+    # -I: the caller's environment and directory are not searched for imports.
     packed = io.BytesIO(f"#!{sys.executable} -I\n".encode())
     packed.seek(0, io.SEEK_END)
     with zipfile.ZipFile(packed, "w") as archive:
         for name, source in sources.items():
-            # Without a date: ZipInfo's own is the first that the format can tell. Not compressed: each call packs it.
+            # ZipInfo has a fixed date. The archive is not compressed, because each call packs it.
             archive.writestr(zipfile.ZipInfo(name), source)
     return packed.getvalue()
 
 
 def _sources(directory: str, package: str) -> Iterator[tuple[str, bytes]]:
-    """(path in the archive, source) of a package and of all below it, without importing any of it.
+    """The sources of a package and everything below it as (path in the archive, source), without importing them.
 
-    :param directory: the package's, which may be in a zip archive.
+    :param directory: the directory of the package; it may be in a zip archive.
     """
     yield f"{package}/__init__.py", _source(directory, "__init__")
     for _finder, name, is_package in pkgutil.iter_modules([directory]):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command weft-fabric: this host's documents replayed, compared with the kernel, and printed.
+"""The command weft-fabric: replays this host's documents, compares them with the kernel, and prints them.
 
 It runs on the host without Ansible, from the archive that archive.py makes of this package.
 """
@@ -14,27 +14,22 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NoReturn, TextIO
+from typing import Callable, NoReturn, TextIO
 
+from ansible_collections.weft.fabric.plugins.module_utils import sections
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.host import attach, documents
+from ansible_collections.weft.fabric.plugins.module_utils.host import documents
 from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Stored
-from ansible_collections.weft.fabric.plugins.module_utils.host.replay import replay, resolved
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import observe
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import scope_of
-from ansible_collections.weft.fabric.plugins.module_utils.model import facts
-from ansible_collections.weft.fabric.plugins.module_utils.nft.table import read
-from ansible_collections.weft.fabric.plugins.module_utils.probe import echo_server
-from ansible_collections.weft.fabric.plugins.module_utils.sections import sysctl
+from ansible_collections.weft.fabric.plugins.module_utils.host.replay import replay, show
+from ansible_collections.weft.fabric.plugins.module_utils.sections.section import Section
 
 FAILED = 1
 DRIFT = 2
 
-# Seconds between two attempts. What is missing may be anything: there is no one event of the kernel's to wait for.
+# Seconds between two attempts. Anything may be missing, so there is no single kernel event to wait for.
 _AGAIN = 5
 
-_EXIT = f"""\
+_EPILOG = f"""\
 exit status:
   0   done; with diff: the host is as its documents say
   {FAILED}   failed: something is missing, or the kernel refused
@@ -42,30 +37,31 @@ exit status:
   {os.EX_USAGE}  wrong usage
   {os.EX_CONFIG}  a document cannot be used; nothing was changed
 
-Documents are below {documents.DIRECTORY}, one for each role of weft.fabric. Kernel parameters are in
-{sysctl.DIRECTORY}/99-weft-*.conf, and are part of what is compared and replayed if no NAME is given.
+Documents are below {documents.DIRECTORY}, one for each role of weft.fabric.
 """
+_FILES = "Of {name}, the values are in {files}. Without NAME, these files are compared and replayed as well.\n"
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """argparse's own exit status is that of drift."""
+        """Exit as on wrong usage: argparse's own exit status stands for drift."""
         self.exit(os.EX_USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def main() -> int:
-    """Run the command; its exit status."""
+    """Run the command, and return its exit status."""
+    kept = [_FILES.format(name=name, files=record.files) for name, record in _records() if record.files]
     parser = _Parser(
         prog="weft-fabric",
         description="Make this host's container networking as the documents of weft.fabric say, without Ansible.",
-        epilog=_EXIT,
+        epilog=_EPILOG + "".join(kept),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="apply|diff|show", parser_class=_Parser)
     for name, text in (
-        ("apply", "replay the documents; a line for each change"),
-        ("diff", "say what apply would change, and change nothing; exit status 2 if there is something"),
-        ("show", "print the documents, and what of them the kernel has, as JSON"),
+        ("apply", "replay the documents, and print a line for each change"),
+        ("diff", "print the changes that apply would make, and change nothing; exit status 2 if there are any"),
+        ("show", "print the documents, and the kernel's state of each, as JSON"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("names", nargs="*", metavar="NAME", help="a document, such as overlay; all if not given")
@@ -74,7 +70,7 @@ def main() -> int:
         type=_seconds,
         default=0,
         metavar="SECONDS",
-        help="what fails is tried again for so long, as an interface of the underlay may come late",
+        help="retry for this time after a failure, because an interface of the underlay may appear late",
     )
     arguments = parser.parse_args()
     try:
@@ -97,7 +93,7 @@ def _seconds(text: str) -> int:
 def _say(text: str, stream: TextIO | None = None) -> None:
     stream = stream or sys.stdout
     stream.write(f"{text}\n")
-    stream.flush()  # a line of the journal when it happens
+    stream.flush()  # so that the journal has each line at the time of its change
 
 
 def _complain(error: FabricError, status: int, about: str = "") -> int:
@@ -106,7 +102,7 @@ def _complain(error: FabricError, status: int, about: str = "") -> int:
 
 
 def _chosen(names: Sequence[str]) -> list[Stored]:
-    # All are read, whatever was asked for: one that cannot be used is told of before anything is changed.
+    # All documents are read, whichever were named: one that cannot be used is reported before anything changes.
     stored = documents.load()
     known = [document.name for document in stored]
     for name in names:
@@ -115,21 +111,21 @@ def _chosen(names: Sequence[str]) -> list[Stored]:
     return [document for document in stored if not names or document.name in names]
 
 
-def _apply(stored: Sequence[Stored], sysctls: bool, seconds: int) -> int:
+def _apply(stored: Sequence[Stored], everything: bool, seconds: int) -> int:
     until = time.monotonic() + seconds
-    while (status := _replay(stored, sysctls, check=False)) and (left := until - time.monotonic()) > 0:
+    while (status := _replay(stored, everything, check=False)) and (left := until - time.monotonic()) > 0:
         time.sleep(min(_AGAIN, left))
     return status
 
 
-def _replay(stored: Sequence[Stored], sysctls: bool, check: bool) -> int:
-    """Replay documents: each as far as it goes, since what one lacks another need not."""
+def _replay(stored: Sequence[Stored], everything: bool, check: bool) -> int:
+    """Replay documents. If one fails, the others are replayed all the same."""
     status = 0
     drift = False
     steps = [(document.name, _sections(document, check)) for document in stored]
-    if sysctls:
-        # Last, since a device that was made just now has the kernel's defaults.
-        steps.append(("sysctl", _sysctls(check)))
+    if everything:
+        # Last, because a link that has just been created has the kernel's defaults.
+        steps += [(name, _reassert(record.reassert, check)) for name, record in _records() if record.reassert]
     for name, outcomes in steps:
         try:
             for changes, warnings in outcomes:
@@ -143,26 +139,30 @@ def _replay(stored: Sequence[Stored], sysctls: bool, check: bool) -> int:
     return status or (DRIFT if drift and check else 0)
 
 
-def _sections(document: Stored, check: bool) -> Iterator[tuple[list[str], list[str]]]:
-    """Replay a document's sections one by one: the changes of each as lines, and its warnings."""
-    for done in replay(document, check):
-        what = "echo server " if done.section == "echo_server" else ""
-        yield [line for diff in done.diffs for line in _lines(diff, what)], done.warnings
+def _sections(document: Stored, check: bool) -> Iterator[tuple[list[str], Sequence[str]]]:
+    """Replay a document's sections one by one: (a line for each change, warnings)."""
+    for section, outcome in replay(document, check):
+        yield [line for diff in outcome.diffs for line in _lines(diff, section.noun)], outcome.warnings
 
 
-def _sysctls(check: bool) -> Iterator[tuple[list[str], list[str]]]:
-    yield _lines(sysctl.reassert(check)), []
+def _reassert(reassert: Callable[[bool], Mapping[str, str]], check: bool) -> Iterator[tuple[list[str], Sequence[str]]]:
+    """Bring the host to the state that a section's own files describe."""
+    yield _lines(reassert(check)), []
+
+
+def _records() -> list[tuple[str, Section]]:
+    return [(name, sections.load(name)) for name in sections.NAMES]
 
 
 def _lines(diff: Mapping[str, str], what: str = "") -> list[str]:
-    """Ansible's diff, a line for each thing that goes or comes."""
+    """Ansible's diff as a line for each object that is removed or added."""
     before, after = (
-        # A line of nft's that only closes a bracket says nothing when it stands alone.
+        # A line of nft's that only closes a bracket means nothing on its own.
         dict.fromkeys(line.strip(" \t{") for line in diff[side].splitlines() if line.strip() != "}")
         for side in ("before", "after")
     )
-    gone = [f"- {what}{line}" for line in before if line not in after]
-    return gone + [f"+ {what}{line}" for line in after if line not in before]
+    removed = [f"- {what}{line}" for line in before if line not in after]
+    return removed + [f"+ {what}{line}" for line in after if line not in before]
 
 
 def _show(stored: Sequence[Stored]) -> int:
@@ -170,39 +170,13 @@ def _show(stored: Sequence[Stored]) -> int:
     shown = {}
     for document in stored:
         try:
-            shown[document.name] = {"document": document.content, "state": _state(document)}
+            shown[document.name] = {"document": document.content, "state": show(document)}
         except FabricError as error:
             status = _complain(error, FAILED, f"{document.name}: ")
             shown[document.name] = {"document": document.content}
     try:
         _say(json.dumps(shown, indent=1, sort_keys=True))
     except BrokenPipeError:
-        # Somebody looked at the beginning only. Python would complain again when it closes its output.
+        # The reader has closed the pipe. Python would report that again when it closes its output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return status
-
-
-def _state(document: Stored) -> dict[str, Any]:
-    """What the kernel has of a document."""
-    found: dict[str, Any] = {}
-    document, _reserved = resolved(document, check=True)
-    if document.topology:
-        with Kernel() as kernel:
-            observed = observe(kernel, scope_of(document.topology))
-        found["topology"] = {
-            netns: facts.wanted(desired, observed[netns]) for netns, desired in document.topology.namespaces.items()
-        }
-        if document.cni:
-            found["cni"] = attach.results(document.cni, observed)
-    for section, wanted in (("masquerade", document.masquerade), ("isolation", document.isolation)):
-        if wanted:
-            table = read(wanted[0])
-            found[section] = [rule.as_dict() for rule in table.rules.values()] if table else []
-    if document.echo_server:
-        names, _port = document.echo_server
-        found["echo_server"] = [
-            {"netns": server.netns, "port": server.port, "pid": server.pid}
-            for server in echo_server.running()
-            if server.netns in names
-        ]
-    return found

@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import files
 
-NOTE = "# Written by weft.fabric.document, which also takes it away.\n"
+NOTE = "# Written by weft.fabric.document, which also removes it.\n"
 
 
 class Entry(NamedTuple):
-    """What a path holds.
+    """The contents of a path.
 
-    :ivar data: a symbolic link's target.
+    :ivar data: of a symbolic link, the target.
     :ivar kind: ``file``, ``link`` or ``directory``.
     """
 
@@ -28,7 +28,7 @@ class Entry(NamedTuple):
     kind: str = "file"
 
     def __str__(self) -> str:
-        """Its text for a diff."""
+        """The text for a diff."""
         if self.kind == "link":
             return f"-> {self.data.decode()}\n"
         if self.kind == "directory":
@@ -39,7 +39,11 @@ class Entry(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A file that is to become another one; None: is not there."""
+    """A change of a path.
+
+    :ivar before: None: it does not exist.
+    :ivar after: None: it is removed.
+    """
 
     path: str
     before: Entry | None
@@ -50,8 +54,26 @@ class Change(NamedTuple):
         before, after = ("" if entry is None else str(entry) for entry in (self.before, self.after))
         return {"before_header": self.path, "after_header": self.path, "before": before, "after": after}
 
+    def apply(self) -> None:
+        """Make the change in one step, which survives a power failure.
+
+        :raises KernelError: the file system refuses.
+        """
+        if self.after is None:
+            files.remove(self.path)
+        elif self.after.kind == "link":
+            files.link(self.path, self.after.data.decode())
+        elif self.after.kind == "directory":
+            _make_directory(self.path, self.after.mode)
+        else:
+            files.replace(self.path, self.after.data, self.after.mode)
+
 
 def present(path: str) -> Entry | None:
+    """The contents of a path; None: it does not exist.
+
+    :raises KernelError: it cannot be read.
+    """
     try:
         mode = os.lstat(path).st_mode
         if stat.S_ISLNK(mode):
@@ -65,7 +87,7 @@ def present(path: str) -> Entry | None:
     return Entry(files.read(path) or b"", stat.S_IMODE(mode))
 
 
-def make_directory(path: str, mode: int) -> None:
+def _make_directory(path: str, mode: int) -> None:
     try:
         os.makedirs(path, mode, exist_ok=True)
         os.chmod(path, mode)
@@ -74,6 +96,10 @@ def make_directory(path: str, mode: int) -> None:
 
 
 def remove_if_empty(directory: str) -> None:
+    """Remove a directory that is empty.
+
+    :raises KernelError: the file system refuses.
+    """
     try:
         os.rmdir(directory)
     except OSError as error:

@@ -1,18 +1,18 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab: what its nodes are on this machine, and how they come and go.
+"""The lab: its nodes on this machine, created and removed.
 
-A node is three namespaces (network, UTS, mount), held by bind mounts of their nsfs files, so that no process has to
-stay behind for them (namespaces(7))::
+A node consists of three namespaces (network, UTS, mount). Bind mounts of their nsfs files hold them, so no process has
+to stay behind (namespaces(7))::
 
-    /run/weft/LAB/             a tmpfs, private: a mount namespace cannot be held on a mount that propagates into it
+    /run/weft/LAB/             a private tmpfs: a mount namespace cannot be held on a mount that propagates into it
     /run/weft/LAB/NODE/mnt
     /run/weft/LAB/NODE/uts
     /run/weft/LAB/NODE/net     mounted last: a node that has all three is complete
 
-The node ``switches`` holds the lab's bridges. Its own /run/netns names every other node's network namespace: what runs
-there can plug cables into them, and the machine's own namespaces stay as they are.
+The node ``switches`` holds the lab's bridges. Its own /run/netns has the network namespaces of all other nodes, so that
+cables can be connected to them there, and the machine's own /run/netns stays as it is.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ SWITCHES = "switches"
 _LABS = "/run/weft"
 _KINDS = ("mnt", "uts", "net")
 _COMMANDS = ("cp", "ip", "mount", "nsenter", "pivot_root", "taskset", "umount", "unshare")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # becomes a host name (at most 64 octets, uname(2)) and a path
-_GRACE = 5.0  # seconds that processes have after SIGTERM, and the kernel has after SIGKILL
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # a host name (at most 64 bytes, uname(2)) and part of a path
+_GRACE = 5.0  # seconds for processes to end after SIGTERM, and after SIGKILL
 
-# Whoever enters a mount namespace is at its root, also from a chroot, and what is to follow has to happen there.
+# A process that enters a mount namespace is at its root, even if it comes from a chroot. The setup has to run there.
 _GO_TO_ROOT = 'exec nsenter --mount=/proc/self/ns/mnt sh -c "$1" sh "$2" 3< /'
 
-# Runs inside the new namespaces. It holds them until the caller has mounted them, or has died: then read ends.
+# Runs inside the new namespaces, and holds them until read ends: when the caller has mounted them, or has died.
 _SETUP = r"""
 set -e
 cd /proc/self/fd/3
@@ -62,8 +62,8 @@ mount --no-mtab -t tmpfs -o mode=0755 tmpfs /run/etc
 cp -a /etc/. /run/etc
 mount --no-mtab --move /run/etc /etc
 rmdir /run/etc
-# Persistence installs a command below the one, and CNI keeps addresses below the other; what the machine has there,
-# perhaps Python, stays in sight.
+# Persistence installs a command below /usr/local, and CNI keeps addresses below /var/lib. The machine's own files
+# there, perhaps Python, stay visible.
 for own in /usr/local /var/lib; do
     mkdir /run/own
     mount --no-mtab -t tmpfs -o mode=0755 tmpfs /run/own
@@ -73,12 +73,12 @@ for own in /usr/local /var/lib; do
     rmdir /run/own
 done
 echo "$1" > /etc/hostname
-# Without it sudo in the node asks a name server, which the lab does not have.
+# Otherwise sudo in the node would ask a name server, and the lab has none.
 printf '127.0.1.1\t%s\n' "$1" >> /etc/hosts
 ip link set lo up
-# A new namespace copies the machine's IPv4 settings: a node starts as a host, also on a machine that forwards.
+# A new namespace copies the machine's IPv4 settings, but a node starts as a host, even on a machine that forwards.
 echo 0 > /proc/sys/net/ipv4/ip_forward
-# That no two interfaces have one address is known from the inventory: they are usable at once.
+# The inventory ensures that addresses are unique, so that interfaces need no duplicate address detection.
 for setting in /proc/sys/net/ipv6/conf/all/accept_dad /proc/sys/net/ipv6/conf/default/accept_dad; do
     [ ! -e "$setting" ] || echo 0 > "$setting"
 done
@@ -88,23 +88,23 @@ read -r _ || :
 
 
 def enter(lab: str, node: str) -> list[str]:
-    """The words before a command that is to run in a node (nsenter(1))."""
+    """The words to put before a command that runs in a node (nsenter(1))."""
     files = _namespace_files(lab, node)
     return ["nsenter", f"--net={files['net']}", f"--uts={files['uts']}", f"--mount={files['mnt']}"]
 
 
 def exists(lab: str, node: str) -> bool:
-    """Whether the node is there, whole. Needs no privilege."""
+    """Whether a node exists and is complete. Needs no privilege."""
     return all(map(_is_mounted, _namespace_files(lab, node).values()))
 
 
 def one_line(output: str) -> str:
-    """What a command wrote, as a part of a message."""
+    """A command's output as part of a message."""
     return "; ".join(line.strip() for line in output.splitlines() if line.strip())
 
 
 def check_name(parameter: str, value: str) -> None:
-    """Refuse what cannot be a host name and a path."""
+    """Refuse a name that cannot be a host name and part of a path."""
     if not _NAME.fullmatch(value):
         raise InvalidParameter(
             parameter, value, "a name of at most 64 letters, digits, dots, hyphens and underscores is needed"
@@ -112,7 +112,7 @@ def check_name(parameter: str, value: str) -> None:
 
 
 def check_machine() -> None:
-    """Refuse where a lab cannot be made: without root, tools, or a /proc that shows this process."""
+    """Refuse a machine without root, the commands of a lab, or a /proc that shows this process."""
     if os.geteuid() != 0:
         raise FabricError(
             "a lab needs root on this machine: run ansible-playbook as root, or as a user with sudo add --become "
@@ -122,12 +122,12 @@ def check_machine() -> None:
     if missing:
         raise FabricError(f"a lab needs the commands {', '.join(missing)}: install util-linux, coreutils and iproute2")
     if os.readlink("/proc/self") != str(os.getpid()):
-        # What is to be held, and what is to be ended, would be other processes'.
+        # Namespaces would be held, and processes ended, of other processes than meant.
         raise FabricError("/proc is that of another PID namespace: mount it afresh (mount -t proc proc /proc)")
 
 
 def nodes(lab: str) -> dict[str, bool]:
-    """What is under the lab's directory: name -> whether that node is complete."""
+    """The nodes in the lab's directory: by name, whether each is complete."""
     try:
         names = sorted(os.listdir(f"{_LABS}/{lab}"))
     except FileNotFoundError:
@@ -136,25 +136,25 @@ def nodes(lab: str) -> dict[str, bool]:
 
 
 def is_there(lab: str) -> bool:
-    """Whether anything of the lab is there, complete or not."""
+    """Whether anything of the lab exists, complete or not."""
     return os.path.isdir(f"{_LABS}/{lab}")
 
 
 def plan(wanted: set[str], found: dict[str, bool]) -> tuple[list[str], list[str]]:
-    """Which nodes to remove, and then which to create, in this order. Pure.
+    """The nodes to remove, and then the nodes to create, in this order. Pure.
 
     :param wanted: the names of the lab's nodes, without ``switches``.
-    :param found: as ``nodes()`` returns it.
+    :param found: the result of nodes().
     """
     if not found.get(SWITCHES):
-        # Nodes are named in the /run/netns of the switches that were there when they were made: all or none.
+        # The nodes are in the /run/netns of the previous switches. Without those, all nodes are made again.
         return sorted(found), [SWITCHES, *sorted(wanted)]
     keep = {name for name, complete in found.items() if complete and name in wanted | {SWITCHES}}
     return sorted(set(found) - keep), sorted(wanted - keep)
 
 
 def create(lab: str, node: str) -> None:
-    """Make one node. The lab's switches must be there, unless it is them."""
+    """Create one node. The node ``switches`` is created first."""
     _prepare(lab)
     files = _namespace_files(lab, node)
     os.mkdir(f"{_LABS}/{lab}/{node}", 0o755)
@@ -169,7 +169,7 @@ def create(lab: str, node: str) -> None:
 
 
 def remove(lab: str, node: str) -> None:
-    """Take away one node, with the processes that live in it."""
+    """Remove one node, and end the processes in it."""
     _end_processes(lab, [node])
     if node != SWITCHES and exists(lab, SWITCHES):
         listed = _run(*enter(lab, SWITCHES), "ip", "netns", "list").splitlines()
@@ -179,10 +179,10 @@ def remove(lab: str, node: str) -> None:
 
 
 def remove_lab(lab: str) -> None:
-    """Take away everything of a lab, also of one that is half there."""
+    """Remove everything of a lab, even if the lab is incomplete."""
     _end_processes(lab, list(nodes(lab)))
     _remove_tree(f"{_LABS}/{lab}")
-    with contextlib.suppress(OSError):  # not empty: another lab is there
+    with contextlib.suppress(OSError):  # not empty: there is another lab
         os.rmdir(_LABS)
 
 
@@ -194,14 +194,14 @@ def _run(*command: str) -> str:
 
 
 def _namespace_files(lab: str, node: str) -> dict[str, str]:
-    """The files that hold a node's namespaces, by the kernel's names of their kinds (proc_pid_ns(5))."""
+    """The files that hold a node's namespaces, by the kernel's names for their types (proc_pid_ns(5))."""
     return {kind: f"{_LABS}/{lab}/{node}/{kind}" for kind in _KINDS}
 
 
 def _is_mounted(path: str) -> bool:
-    """Whether a file system of its own is mounted on a path, which it is not if the path does not exist.
+    """Whether a path is a mount point; False if it does not exist.
 
-    Asked of the path and not of mountinfo, which also lists mounts that others hide, under the same paths.
+    mountinfo would not do: it also lists mounts that other mounts at the same path hide.
     """
     try:
         return os.stat(path).st_dev != os.stat(os.path.dirname(path)).st_dev
@@ -218,18 +218,18 @@ def _prepare(lab: str) -> None:
 
 
 def _hold(process: int, kind: str, path: str) -> None:
-    """Keep a namespace of a process beyond its end."""
-    # Here and elsewhere no-mtab: libmount else leaves its own /run/mount behind.
+    """Keep a namespace of a process after the process has ended."""
+    # Without --no-mtab, here and elsewhere, libmount would leave its own /run/mount behind.
     _run("mount", "--no-mtab", "--bind", f"/proc/{process}/ns/{kind}", path)
 
 
 @contextlib.contextmanager
 def _holdable_namespaces(node: str, path: str) -> Iterator[int]:
-    """New namespaces as of _new_namespaces(), of which the mount namespace is held already.
+    """New namespaces as from _new_namespaces(), with the mount namespace already held.
 
     The kernel lets a mount namespace hold only those with a higher id than its own (fs/namespace.c: mnt_ns_loop).
-    Since Linux 6.18 each CPU draws ids from a batch of its own (kernel/nstree.c), so that a newer one may have a lower
-    id. The CPU that the own one was made on never gives a lower id, but which one that was is not known.
+    Since Linux 6.18 each CPU assigns ids from a batch of its own (kernel/nstree.c), so a newer namespace may have a
+    lower id. The CPU that created our own namespace never assigns a lower id, but which CPU that was is unknown.
     """
     cpus = sorted(os.sched_getaffinity(0))
     for cpu in cpus:
@@ -246,7 +246,7 @@ def _holdable_namespaces(node: str, path: str) -> Iterator[int]:
 
 @contextlib.contextmanager
 def _new_namespaces(node: str, cpu: int) -> Iterator[int]:
-    """The id of a process in namespaces of its own, made on a CPU and set up as a node's; both end with the block."""
+    """The id of a process in new namespaces, created on a CPU and set up for a node. It ends with the block."""
     unshare = ["unshare", "--net", "--uts", "--mount", "--propagation=private"]
     command = ["taskset", "--cpu-list", str(cpu), *unshare, "sh", "-c", _GO_TO_ROOT, "sh", _SETUP, node]
     with subprocess.Popen(
@@ -258,10 +258,10 @@ def _new_namespaces(node: str, cpu: int) -> Iterator[int]:
 
 
 def _remove_tree(directory: str) -> None:
-    """Unmount what is mounted at and below a directory, and remove it.
+    """Unmount everything at and below a directory, and remove the directory.
 
     Removing a mount point also detaches it in every other mount namespace (since Linux 3.18), so that none of them
-    keeps a node's namespaces.
+    keeps a node's namespaces alive.
     """
     for parent, _directories, names in os.walk(directory, topdown=False):
         for path in [f"{parent}/{name}" for name in names]:
@@ -275,9 +275,9 @@ def _remove_tree(directory: str) -> None:
 
 
 def _namespaces_of(process: str) -> set[str]:
-    """A process's namespaces of the kinds that a node has, as ``net:[4026531840]``.
+    """A process's namespaces of the types that a node has, as ``net:[4026531840]``.
 
-    None for one that has ended, or that a security module hides from root: no lab started that.
+    Empty if the process has ended, or a security module hides it from root: a lab starts no such process.
     """
     try:
         return {os.readlink(f"/proc/{process}/ns/{kind}") for kind in _KINDS}
@@ -286,7 +286,7 @@ def _namespaces_of(process: str) -> set[str]:
 
 
 def _processes(namespaces: set[str]) -> dict[int, int]:
-    """The processes in any of the namespaces: id -> pidfd, which the caller closes."""
+    """The processes in any of the namespaces: by id, a pidfd that the caller has to close."""
     found = {}
     for process in filter(str.isdecimal, os.listdir("/proc")):
         if namespaces & _namespaces_of(process):
@@ -296,9 +296,10 @@ def _processes(namespaces: set[str]) -> dict[int, int]:
 
 
 def _end_processes(lab: str, names: list[str]) -> None:
-    """End what lives in the nodes: SIGTERM, and SIGKILL for what stays.
+    """End the processes in the nodes with SIGTERM, and those that stay with SIGKILL.
 
-    One of its namespaces is enough: ``ip netns exec`` leaves a node's network and mount namespace, but not its UTS.
+    One of a node's namespaces is enough: ``ip netns exec`` leaves its network and mount namespaces, but not its UTS
+    namespace.
     """
     held = set()
     for name in names:
@@ -323,7 +324,7 @@ def _end_processes(lab: str, names: list[str]) -> None:
 
 
 def _all_end(pidfds: list[int], deadline: float) -> bool:
-    """Wait for all of the processes to end, until the deadline (time.monotonic)."""
+    """Wait for all processes to end, until the deadline (time.monotonic)."""
     poll = select.poll()
     for pidfd in pidfds:
         poll.register(pidfd, select.POLLIN)

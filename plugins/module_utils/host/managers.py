@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who else configures this host's interfaces, and what of a document that would cost.
+"""Other network managers of this host, and the parts of a document that they would remove.
 
-What install.py writes keeps them off the links that we make. The underlay's interfaces stay theirs, and with them the
-routes that we put there. Sources: networkctl(1), systemd.network(5), nmcli(1), dhcpcd.conf(5).
+The files of install.py make them leave our links alone. They still manage the underlay's interfaces, and remove routes
+of ours there. Sources: networkctl(1), systemd.network(5), nmcli(1), dhcpcd.conf(5).
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.document import 
 
 DHCPCD = "/etc/dhcpcd.conf"
 
-_COST = "and takes our routes there away when it configures it again"
-_REMEDY = "overlay_resync puts them back"
+_COST = "and removes our routes there when it configures it again"
+_REMEDY = "overlay_resync restores them"
 
 
 def warnings(topology: Document) -> list[str]:
-    """A line for each manager that would take away a part of what is made in the host's own namespace, with what helps.
+    """A line for each manager that would remove a part of the host's own namespace, with a remedy.
 
     :raises KernelError: a manager's configuration cannot be read.
     """
@@ -35,11 +35,11 @@ def warnings(topology: Document) -> list[str]:
     wanted = topology.namespaces[""]
     made = sorted(link.name for link in wanted.links.values() if link.kind)
     routed = sorted({route.dev for route in wanted.routes.values() if route.dev} - set(made))
-    told = [_dhcpcd(made)]
+    found = [_dhcpcd(made)]
     if systemd.systemd_runs() and not systemd.active(systemd.TIMER):
-        told += [say(device) for say in (_networkd, _network_manager) for device in routed]
+        found += [manager(device) for manager in (_networkd, _network_manager) for device in routed]
     host = os.uname().nodename
-    return [f"{host}: {line}" for line in told if line]
+    return [f"{host}: {line}" for line in found if line]
 
 
 def _networkd(device: str) -> str:
@@ -74,13 +74,13 @@ def _dhcpcd(made: list[str]) -> str:
     if not left:
         return ""
     return (
-        "dhcpcd runs and configures every interface that it is not told to leave: "
+        "dhcpcd runs and configures every interface that it does not have to ignore: "
         f"'denyinterfaces {' '.join(left)}' in {DHCPCD} keeps it off ours"
     )
 
 
 def _ask(*words: str) -> str:
-    """What a manager's own command answers; nothing, if it does not know the interface or is not installed."""
+    """The output of a manager's own command; empty if it does not know the interface or is not installed."""
     environment = {**os.environ, "LC_ALL": "C"}
     try:
         return subprocess.run(words, capture_output=True, text=True, env=environment, check=False).stdout

@@ -1,180 +1,120 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A document's sections carried out: by a role's task, and by the host itself when it starts."""
+"""Documents carried out, section by section: by a role's task, and by the host itself when it starts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, Callable
 
-from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
+from ansible_collections.weft.fabric.plugins.module_utils import sections
 from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Stored
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.sysctl import FORWARDING
-from ansible_collections.weft.fabric.plugins.module_utils.model import facts
-from ansible_collections.weft.fabric.plugins.module_utils.sections import sysctl
-
-if TYPE_CHECKING:
-    # What a section needs is imported where there is one: a module compiles what it imports in each call.
-    from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import AnyRule
-
-
-class Done(NamedTuple):
-    """What became of a section.
-
-    :ivar diffs: Ansible's diffs.
-    :ivar returned: what the section's module returns besides.
-    """
-
-    section: str
-    changed: bool
-    diffs: list[dict[str, str]]
-    warnings: list[str]
-    returned: dict[str, Any]
+from ansible_collections.weft.fabric.plugins.module_utils.sections.section import Outcome, Run, Section
 
 
 def carry_out(
-    document: Stored, check: bool, warn: Callable[[str], None], store: Callable[[], dict[str, Any]] | None = None
+    document: Stored,
+    check: bool,
+    warn: Callable[[str], None],
+    store: Callable[[], dict[str, Any]] | None = None,
+    last: Stored | None = None,
+    besides: Stored | None = None,
 ) -> dict[str, Any]:
-    """Make the host as a document says: what a module returns of it.
+    """Carry out a document, and store it.
 
     :param check: change nothing.
-    :param warn: is told of what is taken for granted, or is not as it seems.
-    :param store: writes the document, and returns what of the result that is.
-    :raises FabricError: nothing was stored where a CNI network or the topology as a whole was refused.
+    :param warn: gets each warning.
+    :param store: writes the document, and returns its part of the result.
+    :param last: the document's last version; None: unknown, or the same.
+    :param besides: a document that lists what is removed besides.
+    :returns: the module's result.
+    :raises FabricError: the document is refused, or the host refuses a change. If a section refuses it before anything
+        changes, it is not stored.
     """
     result: dict[str, Any] = {"changed": False, "diff": []}
-    planned, _reserved = resolved(document, check=True)
-
-    # What may cut a host off is stored once it has been seen to work: a reboot then helps. Where something of the last
-    # version goes, that version is what the next run knows it by, should this one be interrupted.
-    late = document.left is not None or (planned.topology is not None and planned.topology.moves_interfaces)
-    if store and not late:
+    planned = run_of(document, True, last, besides)
+    prepare(planned)
+    if store and not planned.late:
         _add(result, store())
-    for done in replay(document, check):
-        _add(result, {"changed": done.changed, "diff": done.diffs, **done.returned})
-        for warning in done.warnings:
+    for _section, outcome in replay(document, check, last, besides):
+        _add(result, {"changed": outcome.changed, "diff": [*outcome.diffs], **outcome.returned})
+        for warning in outcome.warnings:
             warn(warning)
-    if store and late:
+    if store and planned.late:
         _add(result, store())
     return result
 
 
-def _add(result: dict[str, Any], more: dict[str, Any]) -> None:
+def _add(result: dict[str, Any], more: Mapping[str, Any]) -> None:
     changed, diff = result["changed"] or more["changed"], result["diff"] + more["diff"]
     result.update(more, changed=changed, diff=diff)
 
 
-def replay(document: Stored, check: bool) -> Iterator[Done]:
-    """Carry out a document section by section, each when it is asked for.
-
-    What is made: what keeps networks apart before there is a way between them, links before the parameters that are
-    theirs, and servers in namespaces that are there. What goes, goes the other way round.
+def replay(
+    document: Stored, check: bool, last: Stored | None = None, besides: Stored | None = None
+) -> Iterator[tuple[Section, Outcome]]:
+    """Carry out a document section by section, each when the iterator gets there; in reverse order if it is absent.
 
     :param check: change nothing.
-    :raises FabricError: a section could not be carried out; those before it are.
+    :raises FabricError: a section cannot be carried out; the sections before it have been.
     """
-    document, reserved = resolved(document, check)
-    if reserved["changed"]:
-        yield Done("cni", True, [reserved["diff"]], [], {})
-    steps = [_isolation, _topology, _sysctl, _masquerade, _cni_masquerade, _echo_server]
-    for step in reversed(steps) if document.absent else steps:
-        yield from step(document, check)
-    yield from _released(document, check)
+    run = run_of(document, check, last, besides)
+    yield from prepare(run)
+    found = _sections(run)
+    for section in reversed(found) if run.absent else found:
+        run.links_changed = False
+        outcome = section.converge(run)
+        if outcome:
+            yield section, _with_managers(run, outcome)
+    for section in found:
+        outcome = section.finish(run)
+        if outcome:
+            yield section, outcome
 
 
-def resolved(document: Stored, check: bool) -> tuple[Stored, dict[str, Any]]:
-    """attach.resolve(), of a document that has something for it."""
-    if not document.cni and not document.left:
-        return document, {"changed": False}
-    from ansible_collections.weft.fabric.plugins.module_utils.host import attach
-
-    return attach.resolve(document, check)
+def run_of(document: Stored, check: bool, last: Stored | None = None, besides: Stored | None = None) -> Run:
+    """A run of a document."""
+    values, before, also = (dict(stored.values) if stored else {} for stored in (document, last, besides))
+    return Run(document.name, document.absent, check, values, before, also)
 
 
-def _released(document: Stored, check: bool) -> Iterator[Done]:
-    """Addresses go once no link has them any more."""
-    if document.left or (document.cni and document.absent):
-        from ansible_collections.weft.fabric.plugins.module_utils.host import attach
+def prepare(run: Run) -> list[tuple[Section, Outcome]]:
+    """Prepare a run in each of its sections, from the last to the first.
 
-        result = attach.release(document, check)
-        yield Done("cni", result["changed"], [result["diff"]], [], {})
-
-
-def _isolation(document: Stored, check: bool) -> Iterator[Done]:
-    return _table("isolation", document.isolation, check)
-
-
-def _topology(document: Stored, check: bool) -> Iterator[Done]:
-    if document.topology:
-        outcome = reconcile(document.topology, check)
-        # Not the entries: a controller keeps what N hosts return, and each of them has N entries.
-        found = {
-            netns: {"links": facts.wanted_links(desired, outcome.state[netns])}
-            for netns, desired in document.topology.namespaces.items()
-        }
-        warnings = outcome.warnings
-        if outcome.changed and not document.absent:
-            from ansible_collections.weft.fabric.plugins.module_utils.host import managers
-
-            warnings += managers.warnings(document.topology)
-        returned: dict[str, Any] = {"namespaces": found}
-        if document.cni and not document.absent:
-            from ansible_collections.weft.fabric.plugins.module_utils.host import attach
-
-            returned["cni"] = attach.results(document.cni, outcome.state)
-        yield Done("topology", outcome.changed, [outcome.diff], warnings, returned)
+    :returns: the sections that changed something, each with its outcome.
+    """
+    outcomes = []
+    for name in reversed(sections.NAMES):
+        # Asked each time, because a section may add others that come before it.
+        if _concerns(run, name):
+            section = sections.load(name)
+            outcome = section.prepare(run)
+            if outcome and outcome.changed:
+                outcomes.append((section, outcome))
+    return outcomes
 
 
-def _sysctl(document: Stored, check: bool) -> Iterator[Done]:
-    if document.sysctl is not None:
-        settings = _kept(document) if document.absent else document.sysctl
-        warnings, result = sysctl.converge(document.name, settings, check)
-        if result["changed"] and any(settings.get(key) == "1" for key in FORWARDING):
-            from ansible_collections.weft.fabric.plugins.module_utils.kernel import firewall
-
-            warnings += firewall.obstacles()
-        yield Done("sysctl", result["changed"], result["diff"], warnings, {})
+def _sections(run: Run) -> list[Section]:
+    return [sections.load(name) for name in sections.NAMES if _concerns(run, name)]
 
 
-def _kept(document: Stored) -> sysctl.Values:
-    """What stays of a document: forwarding, as long as a bridge of it stays because of ports of others."""
-    own = document.topology.namespaces.get("") if document.topology else None
-    shared = [link.name for link in own.links.values() if link.shared] if own else []
-    if not document.topology or not shared:
-        return {}
-    from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import sysctls
-
-    after = reconcile(document.topology, check=True).state[""].links
-    stored = sysctl.stored(document.name) if any(name in after for name in shared) else {}
-    return {key: value for key, value in sysctls(document.cni).items() if key in stored}
+def _concerns(run: Run, name: str) -> bool:
+    """Whether a section has something to do. If namespaces are removed or replaced, any section may have."""
+    return bool(run.replaced) or name in run.values or name in run.last or name in run.besides
 
 
-def _masquerade(document: Stored, check: bool) -> Iterator[Done]:
-    return _table("masquerade", document.masquerade, check)
+def _with_managers(run: Run, outcome: Outcome) -> Outcome:
+    """An outcome that has changed links, with a warning for each manager that would remove some of it again."""
+    if not run.links_changed or run.absent:
+        return outcome
+    from ansible_collections.weft.fabric.plugins.module_utils.host import managers
+
+    return outcome._replace(warnings=[*outcome.warnings, *managers.warnings(run.values["topology"].document)])
 
 
-def _table(section: str, wanted: tuple[str, tuple[AnyRule, ...] | None] | None, check: bool) -> Iterator[Done]:
-    if wanted:
-        from ansible_collections.weft.fabric.plugins.module_utils.nft.table import converge
-
-        result = converge(*wanted, check)
-        yield Done(section, result["changed"], [result["diff"]], [], {})
-
-
-def _cni_masquerade(document: Stored, check: bool) -> Iterator[Done]:
-    if document.cni or (document.left and document.left.cni):
-        from ansible_collections.weft.fabric.plugins.module_utils.host import attach
-
-        result = attach.masquerade(document, check)
-        yield Done("masquerade", result["changed"], [result["diff"]], [], {})
-
-
-def _echo_server(document: Stored, check: bool) -> Iterator[Done]:
-    names, port = document.echo_server or ((), 0)
-    replaced = document.left.replaced if document.left else ()
-    if names or replaced:
-        from ansible_collections.weft.fabric.plugins.module_utils.probe import echo_server
-
-        result = echo_server.converge(names, port, document.absent, check, replaced)
-        yield Done("echo_server", result["changed"], [result["diff"]], [], {})
+def show(document: Stored) -> dict[str, Any]:
+    """What the host has of a document, by section."""
+    run = run_of(document, check=True)
+    prepare(run)
+    return {name: sections.load(name).show(run) for name in sections.NAMES if name in run.values}

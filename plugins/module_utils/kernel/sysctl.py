@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kernel parameters, live below /proc/sys (Documentation/admin-guide/sysctl)."""
+"""Kernel parameters below /proc/sys, as they are now (Documentation/admin-guide/sysctl)."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ ROUTES = "/proc/net/ipv6_route"
 
 FORWARDING = IPV4_FORWARDING, IPV6_FORWARDING = ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
 
-_RTF_ADDRCONF = 0x00040000  # linux/ipv6_route.h: learned by an advertisement
+_RTF_ADDRCONF = 0x00040000  # linux/ipv6_route.h: learned from a router's advertisement
 
 
 def read_live(key: str) -> str | None:
-    """The live value, or None if the kernel has no such parameter (now: those of an interface come and go with it).
+    """The value of a parameter.
 
-    :raises KernelError: it cannot be read.
+    :returns: None: the kernel has no such parameter now. An interface's parameters come and go with the interface.
+    :raises KernelError: the parameter cannot be read.
     """
     try:
-        with open(_proc_path(key), encoding="utf-8") as parameter:
+        with open(_path(key), encoding="utf-8") as parameter:
             return normalised(parameter.read())
     except FileNotFoundError:
         return None
@@ -32,14 +33,14 @@ def read_live(key: str) -> str | None:
 
 
 def write_live(key: str, value: str) -> None:
-    """Set the live value, if it is not that already.
+    """Set a parameter that exists and has another value.
 
     :raises KernelError: the kernel refuses the value, or its caller.
     """
     if read_live(key) in (value, None):
         return
     try:
-        with open(_proc_path(key), "w", encoding="utf-8") as parameter:
+        with open(_path(key), "w", encoding="utf-8") as parameter:
             parameter.write(value)
     except OSError as error:
         remedy = "check the value, and run with become: true"
@@ -47,6 +48,7 @@ def write_live(key: str, value: str) -> None:
 
 
 def interfaces_with_advertised_routes() -> list[str]:
+    """The interfaces that have routes from routers' advertisements."""
     try:
         with open(ROUTES, encoding="utf-8") as routes:
             rows = [line.split() for line in routes]
@@ -55,13 +57,14 @@ def interfaces_with_advertised_routes() -> list[str]:
     return sorted({row[-1] for row in rows if int(row[-2], 16) & _RTF_ADDRCONF})
 
 
-def _proc_path(key: str) -> str:
+def normalised(value: str) -> str:
+    """A value in the form in which values compare equal: the kernel separates words by tabs."""
+    return " ".join(value.split())
+
+
+def _path(key: str) -> str:
     # sysctl.d(5): if the first separator is a slash, dots belong to names (net/ipv4/conf/eth0.100/rp_filter).
     slash, dot = key.find("/"), key.find(".")
     if dot != -1 and (slash == -1 or dot < slash):
         key = key.translate(str.maketrans("./", "/."))
     return f"{PROC}/{key}"
-
-
-def normalised(value: str) -> str:
-    return " ".join(value.split())

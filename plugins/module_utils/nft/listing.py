@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tables as nft lists them: read as libnftables-json(5), compared, and shown. Pure.
+"""Tables as nft lists them: parsed from libnftables-json(5), compared with wanted rules, and shown. Pure.
 
-nft's text is used only to show a person what stands in our table that we never wrote.
+nft's text is only used to show rules in our table that are not ours.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import (
     render,
 )
 
-# (operator, left side as JSON) of the matches that our rules are made of.
+# The matches that our rules consist of: (operator, left side as JSON).
 _SLOTS = {
     ("==", json.dumps({"meta": {"key": "oifname"}})): "oifname",
     **{
@@ -38,17 +38,17 @@ _SLOTS = {
 
 
 def _chain_properties(name: str) -> dict[str, Any]:
-    """A chain of ours as libnftables-json(5) gives it, handle left out."""
+    """A chain of ours in libnftables-json(5), without its handle."""
     kind, _word, priority = CHAINS[name]
     return {"name": name, "type": kind, "hook": name, "prio": priority, "policy": "accept"}
 
 
 @dataclass(frozen=True)
 class Observed:
-    """Our table as the kernel has it.
+    """A table of ours in the kernel.
 
-    :param rules: by handle and in order, those of our chain that are rules as we write them.
-    :param foreign: the table holds anything else: another chain, a set, a changed priority, a rule made by hand.
+    :param rules: by handle and in order, the rules of our chain that this collection could have written.
+    :param foreign: the table contains something else: another chain, a set, a changed priority, a manual rule.
     """
 
     rules: Mapping[int, AnyRule]
@@ -56,9 +56,9 @@ class Observed:
 
 
 def parse(name: str, listing: Mapping[str, Any]) -> Observed:
-    """What ``nft -j list table`` printed.
+    """A table from the output of ``nft -j list table``.
 
-    :param listing: the decoded document, ``{"nftables": [...]}``.
+    :param listing: the output, decoded: ``{"nftables": [...]}``.
     """
     rules: dict[int, AnyRule] = {}
     ours = [{"family": FAMILY, "table": name, **_chain_properties(chain)} for chain in CHAINS]
@@ -80,7 +80,7 @@ def parse(name: str, listing: Mapping[str, Any]) -> Observed:
 
 
 def _parse_rule(properties: Mapping[str, Any]) -> AnyRule | None:
-    """None: not a rule as we write them."""
+    """A rule; None: this collection does not write such rules."""
     if properties.keys() != {"family", "table", "chain", "expr"}:
         return None
     expressions = properties["expr"]
@@ -129,7 +129,7 @@ def _parse_masquerade(right: dict[str, Any]) -> Rule | None:
 def _parse_networks(right: Any) -> tuple[Network, ...]:
     """The right side of a match as networks.
 
-    :raises ValueError: it is something else, such as the name of a set.
+    :raises ValueError: it contains something else, such as the name of a set.
     """
     networks: list[Network] = []
     for element in right["set"] if isinstance(right, dict) and "set" in right else [right]:
@@ -146,9 +146,9 @@ def _parse_networks(right: Any) -> tuple[Network, ...]:
 
 
 def plan(name: str, rules: tuple[AnyRule, ...] | None, observed: Observed | None) -> str:
-    """The transaction that brings the kernel from what is observed to the wanted rules; empty if nothing is to be done.
+    """The transaction that makes a table contain exactly the wanted rules; empty if it does.
 
-    :param rules: None: no table.
+    :param rules: None: no table is wanted.
     :param observed: None: there is no table.
     """
     if observed is None:
@@ -157,19 +157,19 @@ def plan(name: str, rules: tuple[AnyRule, ...] | None, observed: Observed | None
 
 
 def transaction(name: str, rules: tuple[AnyRule, ...] | None) -> str:
-    """The script that makes it so, whatever is there: nft -f runs it as one netlink batch, all of it or nothing.
+    """The script that replaces a table, whatever it contains. ``nft -f`` runs it as one netlink batch: all or nothing.
 
-    :param rules: None takes the table away.
+    :param rules: None removes the table.
     """
-    # "add" first, so that "delete" finds a table also where there was none.
+    # "delete" fails without a table, so "add" comes first.
     script = f"add table {FAMILY} {name}\ndelete table {FAMILY} {name}\n"
     return script if rules is None else script + render(name, rules)
 
 
 def describe(observed: Observed, text: str) -> str:
-    """Our table as the kernel has it, for the diff: rules of ours as render() writes them, the rest as nft does.
+    """A table in the kernel, for the diff: our rules as render() writes them, the rest as nft prints it.
 
-    :param text: what ``nft -s -a list table`` printed.
+    :param text: the output of ``nft -s -a list table``.
     """
     lines = []
     for line in text.splitlines():
@@ -180,11 +180,11 @@ def describe(observed: Observed, text: str) -> str:
 
 
 def predict(name: str, rules: tuple[AnyRule, ...] | None, observed: Observed | None, text: str = "") -> dict[str, Any]:
-    """What the module masquerade returns, if the plan is carried out.
+    """The result of the module masquerade after the transaction.
 
     :param rules: None: no table is wanted.
     :param observed: None: there is no table.
-    :param text: what ``nft -s -a list table`` printed; needed only if something is to be done.
+    :param text: the output of ``nft -s -a list table``; only needed if something changes.
     """
     after = "" if rules is None else render(name, rules)
     changed = bool(plan(name, rules, observed))

@@ -18,10 +18,10 @@ Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 FAMILY = "inet"
 
-# Our chains, each called as its hook: (type, priority, the same as a number).
+# Our chains, each with the name of its hook: (type, priority, the priority as a number).
 CHAINS = {
     "postrouting": ("nat", "srcnat", 100),
-    # Before the route is looked up: what is dropped reaches neither another network nor this host's addresses there.
+    # Before the route lookup: a dropped packet reaches neither another network nor this host's addresses in it.
     "prerouting": ("filter", "raw", -300),
 }
 
@@ -30,11 +30,11 @@ PROTOCOL = {4: "ip", 6: "ip6"}
 
 @dataclass(frozen=True)
 class Rule:
-    """One masquerade rule.
+    """A masquerade rule: packets get the address of the interface by which they leave.
 
-    :param source: packets from here get the address of the interface they leave by ...
-    :param out_interface: ... if they leave by this one (None: any) ...
-    :param exempt: ... and do not go to one of these: collapsed and sorted, so that equal sets compare equal.
+    :param source: the network that they come from.
+    :param out_interface: the interface by which they leave; None: any.
+    :param exempt: destinations that the rule does not apply to; collapsed and sorted, so that equal sets compare equal.
     """
 
     chain: ClassVar[str] = "postrouting"
@@ -54,7 +54,7 @@ class Rule:
         return " ".join([*parts, "masquerade"])
 
     def as_dict(self) -> dict[str, Any]:
-        """The rule as the module's option ``rules`` has it."""
+        """The rule as an item of the module's option ``rules``."""
         return {
             "source": str(self.source),
             "out_interface": self.out_interface,
@@ -64,9 +64,9 @@ class Rule:
 
 @dataclass(frozen=True)
 class Drop:
-    """One rule that keeps networks apart: packets from one do not go to others.
+    """A rule of isolation: packets from a network to others are dropped.
 
-    :param destinations: collapsed and sorted, so that equal sets compare equal.
+    :param destinations: the other networks; collapsed and sorted, so that equal sets compare equal.
     """
 
     chain: ClassVar[str] = "prerouting"
@@ -88,9 +88,9 @@ AnyRule = Union[Rule, Drop]
 
 
 def table_name(parameter: str, value: str) -> str:
-    """A name for our table, as nft(8) takes identifiers.
+    """A name for a table of ours: an identifier of nft(8).
 
-    :raises InvalidParameter: nft would not read it back.
+    :raises InvalidParameter: it is not an identifier.
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,31}", value):
         raise InvalidParameter(
@@ -100,12 +100,12 @@ def table_name(parameter: str, value: str) -> str:
 
 
 def masquerade_of(rules: Sequence[Mapping[str, Any]]) -> tuple[Rule, ...]:
-    """The module's option ``rules``, validated and normalised.
+    """Masquerade rules from the module's option ``rules``.
 
-    :raises InvalidParameter: names the entry, what is wrong with it and what would be right.
+    :raises InvalidParameter: an item is wrong, or has the same source and interface as another.
     """
     if not rules:
-        raise InvalidParameter("rules", [], "give at least one rule, or take the table away with state: absent")
+        raise InvalidParameter("rules", [], "give at least one rule, or remove the table with state: absent")
     result: list[Rule] = []
     seen: dict[tuple[Network, str | None], int] = {}
     for index, entry in enumerate(rules):
@@ -122,33 +122,25 @@ def masquerade_of(rules: Sequence[Mapping[str, Any]]) -> tuple[Rule, ...]:
 
 
 def isolated(groups: Sequence[object]) -> tuple[Drop, ...]:
-    """The rules that keep groups of networks apart; none for a single group.
+    """The rules that keep groups of networks apart; a single group has none.
 
-    :raises InvalidParameter: a network is none.
+    :raises InvalidParameter: a group is not a list of networks.
     """
-    found: list[list[Network]] = []
-    for index, group in enumerate(groups):
-        if not isinstance(group, (list, tuple)):
-            raise InvalidParameter(f"isolation[{index}]", group, "give a list of networks")
-        found.append(
-            [
-                ipaddress.ip_network(values.network(f"isolation[{index}][{number}]", network))
-                for number, network in enumerate(group)
-            ]
-        )
+    found = [_group(f"isolation[{index}]", group) for index, group in enumerate(groups)]
     rules = []
     for group in found:
+        others = [network for other in found if other is not group for network in other]
         for source in group:
-            others = collapsed(
-                network
-                for other in found
-                if other is not group
-                for network in other
-                if network.version == source.version
-            )
-            if others:
-                rules.append(Drop(source, others))
+            destinations = collapsed(network for network in others if network.version == source.version)
+            if destinations:
+                rules.append(Drop(source, destinations))
     return tuple(rules)
+
+
+def _group(parameter: str, given: object) -> list[Network]:
+    if not isinstance(given, (list, tuple)):
+        raise InvalidParameter(parameter, given, "give a list of networks")
+    return [ipaddress.ip_network(values.network(f"{parameter}[{index}]", item)) for index, item in enumerate(given)]
 
 
 def _rule(parameter: str, entry: Mapping[str, Any]) -> Rule:
@@ -156,7 +148,7 @@ def _rule(parameter: str, entry: Mapping[str, Any]) -> Rule:
     out_interface = entry.get("out_interface")
     if out_interface is not None:
         values.ifname(f"{parameter}.out_interface", out_interface)
-        # nft reads a trailing * as a prefix match and has no way to quote a quotation mark.
+        # nft takes a trailing * for a prefix, and cannot quote a quotation mark.
         if re.search(r'["*\\]', out_interface):
             remedy = 'nftables gives *, " and \\ a meaning of their own; rename the interface'
             raise InvalidParameter(f"{parameter}.out_interface", out_interface, remedy)
@@ -178,7 +170,7 @@ def _rule(parameter: str, entry: Mapping[str, Any]) -> Rule:
 
 
 def collapsed(networks: Iterable[Any]) -> tuple[Network, ...]:
-    # The kernel merges overlapping and adjacent elements of an interval set, so the wanted side must as well.
+    """Networks merged where they overlap or adjoin, as the kernel merges the elements of an interval set."""
     return tuple(ipaddress.collapse_addresses(networks))
 
 

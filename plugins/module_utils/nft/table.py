@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A table of ours in the kernel: read by nft, and replaced in one transaction."""
+"""Tables of ours in the kernel: nft reads them, and replaces each in one transaction."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import FAMIL
 
 
 def converge(name: str, rules: tuple[AnyRule, ...] | None, check: bool) -> dict[str, Any]:
-    """Bring our table, in the network namespace of this process, to the wanted rules.
+    """Make a table, in the network namespace of this process, contain exactly the wanted rules.
 
     :param rules: None: no table is wanted.
     :param check: change nothing.
-    :returns: what the module masquerade returns, its rules read from the kernel.
-    :raises FabricError: nft is missing, or the kernel refused the transaction, of which nothing was done then.
+    :returns: the result of the module masquerade, with the rules that the kernel has.
+    :raises FabricError: nft is missing, or the kernel refuses the transaction. Nothing has changed then.
     """
     observed = read(name)
     script = plan(name, rules, observed)
@@ -36,15 +36,15 @@ def converge(name: str, rules: tuple[AnyRule, ...] | None, check: bool) -> dict[
 
 
 def read(name: str) -> Observed | None:
-    """Our table in the network namespace of this process; None: there is none."""
+    """A table in the network namespace of this process; None: there is no such table."""
     listing = _list(name, "-j")
     return parse(name, json.loads(listing)) if listing else None
 
 
 def _apply(name: str, script: str) -> None:
-    """Run one transaction.
+    """Run a transaction.
 
-    :raises FabricError: it was refused, and so nothing of it was done.
+    :raises FabricError: the kernel refuses it. Nothing has changed then.
     """
     process = _nft("-f", "-", script=script)
     if process.returncode != 0:
@@ -70,14 +70,14 @@ def _nft(*arguments: str, script: str = "") -> subprocess.CompletedProcess[str]:
         input=script,
         capture_output=True,
         encoding="utf-8",
-        # Its messages are read.
+        # explain() reads nft's messages.
         env={**os.environ, "LC_ALL": "C"},
         check=False,
     )
 
 
 def explain(name: str, stderr: str) -> FabricError:
-    """nft's complaint about our table in one line, with what helps."""
+    """nft's error about a table in one line, with a remedy."""
     if "Operation not permitted" in stderr:
         return FabricError("nft may not read or change this network namespace: run with become: true")
     if re.search("cache initialization failed|Unable to initialize Netlink socket", stderr):

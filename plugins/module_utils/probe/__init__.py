@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Probing other hosts by ICMP, TCP and HTTP, and the echo servers that answer.
+"""Probes of other hosts by ICMP, TCP and HTTP, and the echo servers that answer them.
 
 Private to the collection: no other collection may import it.
 """

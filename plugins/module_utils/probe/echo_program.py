@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The HTTP echo server of a pod.
 
-echo_server.py runs this file's text as ``python -c``, in the pod's namespace, with the number of a listening socket as
-its first argument. It imports nothing of this collection.
+echo_server.py runs the text of this file as ``python -c`` in the pod's namespace, with the number of a listening socket
+as its first argument. It imports nothing from this collection.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class Echo(BaseHTTPRequestHandler):
             return
         header: dict[str, list[str]] = {}
         for name, value in self.headers.items():
-            if name.lower() != "host":  # the article's server has it apart, too
+            if name.lower() != "host":  # as the article's server does
                 header.setdefault(name, []).append(value)
         client = self.client_address[0]
-        # An IPv4 client of the one socket for both families is an IPv4-mapped address (RFC 4291, section 2.5.5.2).
+        # The socket serves both families: an IPv4 client has an IPv4-mapped address (RFC 4291, section 2.5.5.2).
         client = client[len("::ffff:") :] if client.startswith("::ffff:") else client
         body = json.dumps({"header": header, "body": "Echo response", "client": client}).encode()
         self.send_response(200)
@@ -39,7 +39,7 @@ class Echo(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nobody reads a pod's standard error."""
+        """Log nothing: nobody reads a pod's standard error."""
 
 
 class Server(ThreadingHTTPServer):

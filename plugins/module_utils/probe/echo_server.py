@@ -1,10 +1,11 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Echo servers in network namespaces: which run, starting and stopping them.
+"""Echo servers in network namespaces: listed, started and stopped.
 
-A server's command line says all of it, its program and its namespace included. So there is no file to install, no PID
-file to go stale, and a server of an older program, another port or a namespace made anew is told from the wanted one.
+A server's command line contains everything about it, its program and its namespace included. So there is no file to
+install, and no PID file that could be out of date. A server of an older program, of another port, or in a namespace
+that has been replaced differs from the wanted one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,7 +27,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.files import alone
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import inside, netns_path, netns_status
 
 if TYPE_CHECKING:
-    # Ansible sends along what it sees imported. It is run and not imported: http.server takes its time.
+    # Ansible sends along what it sees imported. The program is run and not imported: http.server is slow to import.
     from ansible_collections.weft.fabric.plugins.module_utils.probe import echo_program  # noqa: F401
 
 MARK = "weft.fabric-echo-server"
@@ -39,7 +40,7 @@ _OPTIONS = ["-I", "-S", "-c"]
 class Server(NamedTuple):
     """A running echo server of this host.
 
-    :param current: it is of this program, and in the namespace that now has the name.
+    :ivar current: it runs this program, in the namespace that has the name now.
     """
 
     pid: int
@@ -55,62 +56,63 @@ def _program() -> str:
 
 
 def running() -> list[Server]:
-    """The echo servers that were started in this mount namespace, so that hosts of one lab do not see each other's."""
+    """The echo servers of this mount namespace. Each host of a lab has its own, and finds only its own servers."""
     return [server for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) for server in _server(pid)]
 
 
 def converge(
     names: Sequence[str], port: int, absent: bool, check: bool, replaced: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Let exactly one current server run in each of the namespaces, or with ``absent`` none.
+    """Make exactly one current server run in each namespace, or with ``absent`` none.
 
-    :param check: change nothing; a namespace that does not exist yet is no error.
-    :param replaced: names that are not, or with ``check`` will not be, the namespaces that they were. What is left in
-        those goes.
-    :returns: what the module echo_server returns.
-    :raises FabricError: a namespace is missing, or a port cannot be had.
+    :param check: change nothing; a namespace may be missing.
+    :param replaced: names of namespaces that have been replaced or removed, or with ``check`` will be. Servers that are
+        left in the old namespaces are stopped.
+    :returns: the result of the module echo_server.
+    :raises FabricError: a namespace is missing, or the port is taken.
     """
-    wanted = {} if absent else dict.fromkeys(names)
+    wanted = () if absent else tuple(dict.fromkeys(names))
     for name in wanted:
         if netns_status(name) != "present" and not check:
             raise InvalidParameter("namespaces", name, "there is no such namespace: make it with weft.fabric.netns")
-
     with nullcontext() if check else alone():
-        return _converge(names, wanted, port, check, replaced)
+        before = [server for server in running() if server.netns in (*names, *replaced)]
+        # In check mode, a name that will be replaced is still that of the old namespace.
+        stopped, started, pids = _plan(before, wanted, port, replaced if check else ())
+        diff = _diff(before, wanted, port, pids)
+        if not check:
+            for server in stopped:
+                stop(server)
+            pids.update((name, start(name, port)) for name in started)
+    servers = [{"netns": name, "port": port, "pid": pids[name]} for name in wanted if name in pids]
+    return {"changed": bool(stopped or started), "servers": servers, "diff": diff}
 
 
-def _converge(
-    names: Sequence[str], wanted: Mapping[str, None], port: int, check: bool, replaced: Sequence[str]
-) -> dict[str, Any]:
-    before = [server for server in running() if server.netns in (*names, *replaced)]
-    # A name that check mode has not replaced is still that of the old namespace.
-    kept = wanted.keys() - set(replaced if check else ())
-    usable = [server for server in before if server.current and server.port == port and server.netns in kept]
-    pids = {server.netns: server.pid for server in usable}
+def _plan(
+    before: Sequence[Server], wanted: Sequence[str], port: int, replaced: Container[str]
+) -> tuple[list[Server], list[str], dict[str, int]]:
+    """The servers to stop, the namespaces to start one in, and the process IDs of the others by namespace. Pure."""
+    right = [server for server in before if server.current and server.port == port and server.netns in wanted]
+    pids = {server.netns: server.pid for server in right if server.netns not in replaced}
     stopped = [server for server in before if server.pid not in pids.values()]
-    started = [name for name in wanted if name not in pids]
-    after = {name: f"PID {pids[name]}" if name in pids else "new" for name in wanted}
-    if not check:
-        for server in stopped:
-            stop(server)
-        pids.update((name, start(name, port)) for name in started)
+    return stopped, [name for name in wanted if name not in pids], pids
+
+
+def _diff(before: Sequence[Server], names: Sequence[str], port: int, pids: Mapping[str, int]) -> dict[str, str]:
+    after = {name: f"PID {pids[name]}" if name in pids else "new" for name in names}
     return {
-        "changed": bool(stopped or started),
-        "servers": [{"netns": name, "port": port, "pid": pids[name]} for name in wanted if name in pids],
-        "diff": {
-            "before": "".join(f"{server.netns}: port {server.port}, PID {server.pid}\n" for server in before),
-            "after": "".join(f"{name}: port {port}, {process}\n" for name, process in after.items()),
-        },
+        "before": "".join(f"{server.netns}: port {server.port}, PID {server.pid}\n" for server in before),
+        "after": "".join(f"{name}: port {port}, {process}\n" for name, process in after.items()),
     }
 
 
 def start(netns: str, port: int) -> int:
-    """Start a server in a namespace, which outlives its parent and its session.
+    """Start a server in a namespace. It survives its parent and its session.
 
-    When this returns, it listens, and running() finds it.
+    When this returns, the server listens, and running() finds it.
 
     :returns: its process ID.
-    :raises KernelError: the port cannot be had.
+    :raises KernelError: the port is taken.
     """
     with inside(netns), _listener(netns, port) as listener:
         descriptor = listener.fileno()
@@ -124,20 +126,20 @@ def start(netns: str, port: int) -> int:
             cwd="/",
             start_new_session=True,
         )
-    # Popen returns a moment before the kernel shows the new command line, which is what others know a server by.
+    # Popen returns a moment before the kernel shows the new command line, by which a server is recognised.
     while server.poll() is None and not any(_server(server.pid)):
         os.sched_yield()
     return server.pid
 
 
 def stop(server: Server) -> None:
-    """End a server, and return when it is gone."""
+    """Stop a server, and wait for its end."""
     try:
         descriptor = os.pidfd_open(server.pid)
     except ProcessLookupError:
         return
     try:
-        # The descriptor is the process's own: if it is still a server now, no other one can be hit by the signals.
+        # The descriptor refers to this process, and not to a later one with its ID. It must still be a server.
         if not any(_server(server.pid)):
             return
         signal.pidfd_send_signal(descriptor, signal.SIGTERM)
@@ -157,14 +159,14 @@ def _listener(netns: str, port: int) -> socket.socket:
         return socket.create_server(("", port))
     except OSError as error:
         where = f"port {port} of namespace {netns}"
-        remedy = f"see who has it: ip netns exec {netns} ss -ltnp"
+        remedy = f"find out who has it: ip netns exec {netns} ss -ltnp"
         raise KernelError("listen on", where, error.errno or errno.EIO, remedy=remedy) from error
 
 
 def _server(pid: int) -> Iterator[Server]:
-    """The server that a process is, if it is one."""
+    """A process as a server, if it is one."""
     try:
-        # Each process of the machine is asked: a text file would take twice as long.
+        # This reads the command line of every process: a text file would take twice as long.
         with open(f"/proc/{pid}/cmdline", "rb", buffering=0) as file:
             line = file.read()
         if _MARK not in line:
@@ -178,7 +180,7 @@ def _server(pid: int) -> Iterator[Server]:
         )
         yield Server(pid, netns, int(port), current)
     except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return  # it has ended meanwhile, or is none of ours
+        return  # it has ended, or belongs to somebody else
 
 
 def _same(one: str, other: str) -> bool:

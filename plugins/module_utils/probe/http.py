@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An HTTP request and its answer as bytes. Pure."""
+"""HTTP requests and responses as bytes. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PADDING = 3000  # bytes: two full segments at an MTU of 1500
 
 
 def http_request(host: str, path: str) -> bytes:
-    """A GET that fills more than one segment, since small packets pass where full ones die.
+    """A GET that fills more than one segment, because a path can pass small packets and lose full ones.
 
     :param host: value of the header Host.
     """
@@ -26,7 +26,7 @@ def http_request(host: str, path: str) -> bytes:
 
 
 class _Received:
-    """As much of a socket as HTTPResponse needs to read bytes that were received."""
+    """Received bytes, as the part of a socket that HTTPResponse reads from."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -36,9 +36,9 @@ class _Received:
 
 
 def parse_response(data: bytes) -> tuple[int, str | None]:
-    """(status, address of the client that the server's JSON names as ``client``) of a whole HTTP response.
+    """A complete HTTP response: (status, the client's address if the body is JSON that has it as ``client``).
 
-    :raises ValueError: it is no HTTP, or not whole.
+    :raises ValueError: it is not HTTP, or not complete.
     """
     response = http.client.HTTPResponse(cast(socket.socket, _Received(data)))
     try:

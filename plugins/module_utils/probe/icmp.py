@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ICMP echo of both families as bytes (RFC 792, RFC 4443), and a socket's error queue (ip(7)). Pure."""
+"""ICMP echo in both families as bytes (RFC 792, RFC 4443), and entries of a socket's error queue (ip(7)). Pure."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ class Echo(NamedTuple):
 
 
 class Error(NamedTuple):
-    """One entry of the error queue.
+    """An entry of the error queue.
 
-    :param offender: the address that sent the ICMP message; empty for an error of this host's own.
-    :param info: with "too big" the MTU in bytes that the sender names; old routers name 0.
+    :param offender: the address that sent the ICMP message; empty: the error is this host's own.
+    :param info: of "too big", the MTU in bytes that the sender reports; old routers report 0.
     """
 
     family: int
@@ -70,13 +70,13 @@ class Error(NamedTuple):
 
     @property
     def too_big(self) -> bool:
-        """The packet was larger than the next link takes."""
+        """Whether the packet was larger than the MTU of a link."""
         return self.origin == ORIGIN_LOCAL or (self.family, self.kind, self.code) in _TOO_BIG
 
     def words(self, source: str) -> str:
-        """What failed, by layer.
+        """The error in words that begin with the layer.
 
-        :param source: our own address: an "unreachable" from ourselves says that the neighbour did not resolve.
+        :param source: our own address. An "unreachable" from there means that the neighbour did not resolve.
         """
         if self.offender == source and (self.family, self.kind, self.code) in _UNRESOLVED:
             protocol = "ARP" if self.family == socket.AF_INET else "neighbour discovery"
@@ -86,15 +86,15 @@ class Error(NamedTuple):
 
 
 def checksum(data: bytes) -> int:
-    """The internet checksum of data (RFC 1071); of data that hold their checksum: 0."""
-    # The ones' complement sum of 16-bit words is the remainder of the whole number by 2**16 - 1, of which zero is
-    # written as 65535 unless all of data are zero.
+    """The internet checksum of data (RFC 1071); 0 for data that contain their checksum."""
+    # The ones' complement sum of 16-bit words is the remainder of the whole number divided by 2**16 - 1. A remainder of
+    # zero is written as 65535, unless all data are zero.
     number = int.from_bytes(data + b"\0" * (len(data) % 2), "big")
     return 0xFFFF - (number % 0xFFFF or (0xFFFF if number else 0))
 
 
 def encode_request(family: int, identifier: int, sequence: int, payload: bytes) -> bytes:
-    """An echo request. The kernel puts in ICMPv6's checksum, which covers addresses (RFC 3542, section 3.1)."""
+    """An echo request. The kernel fills in ICMPv6's checksum, which covers addresses (RFC 3542, section 3.1)."""
     head = _ECHO.pack(_REQUEST[family], 0, 0, identifier, sequence)
     if family == socket.AF_INET:
         head = _ECHO.pack(_REQUEST[family], 0, checksum(head + payload), identifier, sequence)
@@ -110,9 +110,9 @@ def decode(data: bytes) -> Echo | None:
 
 
 def decode_received(family: int, data: bytes) -> Echo | None:
-    """What a raw socket received, as an echo reply; None if it is none, or damaged.
+    """An echo reply from the data that a raw socket received; None: the data are something else, or damaged.
 
-    IPv4 gives the IP header as well, and has not looked at the checksum (raw(7)).
+    For IPv4 the data include the IP header, and the kernel has not verified the checksum (raw(7)).
     """
     if family == socket.AF_INET:
         if not data:
@@ -125,7 +125,7 @@ def decode_received(family: int, data: bytes) -> Echo | None:
 
 
 def decode_error(family: int, data: bytes) -> Error | None:
-    """The control message IP_RECVERR or IPV6_RECVERR; None if it is cut short."""
+    """An error from the control message IP_RECVERR or IPV6_RECVERR; None if it is cut short."""
     if len(data) < _EXTENDED_ERROR.size:
         return None
     _errno, origin, kind, code, _pad, info, _data = _EXTENDED_ERROR.unpack_from(data)

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Searching for the path MTU: which sizes to try next, and what the answers mean. Pure.
+"""The search for the path MTU: the sizes to try next, and the meaning of the answers. Pure.
 
-Routers that say which size they take are believed and their size is tried (RFC 1191, RFC 8201). Where nobody says
-anything, a black hole, the size is found by trying several at once, so that each round of silence costs one wait.
+If a router reports a size, that size is tried next (RFC 1191, RFC 8201). If larger packets vanish without a report (a
+black hole), several sizes are tried at once, so that each round without an answer costs one wait.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _AT_ONCE = 8
 
 
 class Search:
-    """The search along one path. Sizes are whole packets in bytes, with the IP header.
+    """The search along one path. Sizes are in bytes, with the IP header.
 
     :param passed: a size that is known to pass.
     """
@@ -27,7 +27,7 @@ class Search:
         self._fails = LARGEST + 1
         self._try = LARGEST
         self.silent = False
-        """A size was lost, and nobody said so."""
+        """A size was lost without a report."""
 
     @property
     def mtu(self) -> int:
@@ -35,7 +35,7 @@ class Search:
         return self._passes
 
     def sizes(self) -> list[int]:
-        """What to send next, rising; empty when the path MTU is found."""
+        """The sizes to send next, in rising order; empty when the path MTU is found."""
         if self._passes + 1 >= self._fails:
             return []
         if self._try:
@@ -45,10 +45,10 @@ class Search:
         return [self._passes + gap * part // parts for part in range(1, parts)]
 
     def answer(self, passed: Collection[int], told: int | None) -> None:
-        """What became of the sizes sent last.
+        """Take in the answers to the sizes that were sent last.
 
-        :param passed: those that were answered.
-        :param told: the size that an ICMP error or this host's own interface named; None: nobody said anything.
+        :param passed: the sizes that were answered.
+        :param told: the size that an ICMP error or this host's own interface reported; None: there was no report.
         """
         lost = [size for size in self.sizes() if size not in passed]
         self._passes = max([self._passes, *passed])
@@ -57,6 +57,6 @@ class Search:
             self._fails = told + 1
             self._try = told if told > self._passes else 0
         elif lost:
-            # A size that someone named but that we know better about (a router that says 0) counts as silence.
+            # A reported size that cannot be right (a router that reports 0) counts as no report.
             self.silent = True
             self._fails = min([self._fails, *(size for size in lost if size > self._passes)])

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Probing many targets at once: ICMP echo, path MTU, TCP and HTTP, in one process with one event loop.
 
-One raw socket for each family serves all targets; a target's index is the identifier of its echo requests. What is
-sent and what is made of the answers is in icmp.py, pathmtu.py and http.py; the loop is here.
+All targets in a namespace share one raw socket for each family, and a target's index identifies its echo requests.
+icmp.py, pathmtu.py and http.py encode requests and decode answers.
 """
 
 from __future__ import annotations
@@ -23,58 +23,46 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import inside, netns_status
 from ansible_collections.weft.fabric.plugins.module_utils.probe import icmp
+from ansible_collections.weft.fabric.plugins.module_utils.probe.connection import Connection
 from ansible_collections.weft.fabric.plugins.module_utils.probe.http import http_request, parse_response
 from ansible_collections.weft.fabric.plugins.module_utils.probe.pathmtu import Search
+from ansible_collections.weft.fabric.plugins.module_utils.probe.sockets import (
+    OPTIONS,
+    SO_TIMESTAMPNS,
+    open_raw,
+    send_error,
+    source_of,
+)
 from ansible_collections.weft.fabric.plugins.module_utils.probe.targets import Target, split_url
 
 INTERVAL = 0.05  # seconds between two echo requests to one target
 
 _PAYLOAD = 56  # bytes, as ping(8)
-_COPIES = 3  # of each size of the path MTU search, so that one lost packet is no black hole
-_PATIENCE = 0.2  # seconds that an answer may take beyond four times the longest one seen
-_ANSWER_LIMIT = 1 << 20  # bytes of an HTTP response
-_RESERVED_FILES = 32  # file descriptors that are not ours to use
-_RECEIVE_BUFFER = 8 << 20  # bytes: a reply dropped for want of it would count as loss on the path
-
-_SO_RCVBUFFORCE = 33  # asm-generic/socket.h
-_SO_TIMESTAMPNS = 35
-_SOL_RAW = 255  # linux/socket.h
-_ICMP_FILTER = 1  # linux/icmp.h
-_ICMPV6_FILTER = 1  # linux/icmpv6.h
-_PMTUDISC_PROBE = 3  # linux/in.h: set DF, and ignore what the kernel believes the path MTU to be
-_DISCARD = 9  # a port (RFC 863)
-
-
-class _Options(NamedTuple):
-    """A family's socket options (linux/in.h, linux/in6.h)."""
-
-    level: int
-    protocol: int
-    mtu_discover: int
-    recverr: int
-    recvttl: int
-    ttl: int
-
-
-_OPTIONS: dict[int, _Options] = {
-    socket.AF_INET: _Options(socket.IPPROTO_IP, socket.IPPROTO_ICMP, 10, 11, 12, 2),
-    socket.AF_INET6: _Options(socket.IPPROTO_IPV6, socket.IPPROTO_ICMPV6, 23, 25, 51, 52),
-}
+_COPIES = 3  # of each size in the search for the path MTU, so that one lost packet does not count as a black hole
+_PATIENCE = 0.2  # seconds beyond four times the longest round trip, after which an answer counts as lost
+_RESERVED_FILES = 32  # file descriptors that are used otherwise
 
 
 @dataclass
 class _Round:
-    """Sizes that are under way in the search for the path MTU."""
+    """A round of the search for the path MTU.
+
+    :ivar passed: the sizes that were answered.
+    """
 
     passed: set[int] = field(default_factory=set)
     over: bool = False
 
 
 class _Request(NamedTuple):
-    """An echo request that is under way."""
+    """An echo request without an answer so far.
+
+    :ivar sent: time.monotonic().
+    :ivar size: bytes with the IP header.
+    :ivar round: None: it measures the round trip.
+    """
 
     sent: float
     size: int
@@ -83,13 +71,19 @@ class _Request(NamedTuple):
 
 @dataclass
 class _State:
-    """All that is known of one target so far."""
+    """The results of one target so far.
+
+    :ivar rtts: round trip times in seconds.
+    :ivar requests: by sequence number.
+    :ivar echoed: no more echo replies are counted.
+    :ivar failures: by layer, in words.
+    """
 
     index: int
     target: Target
     source: str | None = None
     sent: int = 0
-    rtts: list[float] = field(default_factory=list)  # seconds
+    rtts: list[float] = field(default_factory=list)
     ttl: int | None = None
     requests: dict[int, _Request] = field(default_factory=dict)
     sequence: int = 0
@@ -100,7 +94,7 @@ class _State:
     failures: dict[str, str] = field(default_factory=dict)
 
     def result(self) -> dict[str, Any]:
-        """What the module returns about this target."""
+        """The target's result, as the module returns it."""
         rtts = [round(rtt * 1000, 3) for rtt in self.rtts]
         layers = (layer for layer in ("namespace", "route", "icmp", "tcp", "http") if layer in self.failures)
         error = next((self.failures[layer] for layer in layers), None)
@@ -123,80 +117,11 @@ class _State:
         }
 
 
-def _source(target: Target) -> str:
-    """The local address that the kernel chooses for a target.
-
-    :raises OSError: there is no route.
-    """
-    # Connecting a UDP socket asks the routing table and sends nothing.
-    with socket.socket(target.family, socket.SOCK_DGRAM) as unsent:
-        unsent.connect((target.address, _DISCARD))
-        return str(unsent.getsockname()[0])
-
-
-def _send_error(error: OSError, target: Target) -> str:
-    """Why the kernel does not send."""
-    if error.errno != errno.ENOBUFS:
-        return str(error.strerror)
-    # A full table is the usual reason (net/core/neighbour.c: neigh_alloc), a full queue of the device the other one.
-    version = "ipv6" if target.family == socket.AF_INET6 else "ipv4"
-    return f"{error.strerror}: if its neighbour table is full, raise net.{version}.neigh.default.gc_thresh3"
-
-
 _TCP_WORDS = {0: "open", errno.ECONNREFUSED: "refused", errno.ETIMEDOUT: "timeout"}
 
 
-class _Connection:
-    """One TCP connection: connected, a request sent if there is one, the answer read to its end."""
-
-    def __init__(
-        self, prober: Prober, target: Target, port: int, request: bytes, done: Callable[[int, bytes], None]
-    ) -> None:
-        self._prober = prober
-        self._done = done
-        self._request = request
-        self._unsent = request
-        self._answer = b""
-        with inside(target.netns):
-            self._socket = socket.socket(target.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        code = self._socket.connect_ex((target.address, port))
-        prober.selector.register(self._socket, selectors.EVENT_WRITE, self._ready)
-        if code not in (0, errno.EINPROGRESS):
-            self._finish(code)
-        else:
-            prober.later(prober.timeout, lambda: self._finish(errno.ETIMEDOUT))
-
-    def _ready(self) -> None:
-        code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if code or not self._request:
-            self._finish(code)
-            return
-        try:
-            if self._unsent:
-                self._unsent = self._unsent[self._socket.send(self._unsent) :]
-                if not self._unsent:
-                    self._prober.selector.modify(self._socket, selectors.EVENT_READ, self._ready)
-                return
-            data = self._socket.recv(65536)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            self._finish(error.errno or errno.EIO)
-            return
-        self._answer += data
-        if not data or len(self._answer) > _ANSWER_LIMIT:
-            self._finish(0)
-
-    def _finish(self, code: int) -> None:
-        if self._socket.fileno() >= 0:
-            self._prober.selector.unregister(self._socket)
-            self._socket.close()
-            self._prober.connection_closed()
-            self._done(code, self._answer)
-
-
 class Prober:
-    """Probes targets, each from its namespace.
+    """Probes targets, each from its own namespace.
 
     :param count: echo requests to each target.
     :param pmtu: whether to measure the path MTU.
@@ -208,7 +133,7 @@ class Prober:
         self._count = count
         self._pmtu = pmtu
         self.timeout = timeout
-        self.selector = selectors.DefaultSelector()
+        self.selector: selectors.BaseSelector = selectors.DefaultSelector()
         self._raw: dict[tuple[str, int], socket.socket] = {}
         self._cookie = os.urandom(8)
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
@@ -219,9 +144,9 @@ class Prober:
         self._queue: deque[Callable[[], object]] = deque()
 
     def run(self) -> list[dict[str, Any]]:
-        """Probe all of them at once.
+        """Probe all targets at once.
 
-        :returns: a result for each target, in their order.
+        :returns: a result for each target, in the order of the targets.
         :raises FabricError: raw sockets are not allowed.
         """
         try:
@@ -239,12 +164,12 @@ class Prober:
         wait = max(self._timers[0][0] - time.monotonic(), 0) if self._timers else None
         for key, _events in self.selector.select(wait):
             key.data()
-        # One timer in each turn: after a burst of requests the replies are waiting, and they come first.
+        # One timer in each turn, because replies that are waiting after a burst of requests come first.
         if self._timers and self._timers[0][0] <= time.monotonic():
             heapq.heappop(self._timers)[2]()
 
     def later(self, seconds: float, action: Callable[[], None]) -> None:
-        """Do something when that time has passed."""
+        """Call an action after that time."""
         heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._serial), action))
 
     # -- one target ------------------------------------------------------------------------------------
@@ -256,7 +181,7 @@ class Prober:
             return
         with inside(target.netns):
             try:
-                state.source = _source(target)
+                state.source = source_of(target)
             except OSError as error:
                 state.failures["route"] = f"no route: {error.strerror}"
                 return
@@ -312,7 +237,7 @@ class Prober:
         if not current.over and search:
             current.over = True
             search.answer(current.passed, told)
-            # Later, because this may be an error that was found while something else is sent.
+            # Not now: the error may have been found while another request was sent.
             self.later(0, lambda: self._next_round(state, search))
 
     def _reply(self, state: _State, request: _Request, received: float, ttl: int | None) -> None:
@@ -341,29 +266,16 @@ class Prober:
     # -- ICMP ------------------------------------------------------------------------------------------
 
     def _open(self, family: int) -> socket.socket:
-        options = _OPTIONS[family]
-        try:
-            raw = socket.socket(family, socket.SOCK_RAW | socket.SOCK_NONBLOCK, options.protocol)
-            raw.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
-        except PermissionError as error:
-            raise FabricError(
-                "ICMP echo requests need root (CAP_NET_RAW, CAP_NET_ADMIN): set 'become: true'"
-            ) from error
-        raw.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-        for option, value in ((options.mtu_discover, _PMTUDISC_PROBE), (options.recverr, 1), (options.recvttl, 1)):
-            raw.setsockopt(options.level, option, value)
-        # Both filters name what is kept back, one bit for each type: all but echo replies.
-        reply = icmp.REPLY[family]
-        if family == socket.AF_INET:
-            raw.setsockopt(_SOL_RAW, _ICMP_FILTER, struct.pack("=I", ~(1 << reply) & 0xFFFFFFFF))
-        else:
-            words = [0xFFFFFFFF & ~(1 << reply % 32) if word == reply // 32 else 0xFFFFFFFF for word in range(8)]
-            raw.setsockopt(options.protocol, _ICMPV6_FILTER, struct.pack("=8I", *words))
+        raw = open_raw(family)
         self.selector.register(raw, selectors.EVENT_READ, lambda: self._receive(family, raw))
         return raw
 
     def _send(self, state: _State, size: int, current: _Round | None) -> None:
-        """Send an echo request of that size, in bytes with the IP header."""
+        """Send an echo request.
+
+        :param size: bytes with the IP header.
+        :param current: the round that it belongs to; None: it measures the round trip.
+        """
         family = state.target.family
         raw = self._raw[state.target.netns, family]
         state.sequence = (state.sequence + 1) & 0xFFFF
@@ -375,8 +287,8 @@ class Prober:
                 raw.sendto(packet, (state.target.address, 0))
                 return
             except OSError as error:
-                # It may be the error of an earlier request that the kernel reports with this one (ip(7), IP_RECVERR).
-                # Once the queue is empty, an error is our own.
+                # The kernel may report the error of an earlier request here (ip(7), IP_RECVERR). Once the queue is
+                # empty, an error is this request's.
                 told = self._receive_errors(family, raw)
                 if error.errno == errno.EMSGSIZE and told is not None:
                     self._refused(state, state.requests.pop(state.sequence), told)
@@ -384,7 +296,7 @@ class Prober:
                 if not pending:
                     del state.requests[state.sequence]
                     if current is None:
-                        state.failures["icmp"] = f"icmp: this host does not send: {_send_error(error, state.target)}"
+                        state.failures["icmp"] = f"icmp: this host does not send: {send_error(error, state.target)}"
                         self._perhaps_echoes_over(state)
 
     def _receive(self, family: int, raw: socket.socket) -> None:
@@ -395,7 +307,7 @@ class Prober:
             except BlockingIOError:
                 return
             except OSError:
-                # The error of a request; its entry is in the error queue, and was or will be read there.
+                # A request failed. The error queue has the details.
                 self._receive_errors(family, raw)
                 continue
             now, clock = time.monotonic(), time.time()
@@ -407,16 +319,19 @@ class Prober:
                 continue
             ttl = None
             for level, kind, value in control:
-                if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS):
-                    # How long the packet waited for us does not belong to its round trip.
+                if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS):
+                    # The time that the packet waited in the socket is not part of the round trip.
                     seconds, nanoseconds = struct.unpack("@ll", value)
                     now -= max(clock - seconds - nanoseconds / 1e9, 0)
-                elif (level, kind) == (_OPTIONS[family].level, _OPTIONS[family].ttl):
+                elif (level, kind) == (OPTIONS[family].level, OPTIONS[family].ttl):
                     (ttl,) = struct.unpack("=i", value)
             self._reply(state, request, now, ttl)
 
     def _receive_errors(self, family: int, raw: socket.socket) -> icmp.Error | None:
-        """Read the error queue to its end; the error of this host's own in it, if there was one."""
+        """Read the error queue to its end.
+
+        :returns: this host's own error, if there is one.
+        """
         own = None
         while True:
             try:
@@ -424,7 +339,7 @@ class Prober:
             except BlockingIOError:
                 return own
             for level, kind, value in control:
-                if (level, kind) != (_OPTIONS[family].level, _OPTIONS[family].recverr):
+                if (level, kind) != (OPTIONS[family].level, OPTIONS[family].recverr):
                     continue
                 error = icmp.decode_error(family, value)
                 echo = icmp.decode(data)
@@ -436,7 +351,7 @@ class Prober:
                         self._refused(state, request, error)
 
     def _request(self, echo: icmp.Echo, address: str) -> tuple[_State | None, _Request | None]:
-        """The request that an answer belongs to; it is under way no longer."""
+        """The request that an answer belongs to; it waits for no other answer."""
         if echo.identifier < len(self._states):
             state = self._states[echo.identifier]
             if address == state.target.address:
@@ -454,7 +369,7 @@ class Prober:
             self._unfinished -= 1
             done(state, port, code, answer)
 
-        self._queue.append(lambda: _Connection(self, state.target, port, request, finished))
+        self._queue.append(lambda: Connection(self, state.target, port, request, finished))
         self._start_connections()
 
     def _start_connections(self) -> None:
@@ -463,7 +378,7 @@ class Prober:
             self._queue.popleft()()
 
     def connection_closed(self) -> None:
-        """A file descriptor is free."""
+        """Note that a file descriptor is free."""
         self._connections += 1
         self.later(0, self._start_connections)
 
@@ -480,7 +395,7 @@ class Prober:
         try:
             status, source = parse_response(answer)
         except ValueError as error:
-            state.failures["http"] = f"http: port {port} gave no whole answer: {error}"
+            state.failures["http"] = f"http: port {port} gave no complete answer: {error}"
             return
         state.http = {"status": status, "source": source}
         if status >= 400:

@@ -19,11 +19,11 @@ MAX_TARGETS = 65536  # an index is an ICMP identifier
 
 @dataclass(frozen=True)
 class Target:
-    """What is asked about one address.
+    """An address, and the probes of it besides ICMP.
 
-    :param netns: the namespace from which; empty: the one that this process runs in.
-    :param port: TCP port to connect to; None: no such test.
-    :param url: what to GET, with its port; None: no such test.
+    :param netns: the namespace that it is probed from; empty: the namespace of this process.
+    :param port: TCP port to connect to; None: none.
+    :param url: URL to GET; None: none.
     """
 
     name: str
@@ -39,9 +39,9 @@ class Target:
 
 
 def targets_of(entries: Sequence[Mapping[str, Any]]) -> tuple[Target, ...]:
-    """The module's option ``targets``, validated and normalised.
+    """Targets from the module's option ``targets``.
 
-    :raises InvalidParameter: names the entry, what is wrong with it and what would be right.
+    :raises InvalidParameter: for the first value that is wrong, and for a name that is used twice in a namespace.
     """
     if not 0 < len(entries) <= MAX_TARGETS:
         raise InvalidParameter("targets", len(entries), f"give from 1 to {MAX_TARGETS} targets")
@@ -52,11 +52,10 @@ def targets_of(entries: Sequence[Mapping[str, Any]]) -> tuple[Target, ...]:
         netns = values.netns(f"{where}.netns", entry["netns"]) if entry.get("netns") else ""
         if (netns, name) in found:
             raise InvalidParameter(f"{where}.name", name, "another target has this name; each needs its own")
-        address = values.address(f"{where}.address", entry["address"])
-        if values.is_multicast(address) or address in ("0.0.0.0", "::", "255.255.255.255"):
-            raise InvalidParameter(f"{where}.address", address, "give the unicast address of one machine")
+        address = values.unicast(f"{where}.address", entry["address"])
         if re.match("fe[89ab].:", address):
-            raise InvalidParameter(f"{where}.address", address, "a link-local address is no one's alone; give another")
+            remedy = "several hosts may have a link-local address: give another"
+            raise InvalidParameter(f"{where}.address", address, remedy)
         port = entry.get("port")
         if port is not None:
             port = values.port(f"{where}.port", port)
@@ -68,13 +67,16 @@ def targets_of(entries: Sequence[Mapping[str, Any]]) -> tuple[Target, ...]:
 
 
 def split_url(where: str, url: str, address: str) -> tuple[str, int, str]:
-    """(value of the header Host, port, path with query) of a URL on a target's address."""
+    """The parts of a URL on a target's address: (value of the header Host, port, path with query).
+
+    :raises InvalidParameter: it is not an http URL, or its host is not that address.
+    """
     example = f"http://[{address}]:8000/echo" if ":" in address else f"http://{address}:8000/echo"
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise InvalidParameter(where, url, f"this is no URL; give one such as {example}") from None
+        raise InvalidParameter(where, url, f"give a URL such as {example}") from None
     if parts.scheme != "http" or not re.fullmatch("[!-~]+", url):
         raise InvalidParameter(where, url, f"give an http URL without white space, such as {example}")
     try:

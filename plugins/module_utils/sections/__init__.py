@@ -1,7 +1,44 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sections of a document: each is parsed, planned, applied and removed by one file.
+"""The sections of a document: one file each, and one line each below, in the order in which they are carried out.
+
+Each file has one record, SECTION, with everything that the collection knows about the section: how it is parsed,
+planned, applied, removed and shown, and which objects on a host belong to it. Nothing outside of this package knows a
+section by name. section.py describes the record.
 
 Private to the collection: no other collection may import it.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+from ansible_collections.weft.fabric.plugins.module_utils.sections.section import Section
+
+if TYPE_CHECKING:
+    # Ansible sends along what it sees imported. A section is only imported if a document has it, because Python
+    # compiles all imports in each call.
+    from ansible_collections.weft.fabric.plugins.module_utils.sections import (  # noqa: F401
+        cni,
+        echo_server,
+        isolation,
+        masquerade,
+        sysctl,
+        topology,
+    )
+
+NAMES = (
+    "isolation",  # networks are kept apart before there are links between them
+    "topology",
+    "sysctl",  # some parameters are those of links
+    "masquerade",
+    "cni",  # its results contain MAC addresses of links
+    "echo_server",  # servers run in namespaces
+)
+
+
+def load(name: str) -> Section:
+    """The record of a section."""
+    return cast(Section, import_module(f"{__name__}.{name}").SECTION)

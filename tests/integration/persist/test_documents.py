@@ -127,11 +127,11 @@ def test_the_last_document_takes_the_command_along(stored):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "is no document of weft.fabric"),
-        ('{"format": 1, "topology": {"names', "is no document of weft.fabric"),
-        ("\0" * 4096, "is no document of weft.fabric"),
-        ("\xff\xfe", "is no document of weft.fabric"),
-        ("[" * 100000, "is no document of weft.fabric"),
+        ("", "is not a document of weft.fabric"),
+        ('{"format": 1, "topology": {"names', "is not a document of weft.fabric"),
+        ("\0" * 4096, "is not a document of weft.fabric"),
+        ("\xff\xfe", "is not a document of weft.fabric"),
+        ("[" * 100000, "is not a document of weft.fabric"),
         ("[]", "it has no format number"),
         ('{"topology": {}}', "it has no format number"),
         ('{"format": 0}', "was written by an older weft.fabric (format 0, this one reads 1)"),

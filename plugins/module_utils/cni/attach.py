@@ -1,0 +1,126 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Interfaces of containers on their host: their addresses, their masquerading, and their MAC addresses in results."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import Attachment, masquerade_rules
+from ansible_collections.weft.fabric.plugins.module_utils.cni.config import IpAddress, Ipam, Own
+from ansible_collections.weft.fabric.plugins.module_utils.cni.hostlocal import Store, stores
+from ansible_collections.weft.fabric.plugins.module_utils.cni.result import result
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
+from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import Rule, masquerade_of
+from ansible_collections.weft.fabric.plugins.module_utils.nft.table import converge, read
+
+TABLE = "weft_cni"  # nftables
+
+
+def reserve(items: Iterable[Attachment], check: bool) -> tuple[tuple[Attachment, ...], list[str]]:
+    """Reserve the addresses of interfaces.
+
+    :param check: reserve nothing.
+    :returns: the interfaces with their addresses, and a line for each new address.
+    :raises FabricError: no address is left, or a requested one belongs to another interface.
+    """
+    found, lines = [], []
+    with stores(_directories(items), check) as there:
+        for item in items:
+            if item.network.ipam and item.network.ipam.sets:
+                owns, new = there[item.network.ipam.directory].reserve(item, item.network.ipam.sets)
+                found.append(replace(item, addresses=tuple(owns)))
+                lines += _lines(item, new)
+            else:
+                found.append(_with_known_addresses(item, there))
+    return tuple(found), lines
+
+
+def with_addresses(items: Sequence[Attachment]) -> tuple[Attachment, ...]:
+    """Interfaces with the addresses that they have."""
+    with stores(_present(items), check=True) as there:
+        return tuple(_with_known_addresses(item, there) for item in items)
+
+
+def _with_known_addresses(item: Attachment, there: Mapping[str, Store]) -> Attachment:
+    ipam = item.network.ipam or Ipam()
+    if not ipam.sets:
+        return replace(item, addresses=ipam.addresses)
+    known = there[ipam.directory].given(item) if ipam.directory in there else []
+    return replace(item, addresses=tuple(Own(ipaddress.ip_interface(own), None) for own in known))
+
+
+def release(removed: Iterable[Attachment], kept: Iterable[Attachment], check: bool) -> list[str]:
+    """Release the addresses of interfaces that have been removed.
+
+    :param kept: interfaces that stay, and keep their addresses.
+    :returns: a line for each released address.
+    """
+    lines = []
+    with stores(_present(removed), check) as there:
+        for item in removed:
+            if item.network.ipam and item.network.ipam.directory in there:
+                directory = item.network.ipam.directory
+                used = {
+                    own.address.ip for other in kept if directory in _directories([other]) for own in other.addresses
+                }
+                lines += _lines(item, there[directory].release(item, used))
+    return lines
+
+
+def masquerade(items: Iterable[Attachment], known: Iterable[Attachment], check: bool) -> dict[str, Any]:
+    """Masquerade packets that containers send to others than their own networks.
+
+    All containers of the host share the table. Rules of other containers stay; a rule's owner is known by its source.
+
+    :param items: the interfaces that have rules.
+    :param known: the interfaces whose other rules are removed.
+    :returns: the result of the module masquerade.
+    """
+    own = {f"{address.ip}/{address.max_prefixlen}" for item in known for address, _gateway in item.addresses}
+    observed = read(TABLE)
+    rules = [rule for rule in (observed.rules.values() if observed else ()) if isinstance(rule, Rule)]
+    kept = [rule for rule in rules if str(rule.source) not in own]
+    wanted = [rule for item in items for rule in masquerade_rules(item)]
+    listed = sorted(
+        {*kept, *(masquerade_of(wanted) if wanted else ())},
+        key=lambda rule: (rule.source.version, rule.source, rule.out_interface or ""),
+    )
+    return converge(TABLE, tuple(listed) or None, check)
+
+
+def results(items: Iterable[Attachment], state: Mapping[str, Observed]) -> list[dict[str, Any]]:
+    """CNI's result of each interface, with the MAC addresses that the kernel reports."""
+    macs = {
+        (netns, name): mac
+        for netns, observed in state.items()
+        for name, link in observed.links.items()
+        if (mac := link.attributes.get("mac_address") or _parents_mac(link, state))
+    }
+    return [result(item, macs) for item in items]
+
+
+def _parents_mac(link: Link, state: Mapping[str, Observed]) -> str | None:
+    """The MAC address of an ipvlan, which has none of its own (ipvlan_main.c: ipvlan_init, ipvlan_device_event)."""
+    place = state.get(link.attributes.get("parent_netns") or "", Observed())
+    parent = place.links.get(link.attributes.get("parent") or "")
+    return parent.attributes.get("mac_address") if parent else None
+
+
+def _directories(items: Iterable[Attachment]) -> list[str]:
+    return [item.network.ipam.directory for item in items if item.network.ipam and item.network.ipam.sets]
+
+
+def _present(items: Iterable[Attachment]) -> list[str]:
+    return [directory for directory in _directories(items) if os.path.isdir(directory)]
+
+
+def _lines(item: Attachment, addresses: Iterable[IpAddress]) -> list[str]:
+    owner = f"{item.interface} of {item.container}"
+    return [f"address {address} of network {item.network.name} for {owner}" for address in addresses]

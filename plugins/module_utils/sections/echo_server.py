@@ -1,0 +1,58 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Echo servers in namespaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.sections.section import (
+    Outcome,
+    Owned,
+    Run,
+    Section,
+    parameters,
+)
+
+
+class Servers(NamedTuple):
+    """Servers that are wanted, or with an absent document not wanted."""
+
+    namespaces: tuple[str, ...]
+    port: int
+
+
+def _parse(where: str, given: Any, _absent: bool) -> Servers:
+    found = parameters(where, given, ("namespaces", "port"))
+    names = values.items(f"{where}.namespaces", found.get("namespaces"))
+    port = values.integer(f"{where}.port", found.get("port", 8000), 1, 65535)
+    return Servers(tuple(values.netns(f"{where}.namespaces[{index}]", name) for index, name in enumerate(names)), port)
+
+
+def _converge(run: Run) -> Outcome | None:
+    servers: Servers = run.values.get("echo_server", Servers((), 0))
+    if not servers.namespaces and not run.replaced:
+        return None
+    from ansible_collections.weft.fabric.plugins.module_utils.probe.echo_server import converge
+
+    result = converge(servers.namespaces, servers.port, run.absent, run.check, run.replaced)
+    return Outcome(result["changed"], [result["diff"]])
+
+
+def _show(run: Run) -> list[dict[str, Any]]:
+    from ansible_collections.weft.fabric.plugins.module_utils.probe.echo_server import running
+
+    names = run.values["echo_server"].namespaces
+    return [
+        {"netns": server.netns, "port": server.port, "pid": server.pid} for server in running() if server.netns in names
+    ]
+
+
+def _owns(_document: str, servers: Servers) -> Iterable[Owned]:
+    return [Owned("server", f"port {servers.port}", netns) for netns in servers.namespaces]
+
+
+SECTION = Section(_parse, _converge, _show, _owns, noun="echo server ")
