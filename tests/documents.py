@@ -9,6 +9,7 @@ speak of it speaks of, so that going from one to another is defined: what is not
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from hypothesis import strategies as st
@@ -70,6 +71,8 @@ def documents(draw: Any, every_kind: bool = False) -> dict[str, Any]:
         found[place]["links"].append(_link(draw, "mac0", "macvlan", mtu=1400, parent="dummy0", mode=mode, **more))
     if every_kind and draw(st.booleans()):
         found[""]["links"].append(_ipip(draw))
+    if every_kind and draw(st.booleans()):
+        found[""]["links"].append(_wireguard(draw))
     if draw(st.booleans()):
         _add_vxlan(draw, found[""], controllers=bridges)
     for content in found.values():
@@ -108,6 +111,23 @@ def _ipip(draw: Any) -> dict[str, Any]:
     ipip = _link(draw, "ipip0", "ipip", **ends, ttl=draw(st.sampled_from([0, 64])), tos=draw(st.sampled_from([0, 4])))
     del ipip["mac_address"]
     return ipip
+
+
+def _wireguard(draw: Any) -> dict[str, Any]:
+    subnets = draw(st.lists(st.sampled_from(["10.6.0.0/24", "10.6.1.0/24", "fd00:6::/64"]), unique=True))
+    peers = [
+        {
+            "public_key": base64.b64encode(bytes([number]) * 32).decode(),
+            "endpoint": draw(st.sampled_from(["192.0.2.1:51820", "[2001:db8::1]:51820"])),
+            "persistent_keepalive": draw(st.sampled_from([0, 25])),
+            "allowed_ips": subnets[number - 1 : number],
+        }
+        for number in draw(st.lists(st.integers(1, 4), unique=True))
+    ]
+    options = {"listen_port": draw(st.sampled_from([51820, 51821])), "fwmark": draw(st.sampled_from([0, 7]))}
+    wireguard = _link(draw, "wg0", "wireguard", peers=peers, **options)
+    del wireguard["mac_address"]
+    return wireguard
 
 
 def _add_vxlan(draw: Any, content: dict[str, Any], controllers: list[str]) -> None:

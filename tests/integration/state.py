@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.weft.fabric.tests.integration.kernel import bridge_json, ip, ip_json
+from ansible_collections.weft.fabric.tests.integration.kernel import bridge_json, ip, ip_json, wg
 
 # Options of links; the rest is what the kernel counts or finds out by itself.
 _OPTIONS = {
@@ -30,7 +30,7 @@ def _link(link: dict[str, Any]) -> dict[str, Any]:
 
 
 def snapshot(namespace: str) -> dict[str, Any]:
-    """``links``, ``addresses``, ``routes``, ``neighbours`` and ``fdb`` of a namespace.
+    """``links``, ``addresses``, ``routes``, ``neighbours``, ``fdb`` and ``wireguard`` of a namespace.
 
     Without link-local addresses and their routes, and without what passing traffic causes.
     """
@@ -62,7 +62,14 @@ def snapshot(namespace: str) -> dict[str, Any]:
             ),
             key=str,
         ),
+        "wireguard": _wireguard(namespace) if any(_link(link)["kind"] == "wireguard" for link in links) else [],
     }
+
+
+def _wireguard(namespace: str) -> list[list[str]]:
+    """What wg(8) says of interfaces and peers, without handshakes and counters."""
+    rows = [line.split("\t") for line in wg(namespace, "show", "all", "dump").splitlines()]
+    return sorted(row[:5] + row[8:] if len(row) == 9 else row for row in rows)
 
 
 def part(state: dict[str, Any], links: set[str]) -> dict[str, Any]:

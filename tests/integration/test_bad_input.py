@@ -126,7 +126,7 @@ CASES: list[tuple[Any, str, str, str]] = [
     (links({**VLAN, "protocol": "802.1x"}), "protocol", "'802.1x'", "802.1q, 802.1ad"),
     (links({**VXLAN, "df": "yes"}), "df", "'yes'", "unset, set, inherit"),
     (links({**VETH, "admin_state": "on"}), "admin_state", "'on'", "up, down"),
-    (links({**VETH, "kind": "wireguard"}), "kind", "'wireguard'", "veth, dummy, bridge, bond, vlan, macvlan, ipvlan, "),
+    (links({**VETH, "kind": "macsec"}), "kind", "'macsec'", "veth, dummy, bridge, bond, vlan, macvlan, ipvlan, "),
     (links({**VETH, "kind": []}), "kind", "[]", "veth, dummy, bridge"),
     # MAC addresses
     *(

@@ -15,12 +15,21 @@ import pytest
 import yaml
 
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS
-from ansible_collections.weft.fabric.tests.integration.kernel import LINK_KINDS, bridge_json, ip_json, run
+from ansible_collections.weft.fabric.tests.integration.kernel import (
+    LINK_KINDS,
+    bridge,
+    bridge_json,
+    ip,
+    ip_json,
+    run,
+    wg,
+)
 
 PAGE = pathlib.Path(__file__).parent.parent.parent / "docs" / "interfaces.md"
 SECTION = re.compile(r"^## (.+?)\n.*?^```sh\n(.*?)^```\n\n^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What the commands refer to without making it.
 REFERRED = re.compile(r"(?:link|dev) (eth\d)|set (\S+) master")
+KEY = re.compile(r"private-key (\S+)")
 
 
 def tasks(text: str) -> list[tuple[str, dict[str, Any]]]:
@@ -54,7 +63,12 @@ each = pytest.mark.parametrize(
 
 
 def prepare(name: str, commands: list[str]) -> None:
-    """Make what the commands refer to, with the same MAC addresses each time."""
+    """Make what the commands refer to, with the same MAC addresses and keys each time."""
+    for path in map(pathlib.Path, KEY.findall("\n".join(commands))):
+        if not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            path.touch(0o600)
+            path.write_text(run("wg", "genkey"), encoding="ascii")
     referred = sorted({link for found in REFERRED.findall("\n".join(commands)) for link in found if link})
     for number, link in enumerate(referred):
         if link.startswith("tap"):
@@ -65,7 +79,7 @@ def prepare(name: str, commands: list[str]) -> None:
 
 
 def kernel(name: str) -> dict[str, Any]:
-    """All that iproute2 says of links and of entries with a destination, but indexes and random MAC addresses."""
+    """All that commands say of links, peers and entries with a destination, but indexes and random MAC addresses."""
     links = {link.pop("ifname"): link for link in ip_json(name, "link")}
     for ifname, link in links.items():
         del link["ifindex"]
@@ -73,7 +87,8 @@ def kernel(name: str) -> dict[str, Any]:
         if run("ip", "netns", "exec", name, "cat", path).strip() == "1":  # NET_ADDR_RANDOM
             link["address"] = "random"
     entries = sorted(json.dumps(entry, sort_keys=True) for entry in bridge_json(name, "fdb") if "dst" in entry)
-    return {"links": links, "fdb": entries}
+    tunnels = any(link.get("linkinfo", {}).get("info_kind") == "wireguard" for link in links.values())
+    return {"links": links, "fdb": entries, "peers": wg(name, "show", "all", "dump") if tunnels else ""}
 
 
 def test_every_kind_is_on_the_page() -> None:
@@ -84,7 +99,9 @@ def test_every_kind_is_on_the_page() -> None:
 
 
 @each
-def test_a_task_does_what_the_commands_do(commands: list[str], modules: Any, run_module, ns) -> None:
+def test_a_task_does_what_the_commands_do(commands: list[str], modules: Any, run_module, ns, request) -> None:
+    if KEY.search("\n".join(commands)):
+        request.getfixturevalue("disk")
     by_command, by_task = ns(), ns()
     for name in (by_command, by_task):
         prepare(name, commands)
@@ -92,7 +109,7 @@ def test_a_task_does_what_the_commands_do(commands: list[str], modules: Any, run
     assert kernel(by_task) == before
     for command in commands:
         program, *words = command.split()
-        run(program, "-n", by_command, *words)
+        {"ip": ip, "bridge": bridge, "wg": wg}[program](by_command, *words)
     for (module, arguments), again in itertools.product(modules, (False, True)):
         result = run_module(module, netns=by_task, **arguments)
         assert (result.get("msg"), result["changed"]) == (None, not again)

@@ -15,6 +15,7 @@ import itertools
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.wireguard_peers import Peers
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address, AddressState
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
@@ -34,6 +35,7 @@ UNASKED: dict[str, dict[str, Any]] = {
     "ipvlan": {"mode": "l3", "flag": "bridge", "parent_netns": None},
     "ipip": {"local": None, "remote": None, "dev": None, "mode": "ipip", "ttl": 0, "tos": 0, "pmtudisc": True},
     "vxlan": {"local": None, "dev": None, "remote": None, "group": None, "ttl": 0, "tos": 0, "df": "unset"},
+    "wireguard": {"public_key": None, "listen_port": None, "fwmark": 0, "peers": Peers()},
 }
 NEEDS_DOWN = ("mode", "lacp_rate", "ad_select")  # bond_options.c: BOND_OPTFLAG_IFDOWN
 PARENT = {"vlan": "parent", "macvlan": "parent", "ipvlan": "parent", "vxlan": "dev"}
@@ -142,8 +144,10 @@ class PureKernel:
                 holder = below.get(below[parent].attributes["controller"])
                 demand(holder is None or holder.kind == "vrf", "EBUSY: the parent is a port")
             attributes = {"mtu": 1500, "mac_address": f"02:ff:00:00:{next(self._indexes) >> 8:02x}:01"}
-            if end.kind in ("ipvlan", "ipip"):
+            if end.kind in ("ipvlan", "ipip", "wireguard"):
                 attributes["mac_address"] = None
+            own = end.attributes.keys() & UNASKED["wireguard"].keys()
+            demand(end.kind != "wireguard" or not own, "EINVAL: rtnetlink has no such attributes")
             attributes.update(UNASKED.get(end.kind, {}), **end.attributes, admin_state="down", controller="")
             self.state[place].links[end.name] = Link(end.name, end.kind, attributes, index=next(self._indexes))
         if operation.peer is not None:

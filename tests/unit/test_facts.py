@@ -69,7 +69,7 @@ def test_a_document_is_without_what_the_kernel_makes() -> None:
     observed = Observed(
         links={
             "lo": Link("lo", "", {"admin_state": "up"}),
-            "a": Link("a", "wireguard", {"mtu": 1500, "admin_state": "up", "controller": ""}),
+            "a": Link("a", "macsec", {"mtu": 1500, "admin_state": "up", "controller": ""}),
         },
         addresses={
             Address("a", "10.0.0.1/24"): AddressState(),

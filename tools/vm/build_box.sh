@@ -11,7 +11,7 @@ set -eu
 cache=/var/cache/weft/boxes
 # What hosts of this collection need; what the tests of the suite need in a virtual machine.
 packages="systemd-sysv udev dbus kmod busybox-static procps openssh-server sudo ca-certificates
-python3 python3-pyroute2 iproute2 iputils-ping nftables curl ethtool iperf3
+python3 python3-pyroute2 iproute2 iputils-ping nftables curl ethtool iperf3 wireguard-tools
 network-manager iptables containernetworking-plugins dhcpcd-base openssh-client python3-venv python3-pytest python3-pytest-xdist python3-hypothesis python3-yaml"
 
 case ${1:-} in

@@ -56,9 +56,9 @@ class NamespaceAccess:
         """
         header = _HEADER.pack(command, VERSION, 0)
         with self._open(family) as (kernel, number):
-            failures = kernel.execute(Request(number, 0, header + payload) for payload in payloads)
-        if failures:
-            raise OSError(failures[0].code, failures[0].detail)
+            for payload in payloads:  # each in a send of its own: they can be long
+                for failure in kernel.execute([Request(number, 0, header + payload)]):
+                    raise OSError(failure.code, failure.detail)
 
     @contextmanager
     def _open(self, family: str) -> Iterator[tuple[Socket, int]]:

@@ -26,6 +26,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
     vlan,
     vrf,
     vxlan,
+    wireguard,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Kind, Option
 
@@ -44,6 +45,7 @@ KINDS: dict[str, Kind] = {
         ipip,
         tuntap,
         vrf,
+        wireguard,
     )
 }
 _OTHER = Kind("")

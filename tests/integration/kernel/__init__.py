@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the kernel says: its state through iproute2, and its notifications through sockets of the tests' own.
+"""What the kernel says: its state through iproute2 and wg(8), and its notifications through sockets of the tests' own.
 
-``commands.py``: iproute2's commands. ``namespaces.py``: the namespaces that tests run in. ``monitor.py``: the Monitor,
-which proves that nothing changed. ``messages.py``: the notifications that it reads.
+``commands.py``: commands of iproute2 and of wg(8). ``namespaces.py``: the namespaces that tests run in. ``monitor.py``:
+the Monitor, which proves that nothing changed. ``messages.py``: the notifications that it reads.
 
 Nothing here uses pyroute2 or the collection's code, so that a test does not ask the accused for its alibi.
 A namespace is named as in ``ip netns``; the empty string is the one the test's process runs in.
@@ -22,6 +22,7 @@ from ansible_collections.weft.fabric.tests.integration.kernel.commands import (
     ip_batch,
     ip_json,
     run,
+    wg,
 )
 from ansible_collections.weft.fabric.tests.integration.kernel.messages import Event
 from ansible_collections.weft.fabric.tests.integration.kernel.monitor import Monitor, unchanged
@@ -51,4 +52,5 @@ __all__ = [
     "new_namespace",
     "run",
     "unchanged",
+    "wg",
 ]

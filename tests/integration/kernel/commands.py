@@ -26,6 +26,7 @@ LINK_KINDS = {
     "vlan": "link add link v0 name t0 type vlan id 2",
     "vrf": "link add name t0 type vrf table 10",
     "vxlan": "link add name t0 type vxlan id 2 dstport 4789",
+    "wireguard": "link add name t0 type wireguard",
 }
 
 
@@ -44,6 +45,11 @@ def ip(namespace: str, *arguments: str, stdin: str = "") -> str:
 def bridge(namespace: str, *arguments: str) -> str:
     """``bridge`` in a namespace, as text."""
     return run("bridge", *(["-n", namespace] if namespace else []), *arguments)
+
+
+def wg(namespace: str, *arguments: str, stdin: str = "") -> str:
+    """``wg`` in a namespace, as text."""
+    return run(*(["ip", "netns", "exec", namespace] if namespace else []), "wg", *arguments, stdin=stdin)
 
 
 def ip_json(namespace: str, *arguments: str) -> list[dict[str, Any]]:
