@@ -74,20 +74,19 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
-from ansible_collections.weft.fabric.plugins.module_utils import values
-from ansible_collections.weft.fabric.plugins.module_utils.probe import echo_server
+from ansible_collections.weft.fabric.plugins.module_utils.probe.echo_server import converge
+from ansible_collections.weft.fabric.plugins.module_utils.sections.echo_server import PORT, servers_of
 
 ARGUMENT_SPEC = {
     "namespaces": {"type": "list", "elements": "str", "required": True},
-    "port": {"type": "int", "default": 8000},
+    "port": {"type": "int", "default": PORT},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 
 
 def body(module: AnsibleModule) -> dict[str, Any]:
-    names = [values.netns(f"namespaces[{index}]", name) for index, name in enumerate(module.params["namespaces"])]
-    port = values.integer("port", module.params["port"], 1, 65535)
-    return echo_server.converge(names, port, module.params["state"] == "absent", module.check_mode)
+    servers = servers_of("", module.params)
+    return converge(servers.namespaces, servers.port, module.params["state"] == "absent", module.check_mode)
 
 
 def main() -> None:

@@ -134,7 +134,7 @@ from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS, STATE
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import inside, netns_status
 from ansible_collections.weft.fabric.plugins.module_utils.nft.listing import predict
-from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import masquerade_of, table_name
+from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import TABLE, masquerade_of, table_name
 from ansible_collections.weft.fabric.plugins.module_utils.nft.table import converge
 
 ARGUMENT_SPEC = {
@@ -149,7 +149,7 @@ ARGUMENT_SPEC = {
             "exempt": {"type": "list", "elements": "str", "default": []},
         },
     },
-    "table": {"type": "str", "default": "weft"},
+    "table": {"type": "str", "default": TABLE},
 }
 
 

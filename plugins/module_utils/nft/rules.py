@@ -17,6 +17,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidP
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 FAMILY = "inet"
+TABLE = "weft"  # by default
 
 # Our chains, each with the name of its hook: (type, priority, the priority as a number).
 CHAINS = {

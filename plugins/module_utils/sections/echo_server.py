@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
@@ -17,19 +17,29 @@ from ansible_collections.weft.fabric.plugins.module_utils.sections.section impor
     parameters,
 )
 
+PORT = 8000  # by default
+
 
 class Servers(NamedTuple):
-    """Servers that are wanted, or with an absent document not wanted."""
+    """The servers that a document lists."""
 
     namespaces: tuple[str, ...]
     port: int
 
 
+def servers_of(where: str, given: Mapping[str, Any]) -> Servers:
+    """Servers from their parameters.
+
+    :param where: prefix of parameter names in messages.
+    :raises InvalidParameter: for the first value that is wrong.
+    """
+    names = values.items(f"{where}namespaces", given.get("namespaces"))
+    port = values.integer(f"{where}port", given.get("port", PORT), 1, 65535)
+    return Servers(tuple(values.netns(f"{where}namespaces[{index}]", name) for index, name in enumerate(names)), port)
+
+
 def _parse(where: str, given: Any, _absent: bool) -> Servers:
-    found = parameters(where, given, ("namespaces", "port"))
-    names = values.items(f"{where}.namespaces", found.get("namespaces"))
-    port = values.integer(f"{where}.port", found.get("port", 8000), 1, 65535)
-    return Servers(tuple(values.netns(f"{where}.namespaces[{index}]", name) for index, name in enumerate(names)), port)
+    return servers_of(f"{where}.", parameters(where, given, ("namespaces", "port")))
 
 
 def _converge(run: Run) -> Outcome | None:

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def _parse(where: str, given: Any, absent: bool) -> tuple[str, tuple[Rule, ...] | None]:
-    from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import masquerade_of, table_name
+    from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import TABLE, masquerade_of, table_name
 
     found = parameters(where, given, ("table", "rules"))
-    table = table_name(f"{where}.table", values.text("table", found.get("table", "weft")))
+    table = table_name(f"{where}.table", values.text("table", found.get("table", TABLE)))
     rules = values.items("rules", found.get("rules"))
     return table, masquerade_of(rules) if rules and not absent else None
 

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.cni.pieces import veth_name
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.plugin_utils import drivers
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay
@@ -88,7 +88,7 @@ def refuse_removed_overlays(pods: Iterable[Pod]) -> None:
 
 def default_host_interface(name: str) -> str:
     """The name of the host's end of a pod's veth pair: 12 bytes from the pod's name alone, so that it never changes."""
-    return "veth" + hashlib.blake2s(name.encode(), digest_size=4).hexdigest()
+    return veth_name(name)
 
 
 def with_assigned(pods: Mapping[str, Any], networks: Mapping[str, Any], results: Mapping[str, Any]) -> dict[str, Any]:
