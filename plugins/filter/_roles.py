@@ -7,7 +7,7 @@ They are private, as the underscore in their names says: they change with the ro
 All are in one file, because Ansible loads all filters of a collection in each worker that uses one of them.
 
 They are thin: JSON, as text or as a structure, becomes dataclasses, and the result becomes JSON again. What they plan
-with is imported when they are called, for the reason in docs/design.md, "In a worker".
+with is imported when they are called, or by a play's header (docs/design.md, "In a worker").
 """
 
 from __future__ import annotations
@@ -41,6 +41,20 @@ def _fabric(overlays: Any, pods: Any, networks: Any) -> Fabric:
     from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import loaded
 
     return Fabric(_overlays(overlays), loaded(pods), loaded(networks or {}))
+
+
+def hosts(group: str, target: str) -> str:
+    """The pattern of a play's hosts: those of a group that are in the target.
+
+    Ansible fills in a play's header before it forks workers. So all of them have what is imported here.
+    """
+    from ansible_collections.weft.fabric.plugins.module_utils.cni import attachments, plugins  # noqa: F401
+    from ansible_collections.weft.fabric.plugins.module_utils.kinds import ipip  # noqa: F401
+    from ansible_collections.weft.fabric.plugins.plugin_utils.documents import masquerade, overlay, pods  # noqa: F401
+    from ansible_collections.weft.fabric.plugins.plugin_utils.model import codec  # noqa: F401
+    from ansible_collections.weft.fabric.plugins.plugin_utils.proof import targets  # noqa: F401
+
+    return f"{group}:&{target}"
 
 
 def overlay_plans(
@@ -226,6 +240,7 @@ def _refusing(function: Callable[..., Any]) -> Callable[..., Any]:
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         functions = (
+            hosts,
             overlay_plans,
             overlay_document,
             pods_plan,

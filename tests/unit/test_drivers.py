@@ -5,13 +5,19 @@
 
 from __future__ import annotations
 
+import ast
+import pathlib
+import re
+
 import pytest
+import yaml
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.weft.fabric.plugins.filter._roles import FilterModule
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.plugins.plugin_utils import drivers
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import End
 from ansible_collections.weft.fabric.tests.overlays import overlays_of
 
 FILTERS = FilterModule().filters()
@@ -296,6 +302,91 @@ def test_pods_get_the_addresses_that_they_were_given():
     found = verify_pods(known, {"a": {"driver": "bridge"}, "b": {}}, results)
     assert [pod.get("address") for pod in found["a"]] == [["10.22.0.2", "fd22::2"], "172.2.0.2", None, ["10.22.0.3"]]
     assert found["b"] == known["b"]
+
+
+# -- each driver is one record, and complete -----------------------------------------------------------
+
+ROOT = pathlib.Path(__file__).parents[2]
+FOLDER = ROOT / "plugins" / "plugin_utils" / "drivers"
+each = pytest.mark.parametrize("name", drivers.DRIVERS)
+
+
+def text(*parts):
+    return ROOT.joinpath(*parts).read_text(encoding="utf-8")
+
+
+def test_the_list_names_all_files_of_the_folder():
+    records = {path.stem for path in FOLDER.glob("*.py") if not path.name.startswith("_")}
+    assert records == {*drivers.DRIVERS}
+    for name in records:
+        assert ast.get_docstring(ast.parse(text("plugins", "plugin_utils", "drivers", f"{name}.py"))).startswith(
+            f"Driver {name}: "
+        )
+
+
+@each
+def test_a_driver_is_documented_and_tested(name):
+    (link,) = re.findall(rf"^\| \[`{name}`\]\(([^)]*)\)", text("docs", "drivers", "README.md"), re.MULTILINE)[:1]
+    assert (ROOT / "docs" / "drivers" / link).exists()
+    assert f"`{name}`" in text("roles", "pods", "README.md")
+    assert f'"driver": "{name}"' in text("tests", "integration", "test_driver_changes.py")
+
+
+def spec():
+    """The options of pods_network, and of a pod."""
+    options = yaml.safe_load(text("roles", "pods", "meta", "argument_specs.yml"))["argument_specs"]["main"]["options"]
+    pod = options["pods_pods"]["options"]
+    assert pod["network"]["options"] == options["pods_network"]["options"], "they are said once"
+    return options["pods_network"]["options"], pod
+
+
+def test_the_roles_specification_is_that_of_the_drivers():
+    network, pod = spec()
+    assert {*network["driver"]["choices"]} == {*drivers.DRIVERS}
+    assert network["driver"]["default"] == drivers.DEFAULT["driver"]
+    keys = [(key, driver) for driver in drivers.DRIVERS.values() for key in (*driver.needs, *driver.takes)]
+    assert network.keys() == {"driver", *(key for key, _driver in keys)}
+    for key in network.keys() - {"driver"}:
+        needing = [driver.name for driver in drivers.DRIVERS.values() if key in driver.needs]
+        told = " and ".join(f"V({name})" for name in needing)
+        assert f"Required for {told}." in " ".join(str(network[key]["description"]).split()) or not needing, key
+        assert f"&nbsp;&nbsp;`{key}`" in text("roles", "pods", "README.md")
+    assert {*network["mode"]["choices"]} == {*drivers.macvlan.MODES, *drivers.ipvlan.MODES}
+    assert {"name", "network", "state", *(key for item in drivers.DRIVERS.values() for key in item.pod)} == pod.keys()
+
+
+def comparisons(path):
+    """Comparisons of a driver with the name of one."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Compare):
+            constants = [part.value for part in ast.walk(node) if isinstance(part, ast.Constant)]
+            words = {getattr(part, "attr", getattr(part, "id", "")) for part in ast.walk(node)}
+            if words & {"driver", "network", "net", "name"} and {*constants} & {*drivers.DRIVERS}:
+                yield f"{path.name}:{node.lineno}"
+
+
+def test_nothing_outside_of_the_folder_compares_a_driver_with_a_name():
+    hosts_side = {"modules", "module_utils"}
+    files = [path for path in (ROOT / "plugins").rglob("*.py") if not hosts_side & {*path.parts}]
+    assert len(files) > 50
+    assert [found for path in files if path.parent != FOLDER for found in comparisons(path)] == []
+
+
+def test_such_a_comparison_is_found(tmp_path):
+    path = tmp_path / "pods.py"
+    path.write_text('a = pod.network.driver == "fan"\nb = driver in ("bridge", "ptp")\nc = "x" == driver\n')
+    assert [*comparisons(path)] == ["pods.py:1", "pods.py:2"]
+
+
+def test_what_a_driver_does_not_know_it_leaves_to_the_other():
+    def end(name, **network):
+        parsed = drivers.network("pods_network", {"driver": name, **network}) if name else None
+        return End("a", name, ("192.168.1.31",), parsed, dev="eth0")
+
+    assert drivers.reaches(end("bridge"), end("host")) is True, "host says so"
+    assert drivers.reaches(end("host"), end("bridge")) is None, "neither says"
+    assert drivers.reaches(end("none"), end("")) is False, "none says so"
+    assert drivers.reaches(end(""), end("none")) is None
 
 
 CABLE = {"name": "p", "address": "172.2.0.2"}

@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ansible_collections.weft.fabric.plugins.filter import _roles as filters
+from ansible_collections.weft.fabric.plugins.plugin_utils.drivers import DRIVERS
 from ansible_collections.weft.fabric.tests.overlays import DEFAULTS, overlays_of
 
 NODES = {
@@ -52,6 +55,46 @@ def test_text_says_what_a_structure_does(call: Callable[[Callable[[Any], Any]], 
     assert found
     assert found == call(lambda fact: fact)
     assert found == call(json.dumps), "what is kept of a text was changed"
+
+
+PRELOADED = """
+import json, sys
+from ansible_collections.weft.fabric.plugins.filter import _roles as filters
+assert filters.hosts("nodes", "all") == "nodes:&all"
+known = set(sys.modules)
+overlays, pods = json.loads(sys.stdin.read())
+filters.overlay_document(overlays, "a")
+filters.pods_masquerade(overlays, "a")
+for state in ("present", "absent"):
+    filters.pods_plan(pods["a"], overlays, "a", 1500, state)
+filters.verify_targets(overlays, "a", pods, 8000)
+print(json.dumps(sorted(name for name in set(sys.modules) - known if name.startswith("ansible_collections"))))
+"""
+
+SEGMENT = {"parent": "eth0", "subnet": "10.9.0.0/24"}
+IPAM = {"type": "host-local", "subnet": "10.8.0.0/24"}
+EVERY_DRIVER: dict[str, tuple[str | None, dict[str, Any]]] = {
+    "bridge": ("172.2.0.2", {}),
+    "ptp": ("172.2.0.3", {}),
+    "macvlan": ("10.9.0.2", SEGMENT),
+    "ipvlan": ("10.9.0.3", SEGMENT),
+    "fan": ("10.1.1.2", {"underlay": "192.168.0.0/16", "overlay": "10.0.0.0/8"}),
+    "cni": (None, {"config": {"name": "n", "type": "bridge", "ipam": IPAM}}),
+    "host": (None, {}),
+    "none": (None, {}),
+    "container": (None, {"container": "none"}),
+}
+
+
+def test_a_plays_header_imports_what_its_workers_need() -> None:
+    assert EVERY_DRIVER.keys() == DRIVERS.keys()
+    pods = [
+        {"name": name, "network": {"driver": name, **network}, **({"address": address} if address else {})}
+        for name, (address, network) in EVERY_DRIVER.items()
+    ]
+    given = json.dumps([overlays_of({"a": {"number": 0, "address": "192.168.1.1", "dev": "eth0"}}), {"a": pods}])
+    done = subprocess.run([sys.executable, "-c", PRELOADED], input=given, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 def test_a_document_is_text_that_ansible_takes_for_a_dictionary() -> None:

@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import json
+import pathlib
+import re
 from xml.etree import ElementTree
 
 import pytest
@@ -14,8 +17,10 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.weft.fabric.plugins.filter._roles import FilterModule
 from ansible_collections.weft.fabric.plugins.filter.overlay_plan import overlay_plan
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof import scope
-from ansible_collections.weft.fabric.tests.overlays import overlays_of
+from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.fabric import Fabric
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof import checks, scope
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.verdict import verdicts
+from ansible_collections.weft.fabric.tests.overlays import overlays_of, planned
 
 NODES = {
     "network-1": {"number": 0, "address": "192.168.1.138"},
@@ -566,3 +571,72 @@ def test_a_host_without_a_state_is_not_taken_for_an_empty_one():
     fail(measured, "network-1", "network-2/pod2")
     (failure,) = report(measured, OVERLAYS, PODS, MTUS, {"network-1": {}, "network-2": {}})["failures"]
     assert ": forwarding: " in failure
+
+
+# -- each check is one record, and complete -------------------------------------------------------------
+
+ROOT = pathlib.Path(__file__).parents[2]
+FILES = {
+    path.stem: path
+    for path in (ROOT / "plugins" / "plugin_utils" / "proof" / "checks").glob("*.py")
+    if not path.name.startswith("_")
+}
+
+
+def broken(to, *edits, pods=PODS, netns="pod1", **answer):
+    """A measurement in which one probe of the first node fails, and states with faults.
+
+    :param edits: (host, namespace, section) without entries.
+    """
+    measured = {"network-1": [result(target) for target in targets(OVERLAYS, "network-1", pods, 8000)]}
+    for probe in measured["network-1"]:
+        if (probe["name"], probe["netns"]) == ("network-1 underlay", "alone"):
+            probe.update(DEAF)  # as it must be
+    fail(measured, "network-1", to, netns, **answer)
+    states = copy.deepcopy(STATES)
+    for host, place, section in edits:
+        states[host][place][section] = []
+    return measured, pods, states
+
+
+NOTHING = {name: [{"name": "alone", "network": {"driver": "none"}}] for name in NODES}
+EXPLAINED = {
+    "underlay": lambda: broken("network-2 underlay", netns=""),
+    "link": lambda: broken("network-2/pod2", ("network-1", "", "links")),
+    "fdb": lambda: broken("network-2/pod2", ("network-2", "", "fdb")),
+    "neighbour": lambda: broken("network-2/pod2", ("network-1", "", "neighbours")),
+    "route": lambda: broken("network-2/pod2", ("network-1", "", "routes")),
+    "pod_link": lambda: broken("network-2/pod2", ("network-2", "pod2", "addresses")),
+    "pod_route": lambda: broken("network-2/pod2", ("network-1", "pod1", "routes")),
+    "forwarding": lambda: broken("network-2/pod2"),
+    "mtu": lambda: broken("network-2/pod2", pmtu=1400),
+    "http": lambda: broken("network-2/pod2", reachable=False, error="http: 500"),
+    "nat": lambda: broken("network-2/pod2", http={"status": 200, "source": "192.0.2.9"}),
+    "isolation": lambda: broken("network-1 underlay", pods=NOTHING, netns="alone", received=3),
+    "pod": lambda: broken("network-1/alone", pods=NOTHING, netns="alone"),
+}
+
+
+def test_the_list_names_all_files_of_the_folder():
+    records = {name: importlib.import_module(f"{checks.__name__}.{name}").CHECK for name in FILES}
+    assert {*records.values()} == {*checks.CHECKS}
+    assert len(records) == len(checks.CHECKS)
+    assert FILES.keys() == EXPLAINED.keys()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_check_finds_its_cause_and_no_lower_one_does(name):
+    check = importlib.import_module(f"{checks.__name__}.{name}").CHECK
+    measured, pods, states = EXPLAINED[name]()
+    fabric = Fabric(planned(OVERLAYS), pods, {})
+    (found,) = [item for item in verdicts(measured, fabric, MTUS, states, "all") if item.check]
+    assert found.check is check, found
+    shown = report({**measured, "network-2": []}, OVERLAYS, pods, MTUS, states)
+    assert shown["remedies"] == [f"{check.layer}: {check.remedy}"]
+
+
+@pytest.mark.parametrize("check", checks.CHECKS, ids=lambda check: check.layer)
+def test_a_check_is_documented(check):
+    readme = " ".join((ROOT / "roles" / "verify" / "README.md").read_text(encoding="utf-8").split())
+    assert re.search(rf"\b{check.layer}\b", readme)
+    assert check.remedy and "\n" not in check.remedy

@@ -15,7 +15,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidP
 from ansible_collections.weft.fabric.plugins.plugin_utils.drivers import _pieces, _segment
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import Driver, Own, Place, Pod
 
-_MODES = ("l2", "l3")
+MODES = ("l2", "l3")
 
 
 def network(where: str, parent: str, mode: str, networks: _segment.Subnets) -> _segment.Segment:
@@ -25,7 +25,7 @@ def network(where: str, parent: str, mode: str, networks: _segment.Subnets) -> _
 
 def _parse(_driver: Driver, where: str, given: Mapping[str, Any]) -> _segment.Segment:
     parent = values.ifname(f"{where}.parent", given["parent"])
-    mode = values.choice(f"{where}.mode", given.get("mode", "l2"), _MODES)
+    mode = values.choice(f"{where}.mode", given.get("mode", "l2"), MODES)
     if mode == "l3" and given.get("gateway") is not None:
         raise InvalidParameter(f"{where}.gateway", given["gateway"], "an ipvlan in mode l3 has none: leave it out")
     return network(where, parent, mode, _segment.networks(where, given))

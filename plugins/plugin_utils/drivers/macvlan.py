@@ -15,17 +15,17 @@ from ansible_collections.weft.fabric.plugins.plugin_utils.drivers import _pieces
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import Driver, Own, Place, Pod
 
 # Whether pods on one interface reach each other. A VEPA's do through the switch, if that sends frames back.
-_MODES = {"bridge": True, "private": False, "vepa": None, "passthru": True}
+MODES = {"bridge": True, "private": False, "vepa": None, "passthru": True}
 
 
 def network(where: str, parent: str, mode: str, networks: _segment.Subnets) -> _segment.Segment:
     """The network of pods on an interface."""
-    return _segment.Segment(DRIVER, where, parent, mode, networks, siblings=_MODES.get(mode, True))
+    return _segment.Segment(DRIVER, where, parent, mode, networks, siblings=MODES.get(mode, True))
 
 
 def _parse(_driver: Driver, where: str, given: Mapping[str, Any]) -> _segment.Segment:
     parent = values.ifname(f"{where}.parent", given["parent"])
-    mode = values.choice(f"{where}.mode", given.get("mode", "bridge"), _MODES)
+    mode = values.choice(f"{where}.mode", given.get("mode", "bridge"), MODES)
     return network(where, parent, mode, _segment.networks(where, given))
 
 

@@ -16,6 +16,8 @@ import typing
 from collections.abc import Mapping
 from typing import Any, Callable
 
+_PLAIN = (str, int, float, bool, type(None))
+
 # The templates of one task use the same facts. Nobody changes what is returned here.
 _load = functools.lru_cache(maxsize=4)(json.loads)
 
@@ -32,6 +34,8 @@ def decoded(kind: Any, fact: Any) -> Any:
 
 def encode(value: Any) -> Any:
     """A value as JSON has it: dataclasses become dictionaries, and tuples lists."""
+    if type(value) in _PLAIN:
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {key: encode(getattr(value, name)) for key, name in _names(type(value))}
     if isinstance(value, Mapping):

@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.fabric import Fabric
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof import evidence
@@ -18,8 +17,7 @@ from ansible_collections.weft.fabric.plugins.plugin_utils.proof.target import Ne
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.targets import targets
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """A pair, and the layer that fails.
 
     :ivar check: of this layer. None: the pair holds.

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.check import Check
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.evidence import Evidence
@@ -16,7 +15,7 @@ from ansible_collections.weft.fabric.plugins.plugin_utils.proof.target import Ne
 def _targets(around: Neighbourhood) -> Iterator[Target]:
     for overlay in around.fabric.present:
         others = [
-            replace(target, answers=False)
+            target._replace(answers=False)
             for other in around.fabric.present
             if other is not overlay
             for target in around.pods(other.name)
