@@ -12,14 +12,21 @@ demo: setup
 demo-down: setup
 	@tools/lab.sh down
 
+# Sessions of noxfile.py, two at a time.
+define nox
+	@rm -rf build/test && mkdir -p build/test
+	@.venv/bin/nox --parallel 2 --report build/test/sessions.json $(1); .venv/bin/python tools/report.py
+endef
+
 test: setup-dev
-	@.venv/bin/python tools/test.py
+	@[ "$$(id -u)" = 0 ] || { echo "network namespaces need root: sudo make test, or make test-fast" >&2; exit 1; }
+	$(call nox)
 
 test-fast: setup-dev
-	@.venv/bin/python tools/test.py --fast
+	$(call nox,--sessions lint unit docs-check license-check extra-checks)
 
 test-vm: setup-dev
-	@.venv/bin/python tools/test.py --vm
+	$(call nox,--no-dependencies --sessions kinds vagrant underlay nothing-left)
 
 bench: setup-dev
 	@.venv/bin/python tests/bench/bench.py

@@ -10,3 +10,5 @@ import hypothesis
 # No deadline: the kernel's answers take as long as the machine is busy, which says nothing about the code.
 hypothesis.settings.register_profile("fabric", deadline=None)
 hypothesis.settings.load_profile("fabric")
+# pytest --hypothesis-profile=few
+hypothesis.settings.register_profile("few", deadline=None, max_examples=20)

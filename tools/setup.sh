@@ -1,4 +1,7 @@
 #!/bin/sh
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Make .venv with pinned versions, in which weft.fabric resolves from this checkout itself.
 #
 #   tools/setup.sh        what running the collection takes
@@ -57,7 +60,7 @@ fi
 [ -n "$requirements" ] || exit 0
 
 stamp=.venv/setup-$profile
-wanted=$({ echo "$checkout"; cat tools/setup.sh requirements.txt requirements-dev.txt tests/unit/requirements.txt; } | sha256sum)
+wanted=$({ echo "$checkout"; cat tools/setup.sh tools/link.py requirements.txt requirements-dev.txt tests/unit/requirements.txt; } | sha256sum)
 if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && .venv/bin/python -c '' 2>/dev/null; then
     exit 0
 fi
@@ -71,8 +74,12 @@ if ! .venv/bin/python -c '' 2>/dev/null || ! grep -qx "command = .* $checkout/.v
     fi
     "$python" -m venv --clear "$checkout/.venv"
 fi
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement "$requirements"
-collections=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/ansible_collections
-mkdir -p "$collections/weft"
-ln -sfn "$checkout" "$collections/weft/fabric"
+if [ "$profile" = dev ]; then
+    # uv takes a fifth of pip's time.
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check "$(grep '^uv==' requirements-dev.txt)"
+    .venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python --requirement "$requirements"
+else
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement "$requirements"
+fi
+.venv/bin/python tools/link.py
 echo "$wanted" >"$stamp"

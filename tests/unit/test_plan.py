@@ -76,7 +76,7 @@ def test_one_round_makes_everything(namespaces: Any) -> None:
     assert len(PureKernel().run(parse_topology(namespaces))) <= 1
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(anything, anything)
 def test_by_way_of_another_is_the_same_as_from_nothing(first: Any, second: Any) -> None:
     document = parse_topology(second, purge=True)
