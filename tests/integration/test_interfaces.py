@@ -17,6 +17,8 @@ import yaml
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS
 from ansible_collections.weft.fabric.tests.integration.kernel import LINK_KINDS, bridge_json, ip_json, run
 
+pytestmark = pytest.mark.older_host
+
 PAGE = pathlib.Path(__file__).parent.parent.parent / "docs" / "interfaces.md"
 SECTION = re.compile(r"^## (.+?)\n.*?^```sh\n(.*?)^```\n\n^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What the commands refer to without making it.
