@@ -34,8 +34,6 @@ OLDEST_PYROUTE2 = "pyroute2==0.7.2"  # Debian 12's
 # A Python makes a difference to the code, hardly to what the code computes.
 FEW_EXAMPLES = "--hypothesis-profile=few"
 PLAYBOOKS = "tests/integration/playbooks"
-# They ask nothing of netlink that the modules' own tests do not, or ask nft(8).
-DOCUMENTS = ("persist", "test_driver_changes.py", "test_interruption.py", "test_masquerade.py")
 
 VM = [sys.executable, "tools/vm/run.py", "--", "molecule", "test", "-s"]
 VM_SCENARIOS = {"vagrant", "underlay", "kinds"}
@@ -167,7 +165,7 @@ def oldest_python(session: nox.Session) -> None:
 
 @nox.session(name="oldest-pyroute2", python=HERE, requires=["oldest-python"] if HAS_OLDEST else [])
 def oldest_pyroute2(session: nox.Session) -> None:
-    """The integration tests of netlink with the oldest pyroute2, on the oldest Python where this machine has it.
+    """The integration tests that an older host may fail, with the oldest pyroute2, on the oldest Python if it is here.
 
     Whole sites and their documents with the oldest pyroute2 are in virtual machines, one of which is a Debian 12.
     """
@@ -177,9 +175,7 @@ def oldest_pyroute2(session: nox.Session) -> None:
         if HAS_OLDEST
         else session.virtualenv.location
     )
-    left_out = [PLAYBOOKS, *(f"tests/integration/{name}" for name in DOCUMENTS)]
-    ignored = [f"--ignore={path}" for path in left_out]
-    pytest(session, "tests/integration", *ignored, WEFT_TEST_PYTHON=f"{host}/bin/python")
+    pytest(session, "tests/integration", "-m", "older_host", WEFT_TEST_PYTHON=f"{host}/bin/python")
 
 
 @nox.session(name="newest-python", python=NEWEST)

@@ -28,6 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if os.geteuid() != 0:
         raise pytest.UsageError("the integration tests make network namespaces, which needs root: run them with sudo")
     config.addinivalue_line("markers", "needs_kind(kind): counted as skipped where the kernel has no such links")
+    config.addinivalue_line("markers", "older_host: also run with the oldest Python and pyroute2 that a host may have")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -134,6 +134,7 @@ class Stage:
 def test_of(cases: dict[str, Case]) -> Callable[..., None]:
     """A test of each case's life, skipped where the kernel has no links of its kind."""
 
+    @pytest.mark.older_host
     @pytest.mark.parametrize(
         "case",
         [

@@ -405,6 +405,7 @@ MODULES = [
 ]  # fmt: skip
 
 
+@pytest.mark.older_host
 @pytest.mark.parametrize(("module", "arguments", "words"), MODULES, ids=lambda value: repr(value)[:40])
 def test_a_module_refuses(
     module: str, arguments: dict[str, Any], words: tuple[str, ...], run_module, place: str

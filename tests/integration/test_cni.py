@@ -178,12 +178,20 @@ def has_vlan_filtering() -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+ONE_OF_EACH = ("slides", "ptp", "macvlan bridge", "host-device", "loopback", "ipvlan", "static")
+
+
 def marks(name: str) -> list[pytest.MarkDecorator]:
-    """What a configuration needs of the kernel."""
+    """What a configuration needs of the kernel, and whether it is the one of its plugin for an older host."""
+    found = [pytest.mark.older_host] if name in ONE_OF_EACH else []
     if name.startswith("vlan"):
-        return [pytest.mark.skipif(not has_vlan_filtering(), reason="this kernel has no VLAN filtering in bridges")]
+        found.append(
+            pytest.mark.skipif(not has_vlan_filtering(), reason="this kernel has no VLAN filtering in bridges")
+        )
     plugin = name.split()[0]
-    return [pytest.mark.needs_kind(plugin)] if plugin in kernel.LINK_KINDS else []
+    if plugin in kernel.LINK_KINDS:
+        found.append(pytest.mark.needs_kind(plugin))
+    return found
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=marks(name)) for name in CONFIGS])

@@ -18,6 +18,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.topology import 
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation
 from ansible_collections.weft.fabric.tests.integration.kernel import Monitor, inside, ip, ip_batch, ip_json, namespaces
 
+pytestmark = pytest.mark.older_host
+
 PODS = 5
 
 

@@ -66,6 +66,7 @@ def test_refused(run_module, arguments, named):
     assert [part for part in named if part not in result["msg"]] == []
 
 
+@pytest.mark.older_host
 def test_life_of_a_server(run_module, pods):
     pod = pods()
     check = run_module("echo_server", check=True, namespaces=[pod])
@@ -94,6 +95,7 @@ def test_life_of_a_server(run_module, pods):
     assert not run_module("echo_server", namespaces=[pod], state="absent")["changed"]
 
 
+@pytest.mark.older_host
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
 def test_it_answers_with_what_it_was_sent(run_module, pods, host):
     pod = pods()

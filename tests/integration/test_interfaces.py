@@ -25,6 +25,8 @@ from ansible_collections.weft.fabric.tests.integration.kernel import (
     wg,
 )
 
+pytestmark = pytest.mark.older_host
+
 PAGE = pathlib.Path(__file__).parent.parent.parent / "docs" / "interfaces.md"
 SECTION = re.compile(r"^## (.+?)\n.*?^```sh\n(.*?)^```\n\n^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What the commands refer to without making it.

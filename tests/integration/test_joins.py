@@ -38,6 +38,7 @@ def topology(run_module) -> Iterator[Any]:
     run(ABSENT, state="absent")
 
 
+@pytest.mark.older_host
 def test_life(topology) -> None:
     check = topology(PRESENT, check=True)
     assert not any(os.path.exists(f"/run/netns/{name}") for name in NAMES)

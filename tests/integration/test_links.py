@@ -20,6 +20,8 @@ from ansible_collections.weft.fabric.tests.integration.kernel import (
 from ansible_collections.weft.fabric.tests.integration.life import MACS
 from ansible_collections.weft.fabric.tests.integration.state import snapshot
 
+pytestmark = pytest.mark.older_host
+
 # What a link of each kind is asked for besides its name.
 OWN = {
     "veth": {"peer": {"name": "t1"}},

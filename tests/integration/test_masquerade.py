@@ -74,6 +74,7 @@ def assert_settled(masquerade, namespace: str, **more: Any) -> None:
     assert result["diff"]["before"] == result["diff"]["after"]
 
 
+@pytest.mark.older_host
 def test_create_again_change_remove(masquerade, ns) -> None:
     name = ns()
     nft(name, FOREIGN)

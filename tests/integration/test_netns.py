@@ -18,6 +18,7 @@ def test_missing_arguments(run_module, ns) -> None:
     refused_without("name", run_module, ns(), "netns", {"name": "x"})
 
 
+@pytest.mark.older_host
 def test_life(run_module) -> None:
     with Monitor("") as monitor:
         would = run_module("netns", name="blue", check=True)

@@ -11,6 +11,8 @@ import pytest
 
 from ansible_collections.weft.fabric.tests.integration import kernel
 
+pytestmark = pytest.mark.older_host
+
 VETH = {"name": "v0", "controller": "br0", "peer": {"name": "v1"}}
 
 

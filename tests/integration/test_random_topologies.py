@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 
 from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
@@ -19,6 +20,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.topology import 
 from ansible_collections.weft.fabric.tests.documents import OURS, documents
 from ansible_collections.weft.fabric.tests.integration.kernel import Monitor, inside, new_namespace
 from ansible_collections.weft.fabric.tests.integration.state import part, snapshot
+
+pytestmark = pytest.mark.older_host
 
 
 def renamed(namespaces: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:

@@ -131,6 +131,7 @@ def one(run_module, path):
     return probe
 
 
+@pytest.mark.older_host
 @both_families
 @pytest.mark.parametrize("check", [False, True])
 def test_all_layers_over_two_routers(path, one, family, check) -> None:
@@ -303,6 +304,7 @@ def test_path_mtu_on_request_only(one) -> None:
     assert (result["pmtu"], result["pmtu_black_hole"]) == (None, None)
 
 
+@pytest.mark.older_host
 def test_targets_from_many_namespaces_in_one_run(path, run_module) -> None:
     targets = [
         {"name": "server", "address": SERVER["IPv4"], "netns": path.client},

@@ -32,6 +32,7 @@ def place(ns) -> str:
     return name
 
 
+@pytest.mark.older_host
 def test_pyroute2_is_missing(run_module, place: str, tmp_path: pathlib.Path, monkeypatch) -> None:
     (tmp_path / "pyroute2.py").write_text('raise ImportError("No module named pyroute2")\n', encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")

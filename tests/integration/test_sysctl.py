@@ -64,6 +64,7 @@ def test_a_value_that_the_kernel_refuses_is_named(run_module):
     assert "EINVAL" in message
 
 
+@pytest.mark.older_host
 def test_there_and_back(run_module):
     check = run_module("sysctl", check=True, name="router", settings={FORWARD: 1})
     assert check["changed"]

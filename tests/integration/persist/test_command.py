@@ -180,6 +180,7 @@ def test_the_reader_of_a_pipe_may_leave(stored):
     kernel.run("bash", "-o", "pipefail", "-c", f"{COMMAND} show | head -c 1")
 
 
+@pytest.mark.older_host
 def test_nothing_of_ansible_is_needed(stored):
     program = (
         "import runpy, sys\n"

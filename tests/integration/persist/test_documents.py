@@ -31,6 +31,7 @@ def test_missing_arguments(run_module):
     assert "document" in run_module("document", name="pods")["msg"]
 
 
+@pytest.mark.older_host
 def test_life(run_module):
     """The module: all sections carried out and stored, by the kernel's own word."""
     document = {**DOCUMENT, "sysctl": {FORWARD: 1, "net.ipv4.conf.all.accept_redirects": 0}}
