@@ -13,7 +13,6 @@ from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import Outcome, reconcile
 from ansible_collections.weft.fabric.plugins.module_utils.model import facts
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
-from ansible_collections.weft.fabric.plugins.module_utils.model.links import add_link, complete
 
 
 def document_of(module: AnsibleModule) -> tuple[Document, str]:
@@ -34,6 +33,8 @@ def apply_document(module: AnsibleModule, document: Document) -> tuple[Outcome, 
 
 def link_body(kind: str) -> Callable[[AnsibleModule], dict[str, Any]]:
     """The body of a module that manages one link of a kind."""
+    # Not before: modules of entries have no links, and Ansible compiles in each call what is imported.
+    from ansible_collections.weft.fabric.plugins.module_utils.model.links import add_link, complete
 
     def body(module: AnsibleModule) -> dict[str, Any]:
         document, netns = document_of(module)

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import resolved
-from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.engine.resolve import resolved
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import wireguard_messages, wireguard_peers
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.wireguard_peers import NEW, Peer, Peers, Secret
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
@@ -65,7 +65,7 @@ def secret(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def document(**more: Any) -> Document:
-    return resolved(parse_topology({"": {"links": [{"name": "wg0", "kind": "wireguard", **more}]}}))
+    return resolved(parse_topology({"": {"links": [{"name": "wg0", "kind": "wireguard", **more}]}}))[0]
 
 
 def planned(kernel: PureKernel, **more: Any) -> Plan:
@@ -219,7 +219,6 @@ def test_bad_parameters(options: dict[str, Any], where: str, told: str) -> None:
 def test_files_that_hold_no_secret(secret: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "fifo", 0o600)
     bad = [
-        (str(tmp_path / "none"), "this host has no such file"),
         (str(tmp_path), "it is no regular file"),
         (str(tmp_path / "fifo"), "it is no regular file"),
         (secret("open", KEYS[0][0], 0o640), "root alone may read it"),
@@ -241,9 +240,27 @@ def test_files_that_hold_no_secret(secret: Any, tmp_path: pathlib.Path, monkeypa
             document(private_key_file=good)
 
 
+def test_a_missing_file_is_an_error_and_in_check_mode_a_warning() -> None:
+    """An earlier task may be about to create it."""
+    item = {"name": "wg0", "kind": "wireguard", "private_key_file": "/none/key"}
+    item["peers"] = [{"public_key": PEER, "preshared_key_file": "/none/psk"}]
+    parsed = parse_topology({"": {"links": [item]}})
+    with pytest.raises(FabricError, match=r"private_key_file: file /none/key does not exist: write a key to it"):
+        resolved(parsed)
+    wanted, warnings = resolved(parsed, check=True)
+    assert [warning.partition(" does not exist")[0].partition("links[0].")[2] for warning in warnings] == [
+        "private_key_file: file /none/key",
+        f"peers.{PEER}.preshared_key_file: file /none/psk",
+    ]
+    after = plan(wanted, PureKernel().observe(wanted), check=True).diff()["after"]
+    assert f"peer {PEER} preshared_key new" in after and "link wg0 private_key_file /none/key\n" in after
+
+
 def test_a_tunnel_is_removed_without_its_files() -> None:
+    kernel = PureKernel()
+    kernel.run(document())
     item = {"name": "wg0", "kind": "wireguard", "private_key_file": "/none"}
-    assert resolved(parse_topology({"": {"links": [item]}}, absent=True))
+    assert kernel.run(parse_topology({"": {"links": [item]}}, absent=True))
 
 
 # -- messages --------------------------------------------------------------------------------------

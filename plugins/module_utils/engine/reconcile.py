@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.files import alone
@@ -15,7 +14,6 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import 
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import everything, scope_of
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
-from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
 from ansible_collections.weft.fabric.plugins.module_utils.plan.phases import plan
@@ -56,7 +54,11 @@ def reconcile(document: Document, check: bool = False) -> Outcome:
     :param check: change nothing, and return what would be changed.
     :raises FabricError: nothing was changed if planning failed; a KernelError names what the kernel refused.
     """
-    document = resolved(document)
+    warnings: list[str] = []
+    if _leaves_to_the_host(document):
+        from ansible_collections.weft.fabric.plugins.module_utils.engine.resolve import resolved
+
+        document, warnings = resolved(document, check)
     scopes = scope_of(document)
     if document.moves_interfaces or document.takes_interfaces:
         # Everything that may have to be undone.
@@ -64,6 +66,7 @@ def reconcile(document: Document, check: bool = False) -> Outcome:
     with nullcontext() if check else alone(), Kernel() as kernel:
         before = observe(kernel, scopes)
         first = plan(document, before, check)
+        first.warnings[:0] = warnings
         if not first.operations:
             return Outcome(first, first.view)
         # Imported only here: Ansible compiles imports in each call, and most calls have nothing to do.
@@ -72,23 +75,7 @@ def reconcile(document: Document, check: bool = False) -> Outcome:
         return Outcome(first, converge(kernel, document, scopes, before, first, check).view)
 
 
-def resolved(document: Document) -> Document:
-    """A document with what it leaves to the host: some kinds take options from files.
-
-    :raises InvalidParameter: there is no such file, or not what it should hold.
-    """
-    links = [link for desired in document.namespaces.values() for link in desired.links.values()]
-    if document.absent or not any(kind_of(link.kind).resolve for link in links):
-        return document
-    return replace(
-        document,
-        namespaces={
-            netns: replace(desired, links={name: _resolved(link) for name, link in desired.links.items()})
-            for netns, desired in document.namespaces.items()
-        },
-    )
-
-
-def _resolved(link: Link) -> Link:
-    resolve = kind_of(link.kind).resolve
-    return replace(link, attributes=resolve(link.where, link.attributes)) if resolve else link
+def _leaves_to_the_host(document: Document) -> bool:
+    """Whether there are options that only the host knows; to remove a link takes none."""
+    links = (link for desired in document.namespaces.values() for link in desired.links.values())
+    return not document.absent and any(kind_of(link.kind).resolve for link in links)

@@ -232,8 +232,9 @@ class Kind(NamedTuple):
         never one of ours, and nobody can delete it.
     :param module: the kernel module that has it, where that has another name.
     :param mtu: the lowest and the highest MTU.
-    :param resolve: (prefix of parameter names in messages, asked for) -> the same with what only the host knows, such
-        as the contents of files; raises InvalidParameter.
+    :param resolve: (prefix of parameter names in messages, asked for, missing) -> the same with what only the host
+        knows, such as the contents of files; raises InvalidParameter. missing(message) is called for a file that does
+        not exist, and returns in check mode.
     :param check: what parameters have to say to each other.
     :param check_all: (asked for, observed or None): what is wrong with a link that is about to be made or changed.
     :param clash: (wanted, another link of the kind in the namespace): what two of them cannot share.
@@ -263,7 +264,7 @@ class Kind(NamedTuple):
     fallback: str = ""
     module: str = ""
     mtu: tuple[int, int] = (values.IPV4_MTU, values.LARGEST_MTU)
-    resolve: Callable[[str, Attributes], dict[str, Any]] | None = None
+    resolve: Callable[[str, Attributes, Callable[[str], None]], dict[str, Any]] | None = None
     check: Callable[[Attributes], Iterable[Fault]] = _nothing
     check_all: Callable[[Attributes, Attributes | None], Iterable[Fault]] = _nothing
     clash: Callable[[Attributes, Attributes], Iterable[Fault]] = _nothing

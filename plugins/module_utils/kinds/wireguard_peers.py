@@ -13,11 +13,14 @@ import base64
 import os
 import stat
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Attributes, Compound
+
+Missing = Callable[[str], None]
+"""Called with a message about a file that does not exist; returns in check mode."""
 
 
 class Secret:
@@ -102,8 +105,8 @@ def _line(name: str, peer: Peer) -> str:
     words = [f"peer {name}"]
     if peer.endpoint:
         words.append(f"endpoint {peer.endpoint}")
-    if isinstance(peer.preshared_key, Secret) and peer.preshared_key:
-        words.append(f"preshared_key {peer.preshared_key.told}")
+    if peer.preshared_key:
+        words.append(f"preshared_key {peer.preshared_key.told if isinstance(peer.preshared_key, Secret) else 'new'}")
     if peer.persistent_keepalive:
         words.append(f"persistent_keepalive {peer.persistent_keepalive}")
     return " ".join([*words, f"allowed_ips {','.join(peer.allowed_ips or ()) or 'none'}"])
@@ -195,41 +198,43 @@ def join_endpoint(address: str, port: int) -> str:
 # -- files -----------------------------------------------------------------------------------------
 
 
-def resolve(where: str, attributes: Attributes) -> dict[str, Any]:
-    """A link's attributes with the keys that are in files of this host.
+def resolve(where: str, attributes: Attributes, missing: Missing) -> dict[str, Any]:
+    """A link's attributes with the keys that are in files of this host. A file that is missing stays a path.
 
-    :raises InvalidParameter: a file is not there, others can read it, or it holds no key.
+    :raises InvalidParameter: others can read a file, or it holds no key.
     """
     found = dict(attributes)
-    path = found.pop("private_key_file", None)
-    if path is not None:
-        secret = _read_file(f"{where}private_key_file", path)
+    file = found.get("private_key_file")
+    secret = _read_file(f"{where}private_key_file", file, missing) if file else None
+    if secret:
         own = PublicKey(base64.b64encode(public_of(secret.octets)).decode())
         own.private = secret
         if found.get("public_key", own) != own:
-            raise InvalidParameter(f"{where}public_key", found["public_key"], f"that of {path} is {own}")
-        found = {"public_key": own, **{name: value for name, value in found.items() if name != "public_key"}}
+            raise InvalidParameter(f"{where}public_key", found["public_key"], f"that of {file} is {own}")
+        others = {name: value for name, value in found.items() if name not in ("private_key_file", "public_key")}
+        found = {"public_key": own, **others}
     if "peers" in found:
         found["peers"] = Peers(
-            {
-                name: peer._replace(preshared_key=_preshared(f"{where}peers.{name}.", peer.preshared_key))
-                for name, peer in found["peers"].items()
-            }
+            {name: _with_key(f"{where}peers.{name}.", peer, missing) for name, peer in found["peers"].items()}
         )
     return found
 
 
-def _preshared(where: str, path: str | Secret | None) -> Secret | None:
-    if not isinstance(path, str):
-        return path
-    return _read_file(f"{where}preshared_key_file", path) if path else Secret(bytes(32))
+def _with_key(where: str, peer: Peer, missing: Missing) -> Peer:
+    """A peer with the key that is in its file."""
+    file = peer.preshared_key
+    if not isinstance(file, str):
+        return peer
+    secret = _read_file(f"{where}preshared_key_file", file, missing) if file else Secret(bytes(32))
+    return peer._replace(preshared_key=secret or file)
 
 
-def _read_file(where: str, path: str) -> Secret:
+def _read_file(where: str, path: str, missing: Missing) -> Secret | None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
-        raise InvalidParameter(where, path, "this host has no such file: 'wg genkey' prints a key") from None
+        missing(f"{where}: file {path} does not exist: write a key to it, as 'wg genkey' prints it")
+        return None
     except PermissionError:
         raise InvalidParameter(where, path, "it cannot be read: set 'become: true'") from None
     except OSError as error:

@@ -20,12 +20,10 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.removal import A
 from ansible_collections.weft.fabric.plugins.module_utils.plan.absent import listed
 from ansible_collections.weft.fabric.plugins.module_utils.plan.addresses import add_addresses, purge_addresses
 from ansible_collections.weft.fabric.plugins.module_utils.plan.fdb import set_fdb
-from ansible_collections.weft.fabric.plugins.module_utils.plan.links import clear_way, make_or_change
 from ansible_collections.weft.fabric.plugins.module_utils.plan.namespaces import join_namespace, make_namespace
 from ansible_collections.weft.fabric.plugins.module_utils.plan.neighbours import set_neighbours
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
 from ansible_collections.weft.fabric.plugins.module_utils.plan.order import ordered
-from ansible_collections.weft.fabric.plugins.module_utils.plan.ports import attach_and_raise, release
 from ansible_collections.weft.fabric.plugins.module_utils.plan.removal import remove, remove_unwanted
 from ansible_collections.weft.fabric.plugins.module_utils.plan.routes import note_unwanted, set_routes
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
@@ -85,13 +83,42 @@ def _each_namespace(step: Callable[[View, str, Desired], None]) -> Phase:
     return phase
 
 
+# These are imported when there is a link. Modules of entries have none, and Ansible compiles in each call what is
+# imported.
+
+
+def _clear_way(view: View, netns: str, link: Link) -> None:
+    from ansible_collections.weft.fabric.plugins.module_utils.plan.links import clear_way
+
+    clear_way(view, netns, link)
+
+
+def _make_or_change(view: View, netns: str, link: Link) -> None:
+    from ansible_collections.weft.fabric.plugins.module_utils.plan.links import make_or_change
+
+    make_or_change(view, netns, link)
+
+
+def _release(view: View, netns: str, desired: Desired) -> None:
+    if desired.purge_ports:
+        from ansible_collections.weft.fabric.plugins.module_utils.plan.ports import release
+
+        release(view, netns, desired)
+
+
+def _attach_and_raise(view: View, netns: str, link: Link) -> None:
+    from ansible_collections.weft.fabric.plugins.module_utils.plan.ports import attach_and_raise
+
+    attach_and_raise(view, netns, link)
+
+
 PRESENT: tuple[Phase, ...] = (
     _remove_before,
     _make_namespaces,
-    _each_link(clear_way),
-    _each_link(make_or_change),
-    _each_namespace(release),
-    _each_link(attach_and_raise),
+    _each_link(_clear_way),
+    _each_link(_make_or_change),
+    _each_namespace(_release),
+    _each_link(_attach_and_raise),
     _each_namespace(add_addresses),
     _each_namespace(set_fdb),
     _each_namespace(set_neighbours),
