@@ -127,6 +127,15 @@ def test_networks_that_are_kept_apart_no_longer_are_not() -> None:
     assert prepared(last, last).values == last.values
 
 
+@pytest.mark.parametrize("purge_links", [True, False])
+def test_a_table_of_the_last_version_is_removed(purge_links: bool) -> None:
+    topology = {"namespaces": {}, "purge_links": purge_links}
+    rules = {"table": "weft_pods", "rules": [{"source": "10.1.0.0/16"}]}
+    last = documents.parse("pods", {"topology": topology, "masquerade": rules})
+    run = prepared(documents.parse("pods", {"topology": topology}), last)
+    assert (run.values.get("masquerade"), run.late) == (("weft_pods", None) if purge_links else None, purge_links)
+
+
 def gone(namespaces: dict[str, Any], cni: Any = ()) -> Any:
     parameters = {"topology": {"namespaces": namespaces}, "cni": list(cni)}
     return documents.parse_absent(document({}), parameters)
