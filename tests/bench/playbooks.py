@@ -66,11 +66,9 @@ LOOP_TEXT = """\
 Both playbooks are the same except for the task, and use Ansible's local connection, without facts. In this section and
 the next one, seconds are on the clock."""
 FABRIC_TEXT = """\
-`article.yml` is
-[tests/bench/article.yml](https://github.com/weft-fabric/weft.fabric/blob/main/tests/bench/article.yml): the article's
-commands, one task for each, guarded so that a second run changes nothing, with the article's pings and `curl`s as the
-proof. `site.yml` does more: it stores everything for a reboot, and proves every pair. Both run on the hosts of
-`inventories/lab.yml`, in a new lab each time."""
+`tests/bench/article.yml` has the article's commands, one task for each, guarded so that a second run changes nothing,
+with the article's pings and `curl`s as the proof. `site.yml` does more: it stores everything for a reboot, and proves
+every pair. Both run on the hosts of `inventories/lab.yml`, in a new lab each time."""
 
 
 def calls(home: pathlib.Path, repetitions: int, tasks: int, modules: list[str]) -> Section:
