@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Callable
@@ -27,18 +28,63 @@ _REMEDY = {
 }
 
 
+LOCK = "/run/weft.lock"
+LOCK_LIMIT = 30.0
+"""Seconds to wait for another run on this host."""
+_LOCK_PAUSE = 0.05
+
+
 @contextmanager
 def alone() -> Iterator[None]:
-    """Be the only one of this collection that changes the host: a controller, another one, the host's own timer.
+    """Let only one process of this collection at a time change the host: a controller, another one, the host's timer.
 
-    The lock is on a directory that every host has, so that nothing has to be made for it (flock(2)).
+    The lock is a file in a directory in which root alone can create files (flock(2)). The holder's process number is in
+    it. It is removed with the lock, so that nothing is left on the host.
+
+    :raises KernelError: another process has held the lock for LOCK_LIMIT seconds.
     """
-    descriptor = os.open("/run", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        descriptor = _locked()
+    except PermissionError:
+        yield  # a user who must not lock the host must not change it either: require_admin()
+        return
+    except OSError as error:
+        raise refused("lock", LOCK, error) from error
+    try:
         yield
     finally:
+        remove(LOCK)
         os.close(descriptor)
+
+
+def _locked() -> int:
+    """The descriptor of the locked file, once no other process holds the lock."""
+    limit = time.monotonic() + LOCK_LIMIT
+    while True:
+        descriptor = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_at(descriptor, LOCK):
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, str(os.getpid()).encode())
+                return descriptor
+        except BlockingIOError:
+            if time.monotonic() > limit:
+                holder = os.pread(descriptor, 20, 0).decode(errors="replace")
+                remedy = f"process {holder} changes this host for {LOCK_LIMIT:.0f} s: wait for its end, or end it"
+                os.close(descriptor)
+                raise KernelError("lock", LOCK, errno.EWOULDBLOCK, remedy=remedy) from None
+        # The former holder has removed the file, or still holds the lock.
+        os.close(descriptor)
+        time.sleep(_LOCK_PAUSE)
+
+
+def _is_at(descriptor: int, path: str) -> bool:
+    """Whether an open file is still the one at its path."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
+    except FileNotFoundError:
+        return False
 
 
 def beside(path: str) -> str:

@@ -46,6 +46,7 @@ def leave_the_machine() -> None:
     _checked(_libc.unshare(CLONE_NEWNET | CLONE_NEWNS), "unshare")
     mount("none", "/", None, MS_REC | MS_PRIVATE)
     mount("tmpfs", "/run", "tmpfs")
+    os.chmod("/run", 0o755)  # root alone creates files there, as on every host
     mount("sysfs", "/sys", "sysfs")
     os.mkdir("/run/netns", 0o755)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
