@@ -124,6 +124,12 @@ def test_each_is_parsed_and_says_what_it_owns(name: str) -> None:
         documents.parse("example", {name: wrong})
 
 
+@pytest.mark.parametrize("name", ["archive", "command", "install", "replay"])
+def test_what_carries_documents_out_knows_no_section_by_name(name: str) -> None:
+    tree = ast.parse((FOLDER.parent / "host" / f"{name}.py").read_text(encoding="utf-8"))
+    assert {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)} & {*FILES} == set()
+
+
 def test_what_a_section_needs_of_another_comes_before_it() -> None:
     for index, name in enumerate(sections.NAMES):
         record = sections.load(name)

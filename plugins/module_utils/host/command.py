@@ -39,7 +39,7 @@ exit status:
 
 Documents are below {documents.DIRECTORY}, one for each role of weft.fabric.
 """
-_FILES = "Of {name}, the values are in {files}. Without NAME, these files are compared and replayed as well.\n"
+_FILES = "The section {name} is stored in {files}. Without NAME, these files are compared and replayed as well.\n"
 
 
 class _Parser(argparse.ArgumentParser):

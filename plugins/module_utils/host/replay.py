@@ -110,7 +110,7 @@ def _with_managers(run: Run, outcome: Outcome) -> Outcome:
         return outcome
     from ansible_collections.weft.fabric.plugins.module_utils.host import managers
 
-    return outcome._replace(warnings=[*outcome.warnings, *managers.warnings(run.values["topology"].document)])
+    return outcome._replace(warnings=[*outcome.warnings, *managers.warnings(run.topology.document)])
 
 
 def show(document: Stored) -> dict[str, Any]:

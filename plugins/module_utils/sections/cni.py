@@ -47,7 +47,7 @@ def _prepare(run: Run) -> Outcome | None:
         if not made:
             return None
         run.values["cni"] = attach.with_addresses(made)
-        run.values["topology"] = _with_own_links(run.values.get("topology"), made)
+        run.values["topology"] = _with_own_links(run.topology, made)
         return None
     run.left["cni"] = attach.with_addresses(_left(run))
     run.late = run.late or bool(run.left["cni"])
@@ -55,7 +55,7 @@ def _prepare(run: Run) -> Outcome | None:
         return None
     items, lines = attach.reserve(run.values["cni"], run.check)
     run.values["cni"] = items
-    run.values["topology"] = _with_pieces(run.values.get("topology"), items)
+    run.values["topology"] = _with_pieces(run.topology, items)
     return _told([], lines)
 
 
@@ -66,7 +66,7 @@ def _left(run: Run) -> list[Attachment]:
     if known:
         run.last["topology"] = _with_pieces(run.last.get("topology"), known)
     if run.purges:
-        there = {*run.values["topology"].document.namespaces, *(item.netns for item in items)}
+        there = {*run.topology.document.namespaces, *(item.netns for item in items)}
         leaving = [item for item in known if item.netns in there and not _stays(item, items)]
         run.leaving.update((item.netns, item.interface) for item in leaving)
     listed = _as_made(run.besides, known)
@@ -141,7 +141,7 @@ def _kept(run: Run, items: Iterable[Attachment]) -> dict[str, str]:
     from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import sysctls
     from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
 
-    document = run.values["topology"].document
+    document = run.topology.document
     shared = [link.name for link in document.at("").links.values() if link.shared]
     after = reconcile(document, check=True).state[""].links if shared else {}
     return sysctls(items) if any(name in after for name in shared) else {}

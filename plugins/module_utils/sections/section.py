@@ -81,10 +81,14 @@ class Run:
     links_changed: bool = False
 
     @property
+    def topology(self) -> Any:
+        """The topology (topology.py) with everything that other sections have added to it; None: there is none."""
+        return self.values.get("topology")
+
+    @property
     def purges(self) -> bool:
         """Whether objects of the last version that this one does not list are removed."""
-        topology = self.values.get("topology")
-        return topology is not None and bool(topology.purge_links)
+        return self.topology is not None and bool(self.topology.purge_links)
 
 
 def _nothing(*_arguments: Any) -> None:

@@ -65,7 +65,7 @@ def _parse(where: str, given: Any, absent: bool) -> Topology:
 
 
 def _prepare(run: Run) -> None:
-    topology: Topology | None = run.values.get("topology")
+    topology: Topology | None = run.topology
     if topology is None:
         return
     if not run.absent and (run.last or run.besides):
@@ -88,7 +88,7 @@ def _with_removals(run: Run, topology: Topology) -> Topology:
 
 
 def _converge(run: Run) -> Outcome | None:
-    topology: Topology | None = run.values.get("topology")
+    topology: Topology | None = run.topology
     if topology is None:
         return None
     outcome = reconcile(topology.document, run.check)
@@ -107,7 +107,7 @@ def _show(run: Run) -> dict[str, Any]:
     from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import observe
     from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import scope_of
 
-    document = run.values["topology"].document
+    document = run.topology.document
     with Kernel() as kernel:
         run.state = observe(kernel, scope_of(document))
     return {netns: facts.wanted(desired, run.state[netns]) for netns, desired in document.namespaces.items()}
