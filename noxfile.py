@@ -74,7 +74,9 @@ pathlib.Path(os.environ["KEEP_COMPILED"]).mkdir(parents=True, exist_ok=True)
 def run(session: nox.Session, *command: str, **environment: str) -> str:
     """Run a command, and print what it said if it fails; its output."""
     log = report.directory(session.name) / "log"
-    limited = ["timeout", "--foreground", f"--kill-after={ENDING}", str(LONGEST), *command]
+    # On Ctrl-C, nox ends without waiting for a command that ignores SIGTERM, as unshare(1) does.
+    with_nox = ["setpriv", "--pdeathsig=KILL"]
+    limited = [*with_nox, "timeout", "--foreground", f"--kill-after={ENDING}", str(LONGEST), *command]
     try:
         with log.open("w", encoding="utf-8") as output:
             session.run(*limited, env=environment, external=True, log=False, stdout=output)
