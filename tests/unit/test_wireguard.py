@@ -134,10 +134,10 @@ def test_a_preshared_key_changes_and_goes(secret: Any) -> None:
         diff = planned(kernel, peers=wanted).diff()
         lines.append([line.split()[4:] for line in (diff["before"] + diff["after"]).splitlines() if " peer " in line])
         kernel.run(document(peers=wanted))
-        assert not planned(kernel, peers=wanted).operations
         kernel.state[""].links["wg0"].attributes["peers"] = wireguard_messages.decode(
             wireguard_messages.encode("wg0", {}, {"peers": peers(kernel)})
         )["peers"]
+        assert not planned(kernel, peers=wanted).operations, "also as the kernel reports it"
     none, known, new = (["allowed_ips", "none"], ["preshared_key", "set"], ["preshared_key", "new"])
     assert lines == [[new + none], [known + none, new + none], [known + none, none]]
 
@@ -225,6 +225,7 @@ def test_files_that_hold_no_secret(secret: Any, tmp_path: pathlib.Path, monkeypa
         (secret("short", KEYS[0][0][:-4]), "it holds no key"),
         (secret("hexadecimal", "00" * 32), "it holds no key"),
         (secret("long", KEYS[0][0] * 9), "it holds no key"),
+        (secret("zeros", base64.b64encode(bytes(32)).decode()), "it holds no key"),
     ]
     for path, told in bad:
         with pytest.raises(InvalidParameter, match=rf"private_key_file: '{path}' is refused: {told}"):

@@ -206,7 +206,7 @@ def resolve(where: str, attributes: Attributes, missing: Missing) -> dict[str, A
     found = dict(attributes)
     file = found.get("private_key_file")
     secret = _read_file(f"{where}private_key_file", file, missing) if file else None
-    if secret:
+    if secret is not None:
         own = PublicKey(base64.b64encode(public_of(secret.octets)).decode())
         own.private = secret
         if found.get("public_key", own) != own:
@@ -226,7 +226,7 @@ def _with_key(where: str, peer: Peer, missing: Missing) -> Peer:
     if not isinstance(file, str):
         return peer
     secret = _read_file(f"{where}preshared_key_file", file, missing) if file else Secret(bytes(32))
-    return peer._replace(preshared_key=secret or file)
+    return peer._replace(preshared_key=file if secret is None else secret)
 
 
 def _read_file(where: str, path: str, missing: Missing) -> Secret | None:
@@ -248,7 +248,7 @@ def _read_file(where: str, path: str, missing: Missing) -> Secret | None:
         octets = _octets(os.read(descriptor, 100).strip())
     finally:
         os.close(descriptor)
-    if octets is None:
+    if octets is None or not any(octets):
         raise InvalidParameter(where, path, "it holds no key as 'wg genkey' prints it")
     return Secret(octets)
 
