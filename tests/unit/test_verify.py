@@ -579,7 +579,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 FILES = {
     path.stem: path
     for path in (ROOT / "plugins" / "plugin_utils" / "proof" / "checks").glob("*.py")
-    if not path.name.startswith("_")
+    if re.search(r"^CHECK = ", path.read_text(encoding="utf-8"), re.MULTILINE)
 }
 
 

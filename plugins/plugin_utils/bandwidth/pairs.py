@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.plugin_utils.drivers import DRIVERS
+from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import End
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.fabric import Fabric
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import End
 
 _TUNNEL, _DIRECT = "vxlan", "direct"
 
