@@ -82,7 +82,7 @@ def refuse_removed_overlays(pods: Iterable[Pod]) -> None:
     """
     for pod in pods:
         if pod.present and pod.overlay and not pod.overlay.present:
-            remedy = "its overlay goes: give it state: absent too"
+            remedy = "its overlay is removed: set state: absent for the pod too"
             raise InvalidParameter(f"{pod.where}.state", "present", remedy)
 
 

@@ -31,7 +31,7 @@ def _about(pair: Pair) -> bool:
 def _causes(_evidence: Evidence, pair: Pair) -> Iterator[str]:
     if pair.result.received or pair.result.tcp in ("open", "refused"):
         overlay = pair.target.overlay
-        yield f"a pod of overlay {overlay} answers one of another" if overlay else "it answers, and must not"
+        yield f"a pod of overlay {overlay} answers a pod of another" if overlay else "it answers, but must not"
 
 
 CHECK = Check(
