@@ -92,7 +92,7 @@ def test_what_cannot_be_measured_is_listed_with_the_reason():
         "ptp": "node-1 has no namespace ptp1: run weft.fabric.site first",
         "macvlan": "node-1 has no namespace macvlan: run weft.fabric.site first",
         "ipvlan": "the kernel of node-1 has no links of kind ipvlan",
-        "fan": "no two pods of the inventory are connected so",
+        "fan": "no two pods of the inventory are connected this way",
         "vxlan": "node-2 is not in this run",
         "direct": "node-1 has no namespace direct: run weft.fabric.site first",
     }

@@ -119,6 +119,16 @@ def test_a_host_is_sent_what_its_own_command_needs() -> None:
     assert {"module_utils.host.command", "module_utils.probe.echo_program", *reached(command)} <= sent
 
 
+def test_the_design_names_every_file_of_the_controllers_side() -> None:
+    text = (PLUGINS.parent / "docs" / "design.md").read_text(encoding="utf-8")
+    records = ("plugin_utils.drivers.", "plugin_utils.proof.checks.")  # their __init__ names them
+    files = {
+        path.name for name, path in MODULES.items() if name.startswith("plugin_utils") and path.name != "__init__.py"
+    }
+    named = {path.name for name, path in MODULES.items() if name.startswith(records) and not path.name.startswith("_")}
+    assert {name for name in files - named | {"driver.py", "check.py"} if f"`{name}`" not in text} == set()
+
+
 @pytest.mark.parametrize("name", sorted(name for name, path in MODULES.items() if path.name == "__init__.py"))
 def test_each_package_says_what_lives_there(name: str) -> None:
     text = ast.get_docstring(ast.parse(MODULES[name].read_text(encoding="utf-8"))) or ""

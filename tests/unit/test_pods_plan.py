@@ -229,7 +229,7 @@ def test_an_overlay_that_goes_takes_its_bridge_along():
     [
         ({"name": "a", "address": "172.2.0.2", "overlay": "green"}, "present", ["overlay", "green", "red, blue"]),
         ({"name": "a", "address": "172.2.0.2", "overlay": "blue"}, "present", ["address", "172.2.0.2", "10.0.0.0/24"]),
-        ({"name": "a", "address": "10.0.0.2", "overlay": "blue"}, "absent", ["state", "its overlay goes"]),
+        ({"name": "a", "address": "10.0.0.2", "overlay": "blue"}, "absent", ["state", "its overlay is removed"]),
     ],
     ids=["no such overlay", "another overlay's address", "an overlay that goes"],
 )

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.plugin_utils.drivers import DRIVERS
+from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import End
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.fabric import Fabric
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import End
 
 _TUNNEL, _DIRECT = "vxlan", "direct"
 
@@ -155,7 +155,7 @@ def _standing(pair: Pair, hosts: Mapping[str, Host]) -> Pair:
         if kind and host in hosts and kind in hosts[host].lacks:
             return replace(pair, unavailable=f"the kernel of {host} has no links of kind {kind}")
     if pair.from_ is None or pair.to is None:
-        return replace(pair, unavailable="no two pods of the inventory are connected so")
+        return replace(pair, unavailable="no two pods of the inventory are connected this way")
     for spot in (pair.from_, pair.to):
         if spot.host not in hosts:
             return replace(pair, unavailable=f"{spot.host} is not in this run")

@@ -12,10 +12,10 @@ from typing import Any
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.cni.pieces import Pieces, put_together
 from ansible_collections.weft.fabric.plugins.plugin_utils import drivers
+from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import Link, Network, Place, Pod
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import addresses, pods
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.fabric import Fabric
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import Link, Network, Place, Pod
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _pieces(inside: Sequence[Pod], networks: Sequence[Network], place: Place) ->
     for item in networks:
         yield item.driver.shared(item, place)
     for pod in inside:
-        yield pod.network.driver.connect(pod, own[pod.name], place)
+        yield pod.network.driver.connect(pod.network, pod, own[pod.name], place)
 
 
 def _absent(gone: Iterable[Pod], shared: Iterable[Link]) -> Pieces:
@@ -140,7 +140,7 @@ def _beside(known: Sequence[Pod], default: Network) -> list[Link]:
 def _attachments(known: Iterable[Pod]) -> Attachments:
     found = Attachments()
     for pod in known:
-        item = pod.network.driver.attachment(pod)
+        item = pod.network.driver.attachment(pod.network, pod)
         if item is not None:
             (found.present if pod.present else found.absent).append(item)
     if found.present:

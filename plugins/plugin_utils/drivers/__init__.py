@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What connects pods: one file for each value of ``pods_network.driver``, with a record that says all about it.
 
-The files are named below, in the order in which bandwidths are compared. Files that begin with an underscore are what
-several drivers share. The record is model.pod.Driver.
+The files are named below, in the order in which bandwidths are compared. driver.py describes the record. Files that
+begin with an underscore hold what several drivers share.
 
 Private to the collection: no other collection may import it.
 """
@@ -27,7 +27,7 @@ from ansible_collections.weft.fabric.plugins.plugin_utils.drivers import (
     none,
     ptp,
 )
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import Driver, End, Network
+from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import Driver, End, Network
 
 DRIVERS: Mapping[str, Driver] = {
     file.DRIVER.name: file.DRIVER for file in (host, bridge, ptp, macvlan, ipvlan, fan, cni, none, container)

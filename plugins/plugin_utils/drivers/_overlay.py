@@ -8,8 +8,8 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import replace
 
+from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import End, Network, Place
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Node, Overlay
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import End, Network, Place
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.subnet import Subnet
 
 POD = ("address", "interface", "host_interface", "overlay")

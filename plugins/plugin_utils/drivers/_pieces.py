@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.cni import pieces
 from ansible_collections.weft.fabric.plugins.module_utils.cni.pieces import Interface, Pieces
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import Link, Own, Pod
+from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import Link, Own, Pod
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.subnet import Address
 
 

@@ -14,8 +14,7 @@ from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.cni import pieces
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.plugin_utils.drivers import _pieces
-from ansible_collections.weft.fabric.plugins.plugin_utils.model import subnet as model
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import (
+from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import (
     End,
     Network,
     Own,
@@ -23,6 +22,7 @@ from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import (
     Pod,
     listed,
 )
+from ansible_collections.weft.fabric.plugins.plugin_utils.model import subnet as model
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.subnet import Address, Subnet
 
 NEEDS = ("parent", "subnet")

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 
 from ansible_collections.weft.fabric.plugins.module_utils.cni.pieces import Pieces
 from ansible_collections.weft.fabric.plugins.plugin_utils.drivers import _overlay, _pieces
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import (
+from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import (
     Driver,
     Link,
     Network,
@@ -18,6 +17,7 @@ from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import (
     Place,
     Pod,
 )
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay
 
 
 def _shared(_network: Network, place: Place) -> Pieces:
@@ -26,7 +26,7 @@ def _shared(_network: Network, place: Place) -> Pieces:
     return {"": {"links": [_pieces.bridge(overlay.bridge, gateways, _overlay.mtu(place))]}}
 
 
-def _connect(pod: Pod, own: Sequence[Own], place: Place) -> Pieces:
+def _connect(_network: Network, pod: Pod, own: Sequence[Own], place: Place) -> Pieces:
     return _pieces.bridged(pod, own, _overlay.of(place)[0].bridge, _overlay.mtu(place), place.routed)
 
 

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.plugin_utils.drivers import ipvlan, macvlan
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import (
+from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import (
     Driver,
     End,
     Given,
@@ -26,6 +25,7 @@ from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import (
     listed,
     one_of_each_family,
 )
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.subnet import Network as IpNetwork
 
 if TYPE_CHECKING:
@@ -60,9 +60,7 @@ def _addresses(where: str, given: object) -> tuple[Given, ...]:
     return tuple(Given(item.where, values.address(item.where, item.address)) for item in listed(where, given))
 
 
-def _attachment(pod: Pod) -> dict[str, Any]:
-    network = pod.network
-    assert isinstance(network, Cni)
+def _attachment(network: Cni, pod: Pod) -> dict[str, Any]:
     item = {"netns": pod.name, "interface": pod.interface, "network": network.given, "recreate": True}
     if pod.addresses:
         asked = one_of_each_family(f"{pod.where}.address", [own.address for own in pod.addresses])

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import Driver, Network, Pod
+from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import Driver, Network, Pod
 
 
 @dataclass(frozen=True)

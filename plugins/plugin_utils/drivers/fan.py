@@ -14,8 +14,7 @@ from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.cni.pieces import Pieces
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.plugin_utils.drivers import _pieces
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import (
+from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import (
     Driver,
     End,
     Link,
@@ -24,6 +23,7 @@ from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import (
     Place,
     Pod,
 )
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.subnet import Subnet
 
 _BRIDGE, _TUNNEL = "fanbr0", "fan0"
@@ -97,7 +97,7 @@ def _shared(fan: Fan, place: Place) -> Pieces:
     return {"": {"links": [bridge, tunnel], "routes": routes}}
 
 
-def _connect(pod: Pod, own: Sequence[Own], place: Place) -> Pieces:
+def _connect(_fan: Fan, pod: Pod, own: Sequence[Own], place: Place) -> Pieces:
     return _pieces.bridged(pod, own, _BRIDGE, _mtu(place))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import Driver, End, Pod
+from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import Driver, End, Pod
 
 
 def _check(pod: Pod, pods: Sequence[Pod]) -> None:

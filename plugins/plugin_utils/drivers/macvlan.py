@@ -12,26 +12,25 @@ from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.cni import pieces
 from ansible_collections.weft.fabric.plugins.module_utils.cni.pieces import Pieces
 from ansible_collections.weft.fabric.plugins.plugin_utils.drivers import _pieces, _segment
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import Driver, Own, Place, Pod
+from ansible_collections.weft.fabric.plugins.plugin_utils.drivers._segment import Segment
+from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import Driver, Own, Place, Pod
 
 # Whether pods on one interface reach each other. A VEPA's do through the switch, if that sends frames back.
 MODES = {"bridge": True, "private": False, "vepa": None, "passthru": True}
 
 
-def network(where: str, parent: str, mode: str, networks: _segment.Subnets) -> _segment.Segment:
+def network(where: str, parent: str, mode: str, networks: _segment.Subnets) -> Segment:
     """The network of pods on an interface."""
-    return _segment.Segment(DRIVER, where, parent, mode, networks, siblings=MODES.get(mode, True))
+    return Segment(DRIVER, where, parent, mode, networks, siblings=MODES.get(mode, True))
 
 
-def _parse(_driver: Driver, where: str, given: Mapping[str, Any]) -> _segment.Segment:
+def _parse(_driver: Driver, where: str, given: Mapping[str, Any]) -> Segment:
     parent = values.ifname(f"{where}.parent", given["parent"])
     mode = values.choice(f"{where}.mode", given.get("mode", "bridge"), MODES)
     return network(where, parent, mode, _segment.networks(where, given))
 
 
-def _connect(pod: Pod, own: Sequence[Own], _place: Place) -> Pieces:
-    segment = pod.network
-    assert isinstance(segment, _segment.Segment)
+def _connect(segment: Segment, pod: Pod, own: Sequence[Own], _place: Place) -> Pieces:
     inside = _pieces.interface(pod, own, "auto")
     return pieces.macvlan(inside, segment.parent, segment.mode, _segment.routes(pod, own, segment))
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import Driver, End
+from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import Driver, End
 
 
 def _reaches(one: End, other: End) -> bool | None:

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from ansible_collections.weft.fabric.plugins.module_utils.cni import pieces
 from ansible_collections.weft.fabric.plugins.module_utils.cni.pieces import Pieces
 from ansible_collections.weft.fabric.plugins.plugin_utils.drivers import _overlay, _pieces
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import Driver, Own, Place, Pod
+from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import Driver, Network, Own, Place, Pod
 
 
-def _connect(pod: Pod, own: Sequence[Own], place: Place) -> Pieces:
+def _connect(_network: Network, pod: Pod, own: Sequence[Own], place: Place) -> Pieces:
     dev, outside = pod.interface, pod.host_interface
     alone = [Own(ipaddress.ip_interface(address.ip), gateway) for address, gateway in own]
     gateways = [f"{gateway}/{address.max_prefixlen}" for address, gateway in alone]

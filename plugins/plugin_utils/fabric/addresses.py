@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import Own, Pod
+from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import Own, Pod
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.subnet import Subnet
 
 

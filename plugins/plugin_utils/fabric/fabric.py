@@ -11,9 +11,9 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.plugin_utils import drivers
+from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import End, Pod
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import pods
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Node, Overlay
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import End, Pod
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.cni.pieces import veth_name
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.plugin_utils import drivers
+from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import Network, Pod
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import Network, Pod
 
 _KEYS = ("name", "network", "state")
 _DRIVERS_KEYS = ("address", "interface", "host_interface", "overlay")
@@ -82,7 +82,7 @@ def refuse_removed_overlays(pods: Iterable[Pod]) -> None:
     """
     for pod in pods:
         if pod.present and pod.overlay and not pod.overlay.present:
-            remedy = "its overlay goes: give it state: absent too"
+            remedy = "its overlay is removed: set state: absent for the pod too"
             raise InvalidParameter(f"{pod.where}.state", "present", remedy)
 
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import End
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.fabric import Fabric
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import End
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.target import UNDERLAY, Pair, Target
 
 Entry = Mapping[str, Any]

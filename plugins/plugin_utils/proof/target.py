@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import End
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.fabric import Fabric
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import End
 
 UNDERLAY, VTEP, POD = "underlay", "VTEP", "pod"
 """Kinds of targets."""

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.fabric import Fabric
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof import evidence
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.check import Check
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks import CHECKS
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check import Check
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.scope import peers
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.target import Neighbourhood, Pair, result_of
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.targets import targets

@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from ansible_collections.weft.fabric.plugins.module_utils.host import lab
+from ansible_collections.weft.fabric.plugins.module_utils.probe import echo_server
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.nodes import vtep_mac
 from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.playbooks import cli
@@ -165,8 +166,9 @@ class Fabric:
             namespaces[host] = f"/run/weft/{self.lab}/{host}/net"
             for pod in self.node(host, "ip", "netns", "list").split():
                 if pod.startswith("pod"):
-                    pid = self.node(host, "ip", "netns", "pids", pod).split()[0]
-                    namespaces[f"{host}-{pod}"] = f"/proc/{pid}/ns/net"
+                    # In the host's own namespace, this lists itself as well.
+                    pids = self.node(host, "ip", "netns", "pids", pod).split()
+                    namespaces[f"{host}-{pod}"] = f"/proc/{next(filter(_serves, pids))}/ns/net"
         with self._named(namespaces) as names:
             yield names
 
@@ -180,6 +182,13 @@ class Fabric:
                 kernel.run("mount", "--no-mtab", "--bind", source, str(path))
                 stack.callback(kernel.run, "umount", "--no-mtab", str(path))
             yield list(namespaces)
+
+
+def _serves(pid: str) -> bool:
+    """Whether a process is a pod's echo server."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return echo_server.MARK in pathlib.Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8")
+    return False
 
 
 CAME = ["NEWNEIGH", "NEWNEIGH", "NEWROUTE"]

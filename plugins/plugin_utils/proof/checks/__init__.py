@@ -4,14 +4,13 @@
 """What the proof checks: one file for each check, with a record that says all about it.
 
 The files are named below, the lowest layer first, and nodes before pods. The first check that finds a cause explains a
-pair. Files that begin with an underscore are what several checks share. The record is proof.check.Check.
+pair. check.py describes the record. Files that begin with an underscore hold what several checks share.
 
 Private to the collection: no other collection may import it.
 """
 
 from __future__ import annotations
 
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.check import Check
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks import (
     fdb,
     forwarding,
@@ -27,6 +26,7 @@ from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks import (
     route,
     underlay,
 )
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check import Check
 
 CHECKS: tuple[Check, ...] = tuple(
     file.CHECK

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.check import Check
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check import Check
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.evidence import Evidence
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.target import Neighbourhood, Pair, Target, speaks
 
@@ -31,7 +31,7 @@ def _about(pair: Pair) -> bool:
 def _causes(_evidence: Evidence, pair: Pair) -> Iterator[str]:
     if pair.result.received or pair.result.tcp in ("open", "refused"):
         overlay = pair.target.overlay
-        yield f"a pod of overlay {overlay} answers one of another" if overlay else "it answers, and must not"
+        yield f"a pod of overlay {overlay} answers a pod of another" if overlay else "it answers, but must not"
 
 
 CHECK = Check(

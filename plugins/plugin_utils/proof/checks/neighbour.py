@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.check import Check, silent
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks import _entries
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check import Check, silent
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.evidence import Evidence
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.target import Pair
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.weft.fabric.plugins.plugin_utils import drivers
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.pod import End
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.check import Check
+from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import End
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check import Check
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.evidence import Evidence
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.target import (
     POD,

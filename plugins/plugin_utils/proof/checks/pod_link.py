@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof import evidence as found
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.check import Check, silent
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check import Check, silent
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.evidence import Evidence
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.target import Pair
 

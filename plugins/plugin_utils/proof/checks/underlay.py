@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.check import Check, silent
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check import Check, silent
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.evidence import Evidence
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.target import UNDERLAY, Neighbourhood, Pair, Target
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pods, the networks that connect them, and the record of a driver, which makes such networks."""
+"""The record of a driver, and what it works with: networks, pods, their place, and ends of pairs."""
 
 from __future__ import annotations
 
@@ -164,9 +164,9 @@ def _nothing_shared(_network: Any, _place: Place) -> Pieces:
     return {}
 
 
-def _namespace(pod: Pod, _own: Sequence[Own], _place: Place) -> Pieces:
+def _namespace(network: Network, pod: Pod, _own: Sequence[Own], _place: Place) -> Pieces:
     """The pod's namespace, with nothing in it."""
-    return pieces.namespace(pod.name, pod.network.driver.joins(pod.network))
+    return pieces.namespace(pod.name, network.driver.joins(network))
 
 
 def _none(*_arguments: Any) -> None:
@@ -199,8 +199,8 @@ class Driver:
     :ivar joins: (network) -> the namespace that its pods are in: empty the host's, or another pod's. None: their own.
     :ivar subnets: (network, place) -> the subnets that its pods have addresses in; raises InvalidParameter.
     :ivar shared: (network, place) -> what its pods have in common on the host; raises InvalidParameter.
-    :ivar connect: (pod, its addresses, place) -> the pod, and what connects it.
-    :ivar attachment: (pod) -> an item of weft.fabric.cni's ``attachments``. None: there is none.
+    :ivar connect: (network, pod, its addresses, place) -> the pod, and what connects it.
+    :ivar attachment: (network, pod) -> an item of weft.fabric.cni's ``attachments``. None: there is none.
     :ivar removal: (network, overlay) -> the links to remove with all of its pods on the host.
     :ivar attached: (network) -> the network whose rules its pods follow.
     :ivar reaches: (one, other): whether one end, a pod of its own, reaches another; None: the driver does not know.
@@ -224,8 +224,8 @@ class Driver:
     joins: Callable[[Any], str | None] = _none
     subnets: Callable[[Any, Place], Sequence[Subnet]] = _no_subnets
     shared: Callable[[Any, Place], Pieces] = _nothing_shared
-    connect: Callable[[Pod, Sequence[Own], Place], Pieces] = _namespace
-    attachment: Callable[[Pod], dict[str, Any] | None] = _none
+    connect: Callable[[Any, Pod, Sequence[Own], Place], Pieces] = _namespace
+    attachment: Callable[[Any, Pod], dict[str, Any] | None] = _none
     removal: Callable[[Any, Overlay | None], list[Link]] = _no_links
     attached: Callable[[Any], Network] = _same
     reaches: Callable[[End, End], bool | None] = _none
