@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import pathlib
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -133,3 +134,20 @@ def test_the_design_names_every_file_of_the_controllers_side() -> None:
 def test_each_package_says_what_lives_there(name: str) -> None:
     text = ast.get_docstring(ast.parse(MODULES[name].read_text(encoding="utf-8"))) or ""
     assert text and "Private to the collection" in text
+
+
+@pytest.mark.parametrize("side", ["module_utils", "plugin_utils"])
+def test_the_documentation_names_every_file_once(side: str) -> None:
+    design = (PLUGINS.parent / "docs" / "design.md").read_text(encoding="utf-8")
+    table = design.partition(f"| package in `plugins/{side}` |")[2].partition("\n\n")[0]
+    named = {}
+    for row in table.splitlines()[2:]:
+        package, text = row.split("|")[1:3]
+        place = package.strip().strip("`/").replace("(top)", "")
+        named[place] = sorted(re.findall(r"`((?:\w+/)?\w+\.py)`", text))
+    found: dict[str, list[str]] = {}
+    for path in (PLUGINS / side).rglob("*.py"):
+        place, _slash, name = str(path.relative_to(PLUGINS / side)).rpartition("/")
+        if path.name != "__init__.py":
+            found.setdefault(place.partition("/")[0], []).append(name)
+    assert named == {place: sorted(names) for place, names in found.items()}

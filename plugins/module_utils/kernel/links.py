@@ -97,20 +97,26 @@ def _link(message: Any, names: Mapping[int, str]) -> Link:
     link = Link(names[message["index"]], kind, index=message["index"], below=below, nsid=nsid)
     parts = {LINK: message, DATA: data, PORT: port}
     ports = kind_of(controller or "").ports
-    for name, option in (
-        *ATTRIBUTES.items(),
-        *kind_of(kind).options.items(),
-        *((name, option) for name, option in (ports.options.items() if ports else ()) if option.place == PORT),
-    ):
+    of_port = {name: option for name, option in (ports.options if ports else {}).items() if option.place == PORT}
+    for name, option in (*ATTRIBUTES.items(), *kind_of(kind).options.items(), *of_port.items()):
         value = bool(message["flags"] & option.bit) if option.place == FLAGS else _value(option, parts)
         if option.link:
-            # The index of a parent in another namespace means nothing here.
-            value = None if option.attribute == "IFLA_LINK" and nsid is not None else names.get(value or 0)
+            value = names.get(_index(option, value, nsid))
         link.attributes[name] = option.unsaid if value is None else option.decode(value)
-    mac = link.attributes["mac_address"]
-    if not kind_of(kind).has_own_mac(link.attributes.get("mode")) or len(mac or "") != len(values.ZERO_MAC):
-        link.attributes["mac_address"] = None  # a tunnel's is its IP address
+    if not _has_mac(link):
+        link.attributes["mac_address"] = None
     return link
+
+
+def _has_mac(link: Link) -> bool:
+    """Whether a link has a MAC address of its own. The kernel reports a tunnel's IP address in its place."""
+    own = kind_of(link.kind).has_own_mac(link.attributes.get("mode"))
+    return own and len(link.attributes["mac_address"] or "") == len(values.ZERO_MAC)
+
+
+def _index(option: Option, value: int | None, nsid: int | None) -> int:
+    """The index of another link; 0 for a parent in another namespace, whose index means nothing in this one."""
+    return 0 if value is None or (option.attribute == "IFLA_LINK" and nsid is not None) else value
 
 
 _INFO = ("IFLA_INFO_KIND", "IFLA_INFO_DATA", "IFLA_INFO_SLAVE_KIND", "IFLA_INFO_SLAVE_DATA")

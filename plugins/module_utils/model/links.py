@@ -202,7 +202,17 @@ def merge(document: Document, netns: str, link: Link) -> None:
     known = links.setdefault(link.name, link)
     if known is link:
         return
-    place = f" in namespace {netns}" if netns else ""
+    _refuse_contradictions(known, link, f" in namespace {netns}" if netns else "")
+    if link.kind and not known.kind:
+        known.kind, known.where = link.kind, link.where
+    known.peer = known.peer or link.peer
+    known.origin = known.origin or link.origin
+    known.recreate = known.recreate or link.recreate
+    known.shared = known.shared or link.shared
+    known.attributes.update(link.attributes)
+
+
+def _refuse_contradictions(known: Link, link: Link, place: str) -> None:
     if known.kind and link.kind and known.kind != link.kind:
         raise InvalidParameter(f"{link.where}kind", link.kind, f"{link.name}{place} is listed as {one(known.kind)} too")
     if known.peer and link.peer and known.peer != link.peer:
@@ -213,13 +223,6 @@ def merge(document: Document, netns: str, link: Link) -> None:
         if known.attributes.get(name, value) != value:
             remedy = f"{link.name}{place} is listed twice, with {name} {known.attributes[name]} too: keep one"
             raise InvalidParameter(f"{link.where}{name}", value, remedy)
-    if link.kind and not known.kind:
-        known.kind, known.where = link.kind, link.where
-    known.peer = known.peer or link.peer
-    known.origin = known.origin or link.origin
-    known.recreate = known.recreate or link.recreate
-    known.shared = known.shared or link.shared
-    known.attributes.update(link.attributes)
 
 
 def complete(document: Document) -> None:

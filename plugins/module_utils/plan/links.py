@@ -31,30 +31,14 @@ def clear_way(view: View, netns: str, link: Link) -> None:
     if current is None:
         return
     label = f"link {link.name}{place_of(netns)}"
-    if link.origin and current.attributes.get("alias") != link.origin[1]:
-        reason = f"it is another interface than {link.origin[1]}"
-        if not current.kind:
-            raise FabricError(f"{label}: {reason}: choose another name")
-    elif link.kind and current.kind != link.kind:
-        reason = f"it is {one(current.kind or 'NIC or another kind of link')}, not {one(link.kind)}"
-        if not current.kind:
-            raise FabricError(f"{label}: {reason}: choose another name")
-    elif link.peer and current.peer != link.peer:
-        if move_peer(view, netns, link, current):
-            return
-        reason = f"its other end is not {link.peer[1]}{place_of(link.peer[0]) or ' here'}"
-    else:
-        different = [
-            name
-            for name, option in kind_of(link.kind).options.items()
-            if name in link.attributes
-            and option.keeps(current.attributes.get(name, link.attributes[name]), link.attributes[name])
-        ]
-        if not different:
-            return
-        reason = "; ".join(
-            f"{name} is {_text(current.attributes[name])}, not {_text(link.attributes[name])}" for name in different
-        )
+    other = _other_interface(link, current)
+    if other and not current.kind:
+        raise FabricError(f"{label}: {other}: choose another name")
+    if not other and link.peer and current.peer != link.peer and move_peer(view, netns, link, current):
+        return
+    reason = other or _unchangeable(link, current)
+    if not reason:
+        return
     if not link.recreate:
         raise FabricError(
             f"{label}: {reason}; the kernel cannot change that: delete it first, or where the link takes it, "
@@ -62,6 +46,27 @@ def clear_way(view: View, netns: str, link: Link) -> None:
         )
     view.do("delete", netns, current)
     view.forget(netns, link.name)
+
+
+def _other_interface(link: Link, current: Link) -> str:
+    """Why the link of that name is another interface than the wanted one; empty if it is the same."""
+    if link.origin and current.attributes.get("alias") != link.origin[1]:
+        return f"it is another interface than {link.origin[1]}"
+    if not link.origin and link.kind and current.kind != link.kind:
+        return f"it is {one(current.kind or 'NIC or another kind of link')}, not {one(link.kind)}"
+    return ""
+
+
+def _unchangeable(link: Link, current: Link) -> str:
+    """What the kernel cannot change of a link; empty if it can make the wanted one of it."""
+    if link.peer and current.peer != link.peer:
+        return f"its other end is not {link.peer[1]}{place_of(link.peer[0]) or ' here'}"
+    return "; ".join(
+        f"{name} is {_text(current.attributes[name])}, not {_text(link.attributes[name])}"
+        for name, option in kind_of(link.kind).options.items()
+        if name in link.attributes
+        and option.keeps(current.attributes.get(name, link.attributes[name]), link.attributes[name])
+    )
 
 
 def make_or_change(view: View, netns: str, link: Link) -> None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,9 +89,8 @@ class Comparison:
             yield from (text.number(one.bits / self._scale) if one else "-" for one in found)
             yield _ratio(own.bits(protocol), base.bits(protocol) if base else None)
             if protocol == "udp":
-                for worst in ([one.lost for one in found if one], [one.jitter for one in found if one]):
-                    known = [value for value in worst if value is not None]
-                    yield text.number(max(known)) if known else "-"
+                yield _worst(one.lost for one in found if one)
+                yield _worst(one.jitter for one in found if one)
         yield text.number(own.rtt) if own.rtt is not None else "-"
         yield _ratio(own.rtt, base.rtt if base else None)
 
@@ -130,6 +129,11 @@ def _name(spot: Spot | None) -> str:
 
 def _note(pair: Pair) -> str:
     return f"not available: {pair.unavailable}" if pair.unavailable else "failed"
+
+
+def _worst(values: Iterable[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return text.number(max(known)) if known else "-"
 
 
 def _ratio(own: float | None, base: float | None) -> str:

@@ -100,15 +100,16 @@ def _reaches(one: End, other: End) -> bool | None:
         return None
     if any(config.plugin not in _ON_A_HOST for config in configs):
         return None
-    first, last = configs[0], configs[-1]
     if len(configs) == 2:
-        places = [(config.plugin, config.bridge, config.options.get("vlan") or 0) for config in configs]
-        shared = [subnet for subnet in _subnets(first) if subnet in _subnets(last)]
-        return True if shared and places[0] == places[1] else None
-    if not first.gateway:
-        return None
+        return True if _is_shared(*configs) else None
     # The host knows its pods' addresses. They reach the host at the gateway's address, and at others by a route.
-    return True if one.network is None or _has_a_way(first, other) else None
+    return True if configs[0].gateway and (one.network is None or _has_a_way(configs[0], other)) else None
+
+
+def _is_shared(config: cni.Network, other: cni.Network) -> bool:
+    """Whether pods of two networks are on one bridge, in one VLAN and in one subnet."""
+    places = [(net.plugin, net.bridge, net.options.get("vlan") or 0) for net in (config, other)]
+    return places[0] == places[1] and any(subnet in _subnets(other) for subnet in _subnets(config))
 
 
 def _has_a_way(config: cni.Network, other: End) -> bool:

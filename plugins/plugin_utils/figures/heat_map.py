@@ -37,9 +37,7 @@ def heat_map(
     written = side >= 12  # as high as a letter
     longest = max(map(len, (*rows, *columns)), default=0) if written else 0
     left, top = 24 + svg.LETTER * longest, 92 + svg.LETTER * longest
-    legend = [(f"≥ {number(bound)} {unit}", f"h{step}") for step, bound in enumerate(bounds)]
-    legend = [entry for step, entry in enumerate(legend) if not step or bounds[step] > bounds[step - 1]]
-    parts = [svg.heading(title), *svg.legend([*legend, *((word, f"w{index}") for index, word in enumerate(words))])]
+    parts = [svg.heading(title), *svg.legend(_legend(bounds, unit, words))]
     if written:
         parts += [svg.text(left - 6, top + (at + 0.7) * side, name, "end") for at, name in enumerate(rows)]
         for at, name in enumerate(columns):
@@ -48,6 +46,13 @@ def heat_map(
     drawn = _drawn([[_style(cell, bounds, words) for cell in row] for row in cells])
     parts.append(f'<g transform="translate({left:.1f} {top:.1f}) scale({side:.3f})">{drawn}</g>')
     return svg.document(title, top + len(rows) * side + 16, parts, max(svg.WIDTH, left + len(columns) * side + 16))
+
+
+def _legend(bounds: Sequence[float], unit: str, words: Sequence[str]) -> list[tuple[str, str]]:
+    """(text, style) of each shade that covers any numbers, and of each word."""
+    shades = [(f"≥ {number(bound)} {unit}", f"h{step}") for step, bound in enumerate(bounds)]
+    shades = [entry for step, entry in enumerate(shades) if not step or bounds[step] > bounds[step - 1]]
+    return [*shades, *((word, f"w{index}") for index, word in enumerate(words))]
 
 
 def _style(cell: Cell, bounds: Sequence[float], words: Sequence[str]) -> str:
