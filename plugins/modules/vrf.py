@@ -10,13 +10,13 @@ module: vrf
 short_description: Manage VRF devices
 version_added: 0.1.0
 description:
-  - Creates a device for virtual routing and forwarding (VRF) and adds its ports. Packets of the ports are routed by
-    the VRF's own table.
-  - A port keeps its addresses. The kernel takes it down and up when it joins or leaves a VRF; the module restores the
-    addresses and routes that it lists.
-  - Routes of the VRF have its O(table), as in M(weft.fabric.route).
-  - The kernel cannot change O(table) of an existing VRF, which requires O(recreate).
-  - The kernel needs the driver C(vrf).
+  - Creates a device for virtual routing and forwarding (VRF), and adds its ports. The VRF's own table routes the
+    packets of its ports.
+  - A port keeps its addresses. When it joins or leaves a VRF, the kernel takes it down and up, and the module restores
+    the listed addresses and routes.
+  - To add routes to the VRF, use its O(table) in M(weft.fabric.route).
+  - The kernel cannot change the O(table) of an existing VRF. This requires O(recreate).
+  - Requires the kernel driver C(vrf).
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -41,13 +41,13 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Route the packets of two interfaces by table 10
+- name: Route the packets of two interfaces through table 10
   weft.fabric.vrf:
     name: vrf-blue
     table: 10
     ports: [enp2s0, enp3s0]
 
-- name: Send everything else to a gateway behind one of them
+- name: Add a default route to a gateway behind one of the interfaces
   weft.fabric.route:
     routes:
       - {dst: default, via: 10.0.0.1, dev: enp2s0, table: 10}

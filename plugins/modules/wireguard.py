@@ -12,9 +12,9 @@ version_added: 0.1.0
 description:
   - Creates a WireGuard interface, and changes its key, port, mark and peers in place. Peers that do not differ keep
     their sessions.
-  - Private and preshared keys are read from files on the host that root alone can read. They are in no result, diff or
+  - Reads private and preshared keys from files on the host that only root can read. They appear in no result, diff or
     log. The public key is returned.
-  - The kernel needs the driver C(wireguard), which is in Linux since 5.6.
+  - Requires the kernel driver C(wireguard), which Linux has since 5.6.
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -27,50 +27,50 @@ extends_documentation_fragment:
 options:
   private_key_file:
     description:
-      - Path of the file on the host that holds the private key, as C(wg genkey) prints it.
-      - The file must belong to root, with mode 0600 or less. By default the key stays as it is.
+      - Path of a file on the host with the private key, in the format of C(wg genkey).
+      - The file must belong to root, with mode 0600 or less. By default the key is not changed.
     type: path
   public_key:
     description:
-      - Public key that the interface must have. The kernel derives it from the private key.
-      - The module fails if the key in O(private_key_file) has another public key.
+      - The expected public key of the interface. The kernel derives it from the private key.
+      - The module fails if the key in O(private_key_file) has a different public key.
     type: str
   listen_port:
-    description: UDP port that the interface listens on. The kernel chooses one by default.
+    description: UDP port to listen on. By default the kernel chooses a port.
     type: int
   fwmark:
-    description: Mark of the outer packets, for routing rules; 0 is none.
+    description: Mark of the outer packets, for routing rules. 0 means no mark.
     type: int
   peers:
     description:
-      - Other ends of the tunnel. The list is authoritative, so peers that are not in it are removed.
-      - By default the peers stay as they are.
+      - The other ends of the tunnel. The list is authoritative. Peers that are not in the list are removed.
+      - By default the peers are not changed.
     type: list
     elements: dict
     suboptions:
       public_key:
-        description: Public key of the peer, as C(wg pubkey) prints it.
+        description: Public key of the peer, in the format of C(wg pubkey).
         type: str
         required: true
       preshared_key_file:
         description:
-          - Path of the file on the host that holds a key shared with the peer, as C(wg genpsk) prints it. It must be
-            as protected as O(private_key_file).
-          - An empty string removes the preshared key. By default it stays as it is.
+          - Path of a file on the host with the key that is shared with the peer, in the format of C(wg genpsk). The
+            same owner and mode as for O(private_key_file) are required.
+          - An empty string removes the preshared key. By default the key is not changed.
         type: path
       endpoint:
         description:
           - Address and port of the peer, such as V(192.0.2.1:51820) or V([2001:db8::1]:51820).
-          - By default the endpoint is where the last packet of the peer came from.
+          - By default the source of the peer's last packet.
         type: str
       persistent_keepalive:
-        description: Seconds between packets that keep a path through NAT open; 0 is none.
+        description: Seconds between packets that keep a path through NAT open. 0 sends none.
         type: int
       allowed_ips:
         description:
-          - Subnets behind the peer, in CIDR notation. Packets to these go to the peer, and packets from these are
-            accepted from it. The list is authoritative.
-          - A subnet belongs to one peer.
+          - Subnets behind the peer, in CIDR notation. Packets to these subnets are sent to the peer, and packets from
+            these subnets are accepted from the peer. The list is authoritative.
+          - A subnet can belong to only one peer.
         type: list
         elements: str
   mac_address:
