@@ -70,7 +70,7 @@ def state(host: str, pod: str) -> Any:
     raw: dict[str, Any] = {}
     names: dict[str, str] = {}
     for role, namespace in (("host", host), ("pod", pod)):
-        links, addresses = kernel.ip_json(namespace, "link"), kernel.ip_json(namespace, "address")
+        links, addresses, routes = kernel.ip_json_batch(namespace, "link", "address", kernel.ALL_ROUTES)
         for link in (*links, *addresses):
             if link.get("linkinfo", {}).get("info_kind") == "bridge":
                 # It follows the carrier, which the flags tell of, a second later at most (net/core/link_watch.c).
@@ -87,7 +87,7 @@ def state(host: str, pod: str) -> Any:
         raw[role] = {
             "links": links,
             "addresses": addresses,
-            "routes": kernel.ip_json(namespace, "-4", "route") + kernel.ip_json(namespace, "-6", "route"),
+            "routes": [route for route in routes if route["table"] == "main"],
             "ports": kernel.bridge_json(namespace, "link"),
         }
     text = json.dumps(_without_noise(raw))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.weft.fabric.tests.integration.kernel import bridge_json, ip, ip_json, wg
+from ansible_collections.weft.fabric.tests.integration.kernel import ALL_ROUTES, bridge_json, ip_json_batch, wg
 
 # Options of links; the rest is what the kernel counts or finds out by itself.
 _OPTIONS = {
@@ -34,7 +34,9 @@ def snapshot(namespace: str) -> dict[str, Any]:
 
     Without link-local addresses and their routes, and without what passing traffic causes.
     """
-    links = ip_json(namespace, "address")
+    # Few programs, because starting them takes most of the time.
+    links, neighbours = ip_json_batch(namespace, "address", "neigh")
+    routes = [line for line in ip(namespace, *ALL_ROUTES.split()).splitlines() if " table " not in line]
     return {
         "links": {link["ifname"]: _link(link) for link in links},
         "addresses": sorted(
@@ -45,14 +47,11 @@ def snapshot(namespace: str) -> dict[str, Any]:
         ),
         "routes": sorted(
             line.replace(" pref medium", "").replace(" linkdown", "").strip()
-            for family in ("-4", "-6")
-            for line in ip(namespace, family, "route").splitlines()
+            for line in routes
             if not line.startswith("fe80:")
         ),
         "neighbours": sorted(
-            (entry["dev"], entry["dst"], entry["lladdr"])
-            for entry in ip_json(namespace, "neigh")
-            if "PERMANENT" in entry["state"]
+            (entry["dev"], entry["dst"], entry["lladdr"]) for entry in neighbours if "PERMANENT" in entry["state"]
         ),
         "fdb": sorted(
             (

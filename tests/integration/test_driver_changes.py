@@ -116,9 +116,8 @@ def host(run_module) -> Iterator[tuple[str, Any]]:
 
 
 def _told(namespace: str) -> Any:
-    links = kernel.ip_json(namespace, "address")
+    links, routes = kernel.ip_json_batch(namespace, "address", kernel.ALL_ROUTES)
     own = [address for link in links for address in _addresses(link)]
-    routes = kernel.ip_json(namespace, "-4", "route") + kernel.ip_json(namespace, "-6", "route")
     return {
         "links": sorted(
             [
@@ -134,7 +133,7 @@ def _told(namespace: str) -> Any:
         "routes": sorted(
             json.dumps({key: route.get(key) for key in ("dst", "gateway", "dev", "prefsrc")})
             for route in routes
-            if not route["dst"].startswith(("fe80:", "ff00:"))
+            if route["table"] == "main" and not route["dst"].startswith("fe80:")
         ),
     }
 

@@ -13,6 +13,7 @@ A namespace is named as in ``ip netns``; the empty string is the one the test's 
 from __future__ import annotations
 
 from ansible_collections.weft.fabric.tests.integration.kernel.commands import (
+    ALL_ROUTES,
     LINK_KINDS,
     bridge,
     bridge_json,
@@ -21,6 +22,7 @@ from ansible_collections.weft.fabric.tests.integration.kernel.commands import (
     ip,
     ip_batch,
     ip_json,
+    ip_json_batch,
     run,
     wg,
 )
@@ -35,6 +37,7 @@ from ansible_collections.weft.fabric.tests.integration.kernel.namespaces import 
 )
 
 __all__ = [
+    "ALL_ROUTES",
     "LINK_KINDS",
     "Event",
     "Monitor",
@@ -47,6 +50,7 @@ __all__ = [
     "ip",
     "ip_batch",
     "ip_json",
+    "ip_json_batch",
     "leave_the_machine",
     "namespaces",
     "new_namespace",

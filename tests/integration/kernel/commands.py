@@ -30,6 +30,10 @@ LINK_KINDS = {
 }
 
 
+# Of both families, which iproute2 lists at once only together with those of all tables.
+ALL_ROUTES = "route show table all"
+
+
 def run(*command: str, stdin: str = "") -> str:
     """Run a command that must succeed; its standard output."""
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False)
@@ -60,6 +64,18 @@ def ip_json(namespace: str, *arguments: str) -> list[dict[str, Any]]:
 def ip_batch(namespace: str, *lines: str) -> None:
     """``ip -batch`` in a namespace: starting a program takes an emulated machine longer than what it does."""
     ip(namespace, "-batch", "-", stdin="\n".join(lines))
+
+
+def ip_json_batch(namespace: str, *lines: str) -> list[list[dict[str, Any]]]:
+    """``ip -json -details -batch`` in a namespace: what ip_json() gives for each of the lines, of one program."""
+    text = ip(namespace, "-json", "-details", "-batch", "-", stdin="\n".join(lines)).strip()
+    found = []
+    while text:
+        rows, end = json.JSONDecoder().raw_decode(text)
+        found.append([row for row in rows if row])
+        text = text[end:].lstrip()
+    assert len(found) == len(lines), f"{lines}: {len(found)} answers"
+    return found
 
 
 def bridge_json(namespace: str, *arguments: str) -> list[dict[str, Any]]:
