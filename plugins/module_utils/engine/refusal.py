@@ -57,10 +57,13 @@ def _link_remedy(operation: Operation, link: Link, code: int, detail: str) -> st
         return kind.remedies[code]
     if code == errno.EBUSY and kind.takes_all:
         return f"something else takes what {link.attributes.get(kind.parent)} receives: see 'ip -details link'"
-    if code == errno.EOPNOTSUPP:
-        for name in link.attributes:
-            if name in PORT_OPTIONS and PORT_OPTIONS[name].needs:
-                return f"this kernel has no {PORT_OPTIONS[name].needs}: run one that has it"
-        options = ", ".join(name for name in link.attributes if name in kind.options)
-        return f"this kernel has a {kind.name} without all of: {options}" if options else ""
-    return ""
+    return _lack(link) if code == errno.EOPNOTSUPP else ""
+
+
+def _lack(link: Link) -> str:
+    """What the kernel does not support of a link."""
+    for name in link.attributes:
+        if name in PORT_OPTIONS and PORT_OPTIONS[name].needs:
+            return f"this kernel has no {PORT_OPTIONS[name].needs}: run one that has it"
+    options = ", ".join(name for name in link.attributes if name in kind_of(link.kind).options)
+    return f"this kernel has a {link.kind} without all of: {options}" if options else ""
