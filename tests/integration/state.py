@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.weft.fabric.tests.integration.kernel import ALL_ROUTES, bridge_json, ip_json_batch, wg
+from ansible_collections.weft.fabric.tests.integration.kernel import ALL_ROUTES, bridge_json, ip, ip_json_batch, wg
 
 # Options of links; the rest is what the kernel counts or finds out by itself.
 _OPTIONS = {

@@ -104,6 +104,10 @@ def test_a_pair_is_one_request() -> None:
     assert message.get_attr("IFLA_NET_NS_FD") is None
 
 
+def test_a_kind_that_is_not_ours_keeps_its_name() -> None:
+    assert read_back(links.create(Link("t0", "macsec", {"mtu": 1400}), INDEXES.__getitem__)).kind == "macsec"
+
+
 def test_the_device_of_tunnels_that_nobody_made_is_of_no_kind() -> None:
     request = links.create(Link("tunl0", "ipip", {"ttl": 5}), INDEXES.__getitem__)
     assert read_back(request, "tunl0").kind == ""

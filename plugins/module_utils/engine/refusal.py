@@ -57,13 +57,13 @@ def _link_remedy(operation: Operation, link: Link, code: int, detail: str) -> st
         return kind.remedies[code]
     if code == errno.EBUSY and kind.takes_all:
         return f"something else takes what {link.attributes.get(kind.parent)} receives: see 'ip -details link'"
-    return _unsupported(link) if code == errno.EOPNOTSUPP else ""
+    return _lack(link) if code == errno.EOPNOTSUPP else ""
 
 
-def _unsupported(link: Link) -> str:
+def _lack(link: Link) -> str:
+    """What the kernel does not support of a link."""
     for name in link.attributes:
         if name in PORT_OPTIONS and PORT_OPTIONS[name].needs:
             return f"this kernel has no {PORT_OPTIONS[name].needs}: run one that has it"
-    kind = kind_of(link.kind)
-    options = ", ".join(name for name in link.attributes if name in kind.options)
-    return f"this kernel has a {kind.name} without all of: {options}" if options else ""
+    options = ", ".join(name for name in link.attributes if name in kind_of(link.kind).options)
+    return f"this kernel has a {link.kind} without all of: {options}" if options else ""

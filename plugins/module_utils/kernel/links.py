@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Callable, NamedTuple, Optional
 
@@ -90,33 +90,23 @@ def read_links(kernel: Socket) -> dict[str, Link]:
 
 
 def _link(message: Any, names: Mapping[int, str]) -> Link:
-    info = message.get_attr("IFLA_LINKINFO")
-    kind, data, controller, port = (_nested(info, name) for name in _INFO)
-    kind = "" if names[message["index"]] in _FALLBACKS else _NAMES.get(kind, kind or "")
+    name, info = names[message["index"]], message.get_attr("IFLA_LINKINFO")
+    called, data, controller, port = (_nested(info, part) for part in _INFO)
+    called = "" if name in _FALLBACKS else _NAMES.get(called, called or "")
+    kind = kind_of(called)
     nsid, below = message.get_attr("IFLA_LINK_NETNSID"), message.get_attr("IFLA_LINK") or 0
-    link = Link(names[message["index"]], kind, index=message["index"], below=below, nsid=nsid)
     parts = {LINK: message, DATA: data, PORT: port}
-    ports = kind_of(controller or "").ports
-    of_port = {name: option for name, option in (ports.options if ports else {}).items() if option.place == PORT}
-    for name, option in (*ATTRIBUTES.items(), *kind_of(kind).options.items(), *of_port.items()):
+    known: dict[str, Any] = {}
+    for key, option in (*ATTRIBUTES.items(), *kind.options.items(), *_port_options(controller)):
         value = bool(message["flags"] & option.bit) if option.place == FLAGS else _value(option, parts)
         if option.link:
-            value = names.get(_index(option, value, nsid))
-        link.attributes[name] = option.unsaid if value is None else option.decode(value)
-    if not _has_mac(link):
-        link.attributes["mac_address"] = None
-    return link
-
-
-def _has_mac(link: Link) -> bool:
-    """Whether a link has a MAC address of its own. The kernel reports a tunnel's IP address in its place."""
-    own = kind_of(link.kind).has_own_mac(link.attributes.get("mode"))
-    return own and len(link.attributes["mac_address"] or "") == len(values.ZERO_MAC)
-
-
-def _index(option: Option, value: int | None, nsid: int | None) -> int:
-    """The index of another link; 0 for a parent in another namespace, whose index means nothing in this one."""
-    return 0 if value is None or (option.attribute == "IFLA_LINK" and nsid is not None) else value
+            # The index of a parent in another namespace means nothing here.
+            value = None if option.attribute == "IFLA_LINK" and nsid is not None else names.get(value or 0)
+        known[key] = option.unsaid if value is None else option.decode(value)
+    mac = known["mac_address"] or ""
+    if not kind.has_own_mac(known.get("mode")) or len(mac) != len(values.ZERO_MAC):
+        known["mac_address"] = None  # a tunnel's is its IP address
+    return Link(name, called, known, index=message["index"], below=below, nsid=nsid)
 
 
 _INFO = ("IFLA_INFO_KIND", "IFLA_INFO_DATA", "IFLA_INFO_SLAVE_KIND", "IFLA_INFO_SLAVE_DATA")
@@ -124,6 +114,12 @@ _INFO = ("IFLA_INFO_KIND", "IFLA_INFO_DATA", "IFLA_INFO_SLAVE_KIND", "IFLA_INFO_
 
 def _nested(message: Any, name: str) -> Any:
     return None if message is None else message.get_attr(name)
+
+
+def _port_options(controller: str | None) -> Iterable[tuple[str, Option]]:
+    """The attributes of ports that are in messages about them."""
+    ports = kind_of(controller or "").ports
+    return [item for item in ports.options.items() if item[1].place == PORT] if ports else ()
 
 
 def _value(option: Option, parts: Mapping[str, Any]) -> Any:

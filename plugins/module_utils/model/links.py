@@ -16,6 +16,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Kind
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import AUTO, Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.removal import Removal
 from ansible_collections.weft.fabric.plugins.module_utils.values import IPV6_MTU
 
@@ -202,7 +203,7 @@ def merge(document: Document, netns: str, link: Link) -> None:
     known = links.setdefault(link.name, link)
     if known is link:
         return
-    _refuse_contradictions(known, link, f" in namespace {netns}" if netns else "")
+    _check_same(known, link, place_of(netns))
     if link.kind and not known.kind:
         known.kind, known.where = link.kind, link.where
     known.peer = known.peer or link.peer
@@ -212,13 +213,13 @@ def merge(document: Document, netns: str, link: Link) -> None:
     known.attributes.update(link.attributes)
 
 
-def _refuse_contradictions(known: Link, link: Link, place: str) -> None:
+def _check_same(known: Link, link: Link, place: str) -> None:
+    """What is said of a link in two places does not contradict itself."""
     if known.kind and link.kind and known.kind != link.kind:
         raise InvalidParameter(f"{link.where}kind", link.kind, f"{link.name}{place} is listed as {one(known.kind)} too")
     if known.peer and link.peer and known.peer != link.peer:
-        raise InvalidParameter(
-            f"{link.where}name", link.name, f"it is listed twice{place}, with different peers: name each veth once"
-        )
+        remedy = f"it is listed twice{place}, with different peers: name each {known.kind} once"
+        raise InvalidParameter(f"{link.where}name", link.name, remedy)
     for name, value in link.attributes.items():
         if known.attributes.get(name, value) != value:
             remedy = f"{link.name}{place} is listed twice, with {name} {known.attributes[name]} too: keep one"

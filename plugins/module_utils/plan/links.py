@@ -26,17 +26,19 @@ from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View,
 
 
 def clear_way(view: View, netns: str, link: Link) -> None:
-    """Clear the way for a link: what the kernel cannot change has to go, or is refused."""
+    """Delete a link of this name that the kernel cannot turn into the wanted one, or refuse to."""
     current = view.at(netns).links.get(link.name)
     if current is None:
         return
     label = f"link {link.name}{place_of(netns)}"
-    other = _other_interface(link, current)
-    if other and not current.kind:
-        raise FabricError(f"{label}: {other}: choose another name")
-    if not other and link.peer and current.peer != link.peer and move_peer(view, netns, link, current):
-        return
-    reason = other or _unchangeable(link, current)
+    reason = _is_another(link, current)
+    if reason and not current.kind:
+        raise FabricError(f"{label}: {reason}: choose another name")
+    if not reason and link.peer and current.peer != link.peer:
+        if move_peer(view, netns, link, current):
+            return
+        reason = f"its other end is not {link.peer[1]}{place_of(link.peer[0]) or ' here'}"
+    reason = reason or _differs(link, current)
     if not reason:
         return
     if not link.recreate:
@@ -48,8 +50,8 @@ def clear_way(view: View, netns: str, link: Link) -> None:
     view.forget(netns, link.name)
 
 
-def _other_interface(link: Link, current: Link) -> str:
-    """Why the link of that name is another interface than the wanted one; empty if it is the same."""
+def _is_another(link: Link, current: Link) -> str:
+    """Why a link is not the wanted one at all; empty: it is."""
     if link.origin and current.attributes.get("alias") != link.origin[1]:
         return f"it is another interface than {link.origin[1]}"
     if not link.origin and link.kind and current.kind != link.kind:
@@ -57,15 +59,13 @@ def _other_interface(link: Link, current: Link) -> str:
     return ""
 
 
-def _unchangeable(link: Link, current: Link) -> str:
-    """What the kernel cannot change of a link; empty if it can make the wanted one of it."""
-    if link.peer and current.peer != link.peer:
-        return f"its other end is not {link.peer[1]}{place_of(link.peer[0]) or ' here'}"
+def _differs(link: Link, current: Link) -> str:
+    """The attributes that the kernel cannot change from one value to the other, as text."""
+    wanted, known = link.attributes, current.attributes
     return "; ".join(
-        f"{name} is {_text(current.attributes[name])}, not {_text(link.attributes[name])}"
+        f"{name} is {_text(known[name])}, not {_text(wanted[name])}"
         for name, option in kind_of(link.kind).options.items()
-        if name in link.attributes
-        and option.keeps(current.attributes.get(name, link.attributes[name]), link.attributes[name])
+        if name in wanted and option.keeps(known.get(name, wanted[name]), wanted[name])
     )
 
 
