@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,13 +86,12 @@ class Comparison:
     def _cells(self, own: Figures, base: Figures | None) -> Iterator[str]:
         for protocol in self._protocols:
             found = [own.samples.get((protocol, direction)) for direction in DIRECTIONS]
-            yield from (text.number(one.bits / self._scale) if one else "-" for one in found)
+            yield from (_figure(one.bits / self._scale if one else None) for one in found)
             yield _ratio(own.bits(protocol), base.bits(protocol) if base else None)
             if protocol == "udp":
-                for worst in ([one.lost for one in found if one], [one.jitter for one in found if one]):
-                    known = [value for value in worst if value is not None]
-                    yield text.number(max(known)) if known else "-"
-        yield text.number(own.rtt) if own.rtt is not None else "-"
+                yield _worst(one.lost for one in found if one)
+                yield _worst(one.jitter for one in found if one)
+        yield _figure(own.rtt)
         yield _ratio(own.rtt, base.rtt if base else None)
 
     def plots(self) -> Iterator[str]:
@@ -122,6 +121,14 @@ class Comparison:
 
 def _bar(own: float | None, base: float | None) -> tuple[float, str] | None:
     return None if own is None else (own, f"{text.number(own)} ({_ratio(own, base)})")
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else text.number(value)
+
+
+def _worst(values: Iterable[float | None]) -> str:
+    return _figure(max((value for value in values if value is not None), default=None))
 
 
 def _name(spot: Spot | None) -> str:
