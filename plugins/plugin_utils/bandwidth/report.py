@@ -86,12 +86,12 @@ class Comparison:
     def _cells(self, own: Figures, base: Figures | None) -> Iterator[str]:
         for protocol in self._protocols:
             found = [own.samples.get((protocol, direction)) for direction in DIRECTIONS]
-            yield from (text.number(one.bits / self._scale) if one else "-" for one in found)
+            yield from (_figure(one.bits / self._scale if one else None) for one in found)
             yield _ratio(own.bits(protocol), base.bits(protocol) if base else None)
             if protocol == "udp":
                 yield _worst(one.lost for one in found if one)
                 yield _worst(one.jitter for one in found if one)
-        yield text.number(own.rtt) if own.rtt is not None else "-"
+        yield _figure(own.rtt)
         yield _ratio(own.rtt, base.rtt if base else None)
 
     def plots(self) -> Iterator[str]:
@@ -123,17 +123,20 @@ def _bar(own: float | None, base: float | None) -> tuple[float, str] | None:
     return None if own is None else (own, f"{text.number(own)} ({_ratio(own, base)})")
 
 
+def _figure(value: float | None) -> str:
+    return "-" if value is None else text.number(value)
+
+
+def _worst(values: Iterable[float | None]) -> str:
+    return _figure(max((value for value in values if value is not None), default=None))
+
+
 def _name(spot: Spot | None) -> str:
     return "/".join(filter(None, (spot.host, spot.pod))) if spot else ""
 
 
 def _note(pair: Pair) -> str:
     return f"not available: {pair.unavailable}" if pair.unavailable else "failed"
-
-
-def _worst(values: Iterable[float | None]) -> str:
-    known = [value for value in values if value is not None]
-    return text.number(max(known)) if known else "-"
 
 
 def _ratio(own: float | None, base: float | None) -> str:

@@ -94,22 +94,26 @@ def _subnets(config: cni.Network) -> list[IpNetwork]:
 
 def _reaches(one: End, other: End) -> bool | None:
     """What the plugins bridge and ptp connect on one host: their pods, and the host where it is their gateway."""
-    networks = [end.network for end in (one, other) if end.network is not None]
-    configs = [network.config for network in networks if isinstance(network, Cni)]
-    if one.host != other.host or len(configs) < len(networks):
-        return None
-    if any(config.plugin not in _ON_A_HOST for config in configs):
-        return None
+    configs = _configs(one, other) if one.host == other.host else []
     if len(configs) == 2:
-        return True if _is_shared(*configs) else None
-    # The host knows its pods' addresses. They reach the host at the gateway's address, and at others by a route.
-    return True if configs[0].gateway and (one.network is None or _has_a_way(configs[0], other)) else None
+        return True if _connected(*configs) else None
+    if len(configs) == 1 and configs[0].gateway:
+        # The host knows its pods' addresses. They reach the host at the gateway's address, and at others by a route.
+        return True if one.network is None or _has_a_way(configs[0], other) else None
+    return None
 
 
-def _is_shared(config: cni.Network, other: cni.Network) -> bool:
-    """Whether pods of two networks are on one bridge, in one VLAN and in one subnet."""
-    places = [(net.plugin, net.bridge, net.options.get("vlan") or 0) for net in (config, other)]
-    return places[0] == places[1] and any(subnet in _subnets(other) for subnet in _subnets(config))
+def _configs(*ends: End) -> list[cni.Network]:
+    """The networks of ends that plugins connect on their host. Empty: something else connects one of the ends."""
+    networks = [end.network for end in ends if end.network is not None]
+    configs = [network.config for network in networks if isinstance(network, Cni)]
+    return configs if all(config.plugin in _ON_A_HOST for config in configs) and len(configs) == len(networks) else []
+
+
+def _connected(one: cni.Network, other: cni.Network) -> bool:
+    """Whether two networks are one: the same plugin, bridge and VLAN, and a common subnet."""
+    places = [(config.plugin, config.bridge, config.options.get("vlan") or 0) for config in (one, other)]
+    return places[0] == places[1] and any(subnet in _subnets(other) for subnet in _subnets(one))
 
 
 def _has_a_way(config: cni.Network, other: End) -> bool:

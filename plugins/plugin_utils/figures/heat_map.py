@@ -31,28 +31,30 @@ def heat_map(
     :param cells: by row and column.
     :param words: the words that cells may have, four at most, the worst first: it is red.
     """
-    numbers = sorted(cell for row in cells for cell in row if isinstance(cell, (int, float)))
-    bounds = [numbers[len(numbers) * step // len(svg.SHADES)] for step in range(len(svg.SHADES))] if numbers else []
+    bounds = _bounds(cells)
     side = max(2.0, min(24.0, (svg.WIDTH - 140) / max(1, len(columns))))
     written = side >= 12  # as high as a letter
     longest = max(map(len, (*rows, *columns)), default=0) if written else 0
     left, top = 24 + svg.LETTER * longest, 92 + svg.LETTER * longest
-    parts = [svg.heading(title), *svg.legend(_legend(bounds, unit, words))]
+    legend = [(f"≥ {number(bound)} {unit}", f"h{step}") for step, bound in enumerate(bounds)]
+    legend = [entry for step, entry in enumerate(legend) if not step or bounds[step] > bounds[step - 1]]
+    parts = [svg.heading(title), *svg.legend([*legend, *((word, f"w{index}") for index, word in enumerate(words))])]
     if written:
         parts += [svg.text(left - 6, top + (at + 0.7) * side, name, "end") for at, name in enumerate(rows)]
-        for at, name in enumerate(columns):
-            x, y = left + (at + 0.7) * side, top - 6
-            parts.append(f'<text transform="translate({x:.1f} {y:.1f}) rotate(-90)">{html.escape(name)}</text>')
+        parts += [_upright(left + (at + 0.7) * side, top - 6, name) for at, name in enumerate(columns)]
     drawn = _drawn([[_style(cell, bounds, words) for cell in row] for row in cells])
     parts.append(f'<g transform="translate({left:.1f} {top:.1f}) scale({side:.3f})">{drawn}</g>')
     return svg.document(title, top + len(rows) * side + 16, parts, max(svg.WIDTH, left + len(columns) * side + 16))
 
 
-def _legend(bounds: Sequence[float], unit: str, words: Sequence[str]) -> list[tuple[str, str]]:
-    """(text, style) of each shade that covers any numbers, and of each word."""
-    shades = [(f"≥ {number(bound)} {unit}", f"h{step}") for step, bound in enumerate(bounds)]
-    shades = [entry for step, entry in enumerate(shades) if not step or bounds[step] > bounds[step - 1]]
-    return [*shades, *((word, f"w{index}") for index, word in enumerate(words))]
+def _bounds(cells: Sequence[Sequence[Cell]]) -> list[float]:
+    """The least number of each shade."""
+    numbers = sorted(cell for row in cells for cell in row if isinstance(cell, (int, float)))
+    return [numbers[len(numbers) * step // len(svg.SHADES)] for step in range(len(svg.SHADES))] if numbers else []
+
+
+def _upright(x: float, y: float, content: str) -> str:
+    return f'<text transform="translate({x:.1f} {y:.1f}) rotate(-90)">{html.escape(content)}</text>'
 
 
 def _style(cell: Cell, bounds: Sequence[float], words: Sequence[str]) -> str:
