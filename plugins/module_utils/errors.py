@@ -12,6 +12,9 @@ from __future__ import annotations
 import errno as _errno
 import os
 
+LONGEST_VALUE = 160
+"""Characters of a refused value that a message repeats."""
+
 
 class FabricError(Exception):
     """An error that the user can act on. The message is one complete line."""
@@ -27,7 +30,9 @@ class InvalidParameter(FabricError):
 
     def __init__(self, parameter: str, value: object, remedy: str) -> None:
         parameter = parameter if parameter.isprintable() else ascii(parameter)  # the user's own key may break the line
-        super().__init__(f"{parameter}: {value!r} is refused: {remedy}")
+        shown = repr(value)
+        shown = shown if len(shown) <= LONGEST_VALUE else f"{shown[:LONGEST_VALUE]}... ({len(shown)} characters)"
+        super().__init__(f"{parameter}: {shown} is refused: {remedy}")
         self.parameter = parameter
         self.value = value
         self.remedy = remedy

@@ -59,7 +59,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import netns_fd, netns_names
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import inside, netns_names
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import observe
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import everything
 from ansible_collections.weft.fabric.plugins.module_utils.model import facts
@@ -68,18 +68,20 @@ SPEC = {"namespaces": {"type": "list", "elements": "str"}}
 
 
 def body(module: AnsibleModule) -> dict[str, Any]:
-    names = module.params["namespaces"]
-    if names is None:
-        names = ["", *netns_names()]
-    for index, name in enumerate(names):
+    listed = module.params["namespaces"]
+    names = ["", *netns_names()] if listed is None else listed
+    for index, name in enumerate(listed or ()):
         if name:
-            with netns_fd(values.netns(f"namespaces[{index}]", name)):
+            # Entered, because a file without a namespace can be opened.
+            with inside(values.netns(f"namespaces[{index}]", name)):
                 pass
     scopes = {name: everything(others=[other for other in names if other != name]) for name in names}
     with Kernel() as kernel:
         observed = observe(kernel, scopes)
     found: dict[str, Any] = {}
     for name, state in observed.items():
+        if state.status != "present":
+            continue  # it has been removed meanwhile
         joined = next((other for other in found if other in state.aliases), None)
         found[name] = facts.document(state) if joined is None else {"joins": joined}
     return {"changed": False, "namespaces": found}

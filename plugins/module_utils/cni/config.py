@@ -234,7 +234,7 @@ def _config(where: str, given: Any) -> dict[str, Any]:
     if isinstance(given, str):
         try:
             given = json.loads(given)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidParameter(where, given, f"it is no JSON ({error})") from None
     config = dictionary(where, given, "a CNI network configuration, as a dictionary or as JSON text")
     return _listed(where, config) if "plugins" in config else config

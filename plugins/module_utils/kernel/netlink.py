@@ -40,6 +40,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
 TABLES = {18: "links", 22: "addresses", 26: "routes", 30: "neighbours", 90: "a namespace's id"}
 BATCH = 200  # 600 acknowledged requests in one send overflow the default receive buffer (212,992 bytes)
 DUMP_TRIES = 5
+OPEN_SOCKETS = 16
 RECEIVE = 65536  # the kernel fills at most 32 KiB of a dump at a time
 ALIKE = 28  # struct nlmsghdr, and as much as struct ndmsg and struct rtmsg
 FEW = 16  # messages are compared one by one first, because columns are slower for a handful
@@ -301,7 +302,9 @@ def _error(flags: int, body: bytes) -> tuple[int, str]:
 
 
 class Kernel:
-    """The kernel as seen from this process: one socket per namespace, opened when first used.
+    """The kernel as seen from this process: a socket in each namespace, opened when needed.
+
+    The sockets that were used last stay open, so that there may be more namespaces than a process may open files.
 
     A context manager; leaving it closes the sockets.
     """
@@ -321,9 +324,14 @@ class Kernel:
 
         :raises FabricError: the namespace does not exist, or entering it is not allowed.
         """
-        if netns not in self._sockets:
-            self._sockets[netns] = Socket(netns)
-        return self._sockets[netns]
+        # The sockets are in the order of their last use.
+        found = self._sockets.pop(netns, None)
+        if found is None:
+            while len(self._sockets) >= OPEN_SOCKETS:
+                self.forget(next(iter(self._sockets)))
+            found = Socket(netns)
+        self._sockets[netns] = found
+        return found
 
     def forget(self, netns: str) -> None:
         """Close a namespace's socket, before the namespace is removed or replaced."""

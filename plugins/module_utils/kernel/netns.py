@@ -24,6 +24,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
 )
 
 NETNS_DIR = "/run/netns"
+_NO_NAMESPACE = (errno.ELOOP, errno.ENXIO)  # open(2): symbolic links in a circle, a socket
 
 
 def netns_path(name: str) -> str:
@@ -39,11 +40,16 @@ def netns_status(name: str) -> str:
     :raises FabricError: the file cannot be read by this user.
     """
     try:
-        fd = os.open(netns_path(name), os.O_RDONLY | os.O_CLOEXEC)
+        # Without waiting for the other end of a FIFO.
+        fd = os.open(netns_path(name), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return "absent"
     except PermissionError as error:
         raise FabricError(f"namespace {name} cannot be opened without root: set 'become: true'") from error
+    except OSError as error:
+        if error.errno in _NO_NAMESPACE:
+            return "broken"
+        raise KernelError("open", f"namespace {name}", error.errno or errno.EIO) from error
     try:
         return "present" if fcntl.ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET else "broken"
     except OSError:
@@ -95,6 +101,8 @@ def inside(netns: str) -> Iterator[None]:
                 _call("setns", fd, CLONE_NEWNET)
             except PermissionError as error:
                 raise FabricError(f"namespace {netns} cannot be entered without root: set 'become: true'") from error
+            except OSError as error:
+                raise _broken(netns) from error
         try:
             yield
         finally:
@@ -110,13 +118,24 @@ def netns_fd(netns: str) -> Iterator[int]:
     :raises FabricError: the namespace does not exist.
     """
     try:
-        fd = os.open(netns_path(netns), os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(netns_path(netns), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError as error:
         raise FabricError(f"namespace {netns} does not exist: create it with weft.fabric.netns") from error
+    except OSError as error:
+        if error.errno in _NO_NAMESPACE:
+            raise _broken(netns) from error
+        raise KernelError("open", f"namespace {netns}", error.errno or errno.EIO) from error
     try:
         yield fd
     finally:
         os.close(fd)
+
+
+def _broken(netns: str) -> FabricError:
+    return FabricError(
+        f"namespace {netns} is none: no namespace is mounted on {netns_path(netns)}; remove it with weft.fabric.netns "
+        "(state: absent)"
+    )
 
 
 def create_netns(name: str, joins: str | None = None) -> None:

@@ -38,7 +38,12 @@ def converge(name: str, rules: tuple[AnyRule, ...] | None, check: bool) -> dict[
 def read(name: str) -> Observed | None:
     """A table in the network namespace of this process; None: there is no such table."""
     listing = _list(name, "-j")
-    return parse(name, json.loads(listing)) if listing else None
+    try:
+        return parse(name, json.loads(listing)) if listing else None
+    except ValueError as error:
+        raise FabricError(
+            f"nft printed no JSON about table {FAMILY} {name}: install nftables 0.9.1 or newer"
+        ) from error
 
 
 def _apply(name: str, script: str) -> None:
@@ -89,4 +94,6 @@ def explain(name: str, stderr: str) -> FabricError:
         )
     if "syntax error" in stderr:
         return InvalidParameter("table", name, "it is a word of nft's own language; choose another, such as 'weft'")
-    return FabricError(f"nft failed on table {FAMILY} {name}: {stderr.strip().partition(chr(10))[0]}")
+    return FabricError(
+        f"nft failed on table {FAMILY} {name}: {stderr.strip().partition(chr(10))[0] or 'without a word'}"
+    )

@@ -22,6 +22,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter, KernelError
 from ansible_collections.weft.fabric.plugins.module_utils.files import alone
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import inside, netns_path, netns_status
@@ -169,16 +170,20 @@ def _server(pid: int) -> Iterator[Server]:
         # This reads the command line of every process: a text file would take twice as long.
         with open(f"/proc/{pid}/cmdline", "rb", buffering=0) as file:
             line = file.read()
-        if _MARK not in line:
+        # Any user can start a process with a server's command line. Servers run as root.
+        if _MARK not in line or os.stat(f"/proc/{pid}").st_uid != 0:
             return
         words = line.decode(errors="replace").split("\0")[1:-1]
         if len(words) != 8 or words[5] != MARK or not _same(f"/proc/{pid}/ns/mnt", "/proc/self/ns/mnt"):
             return
-        netns, port = words[6:]
+        netns = values.netns("namespace", words[6])
+        port = values.port("port", words[7])
         current = words[:4] == [*_OPTIONS, _program()] and (
             netns_status(netns) == "present" and _same(f"/proc/{pid}/ns/net", netns_path(netns))
         )
-        yield Server(pid, netns, int(port), current)
+        yield Server(pid, netns, port, current)
+    except InvalidParameter:
+        return  # a program of somebody else's with such a command line
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return  # it has ended, or belongs to somebody else
 
