@@ -15,7 +15,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidP
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import networks, nodes
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import MODES, Overlay
 
-_KEYS = ("name", "state", "cidr", "node_prefix", "vni", "port", "device", "mode", "bridge")
+KEYS = ("name", "state", "cidr", "node_prefix", "vni", "port", "device", "mode", "bridge")
 
 
 def plan(overlays: object, given: object, defaults: Mapping[str, Any]) -> dict[str, Overlay]:
@@ -49,8 +49,8 @@ def _complete(where: str, item: object, defaults: Mapping[str, Any]) -> dict[str
     if not isinstance(item, Mapping):
         raise InvalidParameter(where, item, "give a dictionary with at least a name")
     for key in item:
-        if key not in _KEYS:
-            raise InvalidParameter(f"{where}.{key}", item[key], f"an overlay takes only {', '.join(_KEYS)}")
+        if key not in KEYS:
+            raise InvalidParameter(f"{where}.{key}", item[key], f"an overlay takes only {', '.join(KEYS)}")
     complete = {**defaults, **item}
     if defaults["state"] == "absent":
         complete["state"] = "absent"
