@@ -48,8 +48,8 @@ def test_the_tarball_holds_what_galaxy_wants_and_nothing_else(installed):
     with tarfile.open(installed.tarball) as tarball:
         names = {name for name in tarball.getnames() if name}
     assert {name.split("/")[0] for name in names} - {"docs"} == {
-        "CHANGELOG.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md", "changelogs", "meta", "playbooks",
-        "plugins", "roles",
+        "CHANGELOG.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md", "changelogs", "inventories", "meta",
+        "playbooks", "plugins", "roles",
     }  # fmt: skip
     assert {name for name in names if name.startswith("changelogs/")} == {"changelogs/changelog.yaml"}
     assert not [name for name in names if name.endswith(".pyc") or "/." in name]
