@@ -103,8 +103,8 @@ class Comparison:
         rows = []
         for pair in self._pairs:
             base = self._underlay(pair)
-            bar = _bar(self._figures[pair.name].rtt, base.rtt if base else None)
-            rows.append(Bar(pair.name, [bar], _note(pair)))
+            latency = _bar(self._figures[pair.name].rtt, base.rtt if base else None)
+            rows.append(Bar(pair.name, [latency], _note(pair)))
         yield bar_chart("Round trip time, and its ratio to the underlay", "ms", ["rtt"], rows)
 
     def _bars(self, pair: Pair, protocol: str) -> list[tuple[float, str] | None]:

@@ -12,6 +12,7 @@ Private to the collection: no other collection may import it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
@@ -33,7 +34,7 @@ DRIVERS: Mapping[str, Driver] = {
     file.DRIVER.name: file.DRIVER for file in (host, bridge, ptp, macvlan, ipvlan, fan, cni, none, container)
 }
 
-DEFAULT: Mapping[str, Any] = {"driver": bridge.DRIVER.name}
+DEFAULT: Mapping[str, Any] = MappingProxyType({"driver": bridge.DRIVER.name})
 """``pods_network`` where it is not given."""
 
 

@@ -18,7 +18,8 @@ POD = ("address", "interface", "host_interface", "overlay")
 def of(place: Place) -> tuple[Overlay, Node]:
     """The overlay of a place, and the host as a node of it."""
     overlay = place.overlay
-    assert overlay is not None, "pods of these drivers are in an overlay"
+    if overlay is None:
+        raise ValueError("pods of these drivers are in an overlay")
     return overlay, replace(place, nodes=overlay.nodes).node
 
 

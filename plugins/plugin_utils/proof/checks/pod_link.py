@@ -27,7 +27,7 @@ def _lacks(evidence: Evidence, pair: Pair, host: str, name: str) -> Iterator[str
         yield f"{host} has no namespace {name}"
         return
     family = values.family(pair.target.address)
-    for own in next(end.addresses for end in evidence.ends[host] if end.pod == name):
+    for own in next((end.addresses for end in evidence.ends[host] if end.pod == name), ()):
         if values.family(own) == family and not state.holds(own):
             yield f"{host}/{name} has no interface with {own} that is up"
     for share in evidence.overlay(pair.target).nodes[host].networks:
