@@ -38,7 +38,8 @@ class State:
 
     def has(self, section: str, wanted: Entry) -> bool:
         """Whether a section has an entry with these values."""
-        return any(wanted.items() <= entry.items() for entry in getattr(self, section))
+        # Ansible hands over mappings of its own, whose items() is a generator.
+        return any(wanted.items() <= dict(entry).items() for entry in getattr(self, section))
 
     def holds(self, address: str) -> bool:
         """Whether an interface that is up has this address."""
