@@ -38,8 +38,7 @@ class State:
 
     def has(self, section: str, wanted: Entry) -> bool:
         """Whether a section has an entry with these values."""
-        # Ansible hands over mappings of its own, whose items() is a generator.
-        return any(wanted.items() <= dict(entry).items() for entry in getattr(self, section))
+        return any(all(entry.get(key) == value for key, value in wanted.items()) for entry in getattr(self, section))
 
     def holds(self, address: str) -> bool:
         """Whether an interface that is up has this address."""

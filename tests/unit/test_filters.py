@@ -1,0 +1,123 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A filter in a template, where Ansible passes containers of its own, does what its function does with plain ones."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from ansible_collections.weft.fabric.plugins.filter._roles import FilterModule
+from ansible_collections.weft.fabric.plugins.filter.overlay_plan import overlay_plan
+from ansible_collections.weft.fabric.tests.overlays import DEFAULTS, overlays_of
+
+FILTERS = {**FilterModule().filters(), "overlay_plan": overlay_plan}
+NODES = {name: {"number": at, "address": f"192.168.1.{at + 1}/24", "dev": "eth0"} for at, name in enumerate("ab")}
+OVERLAYS = overlays_of(NODES)
+MACVLAN = {"driver": "macvlan", "parent": "eth0", "subnet": ["10.9.0.0/24"]}
+CNI = {"driver": "cni", "config": {"name": "n", "type": "ptp", "ipam": {"type": "host-local", "subnet": "10.8.0.0/24"}}}
+PODS = {
+    "a": [
+        {"name": "pod1", "address": ["172.2.0.2"]},
+        {"name": "mac1", "address": "10.9.0.2", "network": MACVLAN},
+        {"name": "cni1", "network": CNI},
+    ],
+    "b": [{"name": "pod2", "address": "172.2.1.2", "network": {"driver": "ptp"}}],
+}
+NETWORKS = {"a": {"driver": "bridge"}, "b": {"driver": "none"}}
+LINK = {"name": "vxlan0", "admin_state": "up", "mac_address": OVERLAYS["default"]["nodes"]["a"]["mac_address"]}
+# A pod's, which has all that other checks look for, and no default route.
+STATE = {
+    "links": [LINK],
+    "addresses": [{"dev": "vxlan0", "address": f"172.2.0.{last}/24"} for last in (1, 2)],
+    **overlay_plan(NODES, "172.2.0.0/16", 10)["b"]["peer"],
+}
+HOSTS = {node: {"namespaces": ["pod1", "pod2"], "lacks": []} for node in NODES}
+
+
+def silent(probe: dict[str, Any]) -> dict[str, Any]:
+    """What weft.fabric.reachability returns for a target that does not answer."""
+    nothing = dict.fromkeys(("source", "rtt", "ttl", "pmtu", "tcp", "http"))
+    return {**probe, **nothing, "reachable": False, "error": "icmp: no reply", "loss": 100.0, "received": 0}
+
+
+RESULTS = {node: list(map(silent, FILTERS["_verify_targets"](OVERLAYS, node, PODS, 8000, NETWORKS))) for node in NODES}
+PAIRS = [{"name": "mine", "from": "a/pod1", "to": "b"}]
+PLAN = FILTERS["_bandwidth_plan"](OVERLAYS, PODS, NETWORKS, hosts=HOSTS, pairs=PAIRS)
+TCP = (pathlib.Path(__file__).parent / "iperf3" / "tcp.json").read_text(encoding="utf-8")
+RUNS = [
+    {
+        "pair": step["pair"]["name"],
+        "round": step["round"],
+        "runs": [[run, TCP] for run in step["runs"]],
+        "latency": {"rtt": {"avg": 0.1}, "error": None},
+    }
+    for step in PLAN["order"]
+]
+MATRIX = {"nodes": ["a", "b"], "cells": [[0.1, "FAILED: FDB"], [None, 0.2]]}
+CNI_RESULTS = {"a": [{"cniVersion": "1.0.0", "ips": [{"address": "10.8.0.2/24"}]}]}
+
+CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
+    "overlay_plan": ((NODES, ["10.0.0.0/8", "fd00::/48"], 10), {"mode": "cross_subnet"}),
+    "_hosts": (("nodes", "a"), {}),
+    "_overlay_plans": (([{"name": "default"}], NODES, DEFAULTS, PODS, NETWORKS), {}),
+    "_overlay_document": ((OVERLAYS, "a", 90), {}),
+    "_pods_plan": ((PODS["a"], OVERLAYS, "a", 1500), {"network": NETWORKS["a"]}),
+    "_pods_masquerade": ((OVERLAYS, "a"), {}),
+    "_verify_pods": ((PODS, NETWORKS, CNI_RESULTS), {}),
+    "_verify_targets": ((OVERLAYS, "a", PODS, 8000, NETWORKS), {}),
+    "_verify_report": (
+        (RESULTS, OVERLAYS, PODS, {"a": 1500}, {"a": {"": STATE, "pod1": STATE}}, NETWORKS),
+        {},
+    ),
+    "_verify_picture": ((MATRIX,), {}),
+    "_bandwidth_plan": ((OVERLAYS, PODS, NETWORKS), {"hosts": HOSTS, "pairs": PAIRS}),
+    "_bandwidth_report": ((RUNS, PLAN["pairs"], ["tcp"], "How it was measured."), {}),
+    "_lab_document": (({"a": [{"name": "e0", "switch": "lan", "addresses": ["10.0.0.1/24"]}]}, ["lan"]), {}),
+}
+
+
+# In a process of its own: Ansible's finder of collections has to come before any import from one.
+TEMPLATES = """
+import json, sys
+from ansible.plugins.loader import init_plugin_loader
+init_plugin_loader()
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+found = {}
+for name, (arguments, options) in json.load(sys.stdin).items():
+    plain = {f"argument{at}": value for at, value in enumerate(arguments)} | options
+    # Each argument is a template that leads to another variable, as in a role.
+    variables = {key: trust_as_template("{{ plain.%s }}" % key) for key in plain}
+    given = [f"argument{at}" for at in range(1, len(arguments))] + [f"{key}={key}" for key in options]
+    text = "{{ argument0 | weft.fabric.%s(%s) }}" % (name, ", ".join(given))
+    templar = Templar(loader=DataLoader(), variables={"plain": plain, **variables})
+    try:
+        found[name] = templar.template(trust_as_template(text))
+    except Exception as error:
+        found[name] = str(error)
+json.dump(found, sys.stdout)
+"""
+
+
+@pytest.fixture(scope="module")
+def templated() -> dict[str, Any]:
+    """By filter, its result in a template."""
+    command = [sys.executable, "-c", TEMPLATES]
+    done = subprocess.run(command, input=json.dumps(CALLS), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_in_a_template(name: str, templated: dict[str, Any]) -> None:
+    arguments, options = CALLS[name]
+    expected = FILTERS[name](*arguments, **options)
+    assert templated[name] == json.loads(json.dumps(expected))
