@@ -1,12 +1,13 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Overlays as the role overlay plans them with the article's subnet."""
+"""Overlays as the role overlay plans them with the article's subnet, and the pods on them."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.weft.fabric.plugins.plugin_utils.documents import pods
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import overlays as planning
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import decode, encode
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay
@@ -36,4 +37,10 @@ def overlays_of(nodes: Any, *overlays: dict[str, Any], **defaults: Any) -> dict[
 def planned(facts: Any) -> dict[str, Overlay]:
     """The overlays of ``overlay_plans``."""
     found: dict[str, Overlay] = decode(dict[str, Overlay], facts)
+    return found
+
+
+def pods_plan(listed: object, facts: Any, host: str, network: object) -> dict[str, Any]:
+    """What the role pods makes of a host's pods on an underlay with an MTU of 1500, without Ansible's own code."""
+    found: dict[str, Any] = encode(pods.plan(listed, planned(facts), host, 1500, network))
     return found

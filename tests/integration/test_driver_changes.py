@@ -14,11 +14,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.filter import _roles as filters
 from ansible_collections.weft.fabric.plugins.module_utils.probe import echo_server
 from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.cni import ONE, asked, config, host_local
-from ansible_collections.weft.fabric.tests.overlays import overlays_of
+from ansible_collections.weft.fabric.tests.overlays import overlays_of, pods_plan
 
 pytestmark = pytest.mark.usefixtures("disk")
 
@@ -73,7 +72,7 @@ def parameters(way: str, pod_state: str) -> dict[str, Any]:
     listed = [{"name": POD, **WAYS[way], "state": pod_state}] if way else []
     listed.append({"name": BESIDE, "network": {"driver": "none"}})
     # Bridges are there only where a pod needs them.
-    plan = filters.pods_plan(listed, OVERLAYS, "network-1", 1500, network={"driver": "none"})
+    plan = pods_plan(listed, OVERLAYS, "network-1", {"driver": "none"})
     return {
         "document": {
             "topology": {"namespaces": plan["present"], "purge": True, "purge_links": True},

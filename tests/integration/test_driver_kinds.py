@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.filter import _roles as filters
 from ansible_collections.weft.fabric.tests.integration import kernel
-from ansible_collections.weft.fabric.tests.overlays import overlays_of
+from ansible_collections.weft.fabric.tests.overlays import overlays_of, pods_plan
 
 UNDERLAY = {"network-1": "192.168.1.138", "network-2": "192.168.2.142"}
 OVERLAYS = overlays_of(
@@ -39,7 +38,7 @@ def hosts() -> Iterator[dict[str, str]]:
 
 
 def stand_up(run_module, place: str, host: str, listed: list[dict[str, Any]], network: dict[str, Any]) -> None:
-    plan = filters.pods_plan(listed, OVERLAYS, host, 1500, network=network)
+    plan = pods_plan(listed, OVERLAYS, host, network)
     with kernel.inside(place):
         first = run_module("topology", namespaces=plan["present"], purge=True)
         assert first.get("changed"), first
