@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import NAMES
 from ansible_collections.weft.fabric.tests.integration.kernel import (
     LINK_KINDS,
     bridge,
@@ -55,7 +55,7 @@ each = pytest.mark.parametrize(
             commands,
             modules,
             marks=[
-                pytest.mark.needs_kind(kind) for kind in sorted({module for module, _arguments in modules} & {*KINDS})
+                pytest.mark.needs_kind(kind) for kind in sorted({module for module, _arguments in modules} & {*NAMES})
             ],
         )
         for commands, modules in SECTIONS.values()
@@ -95,7 +95,7 @@ def kernel(name: str) -> dict[str, Any]:
 
 def test_every_kind_is_on_the_page() -> None:
     modules = {module for _commands, found in SECTIONS.values() for module, _arguments in found}
-    assert modules == {*KINDS, "vxlan_fdb"} and set(KINDS) == set(LINK_KINDS)
+    assert modules == {*NAMES, "vxlan_fdb"} and set(NAMES) == set(LINK_KINDS)
     headings = re.findall(r"^## (.+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert [*SECTIONS, "What is not here"] == headings
 

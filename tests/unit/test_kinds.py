@@ -15,13 +15,19 @@ import pytest
 import yaml
 from ansible.parsing.plugin_docs import read_docstring
 
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS, PORT_OPTIONS
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
+    NAMES,
+    OF_THE_KERNEL,
+    PORT_KINDS,
+    PORT_OPTIONS,
+    kind_of,
+)
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.attributes import ATTRIBUTES
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.spec import arguments
 
 ROOT = pathlib.Path(__file__).parents[2]
 SHARED = ROOT / "plugins" / "module_utils"
-each = pytest.mark.parametrize("name", KINDS)
+each = pytest.mark.parametrize("name", NAMES)
 
 
 def text(*parts: str) -> str:
@@ -34,7 +40,7 @@ def test_every_record_of_the_folder_is_listed() -> None:
         for path in (SHARED / "kinds").glob("*.py")
         if re.search(r"^KIND = ", path.read_text("utf-8"), re.MULTILINE)
     }
-    assert records == {*KINDS}
+    assert records == {*NAMES} and {kind_of(name).name for name in NAMES} == {*NAMES} >= {*OF_THE_KERNEL.values()}
 
 
 @each
@@ -50,15 +56,16 @@ def test_a_kind_is_complete(name: str) -> None:
 
 def test_no_attribute_has_the_name_of_another() -> None:
     """A link has its kind's options, those of every link, and those of a port, which are its controller's."""
-    for kind in KINDS.values():
+    for kind in map(kind_of, NAMES):
         assert not kind.options.keys() & {*ATTRIBUTES, *PORT_OPTIONS}, kind.name
-    ports = [name for kind in KINDS.values() if kind.ports for name in kind.ports.options]
-    assert len(ports) == len({*ports}) and not {*ports} & ATTRIBUTES.keys()
+    ports = {(name, kind.name) for kind in map(kind_of, NAMES) if kind.ports for name in kind.ports.options}
+    assert ports == {*PORT_KINDS.items()} and len(ports) == len(PORT_OPTIONS)
+    assert not PORT_OPTIONS.keys() & ATTRIBUTES.keys()
 
 
 @each
 def test_what_a_record_names_is_there(name: str) -> None:
-    kind = KINDS[name]
+    kind = kind_of(name)
     named = {*kind.defaults, *kind.required, *(option for group in kind.exclusive for option in group)}
     assert named | ({kind.parent} - {""}) <= kind.options.keys()
     assert {option.place for option in kind.options.values()} <= {"link", "data", "apart"}
@@ -105,7 +112,7 @@ def test_a_module_documents_the_parameters_of_its_record(name: str) -> None:
         options.update(FRAGMENTS[fragment])
     options.update(doc["options"])
     assert documented(options) == arguments(name)["argument_spec"]
-    for option in KINDS[name].required:
+    for option in kind_of(name).required:
         assert "Required with O(state=present)" in str(options[option]["description"]), option
 
 
@@ -114,7 +121,7 @@ def test_a_module_documents_the_parameters_of_its_record(name: str) -> None:
 
 def literals(node: ast.expr) -> Iterator[str]:
     for part in node.elts if isinstance(node, (ast.Tuple, ast.List, ast.Set)) else [node]:
-        if isinstance(part, ast.Constant) and part.value in KINDS:
+        if isinstance(part, ast.Constant) and part.value in NAMES:
             yield str(part.value)
 
 

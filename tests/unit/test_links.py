@@ -12,7 +12,8 @@ import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils.kernel import links
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS, PORT_KINDS, PORT_OPTIONS
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import NAMES as KINDS
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import PORT_KINDS, PORT_OPTIONS, kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.attributes import ATTRIBUTES
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import APART, BRIDGE, Option
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
@@ -52,7 +53,7 @@ def values_of(kind: str, name: str, option: Option) -> list[Any]:
 
 CASES = [
     (kind.name, name, option, value)
-    for kind in KINDS.values()
+    for kind in map(kind_of, KINDS)
     for name, option in {**ATTRIBUTES, **kind.options}.items()
     if option.place not in (APART, BRIDGE) and (kind.own_mac or name != "mac_address")
     for value in values_of(kind.name, name, option)

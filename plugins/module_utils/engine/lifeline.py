@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import RTPROT_KERNEL
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import PARENTS, kind_of
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.links import add_link, complete
@@ -114,10 +114,10 @@ def _works(state: Observed, name: str | None) -> bool:
     link = state.links.get(name or "")
     if link is None or link.attributes.get("admin_state") != "up" or taken_by(state, link):
         return False
-    ports = kind_of(link.kind).ports
-    if ports and ports.needed:
+    kind = kind_of(link.kind)
+    if kind.ports and kind.ports.needed:
         return any(port.attributes.get("controller") == name for port in state.links.values())
-    return link.kind not in PARENTS or _works(state, link.attributes.get(PARENTS[link.kind]))
+    return not kind.parent or _works(state, link.attributes.get(kind.parent))
 
 
 @contextmanager

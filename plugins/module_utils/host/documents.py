@@ -12,8 +12,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import files, sections, values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
@@ -35,8 +34,7 @@ class Unusable(FabricError):
     """A document that cannot be replayed, however often it is tried."""
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(NamedTuple):
     """A document.
 
     :ivar content: the sections as they were given, without those that have files of their own.

@@ -27,13 +27,10 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     RTM_GETLINK,
     RTM_NEWLINK,
 )
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS, PORT_KINDS, PORT_OPTIONS, kind_of
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import OF_THE_KERNEL, PORT_KINDS, PORT_OPTIONS, kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.attributes import ATTRIBUTES
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import DATA, FLAGS, LINK, PORT, Option
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
-
-_FALLBACKS = {kind.fallback for kind in KINDS.values() if kind.fallback}
-_NAMES = {kind.kernel_name: name for name, kind in KINDS.items() if kind.kernel_name}
 
 IndexOf = Callable[[str], int]  # of a link in the namespace of the request
 
@@ -92,8 +89,10 @@ def read_links(kernel: Socket) -> dict[str, Link]:
 def _link(message: Any, names: Mapping[int, str]) -> Link:
     name, info = names[message["index"]], message.get_attr("IFLA_LINKINFO")
     called, data, controller, port = (_nested(info, part) for part in _INFO)
-    called = "" if name in _FALLBACKS else _NAMES.get(called, called or "")
+    called = OF_THE_KERNEL.get(called, called or "")
     kind = kind_of(called)
+    if name == kind.fallback:
+        called, kind = "", kind_of("")
     nsid, below = message.get_attr("IFLA_LINK_NETNSID"), message.get_attr("IFLA_LINK") or 0
     parts = {LINK: message, DATA: data, PORT: port}
     known: dict[str, Any] = {}
@@ -203,7 +202,7 @@ def _message(link: Link, index_of: IndexOf, place: Place | None = None) -> tuple
 
 
 def _info(kind: str, data: list[tuple[str, Any]], prefix: str = "IFLA_INFO_") -> tuple[str, Any]:
-    attributes: list[tuple[str, Any]] = [(f"{prefix}KIND", kind_of(kind).kernel_name or kind)]
+    attributes: list[tuple[str, Any]] = [(f"{prefix}KIND", kind)]
     if data:
         attributes.append((f"{prefix}DATA", {"attrs": data}))
     return "IFLA_LINKINFO", {"attrs": attributes}

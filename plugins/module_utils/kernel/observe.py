@@ -29,7 +29,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     NETNSA_NSID,
     RTM_GETNSID,
 )
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import TAKERS, kind_of
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.objects import LISTS
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
@@ -112,7 +112,9 @@ def _join_ends(kernel: Kernel, netns: str, others: Iterable[str], observed: dict
     An ifindex alone is not enough, since two namespaces have the same ones. The kernel's id of the namespace decides.
     """
     links = observed[netns].links.values()
-    ends = [link for link in links if kind_of(link.kind).peer or (link.nsid is not None and link.kind in TAKERS)]
+    ends = [
+        link for link in links if kind_of(link.kind).peer or (link.nsid is not None and kind_of(link.kind).takes_all)
+    ]
     ids = {None: netns, **_ids(kernel, netns, {link.nsid for link in ends} - {None}, others, observed)}
     indexes = {place: {link.index: link.name for link in observed[place].links.values()} for place in ids.values()}
     for link in ends:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import PORT_OPTIONS, TAKERS
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import PORT_OPTIONS, kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import BRIDGE
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
@@ -88,7 +88,7 @@ def _add_links(scope: Scope, desired: Desired, absent: bool) -> None:
     links = desired.links.values()
     scope.veths = {link.name for link in links if link.peer}
     scope.ports = any(_OF_PORTS & link.attributes.keys() for link in links)
-    scope.takers = {link.name for link in links if link.kind in TAKERS and not absent}
+    scope.takers = {link.name for link in links if kind_of(link.kind).takes_all and not absent}
 
 
 def _of_entries(desired: Desired) -> Scope:

@@ -13,59 +13,60 @@ Private to the collection: no other collection may import it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
 
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
-    bond,
-    bridge,
-    dummy,
-    ipip,
-    ipvlan,
-    macvlan,
-    tuntap,
-    veth,
-    vlan,
-    vrf,
-    vxlan,
-    wireguard,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import bond, bridge
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Kind, Option
 
-# In the order in which messages list them. Ansible ships to hosts only what is imported by name.
-KINDS: dict[str, Kind] = {
-    found.KIND.name: found.KIND
-    for found in (
-        veth,
+if TYPE_CHECKING:
+    # Ansible sends along what it sees imported. A kind is only imported where a link of it is listed or observed,
+    # because Python compiles all imports in each call.
+    from ansible_collections.weft.fabric.plugins.module_utils.kinds import (  # noqa: F401
         dummy,
-        bridge,
-        bond,
-        vlan,
-        macvlan,
-        ipvlan,
-        vxlan,
         ipip,
+        ipvlan,
+        macvlan,
         tuntap,
+        veth,
+        vlan,
         vrf,
+        vxlan,
         wireguard,
     )
-}
+
+# In the order in which messages list them.
+NAMES = (
+    "veth",
+    "dummy",
+    "bridge",
+    "bond",
+    "vlan",
+    "macvlan",
+    "ipvlan",
+    "vxlan",
+    "ipip",
+    "tuntap",
+    "vrf",
+    "wireguard",
+)
+OF_THE_KERNEL = {"tun": "tuntap"}
+"""Kinds by the name that the kernel has for them, where that is another one."""
+
 _OTHER = Kind("")
 
 
+@lru_cache(maxsize=None)  # noqa: UP033 - as in the rest of the package
 def kind_of(name: str) -> Kind:
     """The record of a kind; of one that the collection does not make, and of none, a record of no options."""
-    return KINDS.get(name, _OTHER)
+    return cast(Kind, import_module(f"{__name__}.{name}").KIND) if name in NAMES else _OTHER
 
-
-# Kinds whose links sit on another one, with the option that names that; kinds that take ports; kinds that take all that
-# their parent receives.
-PARENTS = {name: kind.parent for name, kind in KINDS.items() if kind.parent}
-CONTROLLERS = tuple(name for name, kind in KINDS.items() if kind.ports)
-TAKERS = tuple(name for name, kind in KINDS.items() if kind.takes_all)
 
 # What ports have of their controllers, and which kind of controller that is; no two kinds have one of the same name.
 PORT_OPTIONS: dict[str, Option] = {}
 PORT_KINDS: dict[str, str] = {}
-for _kind in KINDS.values():
+for _kind in (bridge.KIND, bond.KIND):
     if _kind.ports:
         PORT_OPTIONS.update(_kind.ports.options)
         PORT_KINDS.update(dict.fromkeys(_kind.ports.options, _kind.name))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS, STATE
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS, PORT_OPTIONS
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import PORT_OPTIONS, kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.attributes import ATTRIBUTES
 
 NAME: dict[str, Any] = {"name": {"type": "str", "required": True}}
@@ -24,7 +24,7 @@ PORTS: dict[str, Any] = {
 
 def arguments(name: str) -> dict[str, Any]:
     """AnsibleModule's keyword arguments for the module of a kind."""
-    kind = KINDS[name]
+    kind = kind_of(name)
     spec = {
         **STATE,
         **NETNS,

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS, PORT_OPTIONS, kind_of
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import NAMES, PORT_OPTIONS, kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.attributes import ATTRIBUTES
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Compound
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of, prefix_of
@@ -81,7 +81,7 @@ class Link:
     def data(self) -> dict[str, Any]:
         """The link as an item of topology's ``links``."""
         data: dict[str, Any] = {"name": self.name}
-        if self.kind in KINDS:
+        if self.kind in NAMES:
             data["kind"] = self.kind
         mode = self.attributes.get("mode")
         for name, option in {**ATTRIBUTES, **kind_of(self.kind).options, **PORT_OPTIONS}.items():

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS, PARENTS, PORT_OPTIONS, kind_of, one
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import NAMES, PORT_OPTIONS, kind_of, one
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.attributes import ATTRIBUTES
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Kind, refuse
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
@@ -37,7 +37,7 @@ def add_link(document: Document, netns: str, item: Mapping[str, Any], where: str
     item = _given(item)
     name = item.get("kind", "")
     if name != "":
-        values.choice(f"{where}kind", name, KINDS)
+        values.choice(f"{where}kind", name, NAMES)
     if item.pop("state", "present") == "absent":
         _add_removal(document, netns, item, where)
         return
@@ -126,7 +126,8 @@ def _mtu(where: str, value: Any, kind: Kind) -> int | str:
     if value != AUTO:
         return values.integer(where, value, *kind.mtu, "bytes")
     if not kind.parent:
-        raise InvalidParameter(where, value, f"only a link on another one ({', '.join(PARENTS)}) can derive it")
+        on_another = ", ".join(name for name in NAMES if kind_of(name).parent)
+        raise InvalidParameter(where, value, f"only a link on another one ({on_another}) can derive it")
     return AUTO
 
 

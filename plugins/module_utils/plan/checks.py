@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import TAKERS, kind_of, one
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import NAMES, kind_of, one
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import refuse
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
@@ -69,9 +69,8 @@ def taken_by(state: Observed, link: Link) -> str:
 def _check_rival(view: View, link: Link, at: str, other: Link) -> None:
     label = f"{other.name}{place_of(at)}"
     if other.kind != link.kind:
-        remedy = (
-            f"{label} is {one(other.kind)} on it: a link carries {' or '.join(f'{kind}s' for kind in TAKERS)}, not both"
-        )
+        takers = " or ".join(f"{name}s" for name in NAMES if kind_of(name).takes_all)
+        remedy = f"{label} is {one(other.kind)} on it: a link carries {takers}, not both"
         raise InvalidParameter(f"{link.where}parent", link.attributes["parent"], remedy)
     desired = view.document.namespaces.get(at, Desired())
     asked = desired.links.get(other.name, other).attributes

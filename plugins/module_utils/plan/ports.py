@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
-    CONTROLLERS,
+    NAMES,
     PORT_KINDS,
     PORT_OPTIONS,
     any_of,
@@ -102,7 +102,8 @@ def _check_port(view: View, netns: str, port: Link, controller: Link, where: str
     """Whether a controller takes a link as its port."""
     ports = kind_of(controller.kind).ports
     if ports is None:
-        remedy = f"it is {one(controller.kind or 'NIC')}, which has no ports: give {any_of(CONTROLLERS)}"
+        controllers = any_of([name for name in NAMES if kind_of(name).ports])
+        remedy = f"it is {one(controller.kind or 'NIC')}, which has no ports: give {controllers}"
         raise InvalidParameter(where, controller.name, remedy)
     if ports.ethernet and not kind_of(port.kind).is_ethernet(port.attributes.get("mode")):
         remedy = f"{port.name} carries IP packets, no Ethernet frames, so it cannot be a port"

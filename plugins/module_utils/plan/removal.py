@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import CONTROLLERS, PARENTS, one
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of, one
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace, place_of
@@ -110,9 +110,9 @@ def _has_ports_of_others(view: View, removal: Removal, named: Collection[tuple[s
 def _turn(view: View, removal: Removal) -> tuple[int, bool]:
     """A link is removed before the one that it sits on, and a bridge or a bond after its ports."""
     depth, place, link = 0, removal.netns, view.at(removal.netns).links.get(removal.item.name)
-    controller = link is not None and link.kind in CONTROLLERS
-    while link and link.kind in PARENTS:
+    controller = link is not None and kind_of(link.kind).ports is not None
+    while link and kind_of(link.kind).parent:
         depth, place = depth + 1, parent_place(place, link.attributes)
-        name = link.attributes.get(PARENTS[link.kind])
+        name = link.attributes.get(kind_of(link.kind).parent)
         link = view.state[place].links.get(name or "") if place in view.state else None
     return -depth, controller

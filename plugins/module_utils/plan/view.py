@@ -12,7 +12,7 @@ from itertools import repeat
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import PARENTS, PORT_OPTIONS, kind_of
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import PORT_OPTIONS, kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
@@ -120,8 +120,8 @@ class View:
             (place, other)
             for place, state in self.state.items()
             for other in state.links.values()
-            if other.kind in PARENTS
-            and other.attributes.get(PARENTS[other.kind]) == name
+            if kind_of(other.kind).parent
+            and other.attributes.get(kind_of(other.kind).parent) == name
             and parent_place(place, other.attributes) == netns
         ]
 
@@ -131,8 +131,9 @@ class View:
         if name == other or name not in links:
             return name == other
         link = links[name]
-        below = [link.attributes.get(PARENTS[link.kind])] if link.kind in PARENTS else []
-        if kind_of(link.kind).ports:
+        kind = kind_of(link.kind)
+        below = [link.attributes.get(kind.parent)] if kind.parent else []
+        if kind.ports:
             below += [port.name for port in links.values() if port.attributes.get("controller") == name]
         return any(self.sits_on(netns, item, other) for item in below if item)
 
