@@ -51,7 +51,7 @@ def _link_remedy(operation: Operation, link: Link, code: int, detail: str) -> st
     kind = kind_of(link.kind)
     missing = detail.startswith(UNKNOWN_KIND) or (kind.control and code in kind.control.missing)
     if operation.verb == "create" and missing:
-        module = kind.module or kind.name
+        module = kind.module or kind.kernel_name or kind.name
         return f"this kernel has no {kind.name} support: load the module {module}, or run a kernel that has it"
     if code in kind.remedies:
         return kind.remedies[code]

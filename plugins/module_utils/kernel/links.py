@@ -202,7 +202,7 @@ def _message(link: Link, index_of: IndexOf, place: Place | None = None) -> tuple
 
 
 def _info(kind: str, data: list[tuple[str, Any]], prefix: str = "IFLA_INFO_") -> tuple[str, Any]:
-    attributes: list[tuple[str, Any]] = [(f"{prefix}KIND", kind)]
+    attributes: list[tuple[str, Any]] = [(f"{prefix}KIND", kind_of(kind).kernel_name or kind)]
     if data:
         attributes.append((f"{prefix}DATA", {"attrs": data}))
     return "IFLA_LINKINFO", {"attrs": attributes}

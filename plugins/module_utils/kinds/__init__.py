@@ -52,7 +52,7 @@ NAMES = (
     "wireguard",
 )
 OF_THE_KERNEL = {"tun": "tuntap"}
-"""Kinds by the name that the kernel has for them, where that is another one."""
+"""The kinds that have another name in the kernel, by that name: before their files are imported."""
 
 _OTHER = Kind("")
 

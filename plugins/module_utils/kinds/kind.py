@@ -227,6 +227,7 @@ class Kind(NamedTuple):
         is no port of a controller that does so too.
     :param survives: its links stay when the link that they sit on is deleted.
     :param whole: a change has to repeat all options, because what it leaves out falls back to its default.
+    :param kernel_name: what the kernel calls it, where that is another name; OF_THE_KERNEL has it too.
     :param fallback: the device that the kernel has in every namespace for packets of tunnels that nobody made. It is
         never one of ours, and nobody can delete it.
     :param module: the kernel module that has it, where that has another name.
@@ -259,6 +260,7 @@ class Kind(NamedTuple):
     takes_all: bool = False
     survives: bool = False
     whole: bool = False
+    kernel_name: str = ""
     fallback: str = ""
     module: str = ""
     mtu: tuple[int, int] = (values.IPV4_MTU, values.LARGEST_MTU)

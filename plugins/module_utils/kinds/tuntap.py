@@ -71,7 +71,7 @@ KIND = Kind(
     required=("mode",),
     ip_modes=("tun",),
     whole=True,
-    module="tun",
+    kernel_name="tun",
     check_all=_check_all,
     # What opening the file says where the kernel has no such devices.
     control=Control(_write, makes=True, missing=(errno.ENOENT, errno.ENODEV, errno.ENXIO)),
