@@ -103,7 +103,7 @@ def _connect(_fan: Fan, pod: Pod, own: Sequence[Own], place: Place) -> Pieces:
 
 def _mtu(place: Place) -> int:
     """The MTU that the tunnel leaves its pods, in bytes."""
-    # Imported here, since it comes with all kinds, and few hosts have a fan.
+    # Imported here, since few hosts have a fan.
     from ansible_collections.weft.fabric.plugins.module_utils.kinds import ipip
 
     return place.mtu - ipip.KIND.overhead({})
