@@ -120,6 +120,19 @@ def test_a_host_is_sent_what_its_own_command_needs() -> None:
     assert {"module_utils.host.command", "module_utils.probe.echo_program", *reached(command)} <= sent
 
 
+def test_the_tests_of_modules_run_on_a_host() -> None:
+    """The machine of the scenario kinds has no more of Ansible than a module does, and no filters."""
+    tests = PLUGINS.parent / "tests"
+    for path in (*tests.glob("*.py"), *tests.joinpath("integration").rglob("*.py")):
+        if "playbooks" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                assert re.match(r"(?!ansible\.|.*\.plugins\.filter)|ansible\.module_utils\.", name), f"{path}: {name}"
+
+
 def test_the_design_names_every_file_of_the_controllers_side() -> None:
     text = (PLUGINS.parent / "docs" / "design.md").read_text(encoding="utf-8")
     records = ("plugin_utils.drivers.", "plugin_utils.proof.checks.")  # their __init__ names them
