@@ -14,7 +14,8 @@ description:
     leave. Packets to exempt destinations keep their source address.
   - The rules are in an nftables table of family C(inet) that belongs to this module alone. The table is compared as a
     whole and, if it differs, replaced in one transaction, so that no packet meets half a table. Rules that others added
-    to this table are removed. Other tables are never touched.
+    to this table are removed. Other tables are never touched, and a table that has content but no chain of this module
+    is refused.
   - Existing connections keep the translation that the kernel's connection tracking holds.
 author:
   - The weft.fabric authors (@weft-fabric)
@@ -51,6 +52,7 @@ options:
       out_interface:
         description:
           - Masquerade only packets that leave through this interface. It does not have to exist yet.
+          - A trailing C(*) makes it a prefix of names, as in nft. V(eth*) stands for V(eth0) and V(eth1).
           - By default packets are masqueraded on every interface.
         type: str
       exempt:

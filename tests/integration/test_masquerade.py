@@ -47,7 +47,7 @@ def ruleset(namespace: str) -> list[str]:
 
 
 def table(*lines: str, name: str = "weft") -> list[str]:
-    return [f"table inet {name} {{", "chain postrouting {", CHAIN, *lines, "}", "}"]
+    return [f"table inet {name} {{", "chain weft_postrouting {", CHAIN, *lines, "}", "}"]
 
 
 @pytest.fixture
@@ -146,50 +146,50 @@ EXEMPT = 'ip saddr 10.0.1.0/24 oifname "out0" ip daddr != { 10.0.8.0/23, 10.6.0.
 # that only its "after" has.
 DRIFT: dict[str, tuple[str, list[str], list[str]]] = {
     **{
-        f"rule {n} removed": (f"delete rule {TABLE} postrouting handle $rule{n}", [], [line])
+        f"rule {n} removed": (f"delete rule {TABLE} weft_postrouting handle $rule{n}", [], [line])
         for n, line in enumerate(SHOWN)
     },
     **{
         f"rule {n} altered": (
-            f"replace rule {TABLE} postrouting handle $rule{n} ip saddr 10.66.0.0/16 masquerade",
+            f"replace rule {TABLE} weft_postrouting handle $rule{n} ip saddr 10.66.0.0/16 masquerade",
             ["ip saddr 10.66.0.0/16 masquerade"],
             [line],
         )
         for n, line in enumerate(SHOWN)
     },
     "flags of a rule": (
-        f"replace rule {TABLE} postrouting handle $rule2 ip saddr 10.0.2.7 masquerade random",
+        f"replace rule {TABLE} weft_postrouting handle $rule2 ip saddr 10.0.2.7 masquerade random",
         ["ip saddr 10.0.2.7 masquerade random"],
         [SHOWN[2]],
     ),
     "exempt set altered": (
         # Not with "replace", on which nft 1.0.6 stumbles.
-        f"add rule {TABLE} postrouting handle $rule0 {EXEMPT}\ndelete rule {TABLE} postrouting handle $rule0",
+        f"add rule {TABLE} weft_postrouting handle $rule0 {EXEMPT}\ndelete rule {TABLE} weft_postrouting handle $rule0",
         [EXEMPT],
         [SHOWN[0]],
     ),
-    "rule added": (f"add rule {TABLE} postrouting tcp dport 25 counter drop", ["tcp dport 25 counter drop"], []),
-    "rule put in front": (f"insert rule {TABLE} postrouting accept", ["accept"], []),
-    "our rule twice": (f"add rule {TABLE} postrouting ip saddr 10.0.2.7 masquerade", [SHOWN[2]], []),
+    "rule added": (f"add rule {TABLE} weft_postrouting tcp dport 25 counter drop", ["tcp dport 25 counter drop"], []),
+    "rule put in front": (f"insert rule {TABLE} weft_postrouting accept", ["accept"], []),
+    "our rule twice": (f"add rule {TABLE} weft_postrouting ip saddr 10.0.2.7 masquerade", [SHOWN[2]], []),
     "set added": (
         f"add set {TABLE} theirs {{ type ipv4_addr; }}",
         ["set theirs {", "type ipv4_addr", "}"],
         [],
     ),
     "chain added": (f"add chain {TABLE} theirs", ["chain theirs {", "}"], []),
-    "policy": (f"chain {TABLE} postrouting {{ policy drop; }}", [CHAIN.replace("accept", "drop")], [CHAIN]),
+    "policy": (f"chain {TABLE} weft_postrouting {{ policy drop; }}", [CHAIN.replace("accept", "drop")], [CHAIN]),
     "priority": (
         f"delete table {TABLE}\nadd table {TABLE}\n"
-        f"add chain {TABLE} postrouting {{ type nat hook postrouting priority srcnat + 5; }}",
+        f"add chain {TABLE} weft_postrouting {{ type nat hook postrouting priority srcnat + 5; }}",
         [CHAIN.replace("srcnat", "srcnat + 5")],
         [CHAIN, *SHOWN],
     ),
     "dormant": (f"add table {TABLE} {{ flags dormant; }}", ["flags dormant"], []),
     "flushed": (f"flush table {TABLE}", [], SHOWN),
     "chain removed": (
-        f"flush table {TABLE}\ndelete chain {TABLE} postrouting",
+        f"flush table {TABLE}\ndelete chain {TABLE} weft_postrouting",
         [],
-        ["chain postrouting {", CHAIN, *SHOWN, "}"],
+        ["chain weft_postrouting {", CHAIN, *SHOWN, "}"],
     ),
     "table removed": (f"delete table {TABLE}", [], table(*SHOWN)),
     "everything flushed": ("flush ruleset", [], table(*SHOWN)),
@@ -214,6 +214,33 @@ def test_drift_is_repaired_and_named(masquerade, ns, case) -> None:
     )
     assert (before - after, after - before) == (Counter(only_before), Counter(only_after))
     assert_settled(masquerade, name, rules=RULES)
+
+
+THEIRS = {
+    "their nat": "chain postrouting { type nat hook postrouting priority srcnat; ip saddr 10.0.0.0/8 masquerade; }",
+    "a chain": "chain c { }",
+    "a set": "set s { type ipv4_addr; }",
+    "an object": "counter c { packets 0 bytes 0 }",
+}
+
+
+@pytest.mark.parametrize("content", THEIRS)
+def test_a_table_of_somebody_else_is_refused(run_module, ns, content: str) -> None:
+    name = ns()
+    nft(name, f"table inet fw4 {{\n{THEIRS[content]}\n}}")
+    before = ruleset(name)
+    for arguments in ({"rules": RULES}, {"rules": RULES, "check": True}, {"state": "absent"}):
+        with Monitor(name) as monitor:
+            result = run_module("masquerade", netns=name, table="fw4", **arguments)
+        assert "table: 'fw4' is refused: table inet of this name belongs to somebody else" in result["msg"]
+        assert (monitor.changes, ruleset(name)) == ([], before)
+
+
+def test_a_table_without_content_is_taken(masquerade, ns) -> None:
+    name = ns()
+    nft(name, "add table inet weft")
+    assert masquerade(name, rules=RULES)["changed"] is True
+    assert ruleset(name) == table(*LINES)
 
 
 def test_check_mode_before_the_namespace_is_made(run_module, ns) -> None:
@@ -250,8 +277,13 @@ def test_missing_arguments(run_module) -> None:
                 {"rules": [{"source": "10.0.0.0/8", "out_interface": name}]},
                 f"rules[0].out_interface: {name!r} is refused",
             )
-            for name in ("", ".", "..", "a/b", "a b", "a\tb", "abcdefghijklmnop", "eth*", 'a"b', "a\\b")
+            for name in ("", ".", "..", "a/b", "a b", "a\tb", "abcdefghijklmnop", "e*h", 'a"b', "a\\b", "eth**")
         ),
+        (
+            {"rules": [{"source": "10.0.0.0/8", "out_interface": "eth+"}]},
+            "rules[0].out_interface: 'eth+' is refused: that is a pattern of iptables; nftables writes 'eth*'",
+        ),
+        ({"rules": [{"source": "10.0.0.0/8", "out_interface": "*"}]}, "leave out_interface out"),
         ({"rules": [RULES[0], RULES[0]]}, "rules[1].source: '10.0.1.0/24' is refused: rules[0] has the same source"),
         ({"rules": [RULES[0], {**RULES[0], "exempt": []}]}, "rules[0] has the same source and out_interface"),
         ({"rules": RULES, "table": ""}, "table: '' is refused: a table's name is a letter"),
@@ -338,6 +370,8 @@ def seen_from(client: str, server: str, address: str) -> str:
         (RULES[:1], {"10.0.3.2": "10.0.3.1", "10.0.9.2": "10.0.1.2", "fd00:3::2": "fd00:1::2"}),
         (RULES[1:2], {"fd00:3::2": "fd00:3::1", "fd00:9::2": "fd00:1::2", "10.0.3.2": "10.0.1.2"}),
         ([{**RULES[0], "out_interface": "out1"}], {"10.0.3.2": "10.0.1.2"}),
+        ([{**RULES[0], "out_interface": "out*"}], {"10.0.3.2": "10.0.3.1", "10.0.9.2": "10.0.1.2"}),
+        ([{**RULES[0], "out_interface": "ou*"}, {**RULES[1], "out_interface": "x*"}], {"fd00:3::2": "fd00:1::2"}),
         ([{"source": "::/0"}, {"source": "0.0.0.0/0"}], {"10.0.9.2": "10.0.3.1", "fd00:9::2": "fd00:3::1"}),
     ],
 )
@@ -347,6 +381,7 @@ def test_packets(masquerade, routed, rules, addresses) -> None:
         address: "fd00:1::2" if ":" in address else "10.0.1.2" for address in addresses
     }
     masquerade(router, rules=rules)
+    assert_settled(masquerade, router, rules=rules)
     assert {address: seen_from(client, server, address) for address in addresses} == addresses
     masquerade(router, state="absent")
     assert seen_from(client, server, "10.0.3.2") == "10.0.1.2"

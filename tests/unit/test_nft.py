@@ -64,7 +64,7 @@ def listing(rules: tuple[Rule, ...], name: str = "weft") -> dict[str, Any]:
         {"table": {"family": "inet", "name": name, "handle": 3}},
         {
             "chain": {
-                **where, "name": "postrouting", "handle": 1,
+                **where, "name": "weft_postrouting", "handle": 1,
                 "type": "nat", "hook": "postrouting", "prio": 100, "policy": "accept",
             }
         },
@@ -85,7 +85,14 @@ def listing(rules: tuple[Rule, ...], name: str = "weft") -> dict[str, Any]:
             )
         expressions = [{"match": {"op": op, "left": left, "right": value}} for op, left, value in matches]
         objects.append(
-            {"rule": {**where, "chain": "postrouting", "handle": handle, "expr": [*expressions, {"masquerade": None}]}}
+            {
+                "rule": {
+                    **where,
+                    "chain": "weft_postrouting",
+                    "handle": handle,
+                    "expr": [*expressions, {"masquerade": None}],
+                }
+            }
         )
     return {"nftables": objects}
 
@@ -164,7 +171,7 @@ def test_render() -> None:
     )
     assert render("weft", rules).splitlines() == [
         "table inet weft {",
-        "\tchain postrouting {",
+        "\tchain weft_postrouting {",
         "\t\ttype nat hook postrouting priority srcnat; policy accept;",
         '\t\tip saddr 10.0.0.0/24 oifname "eth0" ip daddr != { 10.1.0.0/16, 10.2.0.0/16 } masquerade',
         "\t\tip6 saddr fd00::/64 masquerade",
@@ -222,7 +229,7 @@ def test_the_diff_has_foreign_lines_as_nft_prints_them() -> None:
         "table inet weft { # handle 2\n"
         "\tflags dormant\n"
         "\n"
-        "\tchain postrouting { # handle 1\n"
+        "\tchain weft_postrouting { # handle 1\n"
         "\t\ttype nat hook postrouting priority srcnat; policy accept;\n"
         '\t\tip saddr 10.0.0.0/24 oifname "eth0" ip daddr != 10.1.0.0/16 masquerade # handle 2\n'
         "\t\tcounter drop # handle 3\n"
@@ -233,7 +240,7 @@ def test_the_diff_has_foreign_lines_as_nft_prints_them() -> None:
         "table inet weft {\n"
         "\tflags dormant\n"
         "\n"
-        "\tchain postrouting {\n"
+        "\tchain weft_postrouting {\n"
         "\t\ttype nat hook postrouting priority srcnat; policy accept;\n"
         '\t\tip saddr 10.0.0.0/24 oifname "eth0" ip daddr != { 10.1.0.0/16 } masquerade\n'
         "\t\tcounter drop\n"
@@ -290,7 +297,7 @@ GROUPS = [["10.244.0.0/16", "fd00::/48"], ["10.245.0.0/16"], ["10.246.0.0/16", "
 def drop_listing(rules: tuple[Drop, ...], **chain: Any) -> dict[str, Any]:
     """A table of isolation as ``nft -j list table`` prints it."""
     where = {"family": "inet", "table": "weft"}
-    known = {"name": "prerouting", "type": "filter", "hook": "prerouting", "prio": -300, "policy": "accept"}
+    known = {"name": "weft_prerouting", "type": "filter", "hook": "prerouting", "prio": -300, "policy": "accept"}
     objects: list[dict[str, Any]] = [
         {"metainfo": {"json_schema_version": 1}},
         {"table": {"family": "inet", "name": "weft", "handle": 1}},
@@ -303,7 +310,9 @@ def drop_listing(rules: tuple[Drop, ...], **chain: Any) -> dict[str, Any]:
             {"match": {"op": "==", "left": {"payload": {"protocol": protocol, "field": field}}, "right": side}}
             for field, side in sides
         ]
-        objects.append({"rule": {**where, "chain": "prerouting", "handle": handle, "expr": [*matches, {"drop": None}]}})
+        objects.append(
+            {"rule": {**where, "chain": "weft_prerouting", "handle": handle, "expr": [*matches, {"drop": None}]}}
+        )
     return {"nftables": objects}
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import (
     CHAINS,
     FAMILY,
+    HOOKS,
     PROTOCOL,
     AnyRule,
     Drop,
@@ -37,22 +38,24 @@ _SLOTS = {
 }
 
 
-def _chain_properties(name: str) -> dict[str, Any]:
+def _chain_properties(hook: str) -> dict[str, Any]:
     """A chain of ours in libnftables-json(5), without its handle."""
-    kind, _word, priority = CHAINS[name]
-    return {"name": name, "type": kind, "hook": name, "prio": priority, "policy": "accept"}
+    kind, _word, priority = HOOKS[hook]
+    return {"name": CHAINS[hook], "type": kind, "hook": hook, "prio": priority, "policy": "accept"}
 
 
 @dataclass(frozen=True)
 class Observed:
-    """A table of ours in the kernel.
+    """A table in the kernel.
 
     :param rules: by handle and in order, the rules of our chain that this collection could have written.
     :param foreign: the table contains something else: another chain, a set, a changed priority, a manual rule.
+    :param ours: the table has our chain, or nothing at all.
     """
 
     rules: Mapping[int, AnyRule]
     foreign: bool
+    ours: bool = True
 
 
 def parse(name: str, listing: Mapping[str, Any]) -> Observed:
@@ -61,9 +64,9 @@ def parse(name: str, listing: Mapping[str, Any]) -> Observed:
     :param listing: the output, decoded: ``{"nftables": [...]}``.
     """
     rules: dict[int, AnyRule] = {}
-    ours = [{"family": FAMILY, "table": name, **_chain_properties(chain)} for chain in CHAINS]
-    foreign = False
-    chains = 0
+    known = [{"family": FAMILY, "table": name, **_chain_properties(hook)} for hook in HOOKS]
+    chains: list[Mapping[str, Any]] = []
+    others = foreign = False
     for item in listing["nftables"]:
         ((kind, properties),) = item.items()
         if kind == "metainfo":
@@ -72,11 +75,15 @@ def parse(name: str, listing: Mapping[str, Any]) -> Observed:
         rule = _parse_rule(properties) if kind == "rule" else None
         if rule is not None:
             rules[handle] = rule
-        elif kind == "chain" and properties in ours:
-            chains += 1
-        elif kind != "table" or properties != {"family": FAMILY, "name": name}:
+        elif kind == "chain":
+            chains.append(properties)
+        elif kind != "table":
+            others = True
+        elif properties != {"family": FAMILY, "name": name}:
             foreign = True
-    return Observed(rules, foreign or chains != 1)
+    marked = any(chain["name"] in CHAINS.values() for chain in chains)
+    foreign = foreign or others or len(chains) != 1 or chains[0] not in known
+    return Observed(rules, foreign, marked or not (chains or others))
 
 
 def _parse_rule(properties: Mapping[str, Any]) -> AnyRule | None:
@@ -84,7 +91,7 @@ def _parse_rule(properties: Mapping[str, Any]) -> AnyRule | None:
     if properties.keys() != {"family", "table", "chain", "expr"}:
         return None
     expressions = properties["expr"]
-    verdicts = {Rule.chain: {"masquerade": None}, Drop.chain: {"drop": None}}
+    verdicts = {CHAINS[Rule.hook]: {"masquerade": None}, CHAINS[Drop.hook]: {"drop": None}}
     if expressions[-1] != verdicts.get(properties["chain"]):
         return None
     right: dict[str, Any] = {}
@@ -94,7 +101,7 @@ def _parse_rule(properties: Mapping[str, Any]) -> AnyRule | None:
         if slot is None or slot in right:
             return None
         right[slot] = match["right"]
-    return _parse_drop(right) if properties["chain"] == Drop.chain else _parse_masquerade(right)
+    return _parse_drop(right) if properties["chain"] == CHAINS[Drop.hook] else _parse_masquerade(right)
 
 
 def _parse_drop(right: Mapping[str, Any]) -> Drop | None:

@@ -19,12 +19,14 @@ Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 FAMILY = "inet"
 TABLE = "weft"  # by default
 
-# Our chains, each with the name of its hook: (type, priority, the priority as a number).
-CHAINS = {
+# By the hook of our chain: (type, priority, the priority as a number).
+HOOKS = {
     "postrouting": ("nat", "srcnat", 100),
     # Before the route lookup: a dropped packet reaches neither another network nor this host's addresses in it.
     "prerouting": ("filter", "raw", -300),
 }
+# The chain of each hook. Nobody else uses such a name, so the chain marks its table as ours.
+CHAINS = {hook: f"weft_{hook}" for hook in HOOKS}
 
 PROTOCOL = {4: "ip", 6: "ip6"}
 
@@ -34,11 +36,11 @@ class Rule:
     """A masquerade rule: packets get the address of the interface by which they leave.
 
     :param source: the network that they come from.
-    :param out_interface: the interface by which they leave; None: any.
+    :param out_interface: the interface by which they leave, or a prefix of names that ends with ``*``; None: any.
     :param exempt: destinations that the rule does not apply to; collapsed and sorted, so that equal sets compare equal.
     """
 
-    chain: ClassVar[str] = "postrouting"
+    hook: ClassVar[str] = "postrouting"
 
     source: Network
     out_interface: str | None
@@ -70,7 +72,7 @@ class Drop:
     :param destinations: the other networks; collapsed and sorted, so that equal sets compare equal.
     """
 
-    chain: ClassVar[str] = "prerouting"
+    hook: ClassVar[str] = "prerouting"
 
     source: Network
     destinations: tuple[Network, ...]
@@ -148,11 +150,7 @@ def _rule(parameter: str, entry: Mapping[str, Any]) -> Rule:
     source = ipaddress.ip_network(values.network(f"{parameter}.source", entry["source"]))
     out_interface = entry.get("out_interface")
     if out_interface is not None:
-        values.ifname(f"{parameter}.out_interface", out_interface)
-        # nft takes a trailing * for a prefix, and cannot quote a quotation mark.
-        if re.search(r'["*\\]', out_interface):
-            remedy = 'nftables gives *, " and \\ a meaning of their own; rename the interface'
-            raise InvalidParameter(f"{parameter}.out_interface", out_interface, remedy)
+        _check_interface(f"{parameter}.out_interface", out_interface)
     exempt: list[Any] = []
     for index, value in enumerate(entry.get("exempt") or ()):
         name = f"{parameter}.exempt[{index}]"
@@ -170,6 +168,25 @@ def _rule(parameter: str, entry: Mapping[str, Any]) -> Rule:
     return Rule(source, out_interface, collapsed(exempt))
 
 
+def _check_interface(parameter: str, value: str) -> None:
+    """Check the name of an interface, or a prefix of names in nft's form (nft(8): ``ifname``).
+
+    :raises InvalidParameter: it is neither.
+    """
+    values.ifname(parameter, value)
+    prefix = value[:-1] if value.endswith("*") else value
+    if value.endswith("+"):
+        raise InvalidParameter(parameter, value, f"that is a pattern of iptables; nftables writes {value[:-1] + '*'!r}")
+    if not prefix:
+        raise InvalidParameter(parameter, value, "every interface has such a name; leave out_interface out")
+    # nft cannot quote a quotation mark.
+    if re.search(r'["*\\]', prefix):
+        remedy = (
+            'nftables takes * only at the end, for a prefix, and no " and \\; give a prefix, or rename the interface'
+        )
+        raise InvalidParameter(parameter, value, remedy)
+
+
 def collapsed(networks: Iterable[Any]) -> tuple[Network, ...]:
     """Networks merged where they overlap or adjoin, as the kernel merges the elements of an interval set."""
     return tuple(ipaddress.collapse_addresses(networks))
@@ -177,13 +194,13 @@ def collapsed(networks: Iterable[Any]) -> tuple[Network, ...]:
 
 def render(name: str, rules: Sequence[AnyRule]) -> str:
     """The whole table in nft's syntax, one line for each rule."""
-    chain = rules[0].chain
-    kind, priority, _number = CHAINS[chain]
+    hook = rules[0].hook
+    kind, priority, _number = HOOKS[hook]
     lines = "".join(f"\t\t{rule}\n" for rule in rules)
     return (
         f"table {FAMILY} {name} {{\n"
-        f"\tchain {chain} {{\n"
-        f"\t\ttype {kind} hook {chain} priority {priority}; policy accept;\n"
+        f"\tchain {CHAINS[hook]} {{\n"
+        f"\t\ttype {kind} hook {hook} priority {priority}; policy accept;\n"
         f"{lines}"
         "\t}\n"
         "}\n"

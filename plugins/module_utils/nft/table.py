@@ -16,6 +16,10 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricEr
 from ansible_collections.weft.fabric.plugins.module_utils.nft.listing import Observed, parse, plan, predict
 from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import FAMILY, AnyRule
 
+_NOT_OURS = (
+    f"table {FAMILY} of this name belongs to somebody else, no chain in it is ours; choose another, such as 'weft'"
+)
+
 
 def converge(name: str, rules: tuple[AnyRule, ...] | None, check: bool) -> dict[str, Any]:
     """Make a table, in the network namespace of this process, contain exactly the wanted rules.
@@ -23,9 +27,12 @@ def converge(name: str, rules: tuple[AnyRule, ...] | None, check: bool) -> dict[
     :param rules: None: no table is wanted.
     :param check: change nothing.
     :returns: the result of the module masquerade, with the rules that the kernel has.
+    :raises InvalidParameter: the table belongs to somebody else.
     :raises FabricError: nft is missing, or the kernel refuses the transaction. Nothing has changed then.
     """
     observed = read(name)
+    if observed and not observed.ours:
+        raise InvalidParameter("table", name, _NOT_OURS)
     script = plan(name, rules, observed)
     result = predict(name, rules, observed, _list(name, "-s", "-a") if script and observed else "")
     if script and not check:

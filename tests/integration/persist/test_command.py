@@ -65,7 +65,7 @@ def test_what_a_reboot_takes_comes_back(stored, run_module):
         (f"bridge fdb delete {PEER} dev vxlan0 dst 10.9.0.9", f"pods: + fdb vxlan0 {PEER} dst 10.9.0.9"),
         ("bridge fdb append 02:00:00:00:00:08 dev vxlan0 dst 10.9.0.8", "pods: - fdb vxlan0 02:00:00:00:00:08"),
         ("nft flush ruleset", "pods: + ip saddr 10.9.0.0/24"),
-        ("nft add rule inet weft_pods postrouting accept", "pods: - accept"),
+        ("nft add rule inet weft_pods weft_postrouting accept", "pods: - accept"),
         ("kill $(ip netns pids pod1)", "pods: + echo server pod1: port 8000, new"),
         (
             # The end of a namespace takes the other ends of its veths along, only later.

@@ -245,7 +245,7 @@ def test_each_thing_is_repaired_and_named(nodes: dict[str, Node], name: str) -> 
 def test_each_nft_rule_is_repaired_and_named(nodes: dict[str, Node]) -> None:
     router = nodes["router"]
     listed = router.run("", "nft list ruleset")
-    chain = "inet weft postrouting"
+    chain = "inet weft weft_postrouting"
     lines = [line.strip() for line in listed.splitlines() if line.strip().startswith("ip ")]
     assert lines
     for position, line in enumerate(lines):
