@@ -9,6 +9,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -21,10 +22,14 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     MS_REC,
     MS_SHARED,
     NS_GET_NSTYPE,
+    UMOUNT_NOFOLLOW,
 )
 
 NETNS_DIR = "/run/netns"
 _NO_NAMESPACE = (errno.ELOOP, errno.ENXIO)  # open(2): symbolic links in a circle, a socket
+# The mode of a file of ours until a namespace is mounted on it. iproute2 makes files of mode 0.
+_UNFINISHED = 0o200
+_FINISHED = 0o444
 
 
 def netns_path(name: str) -> str:
@@ -33,17 +38,20 @@ def netns_path(name: str) -> str:
 
 
 def netns_status(name: str) -> str:
-    """One of ``present``, ``absent`` or ``broken``.
+    """One of ``present``, ``absent``, ``unfinished`` or ``broken``.
 
-    Broken is a file without a namespace mounted on it, as an interrupted ``ip netns add`` leaves it.
+    Unfinished is a file of ours on which an interrupted run has not mounted a namespace yet. Broken is any other file
+    without a namespace, and a symbolic link that leads nowhere. A broken one may be a namespace of another mount
+    namespace, which the kernel would end with the file.
 
     :raises FabricError: the file cannot be read by this user.
     """
+    path = netns_path(name)
     try:
         # Without waiting for the other end of a FIFO.
-        fd = os.open(netns_path(name), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        return "absent"
+        return "broken" if os.path.islink(path) else "absent"
     except PermissionError as error:
         raise FabricError(f"namespace {name} cannot be opened without root: set 'become: true'") from error
     except OSError as error:
@@ -53,7 +61,7 @@ def netns_status(name: str) -> str:
     try:
         return "present" if fcntl.ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET else "broken"
     except OSError:
-        return "broken"
+        return "unfinished" if os.fstat(fd).st_mode == stat.S_IFREG | _UNFINISHED else "broken"
     finally:
         os.close(fd)
 
@@ -68,13 +76,20 @@ def netns_names() -> list[str]:
 
 
 def netns_aliases() -> dict[str, frozenset[str]]:
-    """By name, the other names of the same namespace; the empty name is that of this process's namespace."""
+    """By name, the other names of the same namespace; the empty name is that of this process's namespace.
+
+    If a name is a symbolic link, the path that it leads to is another name.
+    """
     found: dict[tuple[int, int], set[str]] = {}
+    targets: dict[str, set[str]] = {}
     for name in ("", *netns_names()):
+        path = netns_path(name)
         with suppress(FileNotFoundError):
-            status = os.stat(netns_path(name))
+            status = os.stat(path)
             found.setdefault((status.st_dev, status.st_ino), set()).add(name)
-    return {name: frozenset(names - {name}) for names in found.values() for name in names}
+            if name and os.path.islink(path):
+                targets[name] = {os.path.realpath(path)}
+    return {name: frozenset(names - {name} | targets.get(name, set())) for names in found.values() for name in names}
 
 
 def _call(function: str, *arguments: Any) -> None:
@@ -148,34 +163,45 @@ def create_netns(name: str, joins: str | None = None) -> None:
     try:
         os.makedirs(NETNS_DIR, 0o755, exist_ok=True)
         _share_directory()
-        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
-        if joins is not None:
-            _call("mount", netns_path(joins).encode(), path.encode(), b"none", MS_BIND, None)
-            return
-        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        file = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _UNFINISHED)
         try:
-            _call("unshare", CLONE_NEWNET)
-            try:
-                _call("mount", b"/proc/thread-self/ns/net", path.encode(), b"none", MS_BIND, None)
-            finally:
-                _call("setns", home, CLONE_NEWNET)
+            _mount_namespace(path, joins)
+            os.fchmod(file, _FINISHED)
         finally:
-            os.close(home)
+            os.close(file)
     except OSError as error:
         raise KernelError("create", f"namespace {name}", error.errno or errno.EIO) from error
 
 
+def _mount_namespace(path: str, joins: str | None) -> None:
+    """Mount a namespace on a file: the one of a name, or a new one."""
+    if joins is not None:
+        _call("mount", netns_path(joins).encode(), path.encode(), b"none", MS_BIND, None)
+        return
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _call("unshare", CLONE_NEWNET)
+        try:
+            _call("mount", b"/proc/thread-self/ns/net", path.encode(), b"none", MS_BIND, None)
+        finally:
+            _call("setns", home, CLONE_NEWNET)
+    finally:
+        os.close(home)
+
+
 def remove_netns(name: str) -> None:
     """Remove a namespace's name, as ``ip netns delete`` does; also the file of a broken one.
+
+    Of a symbolic link the link alone is removed: what it leads to is somebody else's.
 
     :raises KernelError: naming the namespace.
     """
     path = netns_path(name).encode()
     try:
         try:
-            _call("umount2", path, MNT_DETACH)
+            _call("umount2", path, MNT_DETACH | UMOUNT_NOFOLLOW)
         except OSError as error:
-            if error.errno != errno.EINVAL:  # EINVAL: nothing is mounted there, there is only the file
+            if error.errno != errno.EINVAL:  # EINVAL: nothing is mounted there, there is only the file or a link
                 raise
         os.unlink(path)
         if not os.listdir(NETNS_DIR):

@@ -18,7 +18,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.route import Rou
 class Observed:
     """The objects of one namespace, as far as they were read.
 
-    :ivar status: ``present``, ``absent`` or ``broken`` (netns.netns_status).
+    :ivar status: ``present``, ``absent``, ``unfinished`` or ``broken`` (netns.netns_status).
     :ivar aliases: the other names of the same namespace; the empty one is that of the process.
     """
 

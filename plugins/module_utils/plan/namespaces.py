@@ -22,6 +22,7 @@ def join_namespace(view: View, netns: str, joins: str) -> None:
         return
     if view.at(joins).status != "present":
         view.missing(f"namespace {joins} does not exist: create it with weft.fabric.netns")
+    _check_file(netns, view.at(netns).status)
     if view.at(netns).status != "absent":
         remove_namespaces(view, [netns])
     view.do("create", "", None, Namespace(netns, joins))
@@ -29,7 +30,7 @@ def join_namespace(view: View, netns: str, joins: str) -> None:
 
 
 def make_namespace(view: View, netns: str, desired: Desired) -> None:
-    """Create a namespace if it is missing or broken, and bring its loopback up.
+    """Create a namespace if it is missing or unfinished, and bring its loopback up.
 
     :raises FabricError: it is missing and the document only mentions it, or its name is a further name of a namespace
         that the document keeps apart.
@@ -41,7 +42,8 @@ def make_namespace(view: View, netns: str, desired: Desired) -> None:
             raise FabricError(f"{same}: take this name away first (state: absent), then it gets one of its own")
     if status != "present":
         if desired.create:
-            if status == "broken":
+            _check_file(netns, status)
+            if status == "unfinished":
                 view.do("delete", "", Namespace(netns), shown=False)
             view.do("create", "", None, Namespace(netns))
         else:
@@ -50,6 +52,19 @@ def make_namespace(view: View, netns: str, desired: Desired) -> None:
     asked = "lo" in desired.links and "admin_state" in desired.links["lo"].attributes
     if desired.create and not asked and view.at(netns).links["lo"].attributes["admin_state"] != "up":
         view.set(netns, "lo", {"admin_state": "up"})
+
+
+def _check_file(netns: str, status: str) -> None:
+    """Refuse to replace a file of somebody else.
+
+    :raises FabricError: there is one in the directory of namespaces.
+    """
+    if status == "broken":
+        raise FabricError(
+            f"namespace {netns}: a file of this name is there, and no namespace is mounted on it: another mount "
+            "namespace may have one there. Choose another name, or remove the file with weft.fabric.netns "
+            "(state: absent), which ends a namespace that is mounted there"
+        )
 
 
 def remove_namespaces(view: View, names: Sequence[str]) -> None:
