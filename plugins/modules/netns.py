@@ -11,8 +11,8 @@ short_description: Manage named network namespaces
 version_added: 0.1.0
 description:
   - Creates a network namespace with a name that C(ip netns) knows, and brings its loopback interface up.
-  - Finishes a namespace that an interrupted run of this collection left unfinished. Any other file of this name on which
-    no namespace is mounted is refused, because it may be a namespace of another mount namespace.
+  - Finishes a namespace that an interrupted run of this collection left unfinished. Any other file of this name on
+    which no namespace is mounted is refused, because it may be a namespace of another mount namespace.
   - Deleting removes the name. The namespace itself exists until its last process ends. Its interfaces that are
     connected to other namespaces (veths) are deleted first, unless it has another name. Of a symbolic link, the link
     alone is removed.

@@ -58,10 +58,78 @@ def test_refused(run_module, name, settings, named):
     assert list(FILE.parent.iterdir()) == []
 
 
-def test_a_value_that_the_kernel_refuses_is_named(run_module):
-    message = run_module("sysctl", name="router", settings={FORWARD: "perhaps"})["msg"]
-    assert f"cannot set sysctl {FORWARD} to perhaps" in message
-    assert "EINVAL" in message
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (FORWARD, "perhaps"),
+        (FORWARD, "09"),
+        ("net.ipv4.ip_local_reserved_ports", "80-79"),
+        ("net.ipv4.ip_default_ttl", "256"),
+        ("net.ipv4.tcp_congestion_control", "no_such_control"),
+        ("net/ipv4/conf/lo/rp_filter", "loose"),
+        ("net.ipv6.conf.lo.accept_dad", "never"),
+        ("vm.swappiness", "low"),
+    ],
+)
+def test_a_value_that_the_kernel_refuses_is_refused_before(run_module, key, value):
+    before = live(FORWARD)
+    for check in (True, False):
+        message = run_module("sysctl", check=check, name="router", settings={FORWARD: 1, key: value})["msg"]
+        assert f"settings[{key}]: {value!r} is refused: the kernel would refuse it" in message
+        assert (live(FORWARD), FILE.exists()) == (before, False)
+
+
+RESERVED = "net.ipv4.ip_local_reserved_ports"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "printed"),
+    [
+        (RESERVED, "8080,8081", "8080-8081"),
+        (RESERVED, "9000-9002,8080,8081,9003", "8080-8081,9000-9003"),
+        (FORWARD, "01", "1"),
+        (FORWARD, "0x1", "1"),
+        ("net.ipv4.ip_default_ttl", "0100", "64"),
+        ("net.ipv4.tcp_rmem", "8192", "8192\t131072"),
+        ("net.ipv4.ping_group_range", "1  2", "1\t2"),
+    ],
+)
+def test_a_value_is_compared_as_the_kernel_has_it(run_module, key, value, printed):
+    before = live(key)
+    try:
+        if value == "0100":
+            kernel.run("sysctl", "-q", f"{key}=65")
+        made = run_module("sysctl", name="router", settings={key: value})
+        assert (made["changed"], made.get("warnings")) == (True, None)
+        assert live(key).startswith(printed)
+        with kernel.unchanged(""):
+            again = run_module("sysctl", name="router", settings={key: value})
+        assert again["changed"] is False, again["diff"]
+        assert run_module("sysctl", name="router", state="absent")["changed"]
+        assert live(key) == ("65" if value == "0100" else before)
+    finally:
+        kernel.run("sysctl", "-q", f"{key}={before}")
+
+
+def test_settings_that_change_each_other_are_told(run_module):
+    settings = {FORWARD: 1, "net.ipv4.conf.all.forwarding": 0}
+    (warning,) = run_module("sysctl", name="router", settings=settings)["warnings"]
+    assert f"the kernel has made 0 of {FORWARD} = 1" in str(warning)
+
+
+def test_the_name_of_an_interface_with_a_dot(run_module):
+    for check in (True, False):
+        settings = {"net.ipv4.conf.eth0.100.rp_filter": 0}
+        message = run_module("sysctl", check=check, name="router", settings=settings)["msg"]
+        assert "separate words by slashes, net/ipv4/conf/eth0.100/rp_filter" in message
+    kernel.run("ip", "link", "add", "eth0.100", "type", "veth", "peer", "name", "x0")
+    try:
+        settings = {"net/ipv4/conf/eth0.100/rp_filter": 2}
+        assert run_module("sysctl", name="router", settings=settings)["changed"]
+        assert kernel.run("cat", "/proc/sys/net/ipv4/conf/eth0.100/rp_filter") == "2\n"
+        assert not run_module("sysctl", name="router", settings=settings)["changed"]
+    finally:
+        kernel.run("ip", "link", "delete", "eth0.100")
 
 
 @pytest.mark.older_host

@@ -178,11 +178,21 @@ def _mount_namespace(path: str, joins: str | None) -> None:
     if joins is not None:
         _call("mount", netns_path(joins).encode(), path.encode(), b"none", MS_BIND, None)
         return
+    with fresh_namespace():
+        _call("mount", b"/proc/thread-self/ns/net", path.encode(), b"none", MS_BIND, None)
+
+
+@contextmanager
+def fresh_namespace() -> Iterator[None]:
+    """Run a block inside a new namespace (unshare(2)), then come back; without a name, it ends with the block.
+
+    :raises OSError: this user may not make one.
+    """
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         _call("unshare", CLONE_NEWNET)
         try:
-            _call("mount", b"/proc/thread-self/ns/net", path.encode(), b"none", MS_BIND, None)
+            yield
         finally:
             _call("setns", home, CLONE_NEWNET)
     finally:

@@ -23,8 +23,10 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.sysctl import (
     IPV6_FORWARDING,
     PROC,
     interfaces_with_advertised_routes,
+    matches,
     normalised,
     read_live,
+    refused,
     write_live,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.sections.section import Outcome, Owned, Run, Section
@@ -36,6 +38,8 @@ HEADER = "# Written by weft.fabric.sysctl, which restores the previous values wh
 _BEFORE = "# before: "
 _NAME = re.compile(r"[a-z0-9_-]+").fullmatch
 _KEY = re.compile(r"[A-Za-z0-9_:@-]+([./][A-Za-z0-9_:@-]+)+").fullmatch
+# An interface's name with a dot between those that separate words.
+_DOTTED = re.compile(r"net\.(ipv4|ipv6)\.(conf|neigh)\.([^./]+\.[^/]+)\.([^./]+)").fullmatch
 
 Values = dict[str, str]
 
@@ -80,6 +84,10 @@ def settings_of(settings: Mapping[str, Any]) -> Values:
     for key, value in settings.items():
         if not _KEY(key):
             raise InvalidParameter("settings", key, "give a kernel parameter such as net.ipv4.ip_forward")
+        dotted = _DOTTED(key)
+        if dotted:
+            remedy = f"the interface's name has a dot: separate words by slashes, net/{'/'.join(dotted.groups())}"
+            raise InvalidParameter("settings", key, remedy)
         if not isinstance(value, (int, str)) or not str(value).strip() or "\n" in str(value):
             raise InvalidParameter(f"settings[{key}]", value, "give a number or a line of text")
         found[key] = normalised(str(int(value) if isinstance(value, bool) else value))
@@ -129,7 +137,7 @@ def plan(
         key: before
         for key, before in file.before.items()
         # A value that somebody else has set in the meantime stays.
-        if key not in settings and key not in kept and live[key] == file.settings.get(key)
+        if key not in settings and key not in kept and _same(live[key], file.settings.get(key))
     }
     before = {key: file.before.get(key, live[key]) for key in settings}
     recorded = {key: value for key, value in before.items() if value is not None}
@@ -154,9 +162,12 @@ def converge(name: str, settings: Values, check: bool) -> tuple[list[str], dict[
         remedy = "no such parameter: correct it, or make the interface it is of first"
         raise InvalidParameter("settings", missing[0], remedy)
     heirs = _heirs(path, settings, file)
-    kept = {key for heir in heirs.values() for key in heir.settings if heir.settings[key] == file.settings.get(key)}
+    kept = {
+        key for heir in heirs.values() for key in heir.settings if _same(heir.settings[key], file.settings.get(key))
+    }
     new, targets = plan(settings, file, live, kept)
     changes = _differing(targets, live)
+    _check_values({key: value for key, value in changes.items() if key in settings}, live)
     if not check:
         _apply(path, text, str(new), targets if changes else {}, heirs)
     result = {
@@ -168,7 +179,26 @@ def converge(name: str, settings: Values, check: bool) -> tuple[list[str], dict[
             {"before_header": path, "after_header": path, "before": text, "after": str(new)},
         ],
     }
-    return [f"{key} does not exist yet, so its change cannot be shown" for key in missing], result
+    warnings = [f"{key} does not exist yet, so its change cannot be shown" for key in missing]
+    return warnings + (_not_kept(settings) if changes and not check else []), result
+
+
+def _check_values(values: Values, live: Mapping[str, str | None]) -> None:
+    """Check values that are going to be set.
+
+    :raises InvalidParameter: the kernel would refuse one.
+    """
+    for key, reason in refused(values, live).items() if values else ():
+        raise InvalidParameter(f"settings[{key}]", values[key], f"the kernel would refuse it: {reason}")
+
+
+def _not_kept(settings: Values) -> list[str]:
+    """A warning for each value that the kernel has taken as another one: every run would set it again."""
+    live = {key: read_live(key) for key in settings}
+    return [
+        f"the kernel has made {live[key]} of {key} = {value}: give that, or take out the setting that changes it"
+        for key, value in _differing(settings, live).items()
+    ]
 
 
 def _apply(path: str, before: str, after: str, targets: Values, heirs: Mapping[str, File]) -> None:
@@ -188,7 +218,11 @@ def _set_all(targets: Values) -> None:
 
 
 def _differing(wanted: Values, live: Mapping[str, str | None]) -> Values:
-    return {key: value for key, value in wanted.items() if live[key] not in (value, None)}
+    return {key: value for key, value in wanted.items() if live[key] is not None and not _same(live[key], value)}
+
+
+def _same(live: str | None, wanted: str | None) -> bool:
+    return live is not None and wanted is not None and matches(live, wanted)
 
 
 def _diff(live: Mapping[str, str | None], changes: Values) -> dict[str, str]:
@@ -204,7 +238,7 @@ def _heirs(path: str, settings: Values, file: File) -> dict[str, File]:
     found = {}
     for other in sorted(set(glob.glob(FILES)) - {path}) if dropped else ():
         heir = parse(read_file(other))
-        asked = {key: dropped[key] for key in dropped if heir.settings.get(key) == file.settings.get(key)}
+        asked = {key: dropped[key] for key in dropped if _same(heir.settings.get(key), file.settings.get(key))}
         if asked:
             # The value that the heir found is ours. Otherwise the heir was first, and has recorded the previous value.
             inherited = {key: before for key, before in asked.items() if heir.before.get(key) == heir.settings[key]}
