@@ -28,8 +28,8 @@ options:
     required: true
   settings:
     description:
-      - The parameters and their values, set in this order. If the name of an interface has a dot, words are separated by
-        slashes, such as C(net/ipv4/conf/eth0.100/rp_filter).
+      - The parameters and their values, set in this order. If the name of an interface has a dot, words are separated
+        by slashes, such as C(net/ipv4/conf/eth0.100/rp_filter).
       - Values are compared as the kernel has them, so V(01) is V(1), and V(8080,8081) is V(8080-8081). A value that the
         kernel would refuse is refused before anything changes. Parameters of the network are tried in a network
         namespace of their own.

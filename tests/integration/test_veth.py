@@ -5,7 +5,14 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
 from ansible_collections.weft.fabric.tests.integration import life
+from ansible_collections.weft.fabric.tests.integration.kernel import Monitor, ip, ip_json
 from ansible_collections.weft.fabric.tests.integration.life import MACS, Case, link
 
 CASES = {
@@ -72,3 +79,44 @@ CASES = {
 
 test_life = life.test_of(CASES)
 test_missing_arguments = life.test_missing_arguments_of(CASES)
+
+
+@pytest.fixture
+def lost(ns) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """A host and a pod that are connected; the pod's name is gone, and a process keeps its namespace alive."""
+    host, pod = ns(), ns()
+    peer = {"name": "eth0", "netns": pod, "addresses": ["10.1.0.2/24"]}
+    pair = {"name": "veth0", "kind": "veth", "mtu": 1400, "controller": "br0", "peer": peer}
+    wanted = {host: {"links": [{"name": "br0", "kind": "bridge"}, pair]}, pod: {}}
+    with subprocess.Popen(["ip", "netns", "exec", pod, "sh", "-c", "echo up; read x"], **PIPES) as process:
+        assert process.stdin and process.stdout and process.stdout.readline() == "up\n"
+        yield host, pod, wanted
+        process.stdin.close()
+
+
+PIPES: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+
+
+def test_the_other_end_is_in_a_namespace_that_has_lost_its_name(run_module, lost) -> None:
+    host, pod, wanted = lost
+    assert run_module("topology", namespaces=wanted)["changed"]
+    ip("", "netns", "delete", pod)
+    would = run_module("topology", namespaces=wanted, check=True)
+    did = run_module("topology", namespaces=wanted)
+    assert (did.get("msg"), would.get("msg"), would["diff"]) == (None, None, did["diff"])
+    assert [one["ifname"] for one in ip_json(host, "link", "show", "master", "br0")] == ["veth0"]
+    assert [one["local"] for one in ip_json(pod, "-4", "address", "show", "eth0")[0]["addr_info"]] == ["10.1.0.2"]
+    assert not run_module("topology", namespaces=wanted)["changed"]
+
+
+@pytest.mark.parametrize("change", ["nomaster", "mtu 1300", "down"])
+def test_a_pair_that_differs_from_ours_is_not_taken_for_it(run_module, lost, change: str) -> None:
+    """As long as nobody can see its other end, it may be a container's of somebody else."""
+    host, pod, wanted = lost
+    assert run_module("topology", namespaces=wanted)["changed"]
+    ip(host, "link", "set", "veth0", *change.split())
+    ip("", "netns", "delete", pod)
+    with Monitor(host) as monitor:
+        result = run_module("topology", namespaces=wanted)
+    assert f"its other end is not eth0 in namespace {pod}" in result["msg"]
+    assert monitor.changes == []

@@ -20,7 +20,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.plan.checks import (
     check_own,
     check_taker,
 )
-from ansible_collections.weft.fabric.plugins.module_utils.plan.moves import fetch, move_peer
+from ansible_collections.weft.fabric.plugins.module_utils.plan.moves import fetch, is_orphan, move_peer
 from ansible_collections.weft.fabric.plugins.module_utils.plan.ports import enslave
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View, parent_place
 
@@ -41,7 +41,7 @@ def clear_way(view: View, netns: str, link: Link) -> None:
     reason = reason or _differs(link, current)
     if not reason:
         return
-    if not link.recreate:
+    if not link.recreate and not is_orphan(view, netns, link, current):
         raise FabricError(
             f"{label}: {reason}; the kernel cannot change that: delete it first, or where the link takes it, "
             "'recreate: true' deletes it and makes it again"

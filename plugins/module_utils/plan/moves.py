@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import AUTO, Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 
@@ -52,6 +52,18 @@ def move_peer(view: View, netns: str, link: Link, current: Link) -> bool:
     joined.peer = link.peer
     view.at(netns).links[link.name] = joined
     return True
+
+
+def is_orphan(view: View, netns: str, link: Link, current: Link) -> bool:
+    """Whether a veth's other end is in a namespace that has lost its name while a process was still in it.
+
+    It is as the document wants it in everything but the other end, which nobody can reach any more: an earlier run made
+    the pair for the namespace that had the name.
+    """
+    if not link.peer or current.peer or current.nsid is None or not view.document.namespaces[link.peer[0]].create:
+        return False
+    known = current.attributes
+    return all(known.get(name) == value for name, value in link.attributes.items() if value != AUTO)
 
 
 def fetch(view: View, netns: str, link: Link, origin: tuple[str, str]) -> None:
