@@ -136,7 +136,7 @@ ARGUMENT_SPEC = {
 
 def body(module: AnsibleModule) -> dict[str, Any]:
     absent = module.params["state"] == "absent"
-    wanted = documents.parse("cni", {"cni": module.params["attachments"]}, absent)
+    wanted = documents.parse("cni", {"cni": module.params["attachments"]}, absent, option="attachments")
     return carry_out(wanted, module.check_mode, module.warn)
 
 

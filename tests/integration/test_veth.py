@@ -120,3 +120,17 @@ def test_a_pair_that_differs_from_ours_is_not_taken_for_it(run_module, lost, cha
         result = run_module("topology", namespaces=wanted)
     assert f"its other end is not eth0 in namespace {pod}" in result["msg"]
     assert monitor.changes == []
+
+
+def test_the_end_of_another_pair_is_refused(run_module, ns) -> None:
+    host, pod = ns(), ns()
+    ip(host, "link", "add", "theirs", "type", "veth", "peer", "name", "eth0", "netns", pod)
+    with Monitor(host, pod) as monitor:
+        for check in (True, False):
+            result = run_module("veth", check=check, netns=host, name="va", peer={"name": "eth0", "netns": pod})
+            assert f"link eth0 in namespace {pod}: its other end is theirs in namespace {host}, not va" in result["msg"]
+    assert monitor.changes == []
+    with Monitor(host, pod) as monitor:
+        known = run_module("veth", netns=host, name="theirs", peer={"name": "eth1", "netns": pod})
+    assert known["changed"], "the name of the first end says which pair is meant"
+    assert {one["ifname"] for one in ip_json(pod, "link")} == {"lo", "eth1"}

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ansible_collections.weft.fabric.plugins.module_utils.cni import present
 from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import Attachment, masquerade_rules
-from ansible_collections.weft.fabric.plugins.module_utils.cni.config import IpAddress, Ipam, Own
+from ansible_collections.weft.fabric.plugins.module_utils.cni.config import PLUGINS, IpAddress, Ipam, Own
 from ansible_collections.weft.fabric.plugins.module_utils.cni.hostlocal import Store, stores
 from ansible_collections.weft.fabric.plugins.module_utils.cni.result import result
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import Rule, masquerade_of
@@ -23,12 +25,16 @@ from ansible_collections.weft.fabric.plugins.module_utils.nft.table import conve
 TABLE = "weft_cni"  # nftables
 
 
-def reserve(items: Iterable[Attachment], check: bool) -> tuple[tuple[Attachment, ...], list[str]]:
+def reserve(
+    items: Iterable[Attachment], check: bool, known: Collection[str] = ()
+) -> tuple[tuple[Attachment, ...], list[str]]:
     """Reserve the addresses of interfaces.
 
     :param check: reserve nothing.
+    :param known: namespaces of the document's last version: an interface there is ours, or is removed.
     :returns: the interfaces with their addresses, and a line for each new address.
-    :raises FabricError: no address is left, or a requested one belongs to another interface.
+    :raises FabricError: no address is left, a requested one belongs to another interface, or an interface exists and
+        is not in its network.
     """
     found, lines = [], []
     with stores(_directories(items), check) as there:
@@ -36,9 +42,13 @@ def reserve(items: Iterable[Attachment], check: bool) -> tuple[tuple[Attachment,
             if item.network.ipam and item.network.ipam.sets:
                 owns, new = there[item.network.ipam.directory].reserve(item, item.network.ipam.sets)
                 found.append(replace(item, addresses=tuple(owns)))
+                if new and item.netns not in known:
+                    present.check_new(item)
                 lines += _lines(item, new)
             else:
                 found.append(_with_known_addresses(item, there))
+                if found[-1].network.ipam and item.netns not in known and not PLUGINS[item.network.plugin].interface:
+                    present.check_static(found[-1])
     return tuple(found), lines
 
 
@@ -54,6 +64,18 @@ def _with_known_addresses(item: Attachment, there: Mapping[str, Store]) -> Attac
         return replace(item, addresses=ipam.addresses)
     known = there[ipam.directory].given(item) if ipam.directory in there else []
     return replace(item, addresses=tuple(Own(ipaddress.ip_interface(own), None) for own in known))
+
+
+def check_absent(items: Iterable[Attachment]) -> None:
+    """Check that interfaces to remove are not in another network.
+
+    :raises InvalidParameter: one is.
+    """
+    for item in with_addresses([*items]):
+        other = "" if item.addresses else present.network_of(item)
+        if other:
+            remedy = f"{item.interface} of {item.container} is in network {other}: give that network's configuration"
+            raise InvalidParameter(f"{item.where}.network", item.network.name, remedy)
 
 
 def release(removed: Iterable[Attachment], kept: Iterable[Attachment], check: bool) -> list[str]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.cni.config import (
     PLUGINS,
     IpAddress,
+    IpInterface,
     Network,
     Own,
     Route,
@@ -56,6 +57,21 @@ class Attachment:
     def host_interface(self) -> str:
         """The name of a veth pair's end on the host. It depends on the container's names alone."""
         return veth_name(f"{self.netns} {self.interface}")
+
+    @property
+    def gateway_link(self) -> str:
+        """The host's interface that has the gateway's address: the bridge, or an interface in a VLAN of the bridge."""
+        vlan = self.network.options.get("vlan")
+        return f"{self.network.bridge}.{vlan}" if vlan else self.network.bridge
+
+    @property
+    def gateways(self) -> list[IpInterface]:
+        """The addresses of that interface."""
+        return [
+            ipaddress.ip_interface(f"{own.gateway}/{own.address.network.prefixlen}")
+            for own in self.addresses
+            if own.gateway
+        ]
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -104,6 +120,7 @@ def _attachment(where: str, item: Any) -> Attachment:
         interface = values.ifname(f"{where}.interface", given.get("interface", "eth0"))
     addresses = values.items(f"{where}.addresses", given.get("addresses"))
     requested = [_requested(f"{where}.addresses[{index}]", item, net) for index, item in enumerate(addresses)]
+    _check_sets(f"{where}.addresses", requested, net)
     recreate = values.boolean(f"{where}.recreate", given.get("recreate", False))
     return Attachment(netns, interface, container, net, tuple(requested), where, recreate)
 
@@ -120,6 +137,15 @@ def _requested(where: str, value: Any, net: Network) -> IpAddress:
     if any(address == item.gateway for item in ranges):
         raise InvalidParameter(where, value, f"it is the gateway of network {net.name}: choose another")
     return address
+
+
+def _check_sets(where: str, requested: Sequence[IpAddress], net: Network) -> None:
+    """Refuse a second address of a range set: an interface gets one of each."""
+    for ranges in net.ipam.sets if net.ipam else ():
+        asked = [index for index, address in enumerate(requested) if any(item.holds(address) for item in ranges)]
+        if len(asked) > 1:
+            remedy = f"an interface has one address of each range set, and {where}[{asked[0]}] is of this one"
+            raise InvalidParameter(f"{where}[{asked[1]}]", str(requested[asked[1]]), remedy)
 
 
 def sysctls(given: Iterable[Attachment]) -> dict[str, str]:

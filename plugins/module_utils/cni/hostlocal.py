@@ -136,6 +136,11 @@ class Store:
             files.remove(f"{self._directory}/{address}")
 
 
+def networks_of(item: Attachment, parent: str) -> list[str]:
+    """The networks below a directory in which an interface has an address."""
+    return [name for name in sorted(_listed(parent)) if Store(f"{parent}/{name}").given(item)]
+
+
 def _first(ranges: RangeSet, addresses: Sequence[IpAddress]) -> tuple[Range, IpAddress] | None:
     return next(((part, address) for address in addresses for part in ranges if part.holds(address)), None)
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Callable
 
@@ -15,26 +15,31 @@ from ansible_collections.weft.fabric.plugins.module_utils.cni.config import PLUG
 from ansible_collections.weft.fabric.plugins.module_utils.cni.pieces import Interface, Pieces, veth_name
 
 
-def topology(given: Sequence[Attachment]) -> Pieces:
-    """All that interfaces of containers consist of, as ``namespaces`` of weft.fabric.topology."""
-    bridges = {"": {"links": _bridges(item for item in given if item.network.bridge)}}
+def topology(given: Sequence[Attachment], kept: Collection[str] = ()) -> Pieces:
+    """All that interfaces of containers consist of, as ``namespaces`` of weft.fabric.topology.
+
+    :param kept: bridges that keep their MAC addresses.
+    """
+    bridges = {"": {"links": _bridges([item for item in given if item.network.bridge], kept)}}
     return pieces.put_together([bridges, *(_PIECES[item.network.plugin](item) for item in given)])
 
 
-def _bridges(given: Iterable[Attachment]) -> list[dict[str, Any]]:
+def _bridges(given: Iterable[Attachment], kept: Collection[str]) -> list[dict[str, Any]]:
     """The bridges of networks, each with all that the networks on it ask for, and the gateways in VLANs of them."""
     links: dict[str, dict[str, Any]] = {}
-    gateways: dict[str, list[str]] = {}
+    gateways: dict[str, dict[str, None]] = {}
     for item in given:
         _bridge(links, item)
         if item.network.gateway:
-            link = _gateway(links, item)
-            addresses = gateways.setdefault(link["name"], [])
-            for own in item.addresses:
-                address = f"{own.gateway}/{own.address.network.prefixlen}"
-                if address not in addresses:
-                    addresses.append(address)
-    return [{**link, **(pieces.gateway(gateways[name]) if name in gateways else {})} for name, link in links.items()]
+            vlan, name = item.network.options.get("vlan"), item.gateway_link
+            if vlan:
+                links.setdefault(name, _vlan_gateway(item.network.bridge, vlan))
+            gateways.setdefault(name, {}).update(dict.fromkeys(map(str, item.gateways)))
+    for name, addresses in gateways.items():
+        links[name].update(pieces.gateway([*addresses]))
+        if name in kept:
+            links[name].pop("mac_address", None)
+    return [*links.values()]
 
 
 def _bridge(links: dict[str, dict[str, Any]], item: Attachment) -> None:
@@ -46,16 +51,6 @@ def _bridge(links: dict[str, dict[str, Any]], item: Attachment) -> None:
         bridge["promisc"] = True
     if options.get("vlan"):
         bridge["vlan_filtering"] = True
-
-
-def _gateway(links: dict[str, dict[str, Any]], item: Attachment) -> dict[str, Any]:
-    """The host's interface that has the gateway's address: the bridge, or an interface in a VLAN of the bridge."""
-    options, name = item.network.options, item.network.bridge
-    vlan = options.get("vlan")
-    link = links.setdefault(f"{name}.{vlan}", _vlan_gateway(name, vlan)) if vlan else links[name]
-    # Other networks on it may have addresses there.
-    link["purge_addresses"] = bool(options.get("forceAddress") or link.get("purge_addresses"))
-    return link
 
 
 def _vlan_gateway(bridge: str, vlan: int) -> dict[str, Any]:

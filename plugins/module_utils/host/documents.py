@@ -89,11 +89,12 @@ def parse_absent(wanted: Stored, content: Any) -> Stored | None:
     return besides
 
 
-def parse(name: str, content: Any, absent: bool = False, where: str = "document") -> Stored:
+def parse(name: str, content: Any, absent: bool = False, where: str = "document", option: str | None = None) -> Stored:
     """A document from its sections.
 
     :param absent: everything that it lists is removed.
     :param where: its name in messages.
+    :param option: the name of its only section in messages, if a module takes that as an option.
     :raises InvalidParameter: for the first parameter that is wrong.
     """
     given = values.given(values.mapping(where, content))
@@ -114,7 +115,7 @@ def parse(name: str, content: Any, absent: bool = False, where: str = "document"
         own = given.get(section, {})
         if section in needed:
             own = {**needed[section], **values.mapping(f"{where}.{section}", own)}
-        value = record.parse(f"{where}.{section}", own, absent)
+        value = record.parse(option if option and section in given else f"{where}.{section}", own, absent)
         if value is None:
             continue
         found[section] = value

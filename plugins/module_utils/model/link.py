@@ -24,6 +24,7 @@ class Link:
     :ivar kind: empty for one that this collection does not make (a NIC, or "whatever is there").
     :ivar attributes: wanted: what the user asks for; observed: everything that is known. By parameter name, normalised.
     :ivar peer: (namespace, name) of a veth's other end.
+    :ivar is_peer: wanted: it is listed as another link's peer. The name of that link says which pair is meant.
     :ivar origin: (namespace, name) that an interface is taken from, and returned to.
     :ivar recreate: whether it may be deleted and created again if the kernel cannot change it.
     :ivar shared: it is removed only while it has no ports of others.
@@ -44,6 +45,7 @@ class Link:
     index: int = 0
     below: int = 0
     nsid: int | None = None
+    is_peer: bool = False
 
     @property
     def disturbs(self) -> bool:

@@ -186,7 +186,7 @@ def _add_peer(document: Document, netns: str, link: Link, item: Mapping[str, Any
         raise InvalidParameter(
             f"{here}name", peer.name, f"the two ends of {one(kind.name)} in one namespace have different names"
         )
-    peer.recreate = link.recreate
+    peer.recreate, peer.is_peer = link.recreate, True
     peer.peer, link.peer = (netns, link.name), (other, peer.name)
     merge(document, other, peer)
     merge(document, netns, link)  # again, because the document may have spoken of it before: as a port, or from there
@@ -208,6 +208,7 @@ def merge(document: Document, netns: str, link: Link) -> None:
     if link.kind and not known.kind:
         known.kind, known.where = link.kind, link.where
     known.peer = known.peer or link.peer
+    known.is_peer = known.is_peer or link.is_peer
     known.origin = known.origin or link.origin
     known.recreate = known.recreate or link.recreate
     known.shared = known.shared or link.shared

@@ -37,7 +37,8 @@ def clear_way(view: View, netns: str, link: Link) -> None:
     if not reason and link.peer and current.peer != link.peer:
         if move_peer(view, netns, link, current):
             return
-        reason = f"its other end is not {link.peer[1]}{place_of(link.peer[0]) or ' here'}"
+        there = f"{current.peer[1]}{place_of(current.peer[0])}, " if current.peer else ""
+        reason = f"its other end is {there}not {link.peer[1]}{place_of(link.peer[0]) or ' here'}"
     reason = reason or _differs(link, current)
     if not reason:
         return

@@ -18,9 +18,10 @@ from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 def move_peer(view: View, netns: str, link: Link, current: Link) -> bool:
     """Move or rename a veth's other end as it is wanted; whether that was possible.
 
-    It is not if the end is unknown, if its new name is taken, or if the document wants it where it is.
+    It is not if the end is unknown, if its new name is taken, or if the document wants it where it is. A link that is
+    listed as a peer does not fetch its other end: that belongs to another pair.
     """
-    if not link.peer or not current.peer:
+    if not link.peer or not current.peer or link.is_peer:
         return False
     there, name = current.peer
     place, wanted = link.peer

@@ -46,6 +46,8 @@ def _prepare(run: Run) -> Outcome | None:
         made = _as_made(run.values, run.last.get("cni", ()))
         if not made:
             return None
+        if not run.last:
+            attach.check_absent(made)
         run.values["cni"] = attach.with_addresses(made)
         run.values["topology"] = _with_own_links(run.topology, made)
         return None
@@ -53,9 +55,10 @@ def _prepare(run: Run) -> Outcome | None:
     run.late = run.late or bool(run.left["cni"])
     if "cni" not in run.values:
         return None
-    items, lines = attach.reserve(run.values["cni"], run.check)
+    known = run.last["topology"].document.namespaces if "topology" in run.last else ()
+    items, lines = attach.reserve(run.values["cni"], run.check, known)
     run.values["cni"] = items
-    run.values["topology"] = _with_pieces(run.topology, items)
+    run.values["topology"] = _made_of(run.topology, items)
     return _told([], lines)
 
 
@@ -102,6 +105,20 @@ def _with_pieces(topology: Topology | None, items: Sequence[Attachment]) -> Topo
     from ansible_collections.weft.fabric.plugins.module_utils.sections.topology import Topology
 
     return (topology or Topology()).with_pieces(pieces_of(items))
+
+
+def _made_of(topology: Topology | None, items: Sequence[Attachment]) -> Topology:
+    """A topology with interfaces as they come to what the host has already."""
+    from ansible_collections.weft.fabric.plugins.module_utils.cni import present
+    from ansible_collections.weft.fabric.plugins.module_utils.cni.plugins import topology as pieces_of
+    from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
+    from ansible_collections.weft.fabric.plugins.module_utils.model.removal import AFTER, Removal
+    from ansible_collections.weft.fabric.plugins.module_utils.sections.topology import Topology
+
+    found = (topology or Topology()).with_pieces(pieces_of(items, present.bridges(items)))
+    displaced = present.displaced(items)
+    found.document.removals += [Removal("", Address(dev, str(address)), AFTER) for dev, address in displaced]
+    return found
 
 
 def _with_own_links(topology: Topology | None, items: Iterable[Attachment]) -> Topology:

@@ -1,0 +1,113 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host has already where interfaces of containers come: others' interfaces, bridges and addresses.
+
+Read before anything changes. The reference plugins refuse an interface whose name is taken, leave a bridge's MAC
+address, and replace only addresses of the gateway's own family (plugins/main/bridge/bridge.go: setupVeth, ensureAddr).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterable, Iterator
+
+from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import Attachment
+from ansible_collections.weft.fabric.plugins.module_utils.cni.config import DATA_DIR, IpInterface
+from ansible_collections.weft.fabric.plugins.module_utils.cni.hostlocal import networks_of
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import observe
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
+
+_PINNED = "3"  # include/uapi/linux/netdevice.h: NET_ADDR_SET
+
+
+def check_new(item: Attachment) -> None:
+    """Check that an interface that has no address in its network yet does not exist.
+
+    :raises InvalidParameter: it exists, so it is in another network, or somebody else's.
+    """
+    other = network_of(item)
+    if other:
+        remedy = f"it is in network {other}: detach it from that first (state: absent)"
+        raise InvalidParameter(f"{item.where}.interface", item.interface, remedy)
+    if not item.recreate and _addresses(item.netns, item.interface) is not None:
+        remedy = (
+            f"namespace {item.netns} has a link of this name, which has no address of network {item.network.name}: "
+            "choose another name, or delete the link first"
+        )
+        raise InvalidParameter(f"{item.where}.interface", item.interface, remedy)
+
+
+def check_static(item: Attachment) -> None:
+    """Check that an interface with static addresses has at least one of them, if it has any.
+
+    :raises InvalidParameter: it has only others.
+    """
+    there = [address for address in _addresses(item.netns, item.interface) or () if not address.ip.is_link_local]
+    if there and not item.recreate and not {own.address for own in item.addresses} & {*there}:
+        shown = ", ".join(map(str, there))
+        remedy = f"namespace {item.netns} has a link of this name with {shown}: choose another name, or delete it first"
+        raise InvalidParameter(f"{item.where}.interface", item.interface, remedy)
+
+
+def network_of(item: Attachment) -> str:
+    """Another network in which host-local has an address for an interface; empty: there is none."""
+    ipam = item.network.ipam
+    own = ipam.directory if ipam else ""
+    parent = own.rpartition("/")[0] if own else DATA_DIR
+    return next((name for name in networks_of(item, parent) if f"{parent}/{name}" != own), "")
+
+
+def bridges(items: Iterable[Attachment]) -> set[str]:
+    """The bridges of networks that exist, and whose MAC addresses somebody has set."""
+    return {item.network.bridge for item in items if item.network.bridge and _has_mac_of_its_own(item.network.bridge)}
+
+
+def _has_mac_of_its_own(name: str) -> bool:
+    """Whether a link exists and keeps its MAC address, whichever ports it has.
+
+    In a network namespace that sysfs is not of, it is taken for one that does.
+    """
+    try:
+        index = socket.if_nametoindex(name)
+    except OSError:
+        return False
+    try:
+        there = int(_sysfs(name, "ifindex"))
+        return there != index or _sysfs(name, "addr_assign_type") == _PINNED
+    except FileNotFoundError:
+        return True
+
+
+def _sysfs(name: str, attribute: str) -> str:
+    with open(f"/sys/class/net/{name}/{attribute}", encoding="ascii") as file:
+        return file.read().strip()
+
+
+def displaced(items: Iterable[Attachment]) -> Iterator[tuple[str, IpInterface]]:
+    """The addresses that gateways with ``forceAddress`` take the place of, each with its link on the host.
+
+    Of IPv4 a bridge has one gateway then; of IPv6 it keeps those of other subnets.
+    """
+    forced: dict[str, set[IpInterface]] = {}
+    for item in items:
+        if item.network.options.get("forceAddress") and item.network.gateway:
+            forced.setdefault(item.gateway_link, set()).update(item.gateways)
+    for dev, gateways in forced.items():
+        for address in _addresses("", dev) or ():
+            rivals = [gateway for gateway in gateways if gateway.version == address.version]
+            overlaps = address.version == 4 or any(gateway.network.overlaps(address.network) for gateway in rivals)
+            if address not in gateways and rivals and overlaps and not address.ip.is_link_local:
+                yield dev, address
+
+
+def _addresses(netns: str, dev: str) -> list[IpInterface] | None:
+    """The addresses of a link; None: there is no such link."""
+    with Kernel() as kernel:
+        found = observe(kernel, {netns: Scope(devices={dev}, addresses=True)})[netns]
+    if dev not in found.links:
+        return None
+    return [ipaddress.ip_interface(item.address) for item in found.addresses if item.dev == dev]

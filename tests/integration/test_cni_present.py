@@ -1,0 +1,173 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""CNI networks on hosts and in containers that have something already: interfaces, bridges and addresses of others."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ansible_collections.weft.fabric.tests.integration import kernel
+from ansible_collections.weft.fabric.tests.integration.cni import ONE, SIX, config, host_local
+
+pytestmark = pytest.mark.usefixtures("disk")
+
+NETWORKS = pathlib.Path("/var/lib/cni/networks")
+MINE = config("bridge", host_local(ONE), bridge="cni0", isGateway=True, ipMasq=True)
+OTHER = config("bridge", host_local({"subnet": "10.10.0.0/24"}), bridge="cni1", isGateway=True, ipMasq=True) | {
+    "name": "other"
+}
+STATIC = config("bridge", {"type": "static", "addresses": [{"address": "10.11.0.5/24"}]}, bridge="cni0")
+
+Attach = Callable[..., Any]
+
+
+@pytest.fixture
+def attach(run_module) -> Attach:
+    def call(host: str, *items: dict[str, Any], **more: Any) -> Any:
+        with kernel.inside(host):
+            return run_module("cni", attachments=list(items), **more)
+
+    return call
+
+
+def reserved() -> set[str]:
+    return {str(path.relative_to(NETWORKS)) for path in NETWORKS.glob("*/*") if path.name[0].isdigit()}
+
+
+def masqueraded(host: str) -> str:
+    return kernel.run("ip", "netns", "exec", host, "nft", "list", "ruleset")
+
+
+# What is in the container already.
+THERE = {
+    "a pair in a bridge of somebody else": (
+        "ip -n HOST link add docker0 type bridge",
+        "ip -n HOST link add theirs master docker0 type veth peer name eth0 netns POD",
+    ),
+    "a pair within the container": ("ip -n POD link add eth0 type veth peer name eth1",),
+    "a macvlan": (
+        "ip -n HOST link add up0 type veth peer name up1",
+        "ip -n HOST link add link up0 name eth0 netns POD type macvlan",
+    ),
+}
+
+
+@pytest.mark.parametrize("network", [MINE, STATIC], ids=["host-local", "static"])
+@pytest.mark.parametrize("what", THERE)
+def test_an_interface_of_somebody_else_is_refused(attach: Attach, ns, what: str, network: dict[str, Any]) -> None:
+    host, pod = ns(), ns()
+    for command in THERE[what]:
+        kernel.run(*command.replace("HOST", host).replace("POD", pod).split())
+    kernel.run("ip", "-n", pod, "address", "add", "192.0.2.7/24", "dev", "eth0")
+    with kernel.Monitor(host, pod) as monitor:
+        for check in (True, False):
+            result = attach(host, {"netns": pod, "network": network}, check=check)
+            assert "attachments[0].interface: 'eth0' is refused" in result["msg"]
+            assert f"namespace {pod} has a link of this name" in result["msg"]
+    assert (monitor.changes, reserved()) == ([], set())
+
+
+def test_a_pair_of_somebody_else_is_not_taken_without_addresses(attach: Attach, ns) -> None:
+    host, pod = ns(), ns()
+    for command in THERE["a pair in a bridge of somebody else"]:
+        kernel.run(*command.replace("HOST", host).replace("POD", pod).split())
+    with kernel.Monitor(host, pod) as monitor:
+        result = attach(host, {"netns": pod, "network": config("bridge")})
+    assert f"link eth0 in namespace {pod}: its other end is theirs, not veth" in result["msg"]
+    assert monitor.changes == []
+
+
+def test_a_second_network_for_one_interface_is_refused(attach: Attach, ns) -> None:
+    """The first one would keep its address and its rule."""
+    host, pod = ns(), ns()
+    assert attach(host, {"netns": pod, "network": MINE})["changed"]
+    before, rules = reserved(), masqueraded(host)
+    with kernel.Monitor(host, pod) as monitor:
+        for more in ({}, {"recreate": True}):
+            result = attach(host, {"netns": pod, "network": OTHER, **more})
+            assert "it is in network mynet: detach it from that first" in result["msg"]
+        result = attach(host, {"netns": pod, "network": STATIC})
+        assert "has a link of this name with 10.9.0.2/24" in result["msg"]
+        result = attach(host, {"netns": pod, "network": OTHER}, state="absent")
+        assert f"eth0 of {pod} is in network mynet: give that network's configuration" in result["msg"]
+    assert (monitor.changes, reserved(), masqueraded(host)) == ([], before, rules)
+    # One after the other, and two interfaces, are right.
+    assert attach(host, {"netns": pod, "network": OTHER, "interface": "eth1"})["changed"]
+    assert reserved() == {"mynet/10.9.0.2", "other/10.10.0.2"}
+    assert attach(host, {"netns": pod, "network": MINE}, state="absent")["changed"]
+    assert attach(host, {"netns": pod, "network": STATIC})["changed"]
+    assert reserved() == {"other/10.10.0.2"}
+
+
+def addresses(host: str, dev: str) -> set[str]:
+    found = kernel.ip_json(host, "address", "show", "dev", dev)[0]["addr_info"]
+    return {f"{one['local']}/{one['prefixlen']}" for one in found if one["scope"] == "global"}
+
+
+def test_a_bridge_with_a_mac_address_and_addresses_of_others(attach: Attach, ns) -> None:
+    host, pod = ns(), ns()
+    mac = "02:00:00:00:00:42"
+    kernel.ip(host, "link", "add", "cni0", "address", mac, "type", "bridge")
+    for address in ("192.0.2.1/24", "2001:db8::1/64"):
+        kernel.ip(host, "address", "add", address, "dev", "cni0")
+    check = attach(host, {"netns": pod, "network": MINE}, check=True)
+    done = attach(host, {"netns": pod, "network": MINE})
+    assert (done.get("msg"), check["diff"]) == (None, done["diff"])
+    assert kernel.ip_json(host, "link", "show", "cni0")[0]["address"] == mac
+    assert addresses(host, "cni0") == {"192.0.2.1/24", "2001:db8::1/64", "10.9.0.1/24"}
+    assert done["cni"][0]["interfaces"][0] == {"name": "cni0", "mac": mac}
+    assert not attach(host, {"netns": pod, "network": MINE})["changed"]
+
+
+@pytest.mark.parametrize(
+    ("ranges", "left"),
+    [
+        ([ONE], {"10.9.0.1/24", "2001:db8::1/64", "fd09::7/64"}),
+        ([SIX], {"192.0.2.1/24", "2001:db8::1/64", "fd09::1/64"}),
+        ([ONE, SIX], {"10.9.0.1/24", "2001:db8::1/64", "fd09::1/64"}),
+    ],
+    ids=["IPv4", "IPv6", "both"],
+)
+def test_force_address_is_of_each_family(attach: Attach, ns, ranges: list[dict[str, str]], left: set[str]) -> None:
+    """Of IPv4 all others are replaced; of IPv6 those of the same subnet (bridge.go: ensureAddr)."""
+    host, pod = ns(), ns()
+    kernel.ip(host, "link", "add", "cni0", "type", "bridge")
+    for address in ("192.0.2.1/24", "2001:db8::1/64", "fd09::7/64"):
+        kernel.ip(host, "address", "add", address, "dev", "cni0")
+    network = config("bridge", host_local(*ranges), bridge="cni0", isGateway=True, forceAddress=True)
+    check = attach(host, {"netns": pod, "network": network}, check=True)
+    done = attach(host, {"netns": pod, "network": network})
+    assert (done.get("msg"), check["diff"], addresses(host, "cni0")) == (None, done["diff"], left)
+    assert not attach(host, {"netns": pod, "network": network})["changed"]
+
+
+def test_a_bridge_that_takes_its_ports_mac_address_gets_one_of_its_own(run_module, ns) -> None:
+    pod = ns()
+    kernel.run("ip", "link", "add", "cni0", "type", "bridge")
+    try:
+        for _round in range(2):
+            done = run_module("cni", attachments=[{"netns": pod, "network": MINE}])
+            (link,) = kernel.ip_json("", "link", "show", "cni0")
+            assert done.get("msg") is None
+            assert pathlib.Path("/sys/class/net/cni0/addr_assign_type").read_text() == "3\n"
+        assert not done["changed"]
+        assert run_module("cni", attachments=[{"netns": pod, "network": MINE}], state="absent")["changed"]
+        assert kernel.ip_json("", "link", "show", "cni0")[0]["address"] == link["address"]
+    finally:
+        kernel.run("ip", "link", "delete", "cni0")
+        kernel.run("nft", "flush", "ruleset")
+        kernel.run("sysctl", "-q", "net.ipv4.ip_forward=0")
+
+
+def test_two_addresses_of_one_range_set_are_refused(run_module, ns) -> None:
+    item = {"netns": ns(), "network": MINE, "addresses": ["10.9.0.88", "10.9.0.77"]}
+    message = run_module("cni", attachments=[item])["msg"]
+    assert (
+        "attachments[0].addresses[1]: '10.9.0.77' is refused: an interface has one address of each range set" in message
+    )
+    assert reserved() == set()
