@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from typing import Callable
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
 
 _REMEDY = {
+    errno.ELOOP: "a link or a special file is there: remove it",
+    errno.ENXIO: "a socket is there: remove it",
     errno.EACCES: "run as root (become: true)",
     errno.EPERM: "run as root (become: true)",
     errno.EROFS: "make the file system writable",
@@ -59,23 +62,35 @@ def alone() -> Iterator[None]:
 
 def _locked() -> int:
     """The descriptor of the locked file, once no other process holds the lock."""
-    limit = time.monotonic() + LOCK_LIMIT
     while True:
-        descriptor = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        descriptor = locked(LOCK, 0o600)
+        if _is_at(descriptor, LOCK):
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, str(os.getpid()).encode())
+            return descriptor
+        os.close(descriptor)  # the former holder has removed the file
+
+
+def locked(path: str, mode: int) -> int:
+    """The descriptor of a file that is locked (flock(2)) and made if it is missing.
+
+    :param mode: its permissions if it is made.
+    :raises OSError: it cannot be opened, or is no regular file.
+    :raises KernelError: another process has held the lock for LOCK_LIMIT seconds.
+    """
+    limit = time.monotonic() + LOCK_LIMIT
+    descriptor = open_regular(path, os.O_RDWR | os.O_CREAT, mode)
+    while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_at(descriptor, LOCK):
-                os.ftruncate(descriptor, 0)
-                os.write(descriptor, str(os.getpid()).encode())
-                return descriptor
+            return descriptor
         except BlockingIOError:
             if time.monotonic() > limit:
-                holder = os.pread(descriptor, 20, 0).decode(errors="replace")
-                remedy = f"process {holder} changes this host for {LOCK_LIMIT:.0f} s: wait for its end, or end it"
+                words = os.pread(descriptor, 20, 0).decode(errors="replace")
+                holder = f"process {words}" if words.isdecimal() else "another process"
                 os.close(descriptor)
-                raise KernelError("lock", LOCK, errno.EWOULDBLOCK, remedy=remedy) from None
-        # The former holder has removed the file, or still holds the lock.
-        os.close(descriptor)
+                remedy = f"{holder} changes this host for {LOCK_LIMIT:.0f} s: wait for its end, or end it"
+                raise KernelError("lock", path, errno.EWOULDBLOCK, remedy=remedy) from None
         time.sleep(_LOCK_PAUSE)
 
 
@@ -94,17 +109,30 @@ def beside(path: str) -> str:
 
 
 def read(path: str) -> bytes | None:
-    """What a file holds; None if there is none.
+    """What a file of ours holds; None if there is none.
 
-    :raises KernelError: it cannot be read.
+    :raises KernelError: it cannot be read, or it is no regular file: a link, a FIFO, a device.
     """
     try:
-        with open(path, "rb") as file:
+        with open(open_regular(path, os.O_RDONLY), "rb") as file:
             return file.read()
     except FileNotFoundError:
         return None
     except OSError as error:
         raise refused("read", path, error) from error
+
+
+def open_regular(path: str, flags: int, mode: int = 0o600) -> int:
+    """Open a regular file, and nothing else, in a directory in which others may make links and FIFOs.
+
+    :returns: the descriptor.
+    :raises OSError: it cannot be opened, or is something else (ELOOP).
+    """
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.ELOOP, path)
+    return descriptor
 
 
 def replace(path: str, data: bytes, mode: int) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pathlib
 import resource
@@ -16,6 +17,8 @@ import time
 
 import pytest
 
+from ansible_collections.weft.fabric.plugins.module_utils import files
+from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
 from ansible_collections.weft.fabric.plugins.module_utils.probe import echo_server
 from ansible_collections.weft.fabric.tests.integration import kernel
 
@@ -149,3 +152,56 @@ def test_a_users_process_is_no_server(ns) -> None:
 def test_brackets_without_end(run_module, ns) -> None:
     result = run_module("cni", attachments=[{"netns": ns(), "network": "[" * 100_000}])
     assert result.rc == 1 and "[0].network: '[[[" in result["msg"] and len(result["msg"]) < 400
+
+
+ADDRESSES = "networks/mynet"
+
+
+def at_the_address(kind: str, directory: pathlib.Path, secret: pathlib.Path) -> None:
+    FILES[kind](directory / "10.9.0.2") if kind != "dangling" else (directory / "10.9.0.2").symlink_to(secret)
+
+
+def in_place_of_the_lock(kind: str, directory: pathlib.Path, secret: pathlib.Path) -> None:
+    FILES[kind](directory / "lock") if kind != "dangling" else (directory / "lock").symlink_to(secret)
+
+
+@pytest.mark.usefixtures("disk")
+@pytest.mark.parametrize("place", [at_the_address, in_place_of_the_lock])
+@pytest.mark.parametrize("kind", ["fifo", "dangling", "circle", "socket"])
+def test_addresses_in_a_directory_of_somebody_else(run_module, ns, tmp_path, place, kind: str) -> None:
+    """Nobody waits for a FIFO's other end, and no link is followed."""
+    pod, secret = ns(), tmp_path / "secret"
+    secret.write_text("secret", encoding="utf-8")
+    directory = tmp_path / ADDRESSES
+    directory.mkdir(parents=True)
+    place(kind, directory, secret)
+    ipam = {"type": "host-local", "subnet": "10.9.0.0/24", "dataDir": str(tmp_path / "networks")}
+    network = {"name": "mynet", "type": "bridge", "ipam": ipam}
+    result = run_module("cni", attachments=[{"netns": pod, "network": network}])
+    assert f"{directory}/" in result["msg"] and "there: remove it" in result["msg"] and "\n" not in result["msg"]
+    assert secret.read_text(encoding="utf-8") == "secret"
+    assert [link["ifname"] for link in kernel.ip_json(pod, "link")] == ["lo"]
+
+
+@pytest.mark.usefixtures("disk")
+def test_a_directory_of_addresses_that_is_a_link(run_module, ns, tmp_path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "networks").mkdir()
+    (tmp_path / ADDRESSES).symlink_to(tmp_path / "elsewhere")
+    ipam = {"type": "host-local", "subnet": "10.9.0.0/24", "dataDir": str(tmp_path / "networks")}
+    network = {"name": "mynet", "type": "bridge", "ipam": ipam}
+    for check in (True, False):
+        result = run_module("cni", check=check, attachments=[{"netns": ns(), "network": network}])
+        assert f"cannot read {tmp_path / ADDRESSES}" in result["msg"]
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.usefixtures("disk")
+def test_a_lock_that_is_held_for_ever(run_module, ns, tmp_path, monkeypatch) -> None:
+    directory = tmp_path / ADDRESSES
+    directory.mkdir(parents=True)
+    monkeypatch.setattr(files, "LOCK_LIMIT", 0.2)
+    with open(directory / "lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(KernelError, match="another process changes this host"):
+            files.locked(str(directory / "lock"), 0o640)

@@ -9,7 +9,7 @@ file with the address of each range set that was assigned last, and a lock (plug
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import ipaddress
 import os
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -151,11 +151,17 @@ def _owner(item: Attachment) -> str:
 
 def _listed(directory: str) -> list[str]:
     try:
-        return os.listdir(directory)
-    except FileNotFoundError:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         raise files.refused("read", directory, error) from error
+    try:
+        return os.listdir(descriptor)
+    except OSError as error:
+        raise files.refused("read", directory, error) from error
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -168,6 +174,8 @@ def stores(directories: Iterable[str], check: bool) -> Iterator[dict[str, Store]
     with ExitStack() as stack:
         found = {}
         for directory in sorted(set(directories)):  # always in this order, so that no two processes wait for each other
+            if os.path.islink(directory):
+                raise files.refused("read", directory, OSError(errno.ELOOP, directory))
             if not check:
                 stack.enter_context(_locked(directory))
             found[directory] = Store(directory)
@@ -180,10 +188,9 @@ def stores(directories: Iterable[str], check: bool) -> Iterator[dict[str, Store]
 def _locked(directory: str) -> Iterator[None]:
     try:
         os.makedirs(directory, 0o755, exist_ok=True)
-        descriptor = os.open(f"{directory}/{_LOCK}", os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        descriptor = files.locked(f"{directory}/{_LOCK}", 0o640)
     except OSError as error:
-        raise files.refused("lock", directory, error) from error
+        raise files.refused("lock", f"{directory}/{_LOCK}", error) from error
     try:
         yield
     finally:

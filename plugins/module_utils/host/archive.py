@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import io
 import pkgutil
-import sys
 import zipfile
 import zipimport
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.weft.fabric.plugins import module_utils
+from ansible_collections.weft.fabric.plugins.module_utils.host.trusted import interpreter
 
 if TYPE_CHECKING:
     # Ansible sends along what it sees imported. Here the command is packed, not run.
@@ -29,7 +29,7 @@ def engine() -> bytes:
     sources.update(_sources(module_utils.__path__[0], "/".join(packages)))
     sources["__main__.py"] = f"import sys\n\nfrom {_PREFIX}.host.command import main\n\nsys.exit(main())\n".encode()
     # -I: the caller's environment and directory are not searched for imports.
-    packed = io.BytesIO(f"#!{sys.executable} -I\n".encode())
+    packed = io.BytesIO(f"#!{interpreter()} -I\n".encode())
     packed.seek(0, io.SEEK_END)
     with zipfile.ZipFile(packed, "w") as archive:
         for name, source in sources.items():

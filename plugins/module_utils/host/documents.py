@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import files, sections, values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.host import trusted
+from ansible_collections.weft.fabric.plugins.module_utils.host.trusted import Untrusted
 from ansible_collections.weft.fabric.plugins.module_utils.sections.section import Owned, Values
 
 DIRECTORY = "/etc/weft"
@@ -158,6 +160,7 @@ def ordered(stored: Iterable[Stored]) -> list[Stored]:
 def _read(name: str) -> Stored:
     path = path_of(name)
     try:
+        trusted.check(path, "the document")
         content = json.loads(files.read(path) or b"")
         if not isinstance(content, dict) or not isinstance(content.get("format"), int):
             raise Unusable(f"{path} is not a document of weft.fabric (it has no format number): {_REMEDY}")
@@ -167,6 +170,8 @@ def _read(name: str) -> Stored:
             raise Unusable(f"{path} was written by {age} weft.fabric ({formats}): {_REMEDY}")
         del content["format"]
         return parse(name, content)
+    except Untrusted as error:
+        raise Unusable(str(error)) from error
     except (ValueError, RecursionError) as error:
         raise Unusable(f"{path} is not a document of weft.fabric ({error}): {_REMEDY}") from error
     except InvalidParameter as error:

@@ -41,6 +41,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.host.systemd import (
     systemd_runs,
     units,
 )
+from ansible_collections.weft.fabric.plugins.module_utils.host.trusted import check, check_interpreter
 
 VERSION = "0.1.0"
 
@@ -85,10 +86,22 @@ def known(name: str, wanted: Stored | None) -> list[Stored]:
     """The stored documents, before a document is stored or removed.
 
     :param wanted: None: the document of that name is removed.
-    :raises FabricError: a document cannot be used.
+    :raises FabricError: a document cannot be used, or somebody else than root could change what root will run.
     """
+    if wanted and systemd_runs():
+        _check_trusted()
     # A document that is replaced has to be usable, because it may be newer than this module; a removed one need not.
     return documents.load(but="" if wanted else name)
+
+
+def _check_trusted() -> None:
+    """Check what root runs unattended when the host starts.
+
+    :raises FabricError: somebody else could change it.
+    """
+    check_interpreter()
+    for path in (COMMAND, *glob.glob(f"{LIBRARY}/*.pyz"), LIBRARY, *PATHS):
+        check(path, "the file")
 
 
 def store(name: str, wanted: Stored | None, before: Sequence[Stored], check: bool) -> dict[str, Any]:
@@ -108,6 +121,8 @@ def store(name: str, wanted: Stored | None, before: Sequence[Stored], check: boo
     changed = bool(changes) or interrupted() or timer_is_stopped(stored, systemd)
     if changed and not check:
         apply(changes, systemd)
+        if any(change.path == COMMAND for change in changes) and stored:
+            run(COMMAND, "--help")  # it has to start at boot as well
     return {
         "changed": changed,
         "file": path,

@@ -51,9 +51,23 @@ def _networkd(device: str) -> str:
         return ""
     drop_ins = f"/etc/systemd/network/{os.path.basename(file[1])}.d/*.conf"
     for path in (file[1], *glob.glob(drop_ins)):
-        if re.search(rb"^KeepConfiguration=(static|yes)$", files.read(path) or b"", re.MULTILINE):
+        if re.search(rb"^KeepConfiguration=(static|yes)$", _text(path), re.MULTILINE):
             return ""
     return f"systemd-networkd manages {device} {_COST}: KeepConfiguration=static in {file[1]} keeps them, {_REMEDY}"
+
+
+def _text(path: str) -> bytes:
+    """What a file of the host's holds, which may be a link; empty if there is none.
+
+    :raises KernelError: it cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise files.refused("read", path, error) from error
 
 
 def _network_manager(device: str) -> str:
@@ -68,7 +82,7 @@ def _network_manager(device: str) -> str:
 def _dhcpcd(made: list[str]) -> str:
     if not glob.glob("/run/dhcpcd/*pid") and not glob.glob("/run/dhcpcd*.pid"):  # since version 9, and before
         return ""
-    configuration = (files.read(DHCPCD) or b"").decode(errors="replace")
+    configuration = _text(DHCPCD).decode(errors="replace")
     denied = " ".join(re.findall(r"^\s*denyinterfaces\s+(.+)$", configuration, re.MULTILINE)).split()
     left = [name for name in made if not any(fnmatch.fnmatchcase(name, pattern) for pattern in denied)]
     if not left:

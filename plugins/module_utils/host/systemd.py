@@ -106,9 +106,12 @@ def active(unit: str) -> bool:
 def run(*words: str) -> None:
     """Run a command.
 
-    :raises FabricError: it fails.
+    :raises FabricError: it cannot be started, or fails.
     """
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise FabricError(f"{' '.join(words)} cannot be started: {error.strerror}: look at its first line") from error
     if done.returncode:
         reason = "; ".join(done.stderr.split("\n")).strip("; ") or f"status {done.returncode}"
         raise FabricError(f"{' '.join(words)} fails: {reason}")
