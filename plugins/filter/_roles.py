@@ -162,17 +162,20 @@ def verify_report(
     states: Mapping[str, Any] | None = None,
     networks: Any = None,
     scope: str = "all",
+    lost: Sequence[str] = (),
 ) -> Any:
     """The proof: see proof.report.Report. The matrix is JSON text.
 
     :param results: by host, what the module reachability returned for its targets.
     :param mtus: by host, the MTU of its underlay interface in bytes. A host that is missing is not held to any.
     :param states: by host, ``namespaces`` of the module topology_info. A host may be missing.
+    :param lost: hosts of the run that became unreachable, or failed before the proof.
     """
     from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import encode
     from ansible_collections.weft.fabric.plugins.plugin_utils.proof.report import report
 
     found = encode(report(results, _fabric(overlays, pods, networks), mtus or {}, states or {}, scope))
+    found["lines"] += [f"{host} is unreachable, or failed before the proof: it has not been proved" for host in lost]
     return {**found, "matrix": json.dumps(found["matrix"])}
 
 
