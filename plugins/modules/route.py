@@ -101,12 +101,13 @@ from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS, PURGE, STATE
 from ansible_collections.weft.fabric.plugins.module_utils.bodies import entries_body
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import parse_route
+from ansible_collections.weft.fabric.plugins.module_utils.model.routes import add_routes, table
 
 SPEC = {
     **STATE,
     **NETNS,
     **PURGE,
+    "purge_table": {"type": "str"},
     "routes": {
         "type": "list",
         "elements": "dict",
@@ -119,18 +120,37 @@ SPEC = {
             "metric": {"type": "int"},
             "table": {"type": "str"},
             "onlink": {"type": "bool"},
+            "nexthops": {
+                "type": "list",
+                "elements": "dict",
+                "options": {
+                    "via": {"type": "str"},
+                    "dev": {"type": "str"},
+                    "weight": {"type": "int"},
+                    "onlink": {"type": "bool"},
+                },
+            },
+            "type": {"type": "str", "choices": ["unicast", "local", "blackhole", "unreachable", "prohibit", "throw"]},
+            "tos": {"type": "int"},
+            "scope": {"type": "str"},
+            "protocol": {"type": "str"},
             "mtu": {"type": "int"},
+            "mtu_lock": {"type": "bool"},
+            "advmss": {"type": "int"},
+            "initcwnd": {"type": "int"},
+            "hoplimit": {"type": "int"},
+            "pref": {"type": "str", "choices": ["low", "medium", "high"]},
         },
     },
 }
 
 
 def add(module: AnsibleModule, document: Document, netns: str) -> None:
-    desired = document.at(netns)
-    for index, item in enumerate(module.params["routes"]):
-        where = f"routes[{index}]."
-        desired.add_route(parse_route(item, where, document.absent), where)
-    if module.params["purge"] and not document.absent:
+    params, desired = module.params, document.at(netns)
+    add_routes(desired.routes, params["routes"], "routes", document.absent)
+    if params["purge_table"] is not None:
+        desired.purge_table = table("purge_table", params["purge_table"])
+    if params["purge"] and not document.absent:
         desired.purge_routes.add(None)
 
 

@@ -27,7 +27,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel import netlink
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import add_fdb
 from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import add_neighbours
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import parse_route
+from ansible_collections.weft.fabric.plugins.module_utils.model.routes import add_routes
 
 # Where there is anything to do, reconcile imports it. Here that is not measured.
 importlib.import_module(f"{reconcile.__package__}.converge")
@@ -80,9 +80,8 @@ def document(section: str, entries: list[dict[str, str]], purge: bool) -> Docume
         add_neighbours(desired.neighbours, entries, "entries", DEV)
         desired.purge_neighbours |= {DEV} if purge else set()
     else:
-        for index, entry in enumerate(entries):
-            where = f"routes[{index}]."
-            desired.add_route(parse_route({"dev": DEV, **entry}, where), where)
+        named = [entry if "nexthops" in entry else {"dev": DEV, **entry} for entry in entries]
+        add_routes(desired.routes, named, "routes")
         desired.purge_routes |= {None} if purge else set()
     return wanted
 

@@ -115,7 +115,8 @@ class _Worker:
             if verb == "delete":
                 return codec.delete(self._indexes_of(netns), items)
             codec.wait(self.kernel.socket(netns), items)
-            return codec.put(self._indexes_of(netns), items)
+            put = codec.add if verb == "create" and codec.add else codec.put
+            return put(self._indexes_of(netns), items)
         return links.requests(self.kernel, self._index, batch, descriptors)
 
 

@@ -24,6 +24,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.links import add_link, complete
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.model.removal import BEFORE, Removal
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import flattened
 from ansible_collections.weft.fabric.plugins.module_utils.plan.checks import taken_by
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
 
@@ -95,8 +96,8 @@ def _reached(plan: Plan, desired: Desired) -> list[str]:
     }
     return subnets + [
         route.dst
-        for key, route in after.routes.items()
-        if _works(after, route.dev) and (key in desired.routes or route.dev not in lowered)
+        for route in flattened(after.routes)
+        if any(_works(after, dev) and (route.key in desired.routes or dev not in lowered) for dev in route.devices)
     ]
 
 
@@ -161,6 +162,8 @@ def as_it_was(document: Document, before: Observed) -> Document:
         if address.dev in own.links and not address.address.startswith("fe80:")
     }
     own.routes = {
-        key: route for key, route in before.routes.items() if route.dev in own.links and route.protocol != RTPROT_KERNEL
+        route.key: route
+        for route in flattened(before.routes)
+        if route.devices & own.links.keys() and route.protocol != RTPROT_KERNEL
     }
     return restored

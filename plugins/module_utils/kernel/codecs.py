@@ -34,6 +34,7 @@ def _no_remedy(_item: Any, _code: int) -> str:
 class Codec(NamedTuple):
     """The functions of one type.
 
+    :ivar add: makes them beside others that have their keys; None: as put() does.
     :ivar wait: returns when the kernel is ready for put().
     :ivar remedy: what a user can do about an errno; empty: nothing more than the error says.
     """
@@ -41,13 +42,14 @@ class Codec(NamedTuple):
     put: Callable[[Mapping[str, int], Sequence[Any]], Iterable[Request]]
     delete: Callable[[Mapping[str, int], Sequence[Any]], Iterable[Request]]
     read: Callable[[Socket, Scope, Mapping[str, Link], Mapping[int, str]], Any]
+    add: Callable[[Mapping[str, int], Sequence[Any]], Iterable[Request]] | None = None
     wait: Callable[[Socket, Iterable[Any]], None] = _never_waits
     remedy: Callable[[Any, int], str] = _no_remedy
 
 
 CODECS: dict[type[Any], Codec] = {
     Address: Codec(addresses.put, addresses.delete, addresses.read),
-    Route: Codec(routes.put, routes.delete, routes.read, routes.wait, routes.remedy),
+    Route: Codec(routes.put, routes.delete, routes.read, routes.add, routes.wait, routes.remedy),
     Neighbour: Codec(neighbours.put, neighbours.delete, neighbours.read),
     FdbEntry: Codec(fdb.put, fdb.delete, fdb.read),
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 
 _ATTRIBUTE = struct.Struct("=HH")  # struct nlattr
@@ -32,6 +32,13 @@ def to_bytes(address: str) -> bytes:
 def attribute(kind: int, data: bytes) -> bytes:
     """An attribute whose data is a multiple of 4 bytes long."""
     return _ATTRIBUTE.pack(4 + len(data), kind) + data
+
+
+def packed(attributes: Mapping[int, bytes]) -> bytes:
+    """Attributes of any length, by type."""
+    return b"".join(
+        _ATTRIBUTE.pack(4 + len(data), kind) + data + bytes(-len(data) % 4) for kind, data in attributes.items()
+    )
 
 
 def family(data: bytes) -> int:

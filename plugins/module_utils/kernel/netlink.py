@@ -43,6 +43,7 @@ DUMP_TRIES = 5
 OPEN_SOCKETS = 16
 RECEIVE = 65536  # the kernel fills at most 32 KiB of a dump at a time
 ALIKE = 28  # struct nlmsghdr, and as much as struct ndmsg and struct rtmsg
+MESSAGE = 0  # asks columns() for whole messages; no attribute has this type
 FEW = 16  # messages are compared one by one first, because columns are slower for a handful
 _HEADER = struct.Struct("=IHHII")  # struct nlmsghdr
 _U32 = struct.Struct("=I")
@@ -132,7 +133,7 @@ def columns(run: bytes, offset: int, wanted: Collection[int]) -> Iterator[tuple[
 
     :param run: as split() returns it.
     :param offset: where the attributes begin in each message.
-    :param wanted: the types to return.
+    :param wanted: the types to return; MESSAGE is each whole message after its struct nlmsghdr.
     """
     length = _aligned(_U32.unpack_from(run)[0])
     layout, kinds, end, at = "=", [], 0, offset
@@ -149,7 +150,10 @@ def columns(run: bytes, offset: int, wanted: Collection[int]) -> Iterator[tuple[
             end = at + size
         at += _aligned(size)
     rows = _layout(f"{layout}{length - end}x").iter_unpack(run)
-    yield len(run) // length, dict(zip(kinds, zip(*rows)))
+    found: dict[int, Sequence[bytes]] = dict(zip(kinds, zip(*rows)))
+    if MESSAGE in wanted:
+        found[MESSAGE] = [run[start + 16 : start + length] for start in range(0, len(run), length)]
+    yield len(run) // length, found
 
 
 def _alike(run: bytes, at: int, size: int, step: int) -> bool:

@@ -26,6 +26,7 @@ class Scope:
     :ivar links: all links, with all their attributes.
     :ivar devices: names of devices to look up if links are not read.
     :ivar tables: routing tables.
+    :ivar protocol: of all tables, the routes of this number; None: of no other table.
     :ivar neighbours: devices; None in it: every device.
     :ivar fdb: devices; None in it: every VXLAN.
     :ivar others: namespaces that may contain a veth's other end, the likely ones first.
@@ -39,6 +40,7 @@ class Scope:
     devices: set[str] = field(default_factory=set)
     addresses: bool = False
     tables: set[int] = field(default_factory=set)
+    protocol: int | None = None
     neighbours: set[str | None] = field(default_factory=set)
     fdb: set[str | None] = field(default_factory=set)
     others: list[str] = field(default_factory=list)
@@ -73,7 +75,7 @@ def scope_of(document: Document) -> dict[str, Scope]:
     places = dict.fromkeys((*document.namespaces, *removed))
     for netns in places:
         desired = document.namespaces.get(netns, Desired())
-        scope = scopes[netns] = _of_entries(desired)
+        scope = scopes[netns] = _of_entries(desired, document.route_protocol)
         scope.aliases = desired.create or netns in names
         own = desired.create and (desired.joins is None or document.absent)
         scope.links = bool(desired.links or own or netns in removed or netns in below)
@@ -91,7 +93,7 @@ def _add_links(scope: Scope, desired: Desired, absent: bool) -> None:
     scope.takers = {link.name for link in links if kind_of(link.kind).takes_all and not absent}
 
 
-def _of_entries(desired: Desired) -> Scope:
+def _of_entries(desired: Desired, protocol: int) -> Scope:
     """The scope that the addresses, routes, neighbours and FDB entries of a namespace need."""
     neighbours, fdb, routes = desired.neighbour_devices, desired.fdb_devices, desired.routes.values()
     return Scope(
@@ -99,11 +101,12 @@ def _of_entries(desired: Desired) -> Scope:
         neighbours={*neighbours},
         fdb={*fdb},
         tables={route.table for route in routes} | ({MAIN} if desired.purge_routes else set()),
+        protocol=protocol if desired.purge_routes and desired.purge_table is None else None,
         devices={
             *neighbours,
             *fdb,
             *(address.dev for address in desired.addresses),
-            *(route.dev for route in routes if route.dev),
+            *desired.route_devices,
             *desired.purge_addresses,
         },
     )

@@ -27,6 +27,7 @@ class Desired:
     :ivar addresses: with their places in the user's document, for messages.
     :ivar address_keys: the same addresses by the kernel's key.
     :ivar purge_routes: devices on which routes of ours are removed if they are not listed; None in it: on every device.
+    :ivar purge_table: the one table that they are removed from; None: from every table.
     """
 
     create: bool = False
@@ -41,6 +42,7 @@ class Desired:
     purge_addresses: set[str] = field(default_factory=set)
     purge_ports: set[str] = field(default_factory=set)
     purge_routes: set[str | None] = field(default_factory=set)
+    purge_table: int | None = None
     purge_neighbours: set[str] = field(default_factory=set)
     purge_fdb: set[str] = field(default_factory=set)
 
@@ -58,16 +60,11 @@ class Desired:
             raise InvalidParameter(where, address.address, remedy)
         self.addresses[address] = where
 
-    def add_route(self, route: Route, where: str) -> None:
-        """Add a route.
-
-        :param where: prefix of parameter names in messages: ``routes[0].``.
-        :raises InvalidParameter: a route of the same key is listed already.
-        """
-        if route.key in self.routes:
-            remedy = "another route of the list has the same destination, table and metric: keep one, or give metrics"
-            raise InvalidParameter(f"{where}dst", route.dst, remedy)
-        self.routes[route.key] = route
+    @property
+    def route_devices(self) -> dict[str, str]:
+        """The devices that routes name, each with the destination of one of them."""
+        routes = self.routes.values()
+        return {dev: route.dst for route in routes for dev in ((route.dev,) if route.dev else route.devices)}
 
     @property
     def neighbour_devices(self) -> set[str]:

@@ -12,7 +12,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.document import 
 from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
 from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbour
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import DOCUMENTED_PROTOCOLS
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import DOCUMENTED_PROTOCOLS, NOWHERE, flattened
 
 
 def document(observed: Observed) -> dict[str, Any]:
@@ -30,8 +30,8 @@ def document(observed: Observed) -> dict[str, Any]:
         ],
         "routes": [
             route.data()
-            for route in observed.routes.values()
-            if route.protocol in DOCUMENTED_PROTOCOLS and (route.via or route.dev)
+            for route in flattened(observed.routes)
+            if route.protocol in DOCUMENTED_PROTOCOLS and (route.hops or route.type in NOWHERE)
         ],
         "neighbours": [
             Neighbour(dev, dst, lladdr).data()
@@ -48,7 +48,12 @@ def wanted(desired: Desired, observed: Observed) -> dict[str, Any]:
     return {
         "links": wanted_links(desired, observed),
         "addresses": [address.data() for address in desired.addresses if address in observed.addresses],
-        "routes": [observed.routes[key].data() for key in desired.routes if key in observed.routes],
+        "routes": [
+            route.data()
+            for wanted in desired.routes.values()
+            for route in observed.routes.get(wanted.place, ())
+            if wanted.met_by(route)
+        ],
         "neighbours": [
             Neighbour(dev, dst, observed.neighbours[dev][dst]).data()
             for dev, listed in desired.neighbours.items()

@@ -11,7 +11,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.address import A
 from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbKey
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbours
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route, RouteKey
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route, RoutePlace, by_place, flattened
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Observed:
     status: str = "present"
     links: dict[str, Link] = field(default_factory=dict)
     addresses: dict[Address, AddressState] = field(default_factory=dict)
-    routes: dict[RouteKey, Route] = field(default_factory=dict)
+    routes: dict[RoutePlace, tuple[Route, ...]] = field(default_factory=dict)
     neighbours: Neighbours = field(default_factory=dict)
     fdb: dict[FdbKey, None] = field(default_factory=dict)
     aliases: frozenset[str] = frozenset()
@@ -45,6 +45,6 @@ class Observed:
     def forget_entries(self, dev: str) -> None:
         """Take out everything that the kernel removes with a link: its addresses, routes, neighbours and FDB."""
         self.addresses = {item: state for item, state in self.addresses.items() if item.dev != dev}
-        self.routes = {key: route for key, route in self.routes.items() if route.dev != dev}
+        self.routes = by_place(route for route in flattened(self.routes) if dev not in route.devices)
         self.neighbours.pop(dev, None)
         self.fdb = {item: None for item in self.fdb if item[0] != dev}

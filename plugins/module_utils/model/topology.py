@@ -17,11 +17,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import add_f
 from ansible_collections.weft.fabric.plugins.module_utils.model.links import add_link, complete
 from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import add_neighbours
 from ansible_collections.weft.fabric.plugins.module_utils.model.objects import LISTS
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
-    ROUTE_PROTOCOL,
-    ROUTE_PROTOCOLS,
-    parse_route,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOL, ROUTE_PROTOCOLS
+from ansible_collections.weft.fabric.plugins.module_utils.model.routes import add_routes
 
 _SECTIONS = ("links", *LISTS.values(), "joins")
 
@@ -89,8 +86,8 @@ def _parse_namespace(document: Document, netns: str, content: Mapping[str, Any])
         add_link(document, netns, item, where)
     for where, item in entries("addresses"):
         desired.add_address(parse_address(item, where), f"{where}address")
-    for where, item in entries("routes"):
-        desired.add_route(parse_route(item, where, document.absent), where)
+    where = f"{prefix}routes"
+    add_routes(desired.routes, values.items(where, content.get("routes")), where, document.absent)
     where = f"{prefix}neighbours"
     add_neighbours(desired.neighbours, values.items(where, content.get("neighbours")), where)
     add_fdb(desired.fdb, values.items(f"{prefix}fdb", content.get("fdb")), f"{prefix}fdb")
@@ -99,4 +96,4 @@ def _parse_namespace(document: Document, netns: str, content: Mapping[str, Any])
         desired.purge_neighbours |= holders | desired.neighbour_devices
         desired.purge_fdb |= holders | desired.fdb_devices
         if not document.absent:
-            desired.purge_routes |= {*desired.links, *(route.dev for route in desired.routes.values() if route.dev)}
+            desired.purge_routes |= {*desired.links, *desired.route_devices}

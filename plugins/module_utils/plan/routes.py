@@ -5,29 +5,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route, Routes, flattened, put_in
+from ansible_collections.weft.fabric.plugins.module_utils.plan.removal import delete_entries
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 
 
 def set_routes(view: View, netns: str, desired: Desired) -> None:
     """Set missing routes, those first that lead to the gateways of others; note those that lists do not contain."""
-    now = view.at(netns)
+    for dev, dst in desired.route_devices.items():
+        view.require(netns, dev, f"route {dst}: dev")
+    routes = view.at(netns).routes
+    missing = [route for route in desired.routes.values() if not _is_there(route, routes)]
 
     def reach(route: Route) -> tuple[bool, int]:
-        return bool(route.via and not route.onlink), -int(route.dst.rpartition("/")[2])
+        return any(hop.via and not hop.onlink for hop in route.hops), -int(route.dst.rpartition("/")[2])
 
-    for route in sorted(desired.routes.values(), key=reach):
-        if route.dev:
-            view.require(netns, route.dev, f"route {route.dst}: dev")
-        known = now.routes.get(route.key)
-        if known is not None and route.met_by(known):
-            continue
-        wanted = route.over(known) if known else route
-        wanted = wanted._replace(protocol=route.protocol or view.document.route_protocol)
-        view.do("set", netns, known, wanted)
-        now.routes[route.key] = wanted
+    for route in sorted(missing, key=reach):
+        _set(view, netns, route, [other for other in routes.get(route.place, ()) if other.key == route.key])
     note_unwanted(view, netns, desired)
+
+
+def _is_there(route: Route, routes: Routes) -> bool:
+    for other in routes.get(route[:2], ()):  # noqa: SIM110  (any() takes half as long again, of ten thousand routes)
+        if route.met_by(other):
+            return True
+    return False
+
+
+def _set(view: View, netns: str, route: Route, rivals: Sequence[Route]) -> None:
+    """Set a route, in place of one of those that have its key.
+
+    It changes the one that leads where it does, or else one of ours, or the first, which is the one that is used.
+    """
+    routes = view.at(netns).routes
+    ours = [other for other in rivals if other.protocol == view.document.route_protocol]
+    known = next((other for other in (*filter(route.leads_as, rivals), *ours, *rivals)), None)
+    wanted = route.over(known) if known else route
+    if wanted.protocol is None:
+        wanted = wanted._replace(protocol=view.document.route_protocol)
+    there = routes.get(route.place, ())
+    if known is wanted.replaced_in(rivals):
+        view.do("set" if known else "create", netns, known, wanted)
+        put_in(
+            routes, route.place, [wanted if other is known else other for other in there] if known else (*there, wanted)
+        )
+        return
+    # The kernel would replace another one.
+    if ":" in route.dst:  # IPv6 does not have a next hop twice
+        delete_entries(view, netns, [known])
+    view.do("create", netns, None, wanted)
+    put_in(routes, route.place, (*routes.get(route.place, ()), wanted))
+    if ":" not in route.dst:
+        delete_entries(view, netns, [known])
 
 
 def note_unwanted(view: View, netns: str, desired: Desired) -> None:
@@ -35,11 +67,24 @@ def note_unwanted(view: View, netns: str, desired: Desired) -> None:
     if not desired.purge_routes:
         return
     everywhere = None in desired.purge_routes
-    unwanted = [
-        route
-        for key, route in view.at(netns).routes.items()
-        if route.protocol == view.document.route_protocol
-        and key not in desired.routes
-        and (everywhere or route.dev in desired.purge_routes)
-    ]
+    unwanted: list[Route] = []
+    for route in flattened(view.at(netns).routes):
+        if (
+            route.protocol == view.document.route_protocol
+            and desired.purge_table in (None, route.table)
+            and (everywhere or (route.devices and route.devices <= desired.purge_routes))
+        ):
+            unwanted += _unlisted(route, desired.routes.get(route.key))
     view.unwanted[netns].append(unwanted)
+
+
+def _unlisted(route: Route, listed: Route | None) -> Iterable[Route]:
+    """An observed route, or next hops of it, that a list does not contain.
+
+    :param listed: the list's route of that key.
+    """
+    if listed is None or not listed.met_by(route):
+        return [route]
+    if listed.nexthops is None and route.nexthops is not None:
+        return [part for part in route.parts() if not listed.met_by(part)]
+    return []

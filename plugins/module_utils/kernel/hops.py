@@ -1,0 +1,140 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where routes lead, in rtnetlink's messages: their types, and their next hops.
+
+Sources: include/uapi/linux/rtnetlink.h (struct rtnexthop, struct rtvia), net/ipv4/fib_semantics.c: fib_get_nhs.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import (
+    family,
+    packed,
+    to_bytes,
+    to_text,
+    to_texts,
+)
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import attributes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
+    RTA_ENCAP,
+    RTA_ENCAP_TYPE,
+    RTA_FLOW,
+    RTA_GATEWAY,
+    RTA_MULTIPATH,
+    RTA_NH_ID,
+    RTA_OIF,
+    RTA_VIA,
+    RTNH_F_ONLINK,
+)
+from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import Hop, Route
+
+TYPES = {
+    1: "unicast", 2: "local", 3: "broadcast", 4: "anycast", 5: "multicast", 6: "blackhole", 7: "unreachable",
+    8: "prohibit", 9: "throw",
+}  # fmt: skip
+REJECTED = (6, 7, 8, 9)  # types of routes that lead nowhere
+_RTNH = struct.Struct("=HBBi")  # struct rtnexthop: length, flags, weight less 1, index
+_U32 = struct.Struct("=I")
+# struct rtnexthop and RTA_GATEWAY alone, by the size of both.
+_PLAIN = {16: struct.Struct("=HBBIHH4s"), 28: struct.Struct("=HBBIHH16s")}
+# What a hop may have besides, which belongs to the route itself if it has one hop.
+_OF_HOP = (RTA_FLOW, RTA_ENCAP_TYPE, RTA_ENCAP)
+
+# (index, attributes of the gateway): what a hop is known by.
+_Way = tuple[int, bytes]
+
+
+def read_hops(column: Sequence[bytes], names: Mapping[int, str]) -> Iterator[tuple[Hop, ...]]:
+    """The next hops of each route, from RTA_MULTIPATH of all: the values have the same length."""
+    for size, layout in _PLAIN.items():
+        if len(column[0]) % size == 0:
+            lengths, flags, weights, indexes, sizes, kinds, gateways = zip(*layout.iter_unpack(b"".join(column)))
+            if {*lengths} == {size} and {*sizes} == {size - 8} and {*kinds} == {RTA_GATEWAY}:
+                devices = [names.get(index) or f"index {index}" for index in indexes]
+                onlink = [bool(flag & RTNH_F_ONLINK) for flag in flags]
+                found = make_all(Hop, zip(to_texts(gateways), devices, [weight + 1 for weight in weights], onlink))
+                return zip(*[found] * (len(column[0]) // size))
+    return (tuple(_hops(data, names)) for data in column)
+
+
+def _hops(data: bytes, names: Mapping[int, str]) -> Iterator[Hop]:
+    for flags, weight, index, attribute in _each(data):
+        gateway = attribute.get(RTA_GATEWAY) or attribute.get(RTA_VIA, b"")[2:]
+        via = to_text(gateway) if gateway else None
+        yield Hop(via, names.get(index) or f"index {index}", weight + 1, bool(flags & RTNH_F_ONLINK))
+
+
+def _each(data: bytes) -> Iterator[tuple[int, int, int, dict[int, bytes]]]:
+    """(flags, weight less 1, index, attributes) of each hop in RTA_MULTIPATH."""
+    offset = 0
+    while offset < len(data):
+        length, flags, weight, index = _RTNH.unpack_from(data, offset)
+        yield flags, weight, index, attributes(data[offset : offset + length], _RTNH.size)
+        offset += (length + 3) & ~3
+
+
+def _pack_hop(flags: int, weight: int, index: int, attribute: Mapping[int, bytes]) -> bytes:
+    body = packed(attribute)
+    return _RTNH.pack(_RTNH.size + len(body), flags, weight, index) + body
+
+
+def sendable_hops(data: bytes) -> bytes:
+    """RTA_MULTIPATH without the states of the hops, which the kernel only reports."""
+    return b"".join(_pack_hop(flags & RTNH_F_ONLINK, *rest) for flags, *rest in _each(data))
+
+
+def pack_way(attribute: dict[int, bytes], indexes: Mapping[str, int], route: Route) -> int:
+    """Make a route's attributes lead where it does; what nobody models of a hop that it had stays.
+
+    :param attribute: the other attributes of the route, and the way of the one that it changes.
+    :returns: the flags of struct rtmsg.
+    """
+    known, nexthop = _known_hops(attribute), attribute.get(RTA_NH_ID)
+    for kind in (RTA_OIF, RTA_GATEWAY, RTA_VIA, RTA_MULTIPATH, RTA_NH_ID, *_OF_HOP):
+        attribute.pop(kind, None)
+    six = ":" in route.dst
+    ways = [(indexes[hop.dev] if hop.dev else 0, packed(_gateway(six, hop))) for hop in route.hops]
+    if nexthop is not None and sorted(ways) == sorted(known):
+        attribute[RTA_NH_ID] = nexthop
+        return 0
+    if route.nexthops is not None:
+        attribute[RTA_MULTIPATH] = b"".join(
+            _pack_hop(
+                RTNH_F_ONLINK if hop.onlink else 0, hop.weight - 1, way[0], {**_gateway(six, hop), **known.get(way, {})}
+            )
+            for way, hop in zip(ways, route.nexthops)
+        )
+        return 0
+    for way, hop in zip(ways, route.hops):
+        attribute.update(_gateway(six, hop))
+        # A route of one hop that gets another gateway is still encapsulated as before.
+        attribute.update(known.get(way) or next(iter(known.values()), {}) if len(known) == 1 else known.get(way, {}))
+        if way[0]:
+            attribute[RTA_OIF] = _U32.pack(way[0])
+    return RTNH_F_ONLINK if route.onlink else 0
+
+
+def _gateway(six: bool, hop: Hop) -> dict[int, bytes]:
+    if hop.via is None:
+        return {}
+    data = to_bytes(hop.via)
+    return {RTA_GATEWAY: data} if (":" in hop.via) == six else {RTA_VIA: struct.pack("=H", family(data)) + data}
+
+
+def _known_hops(attribute: Mapping[int, bytes]) -> dict[_Way, dict[int, bytes]]:
+    """What hops have besides their gateways, by what they are known by."""
+    found = {}
+    hops: Iterable[tuple[int, dict[int, bytes]]] = ()
+    if RTA_MULTIPATH in attribute:
+        hops = [(index, own) for _flags, _weight, index, own in _each(attribute[RTA_MULTIPATH])]
+    elif RTA_OIF in attribute:
+        hops = [(_U32.unpack(attribute[RTA_OIF])[0], dict(attribute))]
+    for index, own in hops:
+        gateway = {kind: own[kind] for kind in (RTA_GATEWAY, RTA_VIA) if kind in own}
+        found[index, packed(gateway)] = {kind: own[kind] for kind in _OF_HOP if kind in own}
+    return found
