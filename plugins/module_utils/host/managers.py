@@ -34,7 +34,7 @@ def warnings(topology: Document) -> list[str]:
         return []
     wanted = topology.namespaces[""]
     made = sorted(link.name for link in wanted.links.values() if link.kind)
-    routed = sorted(wanted.route_devices.keys() - set(made))
+    routed = sorted(wanted.route_devices - set(made))
     found = [_dhcpcd(made)]
     if systemd.systemd_runs() and not systemd.active(systemd.TIMER):
         found += [manager(device) for manager in (_networkd, _network_manager) for device in routed]

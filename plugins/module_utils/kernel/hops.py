@@ -85,7 +85,7 @@ def _pack_hop(flags: int, weight: int, index: int, attribute: Mapping[int, bytes
 
 def sendable_hops(data: bytes) -> bytes:
     """RTA_MULTIPATH without the states of the hops, which the kernel only reports."""
-    return b"".join(_pack_hop(flags & RTNH_F_ONLINK, *rest) for flags, *rest in _each(data))
+    return b"".join(_pack_hop(flags & RTNH_F_ONLINK, weight, index, own) for flags, weight, index, own in _each(data))
 
 
 def pack_way(attribute: dict[int, bytes], indexes: Mapping[str, int], route: Route) -> int:

@@ -16,7 +16,7 @@ import struct
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
@@ -244,10 +244,11 @@ def read(
     found: list[Route] = []
     for table in sorted(scope.tables):
         for run in _runs(kernel, RTMSG.pack(0, 0, 0, 0, 0, 0, 0, 0, 0) + WORD.pack(8, RTA_TABLE, table)):
-            found += _of_run(run, names)
+            found += chain.from_iterable(_of_run(run, names))
     if scope.protocol is not None:
         for run in _runs(kernel, RTMSG.pack(0, 0, 0, 0, 0, scope.protocol, 0, 0, 0)):
-            found += [route for route in _of_run(run, names, scope.tables) if route.table not in scope.tables]
+            routes = chain.from_iterable(_of_run(run, names, scope.tables))
+            found += [route for route in routes if route.table not in scope.tables]
     return by_place(found)
 
 
@@ -260,8 +261,8 @@ def _runs(kernel: Socket, payload: bytes) -> list[bytes]:
         raise
 
 
-def _of_run(run: bytes, names: Mapping[int, str], known: Iterable[int] = ()) -> Iterator[Route]:
-    """The routes of a run of messages.
+def _of_run(run: bytes, names: Mapping[int, str], known: Iterable[int] = ()) -> Iterator[Iterator[Route]]:
+    """The routes of a run of messages, in parts.
 
     :param known: tables to leave out.
     """
@@ -270,12 +271,12 @@ def _of_run(run: bytes, names: Mapping[int, str], known: Iterable[int] = ()) -> 
         return
     name = TYPES.get(kind, f"type {kind}")
     for count, data in columns(run, 28, _ROUTE):
-        yield from _routes(
-            dst=(f"{base}/{dst_len}" for base in _bases(family, count, data.get(RTA_DST))),
+        yield _routes(
+            dst=_networks(data.get(RTA_DST) or [bytes(16 if family == socket.AF_INET6 else 4)] * count, dst_len),
             table=numbers(data[RTA_TABLE]) if RTA_TABLE in data else repeat(table),
             metric=numbers(data.get(RTA_PRIORITY, ())) or repeat(0),
             tos=repeat(tos),
-            source=(f"{base}/{src_len}" for base in to_texts(data[RTA_SRC])) if RTA_SRC in data else repeat(""),
+            source=_networks(data[RTA_SRC], src_len) if RTA_SRC in data else repeat(""),
             type=repeat(name),
             via=_gateways(data),
             # A blackhole has no interface, whatever the kernel reports for it (IPv6: lo).
@@ -296,8 +297,9 @@ def _routes(**columns_of: Iterable[Any]) -> Iterator[Route]:
     return make_all(Route, zip(*(columns_of[name] for name in Route._fields)))
 
 
-def _bases(family: int, count: int, dsts: Sequence[bytes] | None) -> Iterable[str]:
-    return to_texts(dsts or [bytes(16 if family == socket.AF_INET6 else 4)] * count)
+def _networks(column: Sequence[bytes], length: int) -> list[str]:
+    suffix = f"/{length}"
+    return [base + suffix for base in to_texts(column)]
 
 
 def _gateways(attribute: Mapping[int, Sequence[bytes]]) -> Iterable[str | None]:
@@ -308,8 +310,9 @@ def _gateways(attribute: Mapping[int, Sequence[bytes]]) -> Iterable[str | None]:
     return repeat(None)
 
 
-def _devices(column: Sequence[bytes], names: Mapping[int, str]) -> Iterator[str]:
-    return (names.get(index) or f"index {index}" for index in numbers(column))
+def _devices(column: Sequence[bytes], names: Mapping[int, str]) -> Iterable[str]:
+    name_of = {data: names.get(_U32.unpack(data)[0]) or f"index {_U32.unpack(data)[0]}" for data in {*column}}
+    return map(name_of.__getitem__, column)
 
 
 def _metric_columns(column: Sequence[bytes] | None) -> dict[str, Iterable[Any]]:

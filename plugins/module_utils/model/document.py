@@ -14,7 +14,12 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbKe
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbours
 from ansible_collections.weft.fabric.plugins.module_utils.model.removal import Removal
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOL, Route, RouteKey
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
+    ROUTE_PROTOCOL,
+    Route,
+    RouteKey,
+    devices_of,
+)
 
 
 @dataclass
@@ -61,10 +66,9 @@ class Desired:
         self.addresses[address] = where
 
     @property
-    def route_devices(self) -> dict[str, str]:
-        """The devices that routes name, each with the destination of one of them."""
-        routes = self.routes.values()
-        return {dev: route.dst for route in routes for dev in ((route.dev,) if route.dev else route.devices)}
+    def route_devices(self) -> set[str]:
+        """The devices that routes name."""
+        return devices_of(self.routes.values())
 
     @property
     def neighbour_devices(self) -> set[str]:

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from itertools import chain
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
@@ -38,12 +40,12 @@ Routes = Mapping[RoutePlace, tuple["Route", ...]]
 
 
 class Hop(NamedTuple):
-    """One of several next hops. None is "not asked for", except for ``via``: a hop without one is a whole link."""
+    """One of several next hops. Without an interface, it has the one that the kernel finds for its gateway."""
 
     via: str | None = None
     dev: str | None = None
     weight: int = 1
-    onlink: bool | None = None
+    onlink: bool = False
 
     def words(self) -> str:
         """The hop in the words of ip-route(8)."""
@@ -112,7 +114,7 @@ class Route(NamedTuple):
         """Its next hops, whether there are one or several."""
         if self.nexthops is not None:
             return self.nexthops
-        return (Hop(self.via, self.dev, 1, self.onlink),) if self.via or self.dev else ()
+        return (Hop(self.via, self.dev, 1, bool(self.onlink)),) if self.via or self.dev else ()
 
     @property
     def devices(self) -> set[str]:
@@ -199,8 +201,8 @@ class Route(NamedTuple):
 
     def leads_as(self, other: Route) -> bool:
         """Whether an observed route has the type and the next hops of this one."""
-        way = self.key, self.type, self.via, self.dev, self.nexthops, self.onlink
-        return Route(*self.key, *way[1:]).met_by(other._replace(expires=None))
+        way = Route._make((*self[:_WAY], *[None] * (len(self) - _WAY)))
+        return way.met_by(other._replace(expires=None))
 
     def _is_part_of(self, other: Route) -> bool:
         """Whether an observed IPv6 route of several next hops has this one's, with everything that is given of it.
@@ -280,6 +282,8 @@ class Route(NamedTuple):
         return other._replace(nexthops=None, via=hops[0].via, dev=hops[0].dev, onlink=hops[0].onlink)
 
 
+_DEV, _NEXTHOPS, _HOP_DEV = *map(Route._fields.index, ("dev", "nexthops")), Hop._fields.index("dev")
+_WAY = Route._fields.index("onlink") + 1  # the fields that say where it leads are the first ones
 # What a route keeps when it leads elsewhere.
 _KEPT = ("src", "mtu", "mtu_lock", "advmss", "initcwnd", "hoplimit", "pref", "raw")
 
@@ -291,13 +295,37 @@ def put_in(table: MutableMapping[RoutePlace, tuple[Route, ...]], place: RoutePla
         del table[place]
 
 
+def devices_of(routes: Collection[Route]) -> set[str]:
+    """The interfaces that routes name."""
+    several = chain.from_iterable(filter(None, map(itemgetter(_NEXTHOPS), routes)))
+    return {*map(itemgetter(_DEV), routes), *map(itemgetter(_HOP_DEV), several)} - {None}
+
+
 def by_place(routes: Iterable[Route]) -> dict[RoutePlace, tuple[Route, ...]]:
     """Observed routes by their destinations and tables, in the kernel's order."""
-    found: dict[RoutePlace, tuple[Route, ...]] = {}
+    routes = [*routes]
+    found: dict[RoutePlace, tuple[Route, ...]] = dict(zip([route[:2] for route in routes], zip(routes)))
+    if len(found) == len(routes):
+        return found
+    found.clear()
     for route in routes:
         place = route[:2]
         found[place] = (*found[place], route) if place in found else (route,)
     return found
+
+
+def all_met(asked: Sequence[Route], found: Sequence[Route]) -> bool:
+    """Whether each observed route meets the one in the same place, by columns of their fields.
+
+    False is "perhaps not": Route.met_by() knows.
+    """
+    if len(asked) != len(found):
+        return False
+    for name, wanted, there in zip(Route._fields, zip(*asked), zip(*found)):
+        unasked = name not in ("via", "nexthops") and wanted.count(None) == len(wanted)
+        if (not unasked and wanted != there) or (name == "expires" and True in there):
+            return False
+    return True
 
 
 def _given(asked: tuple[Any, ...], found: tuple[Any, ...]) -> bool:

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain, repeat
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain, islice, repeat
 from typing import Any, Callable
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
@@ -27,6 +27,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
     RouteKey,
 )
 
+LARGEST_WEIGHT = 256  # struct rtnexthop has 8 bits for one less
 _LEAST_PROTOCOL = 3  # RTPROT_BOOT; lower numbers are the kernel's own
 
 
@@ -58,7 +59,7 @@ _OF_HOPS: dict[str, Callable[[str, Any], Any]] = {
     "via": values.unicast,
     "dev": values.ifname,
     "onlink": values.boolean,
-    "weight": _number(1, 256),
+    "weight": _number(1, LARGEST_WEIGHT),
 }
 # The parameters that can be read without knowing others.
 _PARSERS: dict[str, Callable[[str, Any], Any]] = {
@@ -79,7 +80,15 @@ _PARSERS: dict[str, Callable[[str, Any], Any]] = {
     "pref": _choice(PREFERENCES),
 }
 _PARAMETERS = dict.fromkeys(("dst", *_PARSERS, "mtu", "nexthops"))
-_PLAIN = {"dst", "via", "dev", "onlink"}
+_WAY = ("via", "dev", "onlink")
+# The fields of a route that has nothing but a destination and next hops.
+_USUAL: dict[str, Any] = {
+    **dict.fromkeys(Route._fields),
+    **Route._field_defaults,
+    "table": MAIN,
+    "metric": 0,
+    "type": "unicast",
+}
 _PREFIXES = {str(length): length for length in range(33)}
 
 
@@ -123,7 +132,8 @@ def parse_route(item: Mapping[str, Any], where: str, absent: bool = False) -> Ro
     if "nexthops" in item:
         found["nexthops"] = _hops(f"{where}nexthops", item["nexthops"])
     hops: tuple[Hop, ...] = found.get("nexthops", ())
-    dst = _destination(f"{where}dst", item.get("dst"), found.get("src") or found.get("via") or (hops and hops[0].via))
+    hint = found.get("src") or found.get("via") or (hops[0].via if hops else None)
+    dst = _destination(f"{where}dst", item.get("dst"), hint)
     six = ":" in dst
     if not absent:
         found.setdefault("type", "unicast")
@@ -185,7 +195,7 @@ def _check_family(route: Route, item: Mapping[str, Any], where: str) -> None:
 
 def _check_way(route: Route, where: str, absent: bool) -> None:
     """Refuse what contradicts the type of the route or its next hop."""
-    one = Hop(route.via, route.dev, onlink=route.onlink)
+    one = Hop(route.via, route.dev, onlink=bool(route.onlink))
     if route.nexthops is not None and any(one[:2]):
         raise InvalidParameter(f"{where}nexthops", len(route.nexthops), "give either these, or 'via' and 'dev'")
     if route.type in NOWHERE and route.hops:
@@ -214,27 +224,55 @@ def _destination(where: str, value: Any, hint: str | None) -> str:
 
 
 def _plain_routes(items: list[Any]) -> list[Route] | None:
-    """IPv4 routes that have only a gateway and an interface, all at once.
+    """IPv4 routes that have only next hops, each with a gateway and an interface, all at once.
 
     :returns: None: a route is wrong, or not of the simplest form. The caller then looks at them one by one.
     """
+    fields: dict[str, Iterable[Any]] = {name: repeat(value) for name, value in _USUAL.items()}
     try:
-        keys = set(chain.from_iterable(items))
-        unset = all([item.get(name) for item in items].count(None) == len(items) for name in keys - _PLAIN)
-        if not (_PARAMETERS.keys() >= keys >= {"dst", "via", "dev"} and unset):
+        if items[0].get("nexthops") is None:
+            ways = _plain_ways(items) if _has_only(items, {"dst", *_WAY}) else None
+        else:
+            lists = [item["nexthops"] for item in items] if _has_only(items, {"dst", "nexthops"}) else None
+            ways = _plain_hops(lists) if lists else None
+        dsts = [item["dst"] for item in items]
+        if ways is None or not _are_plain(dsts):
             return None
-        dsts, vias, devices = ([item[name] for item in items] for name in ("dst", "via", "dev"))
-        onlink = [item.get("onlink") for item in items]
-        if not (set(map(type, onlink)) <= {bool, type(None)} and values.are_plain_hosts(vias) and _are_plain(dsts)):
-            return None
-        for name in set(devices):
-            values.ifname("dev", name)
-    except (AttributeError, KeyError, TypeError, InvalidParameter):
+    except (AttributeError, IndexError, KeyError, TypeError, InvalidParameter):
         return None  # one is wrong; the caller names it
-    unasked = len(Route._fields) - Route._fields.index("onlink") - 1
-    fields: list[Iterable[Any]] = [dsts, repeat(MAIN), repeat(0), repeat(0), repeat(""), repeat("unicast")]
-    fields += [vias, devices, repeat(None), onlink, *repeat(repeat(None), unasked)]
-    return [*make_all(Route, zip(*fields))]
+    fields.update(ways, dst=dsts)
+    return [*make_all(Route, zip(*fields.values()))]
+
+
+def _has_only(items: list[Any], names: Collection[str]) -> bool:
+    """Whether no item has other parameters."""
+    others = set(chain.from_iterable(items)).difference(names)
+    return all([item.get(name) for item in items].count(None) == len(items) for name in others)
+
+
+def _plain_ways(items: list[Any]) -> dict[str, list[Any]] | None:
+    """The parameters that say where routes or next hops lead; None: one is not plain."""
+    vias, devices = [item["via"] for item in items], [item["dev"] for item in items]
+    onlink = [item.get("onlink") for item in items]
+    for name in set(devices):
+        values.ifname("dev", name)
+    plain = set(map(type, onlink)) <= {bool, type(None)} and values.are_plain_hosts(vias)
+    return {"via": vias, "dev": devices, "onlink": onlink} if plain else None
+
+
+def _plain_hops(lists: list[Any]) -> dict[str, list[Any]] | None:
+    """The next hops of routes; None: one is not plain, or a route has one twice."""
+    hops = [*chain.from_iterable(lists)]
+    ways = _plain_ways(hops) if _has_only(hops, {*_WAY, "weight"}) else None
+    weights = [hop.get("weight", 1) for hop in hops]
+    weights = [1 if weight is None else weight for weight in weights] if None in weights else weights
+    routes = [*chain.from_iterable(map(repeat, range(len(lists)), map(len, lists)))]
+    if ways is None or {*map(type, weights)} != {int} or not 1 <= min(weights) <= max(weights) <= LARGEST_WEIGHT:
+        return None
+    if min(map(len, lists)) < 2 or len({*zip(routes, ways["via"], ways["dev"])}) < len(hops):
+        return None
+    found = make_all(Hop, zip(ways["via"], ways["dev"], weights, map(bool, ways["onlink"])))
+    return {"nexthops": [tuple(islice(found, count)) for count in map(len, lists)]}
 
 
 def _are_plain(dsts: Sequence[str]) -> bool:

@@ -5,20 +5,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
 
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route, Routes, flattened, put_in
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route, Routes, all_met, flattened, put_in
 from ansible_collections.weft.fabric.plugins.module_utils.plan.removal import delete_entries
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 
 
 def set_routes(view: View, netns: str, desired: Desired) -> None:
     """Set missing routes, those first that lead to the gateways of others; note those that lists do not contain."""
-    for dev, dst in desired.route_devices.items():
-        view.require(netns, dev, f"route {dst}: dev")
+    for dev in sorted(desired.route_devices - view.at(netns).links.keys()):
+        first = next(iter(route.dst for route in desired.routes.values() if dev in route.devices))
+        view.require(netns, dev, f"route {first}: dev")
     routes = view.at(netns).routes
-    missing = [route for route in desired.routes.values() if not _is_there(route, routes)]
+    missing = [*_missing(desired.routes.values(), routes)]
 
     def reach(route: Route) -> tuple[bool, int]:
         return any(hop.via and not hop.onlink for hop in route.hops), -int(route.dst.rpartition("/")[2])
@@ -28,11 +30,13 @@ def set_routes(view: View, netns: str, desired: Desired) -> None:
     note_unwanted(view, netns, desired)
 
 
-def _is_there(route: Route, routes: Routes) -> bool:
-    for other in routes.get(route[:2], ()):  # noqa: SIM110  (any() takes half as long again, of ten thousand routes)
-        if route.met_by(other):
-            return True
-    return False
+def _missing(wanted: Collection[Route], routes: Routes) -> Iterator[Route]:
+    """The routes that none of the observed ones meets."""
+    there = [routes.get(route[:2], ()) for route in wanted]
+    if not all_met([*wanted], [*chain.from_iterable(there)]):
+        for route, others in zip(wanted, there):
+            if not any(map(route.met_by, others)):
+                yield route
 
 
 def _set(view: View, netns: str, route: Route, rivals: Sequence[Route]) -> None:
