@@ -23,7 +23,13 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
 from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbour
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
+    NOWHERE,
+    Route,
+    by_place,
+    flattened,
+    put_in,
+)
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation, Plan
 from ansible_collections.weft.fabric.plugins.module_utils.plan.phases import plan
 
@@ -113,11 +119,13 @@ class PureKernel:
             getattr(self, f"_{operation.verb}_link")(operation)
         else:
             state = self.state[operation.netns]
+            if isinstance(item, Route):
+                self._route(state, item, operation.verb)
+                return
             gone = operation.verb == "delete"
             demand(item.dev is None or item.dev in state.links, f"no device for {item}")
             {
                 Address: self._address,
-                Route: self._route,
                 Neighbour: self._neighbour,
                 FdbEntry: self._fdb,
             }[type(item)](state, item, gone)
@@ -198,7 +206,7 @@ class PureKernel:
     @staticmethod
     def _down(state: Observed, link: Link) -> None:
         """Remove everything that a link loses when it is set down (fib_frontend.c, addrconf.c, neighbour.c)."""
-        state.routes = {key: item for key, item in state.routes.items() if item.dev != link.name}
+        state.routes = by_place(item for item in flattened(state.routes) if link.name not in item.devices)
         state.neighbours.pop(link.name, None)
         state.addresses = {
             item: known for item, known in state.addresses.items() if item.dev != link.name or ":" not in item.address
@@ -270,17 +278,40 @@ class PureKernel:
             subnet = self._subnet(item)
             state.addresses = {other: it for other, it in state.addresses.items() if self._subnet(other) != subnet}
         left = {address.address.partition("/")[0] for address in state.addresses}
-        state.routes = {key: it for key, it in state.routes.items() if it.src is None or it.src in left}
+        state.routes = by_place(it for it in flattened(state.routes) if it.src is None or it.src in left)
 
     @staticmethod
-    def _route(state: Observed, item: Route, gone: bool) -> None:
-        if gone:
-            state.routes.pop(item.key, None)
+    def _route(state: Observed, item: Route, verb: str) -> None:
+        """fib_trie.c: fib_table_insert and fib_table_delete, ip6_fib.c: fib6_add_rt2node, route.c: ip6_route_del."""
+        there = [*state.routes.get(item.place, ())]
+        rivals = [other for other in there if other.key == item.key]
+        if verb == "delete":
+            if any(item is other or item.of_hop(other) for other in rivals):  # ESRCH is looked at again
+                item.drop_from(state.routes)
             return
-        demand(item.dev is None or state.links[item.dev].attributes["admin_state"] == "up", f"ENETDOWN {item}")
+        for dev in item.devices:
+            demand(dev in state.links and state.links[dev].attributes["admin_state"] == "up", f"ENETDOWN {item}")
         held = [address.address.partition("/")[0] for address in state.addresses]
         demand(item.src is None or item.src in held, f"EINVAL: nobody has {item.src}")
-        state.routes[item.key] = item._replace(onlink=bool(item.onlink))
+        demand(item.type not in NOWHERE or not item.hops, f"EINVAL: {item} leads nowhere")
+        scope = item.usual_scope if item.scope is None else item.scope
+        made = item._replace(onlink=bool(item.onlink), scope=scope, expires=False, mtu_lock=bool(item.mtu_lock))
+        if verb == "set" and rivals:
+            alike = [other for other in rivals if ":" not in item.dst or bool(other.via) == bool(item.via)]
+            first = (alike or rivals)[0]
+            put_in(state.routes, item.place, [made if other is first else other for other in there])
+            return
+        same = [other for other in rivals if (other.type, other.hops) == (made.type, made.hops)]
+        demand(":" not in item.dst or not same, f"EEXIST {item}: IPv6 has each next hop once")
+        demand(made not in rivals, f"EEXIST {item}")
+        twin = next(
+            (other for other in rivals if ":" in item.dst and item.via and other.hops and other.hops[0].via), None
+        )
+        if twin is None:
+            put_in(state.routes, item.place, [*there, made])
+        else:  # next hops with gateways are one route
+            joined = twin._replace(nexthops=(*twin.hops, *made.hops), via=None, dev=None)
+            put_in(state.routes, item.place, [joined if other is twin else other for other in there])
 
     @staticmethod
     def _neighbour(state: Observed, item: Neighbour, gone: bool) -> None:

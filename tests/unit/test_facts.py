@@ -16,7 +16,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
 from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbour
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import Hop, Route, by_place
 
 MAC = "02:00:5e:00:00:01"
 OBJECTS = [
@@ -36,6 +36,18 @@ OBJECTS = [
         Route("fd00::/8", 100, 7, via="fe80::1", dev="a", src="fd00::2", onlink=True, mtu=1400),
         "route fd00::/8 via fe80::1 dev a src fd00::2 metric 7 table 100 mtu 1400 onlink",
         ["route fd00::/8 via fe80::1 dev a src fd00::2 metric 7 table 100 mtu 1400 onlink"],
+    ),
+    (
+        Route(
+            "10.0.0.0/8", 254, 0, tos=16, type="unreachable", protocol=4, scope=254, mtu=1400, mtu_lock=True, advmss=9
+        ),
+        "route unreachable 10.0.0.0/8 tos 0x10 proto static scope host mtu lock 1400 advmss 9",
+        ["route unreachable 10.0.0.0/8 tos 0x10 proto static scope host mtu lock 1400 advmss 9"],
+    ),
+    (
+        Route("10.0.0.0/8", 254, 0, nexthops=(Hop("10.1.0.1", "a", 2), Hop("fe80::1", "b", 1, True)), src="10.1.0.2"),
+        "route 10.0.0.0/8 src 10.1.0.2 nexthop via 10.1.0.1 dev a weight 2 nexthop via fe80::1 dev b onlink",
+        ["route 10.0.0.0/8 src 10.1.0.2 nexthop via 10.1.0.1 dev a weight 2 nexthop via fe80::1 dev b onlink"],
     ),
     (
         Neighbour("x", "10.0.0.1", MAC),
@@ -76,16 +88,18 @@ def test_a_document_is_without_what_the_kernel_makes() -> None:
             Address("a", "10.0.0.9/24"): AddressState(foreign=True),
             Address("lo", "10.0.0.3/32"): AddressState(),
         },
-        routes={
-            route.key: route._replace(protocol=protocol)
+        routes=by_place(
+            route._replace(protocol=protocol)
             for route, protocol in (
                 (Route("10.0.0.0/24", 254, 0, dev="a"), 2),
                 (Route("10.1.0.0/16", 254, 0, via="10.0.0.2", dev="a", onlink=False), 119),
                 (Route("10.2.0.0/16", 254, 5, via="10.0.0.2", dev="a"), 3),
                 (Route("10.3.0.0/16", 254, 0, via="10.0.0.2", dev="a"), 16),
                 (Route("10.4.0.0/16", 254, 0), 119),
+                (Route("10.5.0.0/16", 254, 0, type="blackhole", scope=0), 119),
+                (Route("10.6.0.0/16", 254, 0, nexthops=(Hop("10.0.0.2", "a", 3), Hop(None, "a")), scope=0), 119),
             )
-        },
+        ),
     )
     assert facts.document(observed) == {
         "links": [{"name": "a", "admin_state": "up", "mtu": 1500}],
@@ -93,6 +107,11 @@ def test_a_document_is_without_what_the_kernel_makes() -> None:
         "routes": [
             {"dst": "10.1.0.0/16", "via": "10.0.0.2", "dev": "a"},
             {"dst": "10.2.0.0/16", "metric": 5, "via": "10.0.0.2", "dev": "a"},
+            {"dst": "10.5.0.0/16", "type": "blackhole"},
+            {
+                "dst": "10.6.0.0/16",
+                "nexthops": [{"via": "10.0.0.2", "dev": "a", "weight": 3}, {"dev": "a", "weight": 1}],
+            },
         ],
         "neighbours": [],
         "fdb": [],

@@ -18,14 +18,32 @@ from hypothesis import strategies as st
 from ansible_collections.weft.fabric.plugins.module_utils.kernel import addresses, inet, routes
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import attributes
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import IFA_F_PERMANENT, IFA_FLAGS
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
+    IFA_F_PERMANENT,
+    IFA_FLAGS,
+    RTA_ENCAP,
+    RTA_ENCAP_TYPE,
+    RTA_FLOW,
+    RTA_METRICS,
+    RTA_MULTIPATH,
+    RTA_TABLE,
+)
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import MAIN, ROUTE_PROTOCOL, Route
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
+    MAIN,
+    NOWHERE,
+    PREFERENCES,
+    TYPES,
+    Hop,
+    Route,
+)
 
-PEER = Route("172.2.1.0/24", MAIN, 0, "172.2.1.0", "d2", None, True)
-METRIC = Route("198.51.100.0/24", MAIN, 7, None, "d2", "192.0.2.1", None, 1400)
+PEER = Route("172.2.1.0/24", MAIN, 0, via="172.2.1.0", dev="d2", onlink=True)
+METRIC = Route("198.51.100.0/24", MAIN, 7, dev="d2", src="192.0.2.1", mtu=1400)
 
 INDEXES = {"d2": 3}
+RTAX_RTO_MIN = 13
+OF_HOP = (RTA_FLOW, RTA_ENCAP, RTA_ENCAP_TYPE)
 
 REQUESTS = {
     "ip address replace 192.0.2.9/24 dev d2": (
@@ -52,12 +70,12 @@ REQUESTS = {
     ),
     "ip route replace default via 192.0.2.2 table 300 proto 119": (
         "2c000000180005055c1d016b0000000002000000007700010000000008000500c000020208000f002c010000",
-        next(routes.put(INDEXES, [Route("0.0.0.0/0", 300, 0, "192.0.2.2")])),
+        next(routes.put(INDEXES, [Route("0.0.0.0/0", 300, 0, via="192.0.2.2")])),
     ),
     "ip route replace 2001:db8:1::/48 via 2001:db8::2 proto 119": (
         "44000000180005055c1d016b000000000a300000fe770001000000001400010020010db80001000000000000000000001400050020010db8"
         "000000000000000000000002",
-        next(routes.put(INDEXES, [Route("2001:db8:1::/48", MAIN, 0, "2001:db8::2")])),
+        next(routes.put(INDEXES, [Route("2001:db8:1::/48", MAIN, 0, via="2001:db8::2")])),
     ),
     "ip route delete 172.2.1.0/24 via 172.2.1.0 dev d2": (
         "34000000190005005c1d016b0000000002180000fe00ff000000000008000100ac02010008000500ac0201000800040003000000",
@@ -110,24 +128,91 @@ def test_an_address_comes_back(data: Any, ipv6: bool, index: int) -> None:
     assert addresses.read(answers, Scope(addresses=True), {}, {}) == {}
 
 
-@given(st.data(), st.booleans(), st.integers(1, 2**31 - 1), st.integers(1, 2**32 - 1))
-def test_a_route_comes_back(data: Any, ipv6: bool, index: int, table: int) -> None:
+def test_several_hops_are_iproute2s() -> None:
+    """ip route replace 10.7.0.0/16 nexthop via 192.0.2.2 dev d2 weight 3 nexthop via inet6 fe80::1 dev d2"""
+    route = Route("10.7.0.0/16", MAIN, 0, nexthops=(Hop("192.0.2.2", "d2", 3), Hop("fe80::1", "d2")))
+    # The last two bytes are padding.
+    theirs = "100000020300000008000500c00002022000000003000000160012000a00fe8000000000000000000000000000010000"
+    (request,) = routes.put(INDEXES, [route])
+    assert attributes(request.payload, 12)[RTA_MULTIPATH].hex() == theirs
+
+
+def one_of(*values: Any) -> Any:
+    return st.sampled_from((None, *values))
+
+
+@st.composite
+def observed(draw: Any) -> Route:
+    """A route as the kernel has it: nothing is unknown."""
+    ipv6 = draw(st.booleans())
     family = six if ipv6 else four
-    length = data.draw(st.integers(0, 128 if ipv6 else 32))
-    base = data.draw(family) if length else "::" if ipv6 else "0.0.0.0"
+    length = draw(st.integers(0, 128 if ipv6 else 32))
+    base = draw(family) if length else "::" if ipv6 else "0.0.0.0"
+    kind = draw(st.sampled_from(TYPES))
+    way: dict[str, Any] = {"onlink": False}
+    if kind not in NOWHERE:
+        way = {"via": draw(st.none() | family), "dev": "d2", "onlink": draw(st.booleans())}
+    if kind == "unicast" and draw(st.booleans()):
+        hop = st.builds(Hop, family, st.just("d2"), st.integers(1, 256), st.booleans())
+        other = st.builds(Hop, six | st.none(), st.just("d2"), st.integers(1, 256), st.booleans())
+        way = {"nexthops": tuple(draw(st.lists(hop | other if not ipv6 else hop, min_size=2))), "onlink": False}
+    mtu = draw(st.none() | st.integers(68, 65535))
     route = Route(
         dst=f"{base}/{length}",
-        table=table,
-        metric=data.draw(st.integers(0, 2**32 - 1)),
-        via=data.draw(st.none() | family),
-        dev="d2",
-        src=data.draw(st.none() | family),
-        onlink=data.draw(st.booleans()),
-        mtu=data.draw(st.none() | st.integers(68, 65535)),
-        protocol=ROUTE_PROTOCOL,
+        table=draw(st.integers(1, 2**32 - 1)),
+        metric=draw(st.integers(0, 2**32 - 1)),
+        tos=0 if ipv6 else draw(st.sampled_from((0, 8, 252))),
+        type=kind,
+        src=draw(st.none() | family),
+        mtu=mtu,
+        mtu_lock=bool(mtu and draw(st.booleans())),
+        advmss=draw(one_of(1400)),
+        initcwnd=draw(one_of(20)),
+        hoplimit=draw(one_of(7)),
+        pref=draw(st.sampled_from(PREFERENCES)) if ipv6 else None,
+        protocol=draw(st.integers(1, 255)),
+        expires=False,
+        **way,
     )
+    return route._replace(scope=route.usual_scope if ipv6 else draw(st.sampled_from((0, 253, 254))))
+
+
+def read(payload: bytes, index: int) -> Route:
+    """The route of a message."""
+    answers: Any = Recorded(payload)
+    table = attributes(payload, 12).get(RTA_TABLE)
+    tables = {struct.unpack("=I", table)[0] if table else payload[4]}
+    ((found,),) = routes.read(answers, Scope(tables=tables), {}, {index: "d2"}).values()
+    return found
+
+
+@given(observed(), st.integers(1, 2**31 - 1))
+def test_a_route_comes_back(route: Route, index: int) -> None:
     request = next(routes.put({"d2": index}, [route]))
     assert len(request.payload) % 4 == 0
-    answers: Any = Recorded(request.payload)
-    read = routes.read(answers, Scope(tables={table}), {}, {index: "d2"})
-    assert list(read.values()) == [route]
+    found = read(request.payload, index)
+    assert found._replace(raw=None) == route
+    assert found.raw == request.payload
+    assert route.met_by(found) and found.leads_as(route)
+    for same in (next(routes.delete({}, [found])), routes.restore(request.payload)):
+        assert attributes(same.payload, 12) == attributes(found.raw, 12)
+
+
+UNKNOWN = {RTA_FLOW: bytes(4), RTA_ENCAP: bytes(8), RTA_ENCAP_TYPE: bytes(2), 77: b"abcde", 28: bytes(2)}
+
+
+@given(
+    observed(), st.dictionaries(st.sampled_from([*UNKNOWN]), st.binary(max_size=9)), st.binary(min_size=4, max_size=4)
+)
+def test_a_change_keeps_what_is_not_modelled(route: Route, unknown: dict[int, bytes], rto_min: bytes) -> None:
+    """Attributes of any type, and metrics of any kind, stay when a metric is changed."""
+    payload = next(routes.put({"d2": 2}, [route])).payload
+    metrics = attributes(attributes(payload, 12).get(RTA_METRICS, b""), 0)
+    payload += inet.packed({**unknown, RTA_METRICS: inet.packed({**metrics, RTAX_RTO_MIN: rto_min})})
+    known = read(payload, 2)
+    wanted = Route(*route.key, type=route.type, via=route.via, dev=route.dev, nexthops=route.nexthops, advmss=77)
+    changed = next(routes.put({"d2": 2}, [wanted.over(known)])).payload
+    kept = unknown if route.hops and route.nexthops is None else {k: v for k, v in unknown.items() if k not in OF_HOP}
+    assert {kind: data for kind, data in attributes(changed, 12).items() if kind in UNKNOWN} == kept
+    assert attributes(attributes(changed, 12)[RTA_METRICS], 0)[RTAX_RTO_MIN] == rto_min
+    assert read(changed, 2)._replace(raw=None) == route._replace(advmss=77)

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.model import routes
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import Hop, Route
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.tests.documents import documents
 
@@ -76,12 +77,69 @@ ROUTES = [
         {"dst": "10.0.0.0/8", "via": "10.9.0.1", "dev": "a", "onlink": "yes", "src": "10.1.0.1"},
         Route("10.0.0.0/8", 254, 0, via="10.9.0.1", dev="a", onlink=True, src="10.1.0.1"),
     ),
+    ({"dst": "10.0.0.0/8", "via": "fe80::1", "dev": "a"}, Route("10.0.0.0/8", 254, 0, via="fe80::1", dev="a")),
+    ({"dst": "10.0.0.0/8", "type": "blackhole"}, Route("10.0.0.0/8", 254, 0, type="blackhole")),
+    (
+        {"dst": "10.0.0.0/8", "type": "local", "dev": "lo"},
+        Route("10.0.0.0/8", 255, 0, type="local", dev="lo"),
+    ),
+    (
+        {"dst": "10.0.0.0/8", "dev": "a", "tos": "16", "scope": "host", "protocol": "static", "table": "main"},
+        Route("10.0.0.0/8", 254, 0, tos=16, dev="a", scope=254, protocol=4),
+    ),
+    (
+        {"dst": "fd00::/8", "via": "fe80::1", "dev": "a", "pref": "high", "mtu": 1400, "mtu_lock": True},
+        Route("fd00::/8", 254, 1024, via="fe80::1", dev="a", pref="high", mtu=1400, mtu_lock=True),
+    ),
+    (
+        {"dst": "default", "nexthops": [{"via": "10.0.0.1", "weight": 2}, {"via": "fe80::1", "dev": "a"}]},
+        Route("0.0.0.0/0", 254, 0, nexthops=(Hop("10.0.0.1", None, 2), Hop("fe80::1", "a"))),
+    ),
 ]
 
 
 @pytest.mark.parametrize(("item", "expected"), ROUTES)
 def test_routes(item: dict[str, Any], expected: Route) -> None:
-    assert list(only({"routes": [item]}).routes.values()) == [expected]
+    assert list(only({"routes": [item]}).routes.values()) == [expected._replace(type=expected.type or "unicast")]
+
+
+PLAIN = [
+    [{"dst": f"10.{number}.0.0/16", "via": f"10.200.0.{number + 1}", "dev": f"a{number % 2}"} for number in range(4)],
+    [{"dst": "10.0.0.0/16", "via": "10.1.0.1", "dev": "a", "onlink": True, "mtu": None}],
+    [{"dst": "0.0.0.0/0", "nexthops": [{"via": f"10.1.0.{n}", "dev": "a", "weight": n} for n in (1, 2)]}],
+    [{"dst": "10.0.0.1/32", "nexthops": [{"via": f"10.1.0.{n}", "dev": "a", "onlink": None} for n in (1, 2, 3)]}],
+]
+
+
+@pytest.mark.parametrize("items", PLAIN)
+def test_routes_are_the_same_one_by_one_and_all_at_once(items: list[dict[str, Any]]) -> None:
+    found = routes._plain_routes(items)
+    assert found == [routes.parse_route(item, "") for item in items]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dst": "10.0.0.0/016"}, {"dst": "10.0.1.0/16"}, {"dst": "10.0.0.0"}, {"dst": 7}, {"dst": "fd00::/8"},
+        {"via": "224.0.0.1"}, {"via": "10.0.0"}, {"dev": "a b"}, {"dev": None}, {"onlink": "yes"}, {"mtu": 1400},
+        {"nexthops": []}, {"metric": 0}, {"nothing": 1},
+    ],
+)  # fmt: skip
+def test_routes_that_are_not_plain_are_left_to_the_parser(change: dict[str, Any]) -> None:
+    item = {"dst": "10.0.0.0/16", "via": "10.200.0.1", "dev": "a"}
+    assert routes._plain_routes([item]) is not None
+    assert routes._plain_routes([item, {**item, **change}]) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"weight": 0}, {"weight": 257}, {"weight": True}, {"weight": "2"}, {"via": "10.1.0.2"}, {"dev": None}, {"mtu": 1}],
+)
+def test_next_hops_that_are_not_plain_are_left_to_the_parser(change: dict[str, Any]) -> None:
+    hops = [{"via": f"10.1.0.{number}", "dev": "a"} for number in (1, 2)]
+    assert routes._plain_routes([{"dst": "10.0.0.0/16", "nexthops": hops}]) is not None
+    assert routes._plain_routes([{"dst": "10.0.0.0/16", "nexthops": [{**hops[0], **change}, hops[1]]}]) is None
+    assert routes._plain_routes([{"dst": "10.0.0.0/16", "nexthops": hops[:1]}]) is None
 
 
 def test_one_destination_by_metric_and_table() -> None:

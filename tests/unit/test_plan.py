@@ -18,7 +18,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.links import py
 from ansible_collections.weft.fabric.plugins.module_utils.model import facts
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOL, Route
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOL, Route, flattened
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
 from ansible_collections.weft.fabric.plugins.module_utils.plan.phases import plan
@@ -45,7 +45,7 @@ def owned(kernel: PureKernel, document: Document) -> dict[str, Any]:
                 for name, link in desired.links.items()
             },
             "addresses": {item for item in state.addresses if item.dev in desired.links},
-            "routes": {asked(item, desired.routes) for item in state.routes.values() if item.dev in desired.links},
+            "routes": {asked(item, desired.routes) for item in flattened(state.routes) if item.dev in desired.links},
             "neighbours": {dev: entries for dev, entries in state.neighbours.items() if entries},
             "fdb": set(state.fdb),
         }
@@ -468,7 +468,7 @@ def test_two_documents_share_an_interface() -> None:
     second = host({"name": "eth0"}, routes=[{"dst": f"10.{net}.0.0/16", "dev": "eth0"} for net in (3, 4)])
     kernel.run(parse_topology(first))
     kernel.run(parse_topology(second, purge=True, route_protocol=120))
-    assert {key[0]: found.protocol for key, found in kernel.state[""].routes.items()} == {
+    assert {found.dst: found.protocol for found in flattened(kernel.state[""].routes)} == {
         "10.1.0.0/16": 119, "10.2.0.0/16": 119, "10.3.0.0/16": 120, "10.4.0.0/16": 120,
     }  # fmt: skip
     assert not planned(kernel, first, purge=True).operations
@@ -488,11 +488,11 @@ def test_two_documents_share_an_interface() -> None:
 def test_routes_of_others_stay() -> None:
     wanted = host(veth("eth0", addresses=["10.0.0.1/24"]), routes=[{"dst": "10.1.0.0/16", "dev": "eth0"}])
     kernel = prepared(wanted)
-    ours = next(iter(kernel.state[""].routes.values()))
+    (ours,) = flattened(kernel.state[""].routes)
     assert ours.protocol == ROUTE_PROTOCOL
     for number, foreign in enumerate((2, 3, 4, 16)):  # kernel, boot, static, dhcp
         route = ours._replace(dst=f"10.{number + 10}.0.0/16", protocol=foreign)
-        kernel.state[""].routes[route.key] = route
+        kernel.state[""].routes[route.place] = (route,)
     todo = planned(kernel, host(veth("eth0", addresses=["10.0.0.1/24"])), purge=True)
     assert steps(todo) == ["delete 10.1.0.0/16/254"]
 
