@@ -26,14 +26,17 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation
 
 
-def apply(kernel: Kernel, operations: Sequence[Operation]) -> None:
+def apply(kernel: Kernel, operations: Sequence[Operation]) -> list[tuple[Operation, KernelError]]:
     """Carry out operations in order.
 
+    :returns: the deletions of objects that the kernel did not find, each with its answer. The kernel removes addresses
+        and routes with the objects that they depend on, so they may be gone, or they are not known by what was asked.
     :raises KernelError: for the first that the kernel refused; those before it are done.
     """
     worker = _Worker(kernel)
     for _group, batch in groupby(operations, _batch):
         worker.run(list(batch))
+    return worker.not_found
 
 
 def _batch(operation: Operation) -> tuple[Any, ...]:
@@ -67,6 +70,7 @@ class _Worker:
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
+        self.not_found: list[tuple[Operation, KernelError]] = []
         self._indexes: dict[str, _Indexes] = {}
 
     def run(self, batch: list[Operation]) -> None:
@@ -86,12 +90,16 @@ class _Worker:
                 ) from error
         if isinstance(item, Link):
             self._indexes.clear()
-        # The kernel removes addresses and routes with the objects that they depend on, so they may be deleted already.
-        failures = [failure for failure in failures if not _already_gone(first, failure.code)]
-        if failures:
-            # Links that are deleted together take one request more than there are links.
-            refused = batch[min(failures[0].position, len(batch) - 1)]
-            raise refusal(refused, failures[0].code, failures[0].detail, min(len(failures), len(batch)))
+        missing = [failure for failure in failures if _is_not_found(first, failure.code)]
+        refused = [failure for failure in failures if not _is_not_found(first, failure.code)]
+        # Links that are deleted together take one request more than there are links.
+        last = len(batch) - 1
+        if refused:
+            position, code, detail = refused[0]
+            raise refusal(batch[min(position, last)], code, detail, min(len(refused), len(batch)))
+        for position, code, detail in missing:
+            operation = batch[min(position, last)]
+            self.not_found.append((operation, refusal(operation, code, detail)))
 
     def _namespace(self, operation: Operation, item: Namespace) -> None:
         self.kernel.forget(item.name)
@@ -120,5 +128,5 @@ class _Worker:
         return links.requests(self.kernel, self._index, batch, descriptors)
 
 
-def _already_gone(operation: Operation, code: int) -> bool:
+def _is_not_found(operation: Operation, code: int) -> bool:
     return operation.verb == "delete" and code in (errno.ENOENT, errno.ESRCH, errno.EADDRNOTAVAIL, errno.ENODEV)

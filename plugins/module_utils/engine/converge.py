@@ -58,10 +58,14 @@ def converge(
 def _converge(kernel: Kernel, document: Document, scopes: Mapping[str, Scope], todo: Plan) -> Plan:
     """Carry out a plan, and further ones until nothing is left to do; the last plan."""
     for _round in range(ROUNDS):
-        apply(kernel, todo.operations)
-        if not todo.disturbs:
+        not_found = apply(kernel, todo.operations)
+        if not todo.disturbs and not not_found:
             return todo
         todo = plan(document, observe(kernel, scopes), again=True)
+        left = {operation.before.label(operation.netns) for operation in todo.operations if operation.verb == "delete"}
+        for operation, answer in not_found:
+            if operation.before.label(operation.netns) in left:
+                raise answer
         if not todo.operations:
             return todo
     left = todo.diff()["after"].splitlines() or todo.diff()["before"].splitlines()

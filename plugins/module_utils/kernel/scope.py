@@ -100,7 +100,7 @@ def _of_entries(desired: Desired, protocol: int) -> Scope:
         addresses=bool(desired.addresses or desired.purge_addresses),
         neighbours={*neighbours},
         fdb={*fdb},
-        tables={route.table for route in routes} | ({MAIN} if desired.purge_routes else set()),
+        tables={*(route.table for route in routes), *([desired.purge_table or MAIN] if desired.purge_routes else ())},
         protocol=protocol if desired.purge_routes and desired.purge_table is None else None,
         devices={
             *neighbours,

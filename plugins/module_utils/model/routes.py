@@ -180,12 +180,12 @@ def _check_family(route: Route, item: Mapping[str, Any], where: str) -> None:
     six = ":" in route.dst
     if route.src and (":" in route.src) != six:
         raise InvalidParameter(f"{where}src", route.src, f"it is of another address family than dst {route.dst}")
-    places = [(f"{where}via", route.via)]
+    places = [(f"{where}via", route.via)] if route.via else []
     places += [(f"{where}nexthops[{index}].via", hop.via) for index, hop in enumerate(route.nexthops or ())]
     for place, via in places:
         if six and via and ":" not in via:
             raise InvalidParameter(place, via, f"an IPv6 route has no IPv4 gateway: dst is {route.dst}")
-        if six and not via and route.nexthops is not None:
+        if six and not via:
             raise InvalidParameter(place, via, "each of several next hops of IPv6 needs a gateway")
     wrong = ("tos", "scope") if six else ("pref",)
     for name in wrong:
