@@ -62,9 +62,10 @@ def _converge(kernel: Kernel, document: Document, scopes: Mapping[str, Scope], t
         if not todo.disturbs and not not_found:
             return todo
         todo = plan(document, observe(kernel, scopes), again=True)
-        left = {operation.before.label(operation.netns) for operation in todo.operations if operation.verb == "delete"}
+        deletions = (operation for operation in todo.operations if operation.verb == "delete")
+        still_there = {operation.before.label(operation.netns) for operation in deletions}
         for operation, answer in not_found:
-            if operation.before.label(operation.netns) in left:
+            if operation.before.label(operation.netns) in still_there:
                 raise answer
         if not todo.operations:
             return todo

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Callable, NamedTuple
 
-from ansible_collections.weft.fabric.plugins.module_utils.kernel import addresses, fdb, neighbours, routes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import addresses, fdb, neighbours, routes, rules
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
@@ -20,6 +20,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEn
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbour
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route
+from ansible_collections.weft.fabric.plugins.module_utils.model.rule import Rule
 
 
 def _never_waits(_kernel: Socket, _items: Iterable[Any]) -> None:
@@ -50,6 +51,7 @@ class Codec(NamedTuple):
 CODECS: dict[type[Any], Codec] = {
     Address: Codec(addresses.put, addresses.delete, addresses.read),
     Route: Codec(routes.put, routes.delete, routes.read, routes.add, routes.wait, routes.remedy),
+    Rule: Codec(rules.put, rules.delete, rules.read, remedy=rules.remedy),
     Neighbour: Codec(neighbours.put, neighbours.delete, neighbours.read),
     FdbEntry: Codec(fdb.put, fdb.delete, fdb.read),
 }

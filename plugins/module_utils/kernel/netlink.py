@@ -37,7 +37,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
 )
 
 # What a request (RTM_GET...) reads, for messages.
-TABLES = {18: "links", 22: "addresses", 26: "routes", 30: "neighbours", 90: "a namespace's id"}
+TABLES = {18: "links", 22: "addresses", 26: "routes", 30: "neighbours", 34: "rules", 90: "a namespace's id"}
 BATCH = 200  # 600 acknowledged requests in one send overflow the default receive buffer (212,992 bytes)
 DUMP_TRIES = 5
 OPEN_SOCKETS = 16

@@ -27,6 +27,7 @@ class Scope:
     :ivar devices: names of devices to look up if links are not read.
     :ivar tables: routing tables.
     :ivar protocol: of all tables, the routes of this number; None: of no other table.
+    :ivar rules: policy rules.
     :ivar neighbours: devices; None in it: every device.
     :ivar fdb: devices; None in it: every VXLAN.
     :ivar others: namespaces that may contain a veth's other end, the likely ones first.
@@ -41,6 +42,7 @@ class Scope:
     addresses: bool = False
     tables: set[int] = field(default_factory=set)
     protocol: int | None = None
+    rules: bool = False
     neighbours: set[str | None] = field(default_factory=set)
     fdb: set[str | None] = field(default_factory=set)
     others: list[str] = field(default_factory=list)
@@ -60,6 +62,7 @@ def everything(others: Iterable[str] = (), tables: Iterable[int] = ()) -> Scope:
         links=True,
         addresses=True,
         tables={MAIN, *tables},
+        rules=True,
         neighbours={None},
         fdb={None},
         others=list(others),
@@ -98,6 +101,7 @@ def _of_entries(desired: Desired, protocol: int) -> Scope:
     neighbours, fdb, routes = desired.neighbour_devices, desired.fdb_devices, desired.routes.values()
     return Scope(
         addresses=bool(desired.addresses or desired.purge_addresses),
+        rules=bool(desired.rules or desired.purge_rules),
         neighbours={*neighbours},
         fdb={*fdb},
         tables={*(route.table for route in routes), *([desired.purge_table or MAIN] if desired.purge_routes else ())},

@@ -20,6 +20,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
     RouteKey,
     devices_of,
 )
+from ansible_collections.weft.fabric.plugins.module_utils.model.rule import Rule, RuleKey
 
 
 @dataclass
@@ -33,6 +34,7 @@ class Desired:
     :ivar address_keys: the same addresses by the kernel's key.
     :ivar purge_routes: devices on which routes of ours are removed if they are not listed; None in it: on every device.
     :ivar purge_table: the one table that they are removed from; None: from every table.
+    :ivar purge_rules: whether rules of ours are removed if they are not listed.
     """
 
     create: bool = False
@@ -42,12 +44,14 @@ class Desired:
     addresses: dict[Address, str] = field(default_factory=dict)
     address_keys: dict[AddressKey, Address] = field(default_factory=dict)
     routes: dict[RouteKey, Route] = field(default_factory=dict)
+    rules: dict[RuleKey, Rule] = field(default_factory=dict)
     neighbours: Neighbours = field(default_factory=dict)
     fdb: dict[FdbKey, None] = field(default_factory=dict)
     purge_addresses: set[str] = field(default_factory=set)
     purge_ports: set[str] = field(default_factory=set)
     purge_routes: set[str | None] = field(default_factory=set)
     purge_table: int | None = None
+    purge_rules: bool = False
     purge_neighbours: set[str] = field(default_factory=set)
     purge_fdb: set[str] = field(default_factory=set)
 

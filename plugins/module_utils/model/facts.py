@@ -13,6 +13,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEn
 from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbour
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import DOCUMENTED_PROTOCOLS, NOWHERE, flattened
+from ansible_collections.weft.fabric.plugins.module_utils.model.rule import DOCUMENTED_RULES
 
 
 def document(observed: Observed) -> dict[str, Any]:
@@ -33,6 +34,7 @@ def document(observed: Observed) -> dict[str, Any]:
             for route in flattened(observed.routes)
             if route.protocol in DOCUMENTED_PROTOCOLS and (route.hops or route.type in NOWHERE)
         ],
+        "rules": [rule.data() for rule in observed.rules if rule.protocol in DOCUMENTED_RULES and rule.rest is None],
         "neighbours": [
             Neighbour(dev, dst, lladdr).data()
             for dev, there in observed.neighbours.items()
@@ -54,6 +56,7 @@ def wanted(desired: Desired, observed: Observed) -> dict[str, Any]:
             for route in observed.routes.get(wanted.place, ())
             if wanted.met_by(route)
         ],
+        "rules": [rule.data() for wanted in desired.rules.values() for rule in observed.rules if wanted.met_by(rule)],
         "neighbours": [
             Neighbour(dev, dst, observed.neighbours[dev][dst]).data()
             for dev, listed in desired.neighbours.items()

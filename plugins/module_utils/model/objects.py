@@ -14,11 +14,13 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.address import A
 from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
 from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbour
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route
+from ansible_collections.weft.fabric.plugins.module_utils.model.rule import Rule
 
 # By type, the name of its lists: in a document, in its Desired and in Observed.
 LISTS: dict[type[Any], str] = {
     Address: "addresses",
     Route: "routes",
+    Rule: "rules",
     Neighbour: "neighbours",
     FdbEntry: "fdb",
 }

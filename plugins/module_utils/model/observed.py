@@ -12,6 +12,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbKe
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbours
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route, RoutePlace, by_place, flattened
+from ansible_collections.weft.fabric.plugins.module_utils.model.rule import Rule
 
 
 @dataclass
@@ -26,6 +27,7 @@ class Observed:
     links: dict[str, Link] = field(default_factory=dict)
     addresses: dict[Address, AddressState] = field(default_factory=dict)
     routes: dict[RoutePlace, tuple[Route, ...]] = field(default_factory=dict)
+    rules: list[Rule] = field(default_factory=list)
     neighbours: Neighbours = field(default_factory=dict)
     fdb: dict[FdbKey, None] = field(default_factory=dict)
     aliases: frozenset[str] = frozenset()
@@ -37,6 +39,7 @@ class Observed:
             dict(self.links),
             dict(self.addresses),
             dict(self.routes),
+            list(self.rules),
             {dev: dict(entries) for dev, entries in self.neighbours.items()},
             dict(self.fdb),
             self.aliases,

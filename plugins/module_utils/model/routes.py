@@ -31,7 +31,7 @@ LARGEST_WEIGHT = 256  # struct rtnexthop has 8 bits for one less
 _LEAST_PROTOCOL = 3  # RTPROT_BOOT; lower numbers are the kernel's own
 
 
-def _number_in(names: Mapping[str, int], least: int, most: int) -> Callable[[str, Any], int]:
+def number_in(names: Mapping[str, int], least: int, most: int) -> Callable[[str, Any], int]:
     """A parser of a number, or of a name that iproute2 has for one."""
 
     def parse(where: str, value: Any) -> int:
@@ -42,7 +42,15 @@ def _number_in(names: Mapping[str, int], least: int, most: int) -> Callable[[str
 
 
 def _number(least: int, most: int) -> Callable[[str, Any], int]:
-    return _number_in({}, least, most)
+    return number_in({}, least, most)
+
+
+def tos(where: str, value: Any) -> int:
+    """A type of service. The lowest two of its eight bits are for congestion notification (RFC 3168)."""
+    found = values.integer(where, value, 0, 252)
+    if found % 4:
+        raise InvalidParameter(where, value, f"the kernel takes multiples of 4: did you mean {found & ~3}?")
+    return found
 
 
 def _choice(choices: Sequence[str]) -> Callable[[str, Any], str]:
@@ -52,7 +60,7 @@ def _choice(choices: Sequence[str]) -> Callable[[str, Any], str]:
     return parse
 
 
-table = _number_in(TABLES, 1, 2**32 - 1)
+table = number_in(TABLES, 1, 2**32 - 1)
 """A routing table, by number or name."""
 
 _OF_HOPS: dict[str, Callable[[str, Any], Any]] = {
@@ -70,9 +78,9 @@ _PARSERS: dict[str, Callable[[str, Any], Any]] = {
     "table": table,
     "onlink": values.boolean,
     "type": _choice(TYPES),
-    "tos": _number(0, 252),
-    "scope": _number_in(SCOPES, 0, 254),
-    "protocol": _number_in(PROTOCOLS, _LEAST_PROTOCOL, 255),
+    "tos": tos,
+    "scope": number_in(SCOPES, 0, 254),
+    "protocol": number_in(PROTOCOLS, _LEAST_PROTOCOL, 255),
     "mtu_lock": values.boolean,
     "advmss": _number(1, 65535),
     "initcwnd": _number(1, 65535),
@@ -180,7 +188,7 @@ def _check_family(route: Route, item: Mapping[str, Any], where: str) -> None:
     six = ":" in route.dst
     if route.src and (":" in route.src) != six:
         raise InvalidParameter(f"{where}src", route.src, f"it is of another address family than dst {route.dst}")
-    places = [(f"{where}via", route.via)] if route.via else []
+    places: list[tuple[str, str | None]] = [(f"{where}via", route.via)] if route.via else []
     places += [(f"{where}nexthops[{index}].via", hop.via) for index, hop in enumerate(route.nexthops or ())]
     for place, via in places:
         if six and via and ":" not in via:

@@ -19,6 +19,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import
 from ansible_collections.weft.fabric.plugins.module_utils.model.objects import LISTS
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOL, ROUTE_PROTOCOLS
 from ansible_collections.weft.fabric.plugins.module_utils.model.routes import add_routes
+from ansible_collections.weft.fabric.plugins.module_utils.model.rule import add_rules
 
 _SECTIONS = ("links", *LISTS.values(), "joins")
 
@@ -51,6 +52,7 @@ def parse_topology(
     for netns, desired in document.namespaces.items():
         if protocol != ROUTE_PROTOCOL and (purge or absent):
             desired.purge_routes.add(None)
+            desired.purge_rules = True
         if desired.joins is not None and document.at(desired.joins).joins is not None:
             remedy = f"that one joins {document.at(desired.joins).joins or 'the empty name'} itself: join that instead"
             raise InvalidParameter(f"namespaces.{netns}.joins", desired.joins, remedy)
@@ -88,6 +90,9 @@ def _parse_namespace(document: Document, netns: str, content: Mapping[str, Any])
         desired.add_address(parse_address(item, where), f"{where}address")
     where = f"{prefix}routes"
     add_routes(desired.routes, values.items(where, content.get("routes")), where, document.absent)
+    where = f"{prefix}rules"
+    add_rules(desired.rules, values.items(where, content.get("rules")), where, document.absent)
+    desired.purge_rules = document.purge and not document.absent and content.get("rules") is not None
     where = f"{prefix}neighbours"
     add_neighbours(desired.neighbours, values.items(where, content.get("neighbours")), where)
     add_fdb(desired.fdb, values.items(f"{prefix}fdb", content.get("fdb")), f"{prefix}fdb")

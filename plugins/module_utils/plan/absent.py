@@ -27,7 +27,8 @@ def listed(document: Document) -> Iterator[Removal]:
             for dst, lladdr in listed_there.items()
         ]
         links = [link for link in desired.links.values() if link.kind or link.origin]
-        for items in (desired.routes.values(), neighbours, make_all(FdbEntry, desired.fdb), desired.addresses, links):
+        rules, routes = desired.rules.values(), desired.routes.values()
+        for items in (rules, routes, neighbours, make_all(FdbEntry, desired.fdb), desired.addresses, links):
             for item in items:
                 yield Removal(netns, item, strict=True)
         if desired.create:

@@ -4,7 +4,7 @@
 """The phases of a plan. The lists at the end of this file are all rules of order between them.
 
 First come namespaces, then links (each after those it refers to), their attributes, ports before they are brought up,
-addresses, FDB entries and neighbours, and routes. Objects are removed in the opposite order, and after their
+addresses, FDB entries and neighbours, routes, and rules. Objects are removed in the opposite order, and after their
 replacements work, so that traffic never lacks both. Only objects that are in the way are removed before.
 """
 
@@ -26,6 +26,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import 
 from ansible_collections.weft.fabric.plugins.module_utils.plan.order import ordered
 from ansible_collections.weft.fabric.plugins.module_utils.plan.removal import remove, remove_unwanted
 from ansible_collections.weft.fabric.plugins.module_utils.plan.routes import note_unwanted, set_routes
+from ansible_collections.weft.fabric.plugins.module_utils.plan.rules import note_unwanted_rules, set_rules
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 
 Phase = Callable[[View], None]
@@ -123,12 +124,14 @@ PRESENT: tuple[Phase, ...] = (
     _each_namespace(set_fdb),
     _each_namespace(set_neighbours),
     _each_namespace(set_routes),
+    _each_namespace(set_rules),
     _each_namespace(remove_unwanted),
     _each_namespace(purge_addresses),
     _remove_after,
 )
 ABSENT: tuple[Phase, ...] = (
     _each_namespace(note_unwanted),
+    _each_namespace(note_unwanted_rules),
     _each_namespace(remove_unwanted),
     _remove_listed,
 )

@@ -1,0 +1,168 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Policy rules in rtnetlink's messages. Sources: include/uapi/linux/fib_rules.h, net/core/fib_rules.c."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import packed, to_bytes, to_text
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket, attributes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
+    FIB_RULE_INVERT,
+    FRA_DPORT_MASK,
+    FRA_DPORT_RANGE,
+    FRA_DST,
+    FRA_FWMARK,
+    FRA_FWMASK,
+    FRA_IIFNAME,
+    FRA_IP_PROTO,
+    FRA_L3MDEV,
+    FRA_OIFNAME,
+    FRA_PAD,
+    FRA_PRIORITY,
+    FRA_PROTOCOL,
+    FRA_SPORT_MASK,
+    FRA_SPORT_RANGE,
+    FRA_SRC,
+    FRA_SUPPRESS_PREFIXLEN,
+    FRA_TABLE,
+    FRA_UID_RANGE,
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    RT_TABLE_UNSPEC,
+    RTM_DELRULE,
+    RTM_GETRULE,
+    RTM_NEWRULE,
+)
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOL
+from ansible_collections.weft.fabric.plugins.module_utils.model.rule import LOOKUP, Rule
+
+_HEADER = struct.Struct("=BBBBBxxBI")  # struct fib_rule_hdr: family, dst_len, src_len, tos, table, action, flags
+_U32 = struct.Struct("=I")
+_PORTS = struct.Struct("=HH")
+_UIDS = struct.Struct("=II")
+_FAMILIES: Mapping[int, int] = {socket.AF_INET: 4, socket.AF_INET6: 6}
+_ACTIONS = {1: LOOKUP, 2: "goto", 3: "nop", 6: "blackhole", 7: "unreachable", 8: "prohibit"}
+_NUMBERS = {name: number for number, name in _ACTIONS.items()}
+_NONE = _U32.pack(2**32 - 1)  # of suppress_prefixlength
+_ONE_PORT = b"\xff\xff"  # the mask of a port that is no range
+# Attributes that Rule has fields for, and what is the same as their absence.
+_MODELLED = {
+    FRA_DST, FRA_SRC, FRA_IIFNAME, FRA_OIFNAME, FRA_PRIORITY, FRA_FWMARK, FRA_FWMASK, FRA_TABLE, FRA_PAD, FRA_L3MDEV,
+    FRA_UID_RANGE, FRA_PROTOCOL, FRA_IP_PROTO, FRA_SPORT_RANGE, FRA_DPORT_RANGE, FRA_SUPPRESS_PREFIXLEN,
+}  # fmt: skip
+
+
+def put(_indexes: Mapping[str, int], items: Sequence[Rule]) -> Iterator[Request]:
+    """Add rules."""
+    for item in items:
+        yield Request(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, _message(item))
+
+
+def delete(_indexes: Mapping[str, int], items: Sequence[Rule]) -> Iterator[Request]:
+    """Delete observed rules, each by all that the kernel reports of it."""
+    for item in items:
+        yield Request(RTM_DELRULE, 0, item.raw or b"")
+
+
+def _message(rule: Rule) -> bytes:
+    found: dict[int, bytes] = {FRA_PRIORITY: _U32.pack(rule.priority or 0)}
+    found[FRA_PROTOCOL] = bytes([rule.protocol or ROUTE_PROTOCOL])
+    lengths = []
+    for kind, network in ((FRA_DST, rule.dst), (FRA_SRC, rule.src)):
+        base, _slash, length = (network or "/0").partition("/")
+        lengths.append(int(length))
+        if base:
+            found[kind] = to_bytes(base)
+    for kind, name in ((FRA_IIFNAME, rule.iif), (FRA_OIFNAME, rule.oif)):
+        if name is not None:
+            found[kind] = name.encode() + b"\0"
+    numbers = (
+        (FRA_FWMARK, rule.fwmark), (FRA_FWMASK, rule.fwmask), (FRA_TABLE, rule.table),
+        (FRA_SUPPRESS_PREFIXLEN, rule.suppress_prefixlength),
+    )  # fmt: skip
+    found.update({kind: _U32.pack(number) for kind, number in numbers if number is not None})
+    if rule.ipproto is not None:
+        found[FRA_IP_PROTO] = bytes([rule.ipproto])
+    if rule.l3mdev:
+        found[FRA_L3MDEV] = b"\1"
+    ranges = (
+        (FRA_SPORT_RANGE, _PORTS, rule.sport), (FRA_DPORT_RANGE, _PORTS, rule.dport),
+        (FRA_UID_RANGE, _UIDS, rule.uidrange),
+    )  # fmt: skip
+    found.update({kind: layout.pack(*ends) for kind, layout, ends in ranges if ends is not None})
+    family = socket.AF_INET6 if rule.family == 6 else socket.AF_INET
+    table = rule.table if rule.table is not None and rule.table < 256 else RT_TABLE_UNSPEC
+    return _HEADER.pack(family, *lengths, rule.tos or 0, table, _NUMBERS[rule.action or LOOKUP], 0) + packed(found)
+
+
+def remedy(item: Rule, code: int) -> str:
+    """How the user can mend a refusal; empty: nothing more is known than the error itself."""
+    if code in (errno.EAFNOSUPPORT, errno.EOPNOTSUPP):
+        return "this kernel has no policy rules: run one with CONFIG_IP_MULTIPLE_TABLES and CONFIG_IPV6_MULTIPLE_TABLES"
+    if code == errno.EINVAL and item.l3mdev:
+        return "this kernel has no VRFs: run one with CONFIG_NET_L3_MASTER_DEV"
+    return ""
+
+
+def read(kernel: Socket, scope: Scope, _links: Mapping[str, Link], _names: Mapping[int, str]) -> list[Rule]:
+    """The rules of a namespace, if they are in the scope, in the kernel's order."""
+    messages = kernel.dump(RTM_GETRULE, bytes(_HEADER.size)) if scope.rules else []
+    return [_rule(message[16:]) for message in messages if message[16] in _FAMILIES]
+
+
+def _rule(raw: bytes) -> Rule:
+    family, dst_len, src_len, tos, _table, action, flags = _HEADER.unpack_from(raw)
+    found = attributes(raw, _HEADER.size)
+
+    def network(kind: int, length: int) -> str | None:
+        return f"{to_text(found[kind])}/{length}" if kind in found else None
+
+    def number(kind: int) -> int | None:
+        return _U32.unpack(found[kind])[0] if kind in found else None
+
+    def ends(kind: int, layout: struct.Struct) -> Any:
+        return layout.unpack(found[kind]) if kind in found else None
+
+    def name(kind: int) -> str | None:
+        return found[kind].rstrip(b"\0").decode(errors="replace") if kind in found else None
+
+    suppressed = found.get(FRA_SUPPRESS_PREFIXLEN, _NONE)
+    return Rule(
+        family=_FAMILIES[family],
+        priority=number(FRA_PRIORITY) or 0,
+        src=network(FRA_SRC, src_len),
+        dst=network(FRA_DST, dst_len),
+        iif=name(FRA_IIFNAME),
+        oif=name(FRA_OIFNAME),
+        fwmark=number(FRA_FWMARK) if FRA_FWMASK in found else None,
+        fwmask=number(FRA_FWMASK),
+        tos=tos or None,
+        ipproto=found[FRA_IP_PROTO][0] if FRA_IP_PROTO in found else None,
+        sport=ends(FRA_SPORT_RANGE, _PORTS),
+        dport=ends(FRA_DPORT_RANGE, _PORTS),
+        uidrange=ends(FRA_UID_RANGE, _UIDS),
+        l3mdev=found.get(FRA_L3MDEV, b"\0") != b"\0" or None,
+        rest=_rest(found, flags),
+        action=_ACTIONS.get(action, f"action {action}"),
+        table=number(FRA_TABLE) or None,
+        suppress_prefixlength=None if suppressed == _NONE else _U32.unpack(suppressed)[0],
+        protocol=found.get(FRA_PROTOCOL, b"\0")[0],
+        raw=raw,
+    )
+
+
+def _rest(found: Mapping[int, bytes], flags: int) -> bytes | None:
+    """What selects packets, or happens to them, beside what Rule has fields for; None: nothing."""
+    usual = {FRA_SPORT_MASK: _ONE_PORT, FRA_DPORT_MASK: _ONE_PORT}
+    others = {kind: data for kind, data in found.items() if kind not in _MODELLED and usual.get(kind) != data}
+    inverted = flags & FIB_RULE_INVERT
+    return bytes([inverted]) + packed(others) if inverted or others else None

@@ -1,0 +1,270 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Policy rules: which packets are routed by which table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Callable, NamedTuple
+
+from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of, prefix_of
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOLS, TABLES, name_in
+from ansible_collections.weft.fabric.plugins.module_utils.model.routes import number_in, table, tos
+
+# The kernel's own rules, and those of daemons, do not belong in a document. ip(8) sets no mark (RTPROT_UNSPEC).
+DOCUMENTED_RULES = (0, 3, 4, *ROUTE_PROTOCOLS)
+LOOKUP = "lookup"
+ACTIONS = (LOOKUP, "blackhole", "unreachable", "prohibit")
+IP_PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58, "sctp": 132}
+EVERY_BIT = 2**32 - 1
+
+Range = tuple[int, int]
+RuleKey = tuple[Any, ...]
+
+
+class Rule(NamedTuple):
+    """A rule. The kernel tells rules apart by everything that they have (net/core/fib_rules.c: rule_exists).
+
+    :ivar family: 4 or 6, the IP version.
+    :ivar priority: None: whatever it is.
+    :ivar src: the network that packets come from, ``from`` in ip-rule(8).
+    :ivar dst: the network that they are sent to, ``to``.
+    :ivar rest: what else selects packets and is not modelled, of an observed rule.
+    :ivar suppress_prefixlength: routes with prefixes of at most this length are ignored.
+    :ivar protocol: the number of the program that installed it.
+    :ivar raw: the kernel's message about it, from struct fib_rule_hdr on.
+    """
+
+    family: int
+    priority: int | None
+    src: str | None = None
+    dst: str | None = None
+    iif: str | None = None
+    oif: str | None = None
+    fwmark: int | None = None
+    fwmask: int | None = None
+    tos: int | None = None
+    ipproto: int | None = None
+    sport: Range | None = None
+    dport: Range | None = None
+    uidrange: Range | None = None
+    l3mdev: bool | None = None
+    rest: bytes | None = None
+    action: str | None = None
+    table: int | None = None
+    suppress_prefixlength: int | None = None
+    protocol: int | None = None
+    raw: bytes | None = None
+
+    @property
+    def key(self) -> RuleKey:
+        """The priority, and the packets that it is about."""
+        return self[:15]
+
+    @property
+    def disturbs(self) -> bool:
+        """Whether the kernel may change more than what is asked for."""
+        return False
+
+    def label(self, netns: str = "") -> str:
+        """The rule in a message: ``rule priority 100 from 10.0.0.0/8 table 7 in namespace pod1``."""
+        return f"{self._words()}{place_of(netns)}"
+
+    def lines(self, netns: str = "") -> list[str]:
+        """The rule as lines of a diff."""
+        return [f"{prefix_of(netns)}{self._words()}"]
+
+    def _words(self) -> str:
+        """The rule in the words of ip-rule(8)."""
+        words = ["rule"] + (["ipv6"] if self.family == 6 and not (self.src or self.dst) else [])
+        for name, value in self.data().items():
+            if name in ("fwmark", "fwmask", "tos"):
+                value = f"{value:#x}"
+            if name not in ("family", "action"):
+                words.append(name if value is True else f"{name} {value}")
+        words += [self.action] if self.action not in (None, LOOKUP) else []
+        if self.protocol is not None and self.protocol not in (0, *ROUTE_PROTOCOLS):
+            words.append(f"proto {self.protocol}")
+        return " ".join(words)
+
+    def data(self) -> dict[str, Any]:
+        """The rule as an item of topology's ``rules``, without what is not set or usual."""
+        found = {name: value for name, value in self._asdict().items() if value not in (None, False)}
+        data = {_NAMES.get(name, name): value for name, value in found.items() if name not in _UNSHOWN}
+        for name in ("sport", "dport", "uidrange"):
+            if name in data:
+                data[name] = "-".join(str(number) for number in dict.fromkeys(data[name]))
+        if self.ipproto is not None:
+            data["ipproto"] = name_in(IP_PROTOCOLS, self.ipproto)
+        if self.table is not None:
+            data["table"] = name_in(TABLES, self.table)
+        if self.action == LOOKUP:
+            del data["action"]
+        if self.fwmask == EVERY_BIT:
+            del data["fwmask"]
+        if self.family == 4 or self.src or self.dst:
+            del data["family"]
+        else:
+            data["family"] = "ipv6"
+        return data
+
+    def met_by(self, other: Rule) -> bool:
+        """Whether an observed rule is this one, whoever installed it."""
+        return self[:_PROTOCOL] == other[:_PROTOCOL]
+
+    def found_in(self, table: list[Rule], _links: Mapping[str, Any]) -> Rule | None:
+        """The observed rule that this one names, with everything that is given of it.
+
+        :raises FabricError: it names several.
+        """
+        found = [other for other in table if all(asked in (None, there) for asked, there in zip(self, other))]
+        if len(found) > 1:
+            others = "; ".join(rule.label() for rule in found)
+            raise FabricError(f"{self.label()}: there are {len(found)} such rules: give more of it: {others}")
+        return found[0] if found else None
+
+    def drop_from(self, table: list[Rule]) -> None:
+        """Take an observed rule out of its table."""
+        table[:] = [other for other in table if other is not self]
+
+
+_PROTOCOL = Rule._fields.index("protocol")
+_NAMES = {"src": "from", "dst": "to"}
+_UNSHOWN = ("rest", "protocol", "raw")
+
+
+def _network(where: str, value: Any) -> str:
+    """A network in CIDR notation, or one address."""
+    if isinstance(value, str) and "/" not in value:
+        address = values.address(where, value)
+        return f"{address}/{128 if ':' in address else 32}"
+    return values.network(where, value)
+
+
+def _bits(where: str, value: Any) -> int:
+    """32 bits, also given in hexadecimal digits."""
+    try:
+        value = int(value, 16) if isinstance(value, str) and value.lower().startswith("0x") else value
+    except ValueError:
+        raise InvalidParameter(where, value, "give a number, like 0x10") from None
+    return values.integer(where, value, 0, EVERY_BIT)
+
+
+def _range(least: int, most: int) -> Callable[[str, Any], Range]:
+    def parse(where: str, value: Any) -> Range:
+        first, dash, last = str(value).partition("-")
+        found = values.integer(where, first, least, most), values.integer(where, last if dash else first, least, most)
+        if found[0] > found[1]:
+            raise InvalidParameter(where, value, f"give the lower number first: {found[1]}-{found[0]}")
+        return found
+
+    return parse
+
+
+def _family(where: str, value: Any) -> int:
+    return int(values.choice(where, value, ("ipv4", "ipv6"))[-1])
+
+
+def _action(where: str, value: Any) -> str:
+    return values.choice(where, value, ACTIONS)
+
+
+_PARSERS: dict[str, Callable[[str, Any], Any]] = {
+    "priority": number_in({}, 0, 2**32 - 1),
+    "family": _family,
+    "from": _network,
+    "to": _network,
+    "iif": values.ifname,
+    "oif": values.ifname,
+    "fwmark": _bits,
+    "fwmask": _bits,
+    "tos": tos,
+    "ipproto": number_in(IP_PROTOCOLS, 1, 255),
+    "sport": _range(1, 65535),
+    "dport": _range(1, 65535),
+    "uidrange": _range(0, 2**32 - 2),
+    "l3mdev": values.boolean,
+    "action": _action,
+    "table": table,
+    "suppress_prefixlength": number_in({}, 0, 128),
+}
+_FIELDS = {shown: name for name, shown in _NAMES.items()}
+
+
+def add_rules(rules: dict[RuleKey, Rule], items: list[Any], where: str, absent: bool = False) -> None:
+    """Add a list of rules.
+
+    :param where: the list's name in messages.
+    :param absent: they are to be removed, so they need not say everything.
+    :raises InvalidParameter: for the first that is wrong, and for a second rule of the same priority and packets.
+    """
+    for index, item in enumerate(items):
+        at = f"{where}[{index}]"
+        rule = parse_rule(values.mapping(at, item), f"{at}.", absent)
+        key = tuple(rule) if absent else rule.key
+        if key in rules:
+            remedy = "another rule of the list has this priority and is about the same packets: keep one"
+            raise InvalidParameter(f"{at}.priority", rule.priority, remedy)
+        rules[key] = rule
+
+
+def parse_rule(item: Mapping[str, Any], where: str, absent: bool = False) -> Rule:
+    """A rule from its parameters.
+
+    :param where: prefix of parameter names in messages: ``rules[0].``.
+    :param absent: it is to be removed, so it need not say everything.
+    :raises InvalidParameter: for the first that is wrong.
+    """
+    item = values.given(item)
+    values.known(where, item, _PARSERS, "a rule")
+    parsed = {name: parse(f"{where}{name}", item[name]) for name, parse in _PARSERS.items() if name in item}
+    found = {_FIELDS.get(name, name): value for name, value in parsed.items()}
+    networks = [network for network in (found.get("src"), found.get("dst")) if network]
+    family = found.pop("family", 6 if any(":" in network for network in networks) else 4)
+    for name in ("from", "to"):
+        if name in parsed and (":" in parsed[name]) != (family == 6):
+            raise InvalidParameter(f"{where}{name}", item[name], "it is of another address family than the rule")
+    if found.get("src", "").endswith("/0"):  # as if it was not given
+        del found["src"]
+    if found.get("dst", "").endswith("/0"):
+        del found["dst"]
+    if "fwmark" in found:
+        found.setdefault("fwmask", EVERY_BIT)
+    found = {name: value for name, value in found.items() if value not in (0, False) or name in _MAY_BE_ZERO}
+    _check(found, item, where, absent)
+    if not absent:
+        found.setdefault("action", LOOKUP)
+    return Rule(family, found.pop("priority", None), **found)
+
+
+_MAY_BE_ZERO = ("priority", "fwmark", "suppress_prefixlength", "uidrange")
+
+
+def _check(found: Mapping[str, Any], item: Mapping[str, Any], where: str, absent: bool) -> None:
+    """Refuse parameters that do not fit each other."""
+    if "fwmask" in found and "fwmark" not in found:
+        raise InvalidParameter(f"{where}fwmask", item["fwmask"], "it needs 'fwmark'")
+    if found.get("fwmark", 0) & ~found.get("fwmask", EVERY_BIT):
+        raise InvalidParameter(f"{where}fwmark", item["fwmark"], "it has bits that fwmask has not, so it never matches")
+    ports = [name for name in ("sport", "dport") if name in found]
+    if ports and "ipproto" not in found:
+        raise InvalidParameter(f"{where}{ports[0]}", item[ports[0]], "it needs 'ipproto': tcp, udp or sctp")
+    looks_up = found.get("action", LOOKUP) == LOOKUP
+    target = "table" in found or "l3mdev" in found
+    if not looks_up and target:
+        raise InvalidParameter(
+            f"{where}action", item["action"], "such a rule has no table: remove 'table' and 'l3mdev'"
+        )
+    if "table" in found and "l3mdev" in found:
+        raise InvalidParameter(f"{where}table", item["table"], "with 'l3mdev', it is the table of the packet's VRF")
+    if "suppress_prefixlength" in found and not looks_up:
+        raise InvalidParameter(f"{where}suppress_prefixlength", item["suppress_prefixlength"], "it needs 'table'")
+    if absent:
+        return
+    if "priority" not in found:
+        raise InvalidParameter(f"{where}priority", None, "a rule needs one: the kernel's choice depends on other rules")
+    if looks_up and not target:
+        raise InvalidParameter(f"{where}table", None, "a rule needs 'table', 'l3mdev' or another 'action'")
