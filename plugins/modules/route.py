@@ -10,9 +10,12 @@ module: route
 short_description: Manage routes
 version_added: 0.1.0
 description:
-  - Adds IPv4 and IPv6 unicast routes, changes them in place, and removes them.
-  - A route is identified by destination, table and metric. Options that are not given keep their values.
-  - Routes have protocol number 119, so that C(ip route show proto 119) lists the routes of this collection.
+  - Adds IPv4 and IPv6 routes, changes them in place, and removes them.
+  - A route is identified by destination, table, metric and type of service. If several such routes exist, the one that
+    leads to the same next hop is meant. In IPv6, each of several next hops is a route of its own.
+  - Options that are not given keep their values. This includes attributes without an option, such as realms and
+    encapsulation. The protocol number is kept unless the route gets another next hop.
+  - New routes have protocol number 119, so that C(ip route show proto 119) lists the routes of this collection.
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -33,33 +36,98 @@ options:
         type: str
         required: true
       via:
-        description: Address of the gateway. Required without O(routes[].dev).
+        description:
+          - Address of the gateway. Required without O(routes[].dev) and O(routes[].nexthops).
+          - An IPv4 route may have an IPv6 gateway.
         type: str
       dev:
-        description: Name of the interface. Required without O(routes[].via).
-        type: str
-      src:
-        description: The host's own address to send from, unless the sender chooses another one.
-        type: str
-      metric:
-        description: The route with the lowest metric is used. The default is 0 in IPv4, and 1024 in IPv6.
-        type: int
-      table:
-        description: Routing table, by number or as V(main), V(default) or V(local). V(main) by default.
+        description: Name of the interface. Required without O(routes[].via) and O(routes[].nexthops).
         type: str
       onlink:
         description: Whether the gateway counts as reachable on O(routes[].dev), even if no address covers it.
         type: bool
+      nexthops:
+        description:
+          - Several next hops, among which flows are distributed, instead of O(routes[].via) and O(routes[].dev).
+        type: list
+        elements: dict
+        suboptions:
+          via:
+            description: Address of the gateway.
+            type: str
+          dev:
+            description: Name of the interface.
+            type: str
+          weight:
+            description: Share of the flows, from 1 to 256. The default is 1.
+            type: int
+          onlink:
+            description: Whether the gateway counts as reachable on the interface, even if no address covers it.
+            type: bool
+      type:
+        description:
+          - Type of the route. The default, V(unicast), forwards packets. V(local) delivers them to the host itself.
+          - V(blackhole) drops packets silently, V(unreachable) and V(prohibit) with an ICMP message. V(throw) continues
+            with the next policy rule. These four have no next hop.
+        type: str
+        choices: [unicast, local, blackhole, unreachable, prohibit, throw]
+      src:
+        description: The host's own address to send from, unless the sender chooses another one.
+        type: str
+      metric:
+        description:
+          - The route with the lowest metric is used. The default is 0 in IPv4, and 1024 in IPv6.
+          - With O(state=absent), the default is any metric. If several routes match, the task fails and lists them.
+        type: int
+      table:
+        description:
+          - Routing table, by number or as V(main), V(default) or V(local). The default is V(local) for routes of type
+            V(local), and V(main) for all others.
+        type: str
+      tos:
+        description:
+          - Type of service that the route applies to, a multiple of 4. Only for IPv4. A route without it applies to
+            packets that no other route with their type of service matches.
+        type: int
+      scope:
+        description:
+          - Scope, as V(global), V(site), V(link), V(host) or a number. Only for IPv4. The default depends on the type
+            and the next hop.
+        type: str
+      protocol:
+        description:
+          - Mark of who installed the route, by its name in iproute2 or by number from 3 to 255. V(119) by default.
+          - O(purge=true) keeps routes with another number.
+        type: str
       mtu:
         description: Path MTU in bytes.
         type: int
+      mtu_lock:
+        description: Whether path MTU discovery is disabled, so that O(routes[].mtu) never decreases.
+        type: bool
+      advmss:
+        description: Maximum segment size that TCP advertises, in bytes.
+        type: int
+      initcwnd:
+        description: Initial congestion window of TCP, in segments.
+        type: int
+      hoplimit:
+        description: TTL or hop limit of sent packets.
+        type: int
+      pref:
+        description: Router preference. Only for IPv6.
+        type: str
+        choices: [low, medium, high]
   purge:
     description:
-      - Whether the list is authoritative. Other routes of this collection in the namespace are removed from V(main) and
-        from each O(routes[].table).
+      - Whether the list is authoritative. Other routes of this collection in the namespace are removed, from every
+        table.
       - This includes routes that other tasks and roles created with this collection. All other routes are kept.
     type: bool
     default: false
+  purge_table:
+    description: The only table that O(purge=true) removes routes from, by number or as V(main), V(default) or V(local).
+    type: str
 """
 
 EXAMPLES = r"""
@@ -78,6 +146,20 @@ EXAMPLES = r"""
         via: 172.2.1.0
         dev: vxlan0
         onlink: true
+
+- name: Distribute flows between two routers, one of which gets twice as many
+  weft.fabric.route:
+    routes:
+      - dst: 10.0.0.0/8
+        nexthops:
+          - {via: 192.168.1.213, dev: enp1s0, weight: 2}
+          - {via: 192.168.2.216, dev: enp2s0}
+
+- name: Drop packets to networks that have no better route
+  weft.fabric.route:
+    routes:
+      - dst: 10.0.0.0/8
+        type: blackhole
 
 - name: Remove a route
   weft.fabric.route:

@@ -10,13 +10,14 @@ module: topology
 short_description: Apply a host's whole container networking as one document
 version_added: 0.1.0
 description:
-  - Takes the namespaces, links, addresses, routes, neighbours and FDB entries of a host together, puts them in order,
-    and applies them in one pass.
+  - Takes the namespaces, links, addresses, routes, rules, neighbours and FDB entries of a host together, puts them in
+    order, and applies them in one pass.
   - This takes one task, however many objects there are.
   - A link has a C(kind), which is the name of a module such as M(weft.fabric.bridge), and the options of that module.
     A link without C(kind) must exist, and gets the given attributes.
-  - Routes have the options of M(weft.fabric.route). Items of C(addresses) have C(dev) and C(address). Items of
-    C(neighbours) have C(dev), C(dst) and C(lladdr). Items of C(fdb) have C(dev), C(lladdr), C(dst), C(port) and C(vni).
+  - Routes have the options of M(weft.fabric.route), and rules those of M(weft.fabric.rule). Items of C(addresses) have
+    C(dev) and C(address). Items of C(neighbours) have C(dev), C(dst) and C(lladdr). Items of C(fdb) have C(dev),
+    C(lladdr), C(dst), C(port) and C(vni).
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -29,7 +30,8 @@ options:
     description:
       - The content of each network namespace, by the namespace's name. An empty name is the namespace that the module
         runs in.
-      - Each namespace has the lists C(links), C(addresses), C(routes), C(neighbours) and C(fdb), all optional.
+      - Each namespace has the lists C(links), C(addresses), C(routes), C(rules), C(neighbours) and C(fdb). All are
+        optional.
       - Alternatively it has only C(joins), the name of another namespace. Both names then stand for that namespace. An
         empty C(joins) is the namespace that the module runs in.
       - With O(state=present), a missing namespace is created and its loopback interface brought up. A link with
@@ -46,7 +48,9 @@ options:
     description:
       - Whether the lists are authoritative. Objects that are not listed are removed, but only on interfaces that the
         document names.
-      - Routes are removed if this collection created them (protocol number 119).
+      - Routes are removed from every table if this collection created them (protocol number 119). Routes without an
+        interface, such as blackholes, are kept.
+      - Rules are removed if this collection created them and the namespace has a list C(rules), which may be empty.
       - Neighbours and FDB entries are removed if they are permanent, on VXLANs and on the devices in the lists.
       - Addresses are removed from links that have a C(kind) and a list C(addresses).
       - Links and namespaces are kept.
@@ -54,10 +58,10 @@ options:
     default: false
   route_protocol:
     description:
-      - Protocol number of the document's routes (C(proto) in C(ip route)), from V(119) to V(127).
-      - A document with a number other than V(119) owns all routes with this number, on any interface. O(purge=true)
-        removes those that are not listed, and O(state=absent) removes all. In this way several documents can share an
-        interface.
+      - Protocol number of the document's routes and rules (C(proto) in C(ip route)), from V(119) to V(127).
+      - A document with a number other than V(119) owns all routes and rules with this number, on any interface.
+        O(purge=true) removes those that are not listed, and O(state=absent) removes all. In this way several documents
+        can share an interface.
     type: int
     default: 119
 """
@@ -110,6 +114,7 @@ namespaces:
       links: [{name: br0, kind: bridge, admin_state: up, mtu: 1500, addresses: [172.2.0.1/24]}]
       addresses: [{dev: br0, address: 172.2.0.1/24}]
       routes: []
+      rules: []
       neighbours: []
       fdb: []
 """

@@ -30,12 +30,12 @@ def _link(link: dict[str, Any]) -> dict[str, Any]:
 
 
 def snapshot(namespace: str) -> dict[str, Any]:
-    """``links``, ``addresses``, ``routes``, ``neighbours``, ``fdb`` and ``wireguard`` of a namespace.
+    """``links``, ``addresses``, ``routes``, ``rules`` of IPv4, ``neighbours``, ``fdb`` and ``wireguard``.
 
     Without link-local addresses and their routes, and without what passing traffic causes.
     """
     # Few programs, because starting them takes most of the time.
-    links, neighbours = ip_json_batch(namespace, "address", "neigh")
+    links, neighbours, rules = ip_json_batch(namespace, "address", "neigh", "rule")
     routes = [line for line in ip(namespace, *ALL_ROUTES.split()).splitlines() if " table " not in line]
     return {
         "links": {link["ifname"]: _link(link) for link in links},
@@ -50,6 +50,7 @@ def snapshot(namespace: str) -> dict[str, Any]:
             for line in routes
             if not line.startswith("fe80:")
         ),
+        "rules": [rule for rule in rules if rule["protocol"] != "kernel"],
         "neighbours": sorted(
             (entry["dev"], entry["dst"], entry["lladdr"]) for entry in neighbours if "PERMANENT" in entry["state"]
         ),
