@@ -35,6 +35,18 @@ def links(*items: Any, **more: Any) -> dict[str, Any]:
     return {"": {"links": list(items), **more}}
 
 
+HOP = {"via": "fd00::1", "dev": "under0"}
+RULE = {"priority": 1, "table": 7}
+
+
+def hops(items: list[Any], **item: Any) -> dict[str, Any]:
+    return route(**{"dst": "10.0.0.0/8", **item}, nexthops=items)
+
+
+def rule(**item: Any) -> dict[str, Any]:
+    return {"": {"rules": [item]}}
+
+
 def route(**item: Any) -> dict[str, Any]:
     return {"": {"routes": [item]}}
 
@@ -194,7 +206,48 @@ CASES: list[tuple[Any, str, str, str]] = [
     (route(dst="10.0.0.0/8", dev="under0", mtu=60), "routes[0].mtu", "60", "from 68"),
     (route(dst="fd00::/8", dev="under0", mtu=1000), "routes[0].mtu", "1000", "from 1280"),
     # address families in one entry
-    (route(dst="10.0.0.0/8", via="fd00::1"), "routes[0].via", "'fd00::1'", "another address family than dst"),
+    (route(dst="fd00::/8", via="10.0.0.1"), "routes[0].via", "'10.0.0.1'", "an IPv6 route has no IPv4 gateway"),
+    (hops([{"via": "10.0.0.1"}]), "routes[0].nexthops", "via", "for one, give 'via' and 'dev'"),
+    (hops([]), "routes[0].nexthops", "[]", "at least two"),
+    (hops([{"via": "10.0.0.1"}] * 2), "routes[0].nexthops", "via", "two of them are the same"),
+    (hops([{"weight": 2}, {"dev": "under0"}]), "routes[0].nexthops[0].via", "None", "needs 'via', 'dev' or both"),
+    (hops([HOP, {"via": "10.0.0.2", "weight": 257}]), "routes[0].nexthops[1].weight", "257", "from 1 to 256"),
+    (hops([HOP, {"via": "10.0.0.2", "onlink": True}]), "routes[0].nexthops[1].onlink", "True", "both 'via' and 'dev'"),
+    (hops([HOP, {"via": "10.0.0.2", "mtu": 1400}]), "routes[0].nexthops[1].mtu", "1400", "a next hop takes only"),
+    (hops([HOP, {"via": "fe80::1"}]), "routes[0].nexthops[1].via", "'fe80::1'", "give 'dev' too"),
+    (hops([HOP, "10.0.0.2"]), "routes[0].nexthops[1]", "'10.0.0.2'", "give a dictionary"),
+    (hops([HOP, {"dev": "lo"}], dst="fd00::/8"), "routes[0].nexthops[1].via", "None", "needs a gateway"),
+    (hops([HOP, {"dev": "lo"}], via="10.0.0.1"), "routes[0].nexthops", "2", "either these, or 'via' and 'dev'"),
+    (route(dst="fd00::/8", via="fe80::1"), "routes[0].via", "'fe80::1'", "give 'dev' too"),
+    (route(dst="10.0.0.0/8", via="fe80::1"), "routes[0].via", "'fe80::1'", "give 'dev' too"),
+    (route(dst="10.0.0.0/8", type="blackhole", dev="lo"), "routes[0].type", "'blackhole'", "leads nowhere"),
+    (route(dst="10.0.0.0/8", type="nat"), "routes[0].type", "'nat'", "give one of unicast, local, blackhole"),
+    (route(dst="10.0.0.0/8", dev="lo", tos=17), "routes[0].tos", "17", "did you mean 16?"),
+    (route(dst="fd00::/8", dev="lo", tos=16), "routes[0].tos", "16", "IPv6 routes have none"),
+    (route(dst="fd00::/8", dev="lo", scope="link"), "routes[0].scope", "'link'", "IPv6 routes have none"),
+    (route(dst="10.0.0.0/8", dev="lo", pref="high"), "routes[0].pref", "'high'", "IPv4 routes have none"),
+    (route(dst="10.0.0.0/8", dev="lo", mtu_lock=True), "routes[0].mtu_lock", "True", "it needs 'mtu'"),
+    (route(dst="10.0.0.0/8", dev="lo", protocol="kernel"), "routes[0].protocol", "'kernel'", "the kernel's own"),
+    (route(dst="10.0.0.0/8", dev="lo", protocol=2), "routes[0].protocol", "2", "the kernel's own"),
+    (route(dst="10.0.0.0/8", dev="lo", protocol="birds"), "routes[0].protocol", "'birds'", "from 0 to 255"),
+    (route(dst="10.0.0.0/8", dev="lo", hoplimit=256), "routes[0].hoplimit", "256", "from 1 to 255"),
+    (rule(table=7), "rules[0].priority", "None", "a rule needs one"),
+    (rule(priority=1), "rules[0].table", "None", "needs 'table', 'l3mdev' or another 'action'"),
+    (rule(priority=1, table=7, l3mdev=True), "rules[0].table", "7", "the packet's VRF"),
+    (rule(priority=1, table=7, action="blackhole"), "rules[0].action", "'blackhole'", "remove 'table'"),
+    (rule(priority=1, suppress_prefixlength=0, action="blackhole"), "suppress_prefixlength", "0", "it needs 'table'"),
+    (rule(priority=1, table=7, **{"from": "10.0.0.1/8"}), "rules[0].from", "'10.0.0.1/8'", "did you mean 10.0.0.0/8?"),
+    (rule(priority=1, table=7, to="fd00::/8", family="ipv4"), "rules[0].to", "'fd00::/8'", "another address family"),
+    (rule(priority=1, table=7, fwmask="0xff"), "rules[0].fwmask", "'0xff'", "it needs 'fwmark'"),
+    (rule(priority=1, table=7, fwmark="0x100", fwmask="0xff"), "rules[0].fwmark", "'0x100'", "it never matches"),
+    (rule(priority=1, table=7, fwmark="0xyz"), "rules[0].fwmark", "'0xyz'", "give a number, like 0x10"),
+    (rule(priority=1, table=7, dport=53), "rules[0].dport", "53", "it needs 'ipproto'"),
+    (rule(priority=1, table=7, dport="9-8", ipproto="tcp"), "rules[0].dport", "'9-8'", "the lower number first: 8-9"),
+    (rule(priority=1, table=7, dport="http", ipproto="tcp"), "rules[0].dport", "'http'", "from 1 to 65535"),
+    (rule(priority=1, table=7, ipproto="tcpip"), "rules[0].ipproto", "'tcpip'", "from 1 to 255"),
+    (rule(priority=1, table=7, iif="a b"), "rules[0].iif", "'a b'", "an interface name"),
+    (rule(priority=1, table=7, group=7), "rules[0].group", "7", "a rule takes only"),
+    ({"": {"rules": [RULE, {**RULE, "table": 8}]}}, "rules[1].priority", "1", "about the same packets: keep one"),
     (route(dst="fd00::/8", via="fd00::1", src="10.0.0.1"), "routes[0].src", "'10.0.0.1'", "another address family"),
     (links({**VXLAN, "local": "192.0.2.1", "remote": "2001:db8::1"}), "remote", "'2001:db8::1'", "family"),
     (links({**VXLAN, "local": "2001:db8::1", "dev": "under0", "group": "239.1.1.1"}), "group", "'239.1.1.1'", "family"),

@@ -12,7 +12,6 @@ import re
 from typing import Any
 
 import pytest
-import yaml
 
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import NAMES
 from ansible_collections.weft.fabric.tests.integration.kernel import (
@@ -24,30 +23,16 @@ from ansible_collections.weft.fabric.tests.integration.kernel import (
     run,
     wg,
 )
+from ansible_collections.weft.fabric.tests.integration.pages import DOCS, sections
 
 pytestmark = pytest.mark.older_host
 
-PAGE = pathlib.Path(__file__).parent.parent.parent / "docs" / "interfaces.md"
-SECTION = re.compile(r"^## (.+?)\n.*?^```sh\n(.*?)^```\n\n^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What the commands refer to without making it.
 REFERRED = re.compile(r"(?:link|dev) (eth\d)|set (\S+) master")
 KEY = re.compile(r"private-key (\S+)")
 
 
-def tasks(text: str) -> list[tuple[str, dict[str, Any]]]:
-    """(module, arguments) of each task."""
-    return [
-        (key.removeprefix("weft.fabric."), arguments)
-        for task in yaml.safe_load(text)
-        for key, arguments in task.items()
-        if key != "name"
-    ]
-
-
-SECTIONS = {
-    title: (commands.splitlines(), tasks(text))
-    for title, commands, text in SECTION.findall(PAGE.read_text(encoding="utf-8"))
-}
+SECTIONS = sections(DOCS / "interfaces.md")
 each = pytest.mark.parametrize(
     ("commands", "modules"),
     [
@@ -96,8 +81,6 @@ def kernel(name: str) -> dict[str, Any]:
 def test_every_kind_is_on_the_page() -> None:
     modules = {module for _commands, found in SECTIONS.values() for module, _arguments in found}
     assert modules == {*NAMES, "vxlan_fdb"} and set(NAMES) == set(LINK_KINDS)
-    headings = re.findall(r"^## (.+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-    assert [*SECTIONS, "What is not here"] == headings
 
 
 @each

@@ -5,9 +5,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
+from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import routes as codec
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.codecs import CODECS
+from ansible_collections.weft.fabric.plugins.module_utils.model import routes
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route
 from ansible_collections.weft.fabric.tests.integration import life
-from ansible_collections.weft.fabric.tests.integration.kernel import Monitor, ip_json, run
+from ansible_collections.weft.fabric.tests.integration.kernel import Monitor, ip, ip_json, run
 from ansible_collections.weft.fabric.tests.integration.life import Case
+from ansible_collections.weft.fabric.tests.integration.routing import two_links
 
 CASES = {
     "route": Case(
@@ -94,3 +107,85 @@ def test_a_route_that_goes_elsewhere_than_it_seems_is_replaced(run_module, ns) -
     with Monitor(name) as monitor:
         again = run_module("route", netns=name, routes=routes)
     assert (again["changed"], monitor.changes) == (False, [])
+
+
+REFUSED = [
+    ({"dst": "fd09::/64", "dev": "v1"}, "EACCES", "set net.ipv6.conf.v1.disable_ipv6 to 0"),
+    ({"dst": "fd09::/64", "via": "fe80::1", "dev": "v1"}, "EACCES", "set net.ipv6.conf.v1.disable_ipv6 to 0"),
+    ({"dst": "10.9.0.0/16", "via": "fe80::1", "dev": "v1"}, "EACCES", "set net.ipv6.conf.v1.disable_ipv6 to 0"),
+    (
+        {"dst": "10.9.0.0/16", "via": "172.16.0.1"},
+        "ENETUNREACH",
+        "no route leads to 172.16.0.1: add one, or give 'dev'",
+    ),
+    ({"dst": "fd09::/64", "via": "fd77::1", "dev": "v0"}, "EHOSTUNREACH", "no route leads to fd77::1: add one"),
+    (
+        {"dst": "10.9.0.0/16", "nexthops": [{"via": "10.0.0.2"}, {"via": "172.16.0.1"}]},
+        "ENETUNREACH",
+        "no route leads to 10.0.0.2, 172.16.0.1: add one",
+    ),
+    ({"dst": "fd09::/64", "via": "fd00::1"}, "EINVAL", "a gateway is another host's address"),
+    ({"dst": "10.9.0.0/16", "via": "10.0.0.255"}, "EINVAL", "a gateway is another host's address"),
+    ({"dst": "10.9.0.0/16", "via": "10.0.0.2", "scope": "host"}, "EINVAL", "remove 'scope'"),
+    ({"dst": "10.9.0.0/16", "via": "10.0.0.2", "src": "10.7.7.7"}, "EINVAL", "has to be an address of this host"),
+    ({"dst": "10.9.0.0/16", "dev": "v9"}, "ENETDOWN", "set its admin_state to up"),
+]
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[str]:
+    """A namespace in which v1 has no IPv6, and v9 is down."""
+    with two_links("link add v9 type veth peer name w9") as name:
+        run("ip", "netns", "exec", name, "sysctl", "--quiet", "net.ipv6.conf.v1.disable_ipv6=1")
+        yield name
+
+
+@pytest.mark.parametrize(("item", "error", "remedy"), REFUSED)
+def test_what_the_kernel_refuses(item: dict[str, Any], error: str, remedy: str, run_module, place: str) -> None:
+    with Monitor(place) as monitor:
+        refused = run_module("route", netns=place, routes=[item])
+    assert refused["msg"].startswith(f"cannot create route {item['dst']} ") and "\n" not in refused["msg"]
+    assert f"({error}); " in refused["msg"] and remedy in refused["msg"]
+    assert monitor.changes == []
+
+
+def test_a_removal_says_which_it_could_mean(run_module, place: str) -> None:
+    for number in (1, 2):
+        ip(place, *f"route add 10.9.0.0/16 via 10.0.0.{number + 1} metric {number}".split())
+    arguments = {"netns": place, "state": "absent"}
+    with Monitor(place) as monitor:
+        refused = run_module("route", routes=[{"dst": "10.9.0.0/16"}], **arguments)
+    assert refused["msg"] == (
+        "route 10.9.0.0/16: there are 2 such routes: give metric or via: "
+        "route 10.9.0.0/16 via 10.0.0.2 dev v0 proto boot metric 1; "
+        "route 10.9.0.0/16 via 10.0.0.3 dev v0 proto boot metric 2"
+    )
+    assert monitor.changes == []
+    for more in ({"metric": 2}, {}):
+        assert run_module("route", routes=[{"dst": "10.9.0.0/16", **more}], **arguments)["changed"]
+
+
+def test_what_the_kernel_does_not_find_is_looked_for(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is gone, or the task fails."""
+    ip(place, *["route", "add", "10.9.0.0/16", "dev", "v0"])
+    wanted = Document(absent=True)
+    routes.add_routes(wanted.at(place).routes, [{"dst": "10.9.0.0/16"}], "routes", absent=True)
+    real = codec.delete
+
+    def other(indexes: Any, items: Any) -> Any:
+        return real(indexes, [item._replace(raw=None, metric=7) for item in items])
+
+    def twice(indexes: Any, items: Any) -> Any:
+        return [*real(indexes, items)] * 2
+
+    for broken, told in (
+        (other, "cannot delete route 10.9.0.0/16 .* No such process .ESRCH.; the kernel shows it"),
+        (twice, None),
+    ):
+        monkeypatch.setitem(CODECS, Route, CODECS[Route]._replace(delete=broken))
+        if told:
+            with pytest.raises(KernelError, match=told):
+                reconcile(wanted)
+        else:
+            assert reconcile(wanted).changed
+        assert bool(ip_json(place, "route", "show", "10.9.0.0/16")) == bool(told)

@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.engine import links
-from ansible_collections.weft.fabric.plugins.module_utils.engine.refusal import refusal
+from ansible_collections.weft.fabric.plugins.module_utils.engine.refusal import NOT_FOUND, refusal
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, KernelError
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.codecs import CODECS
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import read_device
@@ -129,4 +129,4 @@ class _Worker:
 
 
 def _is_not_found(operation: Operation, code: int) -> bool:
-    return operation.verb == "delete" and code in (errno.ENOENT, errno.ESRCH, errno.EADDRNOTAVAIL, errno.ENODEV)
+    return operation.verb == "delete" and code in NOT_FOUND

@@ -14,6 +14,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds import PORT_OPTI
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation
 
+NOT_FOUND = (errno.ENOENT, errno.ESRCH, errno.EADDRNOTAVAIL, errno.ENODEV)  # answers to a deletion
 UNKNOWN_KIND = "Unknown device type"  # net/core/rtnetlink.c
 
 
@@ -42,6 +43,8 @@ def _remedy(operation: Operation, item: Any, code: int, detail: str) -> str:
         remedy = _link_remedy(operation, item, code, detail)
     if not remedy and code == errno.ENETDOWN:
         remedy = "an interface that it needs is down: set its admin_state to up"
+    if not remedy and operation.verb == "delete" and code in NOT_FOUND:
+        remedy = "the kernel shows it and does not find it: delete it with the program that made it"
     if not remedy and code == errno.EEXIST:
         remedy = "something else made it meanwhile: run again"
     return remedy

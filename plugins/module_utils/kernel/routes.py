@@ -216,19 +216,25 @@ def wait(kernel: Socket, items: Iterable[Route]) -> None:
 
 def remedy(item: Route, code: int) -> str:
     """How the user can mend a refusal; empty: nothing more is known than the error itself."""
+    gateways = ", ".join(hop.via for hop in item.hops if hop.via)
     if code in (errno.ENETUNREACH, errno.EHOSTUNREACH):
-        gateways = ", ".join(hop.via for hop in item.hops if hop.via)
-        return f"the gateway {gateways} is not reachable: add a route to it, or 'onlink: true'"
+        return f"no route leads to {gateways}: add one, or give 'dev' and 'onlink: true'"
     if code == errno.EACCES:
-        devices = ", ".join(sorted(item.devices)) or "the interface"
-        return f"IPv6 is disabled on {devices}: set net.ipv6.conf.NAME.disable_ipv6 to 0, or give an IPv4 route"
+        switches = ", ".join(f"net.ipv6.conf.{dev.replace('.', '/')}.disable_ipv6" for dev in sorted(item.devices))
+        return f"an IPv6 route or gateway needs IPv6 on its interface: set {switches or 'disable_ipv6'} to 0"
     if code in (errno.EAFNOSUPPORT, errno.EOPNOTSUPP) and ":" in item.dst:
         return "this kernel runs without IPv6: see ipv6.disable in /proc/cmdline"
-    if item.src and code == errno.EINVAL:
-        return f"src {item.src} has to be an address of this host that is in use: see 'ip address'"
-    if item.scope is not None and code == errno.EINVAL:
-        return "a gateway has to be in a narrower scope than its route: remove 'scope'"
+    if code == errno.EINVAL:
+        return _remedy_of_values(item, gateways)
     return ""
+
+
+def _remedy_of_values(item: Route, gateways: str) -> str:
+    if item.src:
+        return f"src {item.src} has to be an address of this host that is in use: see 'ip address'"
+    if item.scope is not None:
+        return "the next hop has to be in a narrower scope than the route: remove 'scope'"
+    return f"a gateway is another host's address in a subnet of its interface: check {gateways}" if gateways else ""
 
 
 # -- answers -----------------------------------------------------------------------------------------------------------

@@ -63,6 +63,14 @@ def _choice(choices: Sequence[str]) -> Callable[[str, Any], str]:
 table = number_in(TABLES, 1, 2**32 - 1)
 """A routing table, by number or name."""
 
+
+def _protocol(where: str, value: Any) -> int:
+    found = number_in(PROTOCOLS, 0, 255)(where, value)
+    if found < _LEAST_PROTOCOL:
+        raise InvalidParameter(where, value, f"it marks the kernel's own: give a number from {_LEAST_PROTOCOL} to 255")
+    return found
+
+
 _OF_HOPS: dict[str, Callable[[str, Any], Any]] = {
     "via": values.unicast,
     "dev": values.ifname,
@@ -80,7 +88,7 @@ _PARSERS: dict[str, Callable[[str, Any], Any]] = {
     "type": _choice(TYPES),
     "tos": tos,
     "scope": number_in(SCOPES, 0, 254),
-    "protocol": number_in(PROTOCOLS, _LEAST_PROTOCOL, 255),
+    "protocol": _protocol,
     "mtu_lock": values.boolean,
     "advmss": _number(1, 65535),
     "initcwnd": _number(1, 65535),
@@ -120,8 +128,8 @@ def add_routes(routes: dict[RouteKey, Route], items: list[Any], where: str, abse
         key = (*route, "absent") if absent else route.key
         if key in routes:
             remedy = (
-                "another route of the list has the same destination, table, tos and metric: keep one, give metrics, "
-                "or list both in 'nexthops'"
+                "another route of the list has the same destination, table, tos and metric: keep one, or give metrics, "
+                "or one of them 'nexthops'"
             )
             raise InvalidParameter(f"{at}.dst", route.dst, remedy)
         routes[key] = route
