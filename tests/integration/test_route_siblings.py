@@ -150,6 +150,14 @@ CHANGED = {
         absent({"dst": S, "dev": "v0", "via": "fd00::2"}),
         [f"{S} dev v0 metric 1024"],
     ),
+    "purge of one on an interface beside one of others": Case(
+        (f"{S} via fd00::2 dev v0 proto bird metric 1024", f"+{S} dev v0 proto 119"),
+        task(purge=True),
+        [f"{S} via fd00::2 dev v0 proto bird metric 1024"],
+    ),
+    "purge of both on an interface": Case(
+        (f"{S} via fd00::2 dev v0 proto 119", f"+{S} dev v0 proto 119"), task(purge=True), []
+    ),
     "absent, by what is not its first next hop": Case(
         (f"{S} via fd00::2 dev v0", f"+{S} via fd01::2 dev v1"),
         absent({"dst": S, "via": "fd01::2"}),
@@ -217,3 +225,14 @@ def test_what_is_asked_for_is_done_and_no_more(case: Case, run_module: Any) -> N
         with Monitor(name) as monitor:
             again = run_module("route", netns=name, **case.task)
         assert (again.get("changed"), monitor.changes) == (False, [])
+
+
+def test_one_that_the_kernel_cannot_tell_apart_is_not_deleted(run_module: Any) -> None:
+    ours = f"{S} via fd00::2 dev v0 proto 119"
+    with two_links(f"route add {ours}", f"route append {S} dev v0 proto 119") as name:
+        before = made(name)
+        with Monitor(name) as monitor:
+            refused = run_module("route", netns=name, **task({"dst": S, "via": "fd00::2"}, purge=True))
+        told = f"cannot delete route {S} dev v0 metric 1024: the kernel would delete route {S} via fd00::2 dev v0 "
+        assert refused["msg"].startswith(told) and "\n" not in refused["msg"]
+        assert (monitor.changes, made(name)) == ([], before)

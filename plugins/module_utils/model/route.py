@@ -267,8 +267,25 @@ class Route(NamedTuple):
         return other if _given(self, other) else self.of_hop(other)
 
     def drop_from(self, table: MutableMapping[RoutePlace, tuple[Route, ...]]) -> None:
-        """Take an observed route, or one next hop of it, out of its table."""
+        """Take an observed route, or one next hop of it, out of its table.
+
+        :raises FabricError: the kernel would delete another one instead.
+        """
+        self._refuse_mistake(table[self.place])
         put_in(table, self.place, [left for route in table[self.place] if (left := self._left_of(route))])
+
+    def _refuse_mistake(self, routes: Iterable[Route]) -> None:
+        """IPv6 deletes the first route of an interface if no gateway is given (net/ipv6/route.c: ip6_route_del)."""
+        if ":" not in self.dst or self.via or self.nexthops:
+            return
+        for other in routes:
+            if other is self:
+                return
+            if other.key == self.key and other.protocol == self.protocol and self.devices & other.devices:
+                raise FabricError(
+                    f"cannot delete {self.label()}: the kernel would delete {other.label()} instead, because both have "
+                    "the same interface, metric and protocol: delete both, and add the other one again"
+                )
 
     def _left_of(self, other: Route) -> Route | None:
         """What is left of an observed route without this one."""
