@@ -72,7 +72,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS, PURGE, STATE
 from ansible_collections.weft.fabric.plugins.module_utils.bodies import entries_body
-from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
+from ansible_collections.weft.fabric.plugins.module_utils.model.address import parse_own
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 
 SPEC = {
@@ -89,7 +89,7 @@ def add(module: AnsibleModule, document: Document, netns: str) -> None:
     desired = document.at(netns)
     for index, value in enumerate(module.params["addresses"]):
         where = f"addresses[{index}]"
-        desired.add_address(Address(dev, values.interface_address(where, value)), where)
+        desired.add_address(parse_own(dev, value, where), where)
     if module.params["purge"]:
         desired.purge_addresses.add(dev)
 

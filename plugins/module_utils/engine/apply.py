@@ -82,8 +82,8 @@ class _Worker:
             return
         with ExitStack() as descriptors:
             try:
-                requests = self._requests(batch, descriptors)
-                failures = self.kernel.socket(links.home(first)).execute(requests)
+                before, requests = self._requests(batch, descriptors)
+                failures = self.kernel.socket(links.home(first)).execute([*before, *requests])
             except OSError as error:
                 raise KernelError(
                     "send requests for", item.label(first.netns), error.errno or errno.EIO, str(error)
@@ -92,13 +92,10 @@ class _Worker:
             self._indexes.clear()
         missing = [failure for failure in failures if _is_not_found(first, failure.code)]
         refused = [failure for failure in failures if not _is_not_found(first, failure.code)]
-        # Links that are deleted together take one request more than there are links.
-        last = len(batch) - 1
-        if refused:
-            position, code, detail = refused[0]
-            raise refusal(batch[min(position, last)], code, detail, min(len(refused), len(batch)))
+        for position, code, detail in refused:
+            raise refusal(_at(batch, position - len(before)), code, detail, min(len(refused), len(batch)))
         for position, code, detail in missing:
-            operation = batch[min(position, last)]
+            operation = _at(batch, position - len(before))
             self.not_found.append((operation, refusal(operation, code, detail)))
 
     def _namespace(self, operation: Operation, item: Namespace) -> None:
@@ -115,17 +112,25 @@ class _Worker:
     def _indexes_of(self, netns: str) -> _Indexes:
         return self._indexes.setdefault(netns, _Indexes(self.kernel, netns))
 
-    def _requests(self, batch: list[Operation], descriptors: ExitStack) -> Iterable[Request]:
+    def _requests(self, batch: list[Operation], descriptors: ExitStack) -> tuple[Sequence[Request], Iterable[Request]]:
+        """The requests of a batch, and those that have to come before them."""
         verb, netns, before, after, *_rest = batch[0]
         codec = CODECS.get(type(after or before))
         if codec:
             items = [operation.after or operation.before for operation in batch]
+            socket, indexes = self.kernel.socket(netns), self._indexes_of(netns)
             if verb == "delete":
-                return codec.delete(self._indexes_of(netns), items)
-            codec.wait(self.kernel.socket(netns), items)
+                before, after = codec.around(socket, indexes, items)
+                return before, [*codec.delete(indexes, items), *after]
+            codec.wait(socket, items)
             put = codec.add if verb == "create" and codec.add else codec.put
-            return put(self._indexes_of(netns), items)
-        return links.requests(self.kernel, self._index, batch, descriptors)
+            return (), put(indexes, items)
+        return (), links.requests(self.kernel, self._index, batch, descriptors)
+
+
+def _at(batch: Sequence[Operation], position: int) -> Operation:
+    """The operation of a request; there may be requests before and after those of the operations."""
+    return batch[min(max(position, 0), len(batch) - 1)]
 
 
 def _is_not_found(operation: Operation, code: int) -> bool:

@@ -86,7 +86,7 @@ def check(before: Observed, plan: Plan, desired: Desired, connected: Session | N
 def _reached(plan: Plan, desired: Desired) -> list[str]:
     """The networks that the host's own namespace has an address in or a route to after a plan."""
     after = plan.view[""]
-    subnets = [address.address for address in after.addresses if _works(after, address.dev)]
+    subnets = [address.address for address in after.addresses.values() if _works(after, address.dev)]
     # A link that is down for a moment loses its routes. Only the listed ones are set again.
     lowered = {
         item.before.name if item.before else item.after.name
@@ -105,7 +105,7 @@ def _holders(state: Observed, host: str) -> list[str]:
     """The links that work and have the address of the host."""
     return [
         address.dev
-        for address in state.addresses
+        for address in state.addresses.values()
         if address.address.partition("/")[0] == host and _works(state, address.dev)
     ]
 
@@ -158,7 +158,7 @@ def as_it_was(document: Document, before: Observed) -> Document:
     complete(restored)
     own.addresses = {
         address: ""
-        for address in before.addresses
+        for address in before.addresses.values()
         if address.dev in own.links and not address.address.startswith("fe80:")
     }
     own.routes = {
