@@ -291,7 +291,9 @@ class PureKernel:
         twins = [] if six else [it for it in state.addresses.values() if self._subnet(it) == self._subnet(item)]
         made = Address(**{**usual, **asked})
         demand(all(twin.scope == made.scope for twin in twins), "EINVAL: Invalid scope value")
-        made = made._replace(state=AddressState(secondary=bool(twins), lasting=item.state is None or item.state.lasting))
+        made = made._replace(
+            state=AddressState(secondary=bool(twins), lasting=item.state is None or item.state.lasting)
+        )
         newest = {made.key: made}
         # addrconf.c: ipv6_link_dev_addr puts the newest first.
         state.addresses = {**newest, **state.addresses} if six else {**state.addresses, **newest}
