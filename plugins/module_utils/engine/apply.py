@@ -12,31 +12,42 @@ import errno
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.engine import links
 from ansible_collections.weft.fabric.plugins.module_utils.engine.refusal import NOT_FOUND, refusal
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, KernelError
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.codecs import CODECS
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import read_device
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel, Request
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Failure, Kernel, Request
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import create_netns, remove_netns
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation
 
 
-def apply(kernel: Kernel, operations: Sequence[Operation]) -> list[tuple[Operation, KernelError]]:
+class Undone(NamedTuple):
+    """What could not be done, though nothing was refused that anybody asked for.
+
+    :ivar not_found: deletions of objects that the kernel did not find, each with its answer. The kernel removes
+        addresses and routes with the objects that they depend on, so they may be gone, or they are not known by what was
+        asked.
+    :ivar not_restored: objects of others that the kernel does not take again, each with its answer.
+    """
+
+    not_found: list[tuple[Operation, KernelError]]
+    not_restored: list[tuple[Operation, Failure]]
+
+
+def apply(kernel: Kernel, operations: Sequence[Operation]) -> Undone:
     """Carry out operations in order.
 
-    :returns: the deletions of objects that the kernel did not find, each with its answer. The kernel removes addresses
-        and routes with the objects that they depend on, so they may be gone, or they are not known by what was asked.
     :raises KernelError: for the first that the kernel refused; those before it are done.
     """
     worker = _Worker(kernel)
     for _group, batch in groupby(operations, _batch):
         worker.run(list(batch))
-    return worker.not_found
+    return worker.undone
 
 
 def _batch(operation: Operation) -> tuple[Any, ...]:
@@ -70,7 +81,7 @@ class _Worker:
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
-        self.not_found: list[tuple[Operation, KernelError]] = []
+        self.undone = Undone([], [])
         self._indexes: dict[str, _Indexes] = {}
 
     def run(self, batch: list[Operation]) -> None:
@@ -79,6 +90,9 @@ class _Worker:
         item = first.after or first.before
         if isinstance(item, Namespace):
             self._namespace(first, item)
+            return
+        if first.verb == "restore":
+            self._restore(batch)
             return
         with ExitStack() as descriptors:
             try:
@@ -96,7 +110,23 @@ class _Worker:
             raise refusal(_at(batch, position - len(before)), code, detail, min(len(refused), len(batch)))
         for position, code, detail in missing:
             operation = _at(batch, position - len(before))
-            self.not_found.append((operation, refusal(operation, code, detail)))
+            self.undone.not_found.append((operation, refusal(operation, code, detail)))
+
+    def _restore(self, batch: list[Operation]) -> None:
+        """Make objects of others again, as far as the kernel takes them: those that need others are sent again."""
+        # Imported only here: most changes take nothing along.
+        from ansible_collections.weft.fabric.plugins.module_utils.kernel import kept
+
+        netns = batch[0].netns
+        socket, indexes = self.kernel.socket(netns), self._indexes_of(netns)
+        kept.wait(socket, [operation.after for operation in batch])
+        left = [(operation, Failure(0, 0, "")) for operation in batch]
+        before = len(left) + 1
+        while left and len(left) < before:
+            before = len(left)
+            failures = socket.execute([kept.restore(indexes, operation.after) for operation, _failure in left])
+            left = [(left[failure.position][0], failure) for failure in failures]
+        self.undone.not_restored.extend(left)
 
     def _namespace(self, operation: Operation, item: Namespace) -> None:
         self.kernel.forget(item.name)

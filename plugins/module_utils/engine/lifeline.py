@@ -17,14 +17,14 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import RTPROT_KERNEL
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of
+from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.links import add_link, complete
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.model.removal import BEFORE, Removal
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import flattened
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOLS, Route, flattened
 from ansible_collections.weft.fabric.plugins.module_utils.plan.checks import taken_by
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
 
@@ -132,38 +132,50 @@ def undisturbed() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def as_it_was(document: Document, before: Observed) -> Document:
-    """A document that undoes, in the host's own namespace, everything that another one may have changed.
+def as_it_was(document: Document, before: Observed, now: Observed) -> Document:
+    """A document that undoes, in the host's own namespace, everything that another one has changed of its links.
+
+    It deletes the addresses and routes that were made or changed; those that were there before are made again as the
+    kernel reported them (keeper.py).
 
     :param before: that namespace as it was.
+    :param now: as it is.
     """
     listed = document.namespaces[""]
     restored = Document()
-    own = restored.at("")
+    restored.at("")
     removed = {
         item.name: item
         for netns, item, phase, _strict in document.removals
         if not netns and phase == BEFORE and isinstance(item, Link)
     }
-    for name, link in {**removed, **listed.links}.items():
+    made = [link for name, link in {**removed, **listed.links}.items() if name not in before.links]
+    restored.removals += [Removal("", item) for item in _new(before, now)]
+    restored.removals += [Removal("", link, strict=True) for link in made]
+    for name in {**removed, **listed.links}:
         known = before.links.get(name)
         if known is None:
-            restored.removals.append(Removal("", link, strict=True))
             continue
         item = {**known.data(), "controller": known.attributes.get("controller", "")}
         if not known.kind:
             item.pop("mac_address", None)  # a bond returns its ports' own addresses to them
         add_link(restored, "", item)
-        own.purge_addresses.add(name)
     complete(restored)
-    own.addresses = {
-        address: ""
-        for address in before.addresses.values()
-        if address.dev in own.links and not address.address.startswith("fe80:")
-    }
-    own.routes = {
-        route.key: route
-        for route in flattened(before.routes)
-        if route.devices & own.links.keys() and route.protocol != RTPROT_KERNEL
-    }
     return restored
+
+
+def _new(before: Observed, now: Observed) -> Iterator[Address | Route]:
+    """The addresses and routes that are not as they were. Those with a lifetime change by themselves."""
+    for key, address in now.addresses.items():
+        known = before.addresses.get(key)
+        if address.state and not address.state.foreign and (known is None or _differ(known, address)):
+            yield address
+    there = {route[:-1] for route in flattened(before.routes)}
+    for route in flattened(now.routes):
+        if route.protocol in ROUTE_PROTOCOLS and route[:-1] not in there:
+            yield route
+
+
+def _differ(before: Address, now: Address) -> bool:
+    lasting = [bool(item.state and item.state.lasting) for item in (before, now)]
+    return before[:-1] != now[:-1] or lasting[0] != lasting[1]

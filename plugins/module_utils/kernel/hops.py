@@ -83,6 +83,13 @@ def _pack_hop(flags: int, weight: int, index: int, attribute: Mapping[int, bytes
     return _RTNH.pack(_RTNH.size + len(body), flags, weight, index) + body
 
 
+def hop_indexes(raw: bytes) -> set[int]:
+    """The indexes of the interfaces that a route leads through, from its message."""
+    attribute = attributes(raw, 12)
+    found = {index for _flags, _weight, index, _own in _each(attribute.get(RTA_MULTIPATH, b""))}
+    return found | ({_U32.unpack(attribute[RTA_OIF])[0]} if RTA_OIF in attribute else set())
+
+
 def sendable_hops(data: bytes) -> bytes:
     """RTA_MULTIPATH without the states of the hops, which the kernel only reports."""
     return b"".join(_pack_hop(flags & RTNH_F_ONLINK, weight, index, own) for flags, weight, index, own in _each(data))

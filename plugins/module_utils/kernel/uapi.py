@@ -45,7 +45,8 @@ IFLA_VXLAN_ID, IFLA_VXLAN_GROUP, IFLA_VXLAN_PORT, IFLA_VXLAN_GROUP6 = 1, 2, 15, 
 RTEXT_FILTER_SKIP_STATS = 8
 IFF_UP, IFF_PROMISC = 0x1, 0x100
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
-IFA_ADDRESS, IFA_LOCAL, IFA_LABEL, IFA_CACHEINFO, IFA_FLAGS, IFA_RT_PRIORITY = 1, 2, 3, 6, 8, 9
+IFA_ADDRESS, IFA_LOCAL, IFA_LABEL, IFA_CACHEINFO, IFA_FLAGS, IFA_RT_PRIORITY, IFA_PROTO = 1, 2, 3, 6, 8, 9, 11
+IFAPROT_KERNEL_LL = 3
 IFA_F_SECONDARY, IFA_F_NODAD, IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_TENTATIVE = 0x01, 0x02, 0x08, 0x20, 0x40
 IFA_F_PERMANENT, IFA_F_NOPREFIXROUTE = 0x80, 0x200
 # What a request can set: nodad, optimistic, home address, manage temporary addresses, no prefix route, multicast join.
@@ -76,7 +77,12 @@ VLAN_PVID, VLAN_UNTAGGED = 2, 4
 RTEXT_FILTER_BRVLAN = 2  # include/uapi/linux/rtnetlink.h
 RTM_GETNSID = 90
 NETNSA_NSID, NETNSA_FD = 1, 3
-RTPROT_KERNEL = 2
+RTPROT_REDIRECT, RTPROT_KERNEL = 1, 2
+RTM_NEWNEXTHOP, RTM_GETNEXTHOP = 104, 106
+NHA_ID, NHA_GROUP, NHA_OIF, NHA_RES_GROUP = 1, 2, 5, 12  # include/uapi/linux/nexthop.h
+NHA_RES_GROUP_UNBALANCED_TIME = 4
+# What a request can set: id, group, its type, blackhole, interface, gateway, encapsulation, FDB, resilient group.
+NHA_SETTABLE = (1, 2, 3, 4, 5, 6, 7, 8, 11, 12)
 NETLINK_GENERIC = 16  # include/uapi/linux/netlink.h; Python's socket module does not name it
 GENL_ID_CTRL, CTRL_CMD_GETFAMILY = 16, 3  # include/uapi/linux/genetlink.h
 CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME = 1, 2
