@@ -91,7 +91,9 @@ def _take_back(kernel: Kernel, document: Document, before: Observed, keeper: Kee
     keeper.start_again()
     try:
         scopes = {"": everything(tables={route.table for route in flattened(before.routes)})}
-        old = lifeline.as_it_was(document, before, observe(kernel, scopes)[""])
+        now = observe(kernel, scopes)
+        apply(kernel, plan(lifeline.without_new(before, now[""]), now).operations)
+        old = lifeline.as_it_was(document, before)
         _converge(kernel, old, scopes, plan(old, observe(kernel, scopes), losses=keeper.losses_now()), keeper)
     except FabricError as another:
         raise FabricError(f"{error}; putting the interfaces back fails too: {another}") from error

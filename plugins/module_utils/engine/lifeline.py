@@ -132,16 +132,13 @@ def undisturbed() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def as_it_was(document: Document, before: Observed, now: Observed) -> Document:
+def as_it_was(document: Document, before: Observed) -> Document:
     """A document that undoes, in the host's own namespace, everything that another one has changed of its links.
 
-    It deletes the addresses and routes that were made or changed; those that were there before are made again as the
-    kernel reported them (keeper.py).
+    Their addresses and routes are made again as the kernel reported them (keeper.py).
 
     :param before: that namespace as it was.
-    :param now: as it is.
     """
-    listed = document.namespaces[""]
     restored = Document()
     restored.at("")
     removed = {
@@ -149,12 +146,10 @@ def as_it_was(document: Document, before: Observed, now: Observed) -> Document:
         for netns, item, phase, _strict in document.removals
         if not netns and phase == BEFORE and isinstance(item, Link)
     }
-    made = [link for name, link in {**removed, **listed.links}.items() if name not in before.links]
-    restored.removals += [Removal("", item) for item in _new(before, now)]
-    restored.removals += [Removal("", link, strict=True) for link in made]
-    for name in {**removed, **listed.links}:
+    for name, link in {**removed, **document.namespaces[""].links}.items():
         known = before.links.get(name)
         if known is None:
+            restored.removals.append(Removal("", link, strict=True))
             continue
         item = {**known.data(), "controller": known.attributes.get("controller", "")}
         if not known.kind:
@@ -162,6 +157,11 @@ def as_it_was(document: Document, before: Observed, now: Observed) -> Document:
         add_link(restored, "", item)
     complete(restored)
     return restored
+
+
+def without_new(before: Observed, now: Observed) -> Document:
+    """A document that deletes, in the host's own namespace, the addresses and routes that are not as they were."""
+    return Document(namespaces={"": Desired()}, removals=[Removal("", item) for item in _new(before, now)])
 
 
 def _new(before: Observed, now: Observed) -> Iterator[Address | Route]:
