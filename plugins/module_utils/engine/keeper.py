@@ -28,6 +28,7 @@ class Keeper:
         self._first = {netns: kept.read(kernel.socket(netns)) for netns in sorted(namespaces)}
         self._before = {netns: objects.copy() for netns, objects in self._first.items()}
         self._tried: set[Any] = set()
+        self._losses: dict[str, Losses] = {}
         self.warnings: list[str] = []
 
     def __bool__(self) -> bool:
@@ -35,15 +36,17 @@ class Keeper:
 
     def losses(self) -> dict[str, Losses]:
         """What a plan may take along, by namespace: nothing is lost yet."""
-        return {netns: Losses(objects) for netns, objects in self._before.items()}
+        self._losses = {netns: Losses(objects) for netns, objects in self._before.items()}
+        return self._losses
 
     def losses_now(self) -> dict[str, Losses]:
         """The same, with what has been lost meanwhile."""
         there = [netns for netns in self._before if netns_status(netns) == "present"]
-        return {netns: Losses(self._before[netns], kept.read(self._kernel.socket(netns))) for netns in there}
+        self._losses = {netns: Losses(self._before[netns], kept.read(self._kernel.socket(netns))) for netns in there}
+        return self._losses
 
     def note(self, operations: Sequence[Operation], left: Iterable[tuple[Operation, Failure]]) -> None:
-        """Forget what was deleted or changed on purpose, and what the kernel does not take again.
+        """Forget what was deleted or changed on purpose, with links too, and what the kernel does not take again.
 
         :param operations: those that were carried out.
         :param left: those of them by which an object should have been restored, and was not.
@@ -55,6 +58,9 @@ class Keeper:
                 self.warnings.append(
                     f"{operation.after.label(operation.netns)} is lost, the kernel refuses it now: {why}"
                 )
+        for netns, losses in self._losses.items():
+            for item in losses.gone:
+                self._before[netns].forget(item)
         for operation in operations:
             verb, netns, item, *_rest = operation
             if verb == "restore" and (netns, item) not in self._tried:

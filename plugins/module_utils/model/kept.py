@@ -79,6 +79,13 @@ class Kept:
         elif isinstance(item, Route):
             self.routes.pop(item[:-1], None)
 
+    def __contains__(self, item: object) -> bool:
+        if isinstance(item, Address):
+            return item.key in self.addresses
+        if isinstance(item, Nexthop):
+            return item.id in self.nexthops
+        return isinstance(item, Route) and item[:-1] in self.routes
+
     def __iter__(self) -> Iterator[Address | Nexthop | Route]:
         """The objects in the order in which the kernel takes them.
 

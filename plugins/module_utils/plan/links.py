@@ -53,7 +53,7 @@ def clear_way(view: View, netns: str, link: Link) -> None:
         port.name for port in view.at(netns).links.values() if port.attributes.get("controller") == link.name
     ]
     view.do("delete", netns, current)
-    view.forget(netns, link.name)
+    view.forget(netns, link.name, remade=True)
 
 
 def _kept(view: View, netns: str, link: Link, current: Link) -> dict[str, Any]:

@@ -22,12 +22,14 @@ class Losses:
 
     :ivar there: the objects that are left.
     :ivar missing: the objects that are lost, and not made again yet.
+    :ivar gone: the objects of links that are deleted or moved, and are not made again.
     """
 
     def __init__(self, before: Kept, now: Kept | None = None) -> None:
         """:param now: the objects as they are; None: as they were before."""
         self.there = (now or before).copy()
         self.missing = before.without(now) if now else Kept()
+        self.gone = Kept()
         self._down: set[str] = set()
 
     def lowered(self, dev: str) -> None:
@@ -47,18 +49,23 @@ class Losses:
         self._lose_addresses(lambda item: item.dev == dev and ":" in item.address)
         self._lose_routes(lambda item: dev in item.devices and ":" in item.dst)
 
-    def removed(self, dev: str) -> None:
-        """A link is deleted, or moved to another namespace."""
+    def removed(self, dev: str, remade: bool) -> None:
+        """A link is deleted, or moved to another namespace.
+
+        :param remade: a link of its name and kind follows.
+        """
         self._down.discard(dev)
         self.there.links -= {dev}
-        self._lose_addresses(lambda item: item.dev == dev)
-        self._lose_nexthops({dev})
-        self._lose_routes(lambda item: dev in item.devices)
+        into = self.missing if remade else self.gone
+        self._lose_addresses(lambda item: item.dev == dev, into)
+        self._lose_nexthops({dev}, into)
+        self._lose_routes(lambda item: dev in item.devices, into)
 
     def forget(self, item: Any) -> None:
         """An object is deleted or changed on purpose."""
         self.there.forget(item)
         self.missing.forget(item)
+        self.gone.forget(item)
 
     def deleted(self, address: Address, left: Iterable[Address]) -> None:
         """An address is deleted: routes that name it as their source are lost.
@@ -83,20 +90,20 @@ class Losses:
         ):
             _transfer(missing, there, lambda known: known is item)
 
-    def _lose_addresses(self, condition: Callable[[Address], bool]) -> None:
-        _transfer(self.there.addresses, self.missing.addresses, condition)
+    def _lose_addresses(self, condition: Callable[[Address], bool], into: Kept | None = None) -> None:
+        _transfer(self.there.addresses, (self.missing if into is None else into).addresses, condition)
 
-    def _lose_nexthops(self, devices: set[str]) -> None:
+    def _lose_nexthops(self, devices: set[str], into: Kept | None = None) -> None:
         """Nexthop objects of interfaces, and the groups that lose a member."""
         gone = {item.id for item in self.there.nexthops.values() if item.dev in devices}
         _transfer(
             self.there.nexthops,
-            self.missing.nexthops,
+            (self.missing if into is None else into).nexthops,
             lambda item: item.id in gone or not gone.isdisjoint(item.members),
         )
 
-    def _lose_routes(self, condition: Callable[[Route], bool]) -> None:
-        _transfer(self.there.routes, self.missing.routes, condition)
+    def _lose_routes(self, condition: Callable[[Route], bool], into: Kept | None = None) -> None:
+        _transfer(self.there.routes, (self.missing if into is None else into).routes, condition)
 
 
 def _transfer(source: dict[Any, Any], target: dict[Any, Any], condition: Callable[[Any], bool]) -> None:

@@ -11,7 +11,13 @@ from collections.abc import Iterator
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Nexthop
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import PROTOCOLS, Hop, Route
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
+    PROTOCOLS,
+    ROUTE_PROTOCOLS,
+    Hop,
+    Route,
+    put_in,
+)
 from ansible_collections.weft.fabric.plugins.module_utils.plan.losses import Losses
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Lost
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
@@ -25,6 +31,18 @@ def restore(view: View, netns: str) -> None:
         if not _obstacle(view, netns, desired, item):
             view.do("restore", netns, item, item, shown=not _is_listed(desired, item))
             losses.restored(item)
+            _take_note(view, netns, item)
+
+
+def _take_note(view: View, netns: str, item: Address | Nexthop | Route) -> None:
+    """Put an object that is made again where those of the document are looked for."""
+    now = view.at(netns)
+    if isinstance(item, Address):
+        now.addresses.setdefault(item.key, item)
+    elif isinstance(item, Route):
+        there = now.routes.get(item.place, ())
+        if all(known[:-1] != item[:-1] for known in there):
+            put_in(now.routes, item.place, (*there, item))
 
 
 def show_lost(view: View) -> None:
@@ -32,11 +50,15 @@ def show_lost(view: View) -> None:
     moved = {(item.netns, item.before.name) for item in view.plan.operations if item.verb == "move"}
     for netns, losses in view.losses.items():
         desired = view.document.namespaces.get(netns, Desired())
-        for item in losses.missing:
-            # The permanent addresses of a link that is deleted belong to it.
-            own = isinstance(item, Address) and item.dev not in view.at(netns).links and (netns, item.dev) not in moved
+        for item in (*losses.missing, *losses.gone):
+            # The addresses of a link that is deleted belong to it, and so do our routes.
+            if isinstance(item, Address):
+                own = item in losses.gone and (netns, item.dev) not in moved
+            else:
+                own = isinstance(item, Route) and item in losses.gone and item.protocol in ROUTE_PROTOCOLS
             if not own and not _is_listed(desired, item):
-                view.plan.lost.append(Lost(netns, item, _obstacle(view, netns, desired, item)))
+                reason = _obstacle(view, netns, desired, item) or "its interface is another one now"
+                view.plan.lost.append(Lost(netns, item, reason))
 
 
 def _is_listed(desired: Desired, item: Address | Nexthop | Route) -> bool:

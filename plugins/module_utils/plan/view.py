@@ -135,15 +135,18 @@ class View:
         if (attributes.get("mtu") or IPV6_MTU) < IPV6_MTU:
             losses.narrowed(link.name)
 
-    def forget(self, netns: str, name: str) -> None:
-        """Take a link out of the planned state, with everything that the kernel removes along with it."""
+    def forget(self, netns: str, name: str, remade: bool = False) -> None:
+        """Take a link out of the planned state, with everything that the kernel removes along with it.
+
+        :param remade: it is made again.
+        """
         now = self.at(netns)
         link = now.links.pop(name, None)
         if link is None:
             return
         now.forget_entries(name)
         if netns in self.losses:
-            self.losses[netns].removed(name)
+            self.losses[netns].removed(name, remade)
         ports = kind_of(link.kind).ports
         for other in list(now.links.values()):
             if other.attributes.get("controller") == name:
@@ -154,9 +157,9 @@ class View:
                 now.links[other.name] = released
         for place, other in self.on(netns, name):
             if not kind_of(other.kind).survives:
-                self.forget(place, other.name)
+                self.forget(place, other.name, remade)
         if link.peer and link.peer[0] in self.state:
-            self.forget(*link.peer)
+            self.forget(*link.peer, remade)
 
     def on(self, netns: str, name: str) -> list[tuple[str, Link]]:
         """The links that sit on a link, in any observed namespace, each with its namespace."""
