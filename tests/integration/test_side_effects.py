@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.weft.fabric.plugins.module_utils.engine import lifeline
 from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import KINDS
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import bridge, kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.tests.integration.kernel import (
     eventually,
@@ -95,11 +95,15 @@ def of(rows: list[dict[str, Any]], dev: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def cycling(monkeypatch) -> None:
+def cycling(monkeypatch) -> Iterator[None]:
     """Bridges take and release ports as bonds do, which this kernel may lack: while they are down."""
-    bridge = KINDS["bridge"]
-    assert bridge.ports
-    monkeypatch.setitem(KINDS, "bridge", bridge._replace(ports=bridge.ports._replace(join_down=True)))
+    assert bridge.KIND.ports
+    ports = bridge.KIND.ports._replace(join_down=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(bridge, "KIND", bridge.KIND._replace(ports=ports))
+        kind_of.cache_clear()
+        yield
+    kind_of.cache_clear()
 
 
 def reach(document: dict[str, Any], **more: Any) -> Any:

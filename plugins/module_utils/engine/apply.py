@@ -30,8 +30,8 @@ class Undone(NamedTuple):
     """What could not be done, though nothing was refused that anybody asked for.
 
     :ivar not_found: deletions of objects that the kernel did not find, each with its answer. The kernel removes
-        addresses and routes with the objects that they depend on, so they may be gone, or they are not known by what was
-        asked.
+        addresses and routes with the objects that they depend on, so they may be gone, or they are not known by what
+        was asked.
     :ivar not_restored: objects of others that the kernel does not take again, each with its answer.
     """
 

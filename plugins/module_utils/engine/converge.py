@@ -44,11 +44,11 @@ def converge(
     :raises FabricError: as reconcile.reconcile().
     """
     moving = document.moves_interfaces
-    keeper = Keeper(kernel, first.takes_along | ({""} if moving else set()))
+    keeper = Keeper(kernel, first.takes_along | ({""} if moving or document.takes_interfaces else set()))
     if keeper:
         first = plan(document, before, check, losses=keeper.losses())
     if moving or document.takes_interfaces:
-        lifeline.check(before[""], first, document.namespaces[""], lifeline.session())
+        lifeline.check(before[""], first, lifeline.session())
     if check:
         return first, first
     require_admin()

@@ -59,11 +59,10 @@ def session() -> Session | None:
     return None
 
 
-def check(before: Observed, plan: Plan, desired: Desired, connected: Session | None) -> None:
+def check(before: Observed, plan: Plan, connected: Session | None) -> None:
     """Refuse a plan that would cut the controller off.
 
     :param before: the host's own namespace as it is.
-    :param desired: what is wanted in it.
     :raises FabricError: the address would be on no link that works, or no route would lead back to the controller.
     """
     if connected is None or not _holders(before, connected.host):
@@ -77,27 +76,21 @@ def check(before: Observed, plan: Plan, desired: Desired, connected: Session | N
             "a VLAN or an interface that stays"
         )
     client = ipaddress.ip_address(connected.client)
-    if not any(client in ipaddress.ip_interface(network).network for network in _reached(plan, desired)):
+    if not any(client in ipaddress.ip_interface(network).network for network in _reached(plan)):
         raise FabricError(
             f"{connection} would have no route back: nothing is changed; list a route to {connected.client}"
         )
 
 
-def _reached(plan: Plan, desired: Desired) -> list[str]:
+def _reached(plan: Plan) -> list[str]:
     """The networks that the host's own namespace has an address in or a route to after a plan."""
     after = plan.view[""]
     subnets = [address.address for address in after.addresses.values() if _works(after, address.dev)]
-    # A link that is down for a moment loses its routes. Only the listed ones are set again.
-    lowered = {
-        item.before.name if item.before else item.after.name
-        for item in plan.operations
-        if isinstance(item.after or item.before, Link)
-        and (item.verb == "delete" or (item.after.attributes.get("admin_state") == "down"))
-    }
+    lost = {lost.item[:-1] for lost in plan.lost if not lost.netns and isinstance(lost.item, Route)}
     return subnets + [
         route.dst
         for route in flattened(after.routes)
-        if any(_works(after, dev) and (route.key in desired.routes or dev not in lowered) for dev in route.devices)
+        if route[:-1] not in lost and any(_works(after, dev) for dev in route.devices)
     ]
 
 

@@ -4,9 +4,9 @@
 """The phases of a plan. The lists at the end of this file are all rules of order between them.
 
 First come namespaces, then links (each after those it refers to), their attributes, ports before they are brought up,
-addresses, FDB entries and neighbours, routes, and rules. What an operation takes along of others is made again as soon as
-the kernel takes it. Objects are removed in the opposite order, and after their
-replacements work, so that traffic never lacks both. Only objects that are in the way are removed before.
+addresses, FDB entries and neighbours, routes, and rules. What an operation takes along of others is made again as soon
+as the kernel takes it. Objects are removed in the opposite order, and after their replacements work, so that traffic
+never lacks both. Only objects that are in the way are removed before.
 """
 
 from __future__ import annotations
