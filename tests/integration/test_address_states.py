@@ -12,8 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.weft.fabric.plugins.module_utils.engine.apply import apply
 from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
+from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import observe
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
+from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
+from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation
 from ansible_collections.weft.fabric.tests.integration.kernel import (
     Monitor,
     inside,
@@ -23,6 +31,7 @@ from ansible_collections.weft.fabric.tests.integration.kernel import (
     new_namespace,
     unchanged,
 )
+from ansible_collections.weft.fabric.tests.unit.pure_kernel import PureKernel, Refused
 
 
 class State(NamedTuple):
@@ -346,3 +355,65 @@ def test_the_others_stay(lines: list[str], data: Any) -> None:
         ]
         reconcile(parse_topology({"": {"addresses": [item]}}, absent=True))
         assert {row["local"] for row in rows("")} == {*before, "10.99.0.1"}
+
+
+def _wanted(dev: str = "v0") -> st.SearchStrategy[Address]:
+    heads = ["10.1.0.1/24", "10.1.0.2/24", "10.1.0.1/16", "10.2.0.1/32", "fd01::1/64", "fd01::1/48", "fd02::1/128"]
+
+    def options(head: str) -> st.SearchStrategy[Address]:
+        six = ":" in head
+        return st.builds(
+            Address,
+            st.just(dev),
+            st.just(head),
+            peer=st.sampled_from([None, "fd01::9", "fd09::9"] if six else [None, "10.1.0.9", "10.9.0.9"]),
+            scope=st.none() if six else st.sampled_from([None, 0, 253]),
+            named=st.none() if six else st.sampled_from([None, "v0:a"]),
+            metric=st.sampled_from([None, 7, 8]),
+            noprefixroute=st.sampled_from([None, True]),
+            nodad=st.sampled_from([None, True]) if six else st.none(),
+            state=st.none(),
+        )
+
+    return st.sampled_from(heads).flatmap(options)
+
+
+@settings(max_examples=20)
+@given(st.lists(st.tuples(_wanted(), st.booleans()), max_size=8))
+def test_the_pure_kernel_does_what_linux_does(steps: list[tuple[Address, bool]]) -> None:
+    """Addresses are added, changed and deleted one by one: both take and refuse the same, and have the same then."""
+    pure = PureKernel()
+    with new_namespace() as name, inside(name), Kernel() as kernel:
+        ip_batch("", "link add v0 type veth peer name v1", "link set v1 up", "link set v0 up")
+        pure.state[""].links["v0"] = Link("v0", "veth", {"admin_state": "up", "controller": "", "mtu": 1500})
+
+        def found() -> dict[Any, Address]:
+            read = observe(kernel, {"": Scope(devices={"v0"}, addresses=True)})[""].addresses
+            return {key: item for key, item in read.items() if not item.address.startswith("fe80:")}
+
+        for item, gone in steps:
+            there = found()
+            operation = Operation("create", "", None, item)
+            if gone:
+                if item.key not in there:
+                    continue
+                operation = Operation("delete", "", there[item.key])
+            elif item.key in there and there[item.key].address != item.address:
+                continue  # Linux ignores another prefix length in silence, and the pure kernel does not
+            refused = [False, False]
+            try:
+                pure.apply(operation)
+            except Refused:
+                refused[0] = True
+            try:
+                apply(kernel, [operation])
+            except KernelError:
+                refused[1] = True
+            assert refused[0] == refused[1], operation
+            assert _plain(found()) == _plain(pure.state[""].addresses), operation
+
+
+def _plain(table: dict[Any, Address]) -> Any:
+    """Addresses with what both kernels know; Linux sorts those of IPv4 by their scope, and secondary ones last."""
+    plain = [(*item[:-1], item.state.secondary, item.state.lasting) for item in table.values() if item.state]
+    return {row for row in plain if ":" not in row[1]}, [row for row in plain if ":" in row[1]]

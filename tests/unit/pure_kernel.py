@@ -260,7 +260,8 @@ class PureKernel:
 
     @staticmethod
     def _subnet(address: Address) -> tuple[str, Any]:
-        return address.dev, ipaddress.ip_interface(address.address).network
+        head, _slash, prefix = address.address.partition("/")
+        return address.dev, ipaddress.ip_interface(f"{address.peer or head}/{prefix}").network
 
     def _address(self, state: Observed, item: Address, gone: bool) -> None:
         six = ":" in item.address
@@ -283,8 +284,12 @@ class PureKernel:
         known = state.addresses.get(item.key)
         if known is not None:
             demand(known.address == item.address, f"{item}: IPv6 has it as {known.address}")
-            kept = {"dev", "address", "metric", *(("peer", "noprefixroute", "nodad") if six else ())}
-            changed = {name: value for name, value in asked.items() if name in kept}
+            # What the request does not name falls back to the kernel's default, except for what is not changed at all.
+            if six:
+                changed = {name: asked.get(name, False) for name in ("noprefixroute", "nodad")}
+                changed.update(peer=asked.get("peer", known.peer), metric=asked.get("metric") or known.metric)
+            else:
+                changed = {"metric": asked.get("metric", 0)}
             lasting = known.state._replace(lasting=item.state is None or item.state.lasting)
             state.addresses[item.key] = known._replace(**changed, state=lasting)
             return
