@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ansible_collections.weft.fabric.plugins.module_utils.engine import lifeline
 from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
@@ -21,6 +24,7 @@ from ansible_collections.weft.fabric.tests.integration.kernel import (
     ip,
     ip_batch,
     ip_json,
+    new_namespace,
     unchanged,
 )
 
@@ -269,3 +273,35 @@ def test_an_mtu_below_that_of_ipv6(host: str, run_module) -> None:
     assert (
         "route fd00:7::/48 dev nic0" in done["diff"]["before"] and "(lost: IPv6 needs an MTU" in done["diff"]["before"]
     )
+
+
+@settings(max_examples=10)
+@given(st.sets(st.sampled_from(THEIRS), min_size=1), st.sampled_from(["port", "again"]))
+def test_random_states_of_others_survive(chosen: set[str], way: str) -> None:
+    """Whatever others have made: after a change of something else, each object is as before, or the diff shows it."""
+    ports = bridge.KIND.ports._replace(join_down=True) if bridge.KIND.ports else None
+    with new_namespace() as name, inside(name), pytest.MonkeyPatch.context() as patched:
+        patched.setattr(bridge, "KIND", bridge.KIND._replace(ports=ports))
+        kind_of.cache_clear()
+        kind = "type vxlan id 10 dstport 4789" if way == "again" else "type veth peer name far0"
+        ip_batch("", f"link add nic0 {kind}", *(["link set far0 up"] if way == "port" else []), "link set nic0 up")
+        made = [line for line in THEIRS if line in chosen and succeeds(line)]
+        before = state()
+        document = {"links": [{"name": "br0", "kind": "bridge", "ports": ["nic0"]}]}
+        if way == "again":
+            document = {"links": [{"name": "nic0", "kind": "vxlan", "vni": 11, "port": 4789, "recreate": True}]}
+        did = reconcile(parse_topology({"": document}))
+        after = state()
+        assert without_own(after["addresses"]) == without_own(before["addresses"]), made
+        assert (after["routes"], after["nexthops"]) == (before["routes"], before["nexthops"]), (made, did.diff)
+        assert not lines(did.diff, "before", ")") and not did.warnings
+    kind_of.cache_clear()
+
+
+def succeeds(line: str) -> bool:
+    return subprocess.run(["ip", *line.split()], capture_output=True, check=False).returncode == 0
+
+
+def without_own(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Addresses of nic0 without the link-local one that the kernel derives."""
+    return [row for row in of(rows, "nic0") if row["local"] == "fe80::1" or not row["local"].startswith("fe80:")]

@@ -83,11 +83,18 @@ def _pack_hop(flags: int, weight: int, index: int, attribute: Mapping[int, bytes
     return _RTNH.pack(_RTNH.size + len(body), flags, weight, index) + body
 
 
-def hop_indexes(raw: bytes) -> set[int]:
-    """The indexes of the interfaces that a route leads through, from its message."""
-    attribute = attributes(raw, 12)
-    found = {index for _flags, _weight, index, _own in _each(attribute.get(RTA_MULTIPATH, b""))}
-    return found | ({_U32.unpack(attribute[RTA_OIF])[0]} if RTA_OIF in attribute else set())
+def reindexed(attribute: Mapping[int, bytes], indexes: Sequence[int]) -> dict[int, bytes]:
+    """A route's attributes with other indexes of the interfaces that it leads through.
+
+    :param indexes: one for each hop.
+    """
+    found = dict(attribute)
+    if RTA_OIF in found:
+        found[RTA_OIF] = _U32.pack(indexes[0])
+    if RTA_MULTIPATH in found:
+        hops = zip(_each(found[RTA_MULTIPATH]), indexes)
+        found[RTA_MULTIPATH] = b"".join(_pack_hop(flags, weight, to, own) for (flags, weight, _old, own), to in hops)
+    return found
 
 
 def sendable_hops(data: bytes) -> bytes:

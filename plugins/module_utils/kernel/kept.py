@@ -16,7 +16,7 @@ from typing import Any
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
 from ansible_collections.weft.fabric.plugins.module_utils.kernel import addresses, routes
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import read_names
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.hops import hop_indexes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.hops import reindexed
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import packed, to_bytes
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket, attributes
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
@@ -112,7 +112,7 @@ def restore(indexes: Mapping[str, int], item: Any) -> Request:
         if item.dev:
             found[NHA_OIF] = _U32.pack(indexes[item.dev])
         return Request(RTM_NEWNEXTHOP, NLM_F_CREATE | NLM_F_REPLACE, item.raw[: _NHMSG.size] + packed(found))
-    if hop_indexes(item.raw) <= {indexes[dev] for dev in item.devices}:
-        return routes.restore(item.raw)
-    (request,) = routes.add(indexes, [item])
-    return request
+    request = routes.restore(item.raw)
+    size = routes.RTMSG.size
+    found = reindexed(attributes(request.payload, size), [indexes[hop.dev] for hop in item.hops])
+    return request._replace(payload=request.payload[:size] + packed(found))
