@@ -41,9 +41,11 @@ options:
       - Requires C(vlan_filtering) on the bridge, and a kernel with CONFIG_BRIDGE_VLAN_FILTERING.
     type: int
   addresses:
-    description: IPv4 and IPv6 addresses in CIDR notation, each with its prefix length.
+    description:
+      - IPv4 and IPv6 addresses in CIDR notation, each with its prefix length.
+      - An item can also be a dictionary with the options of an item of O(weft.fabric.address#module:addresses).
     type: list
-    elements: str
+    elements: raw
   purge_addresses:
     description:
       - Whether to remove addresses that are not in O(addresses).

@@ -16,8 +16,8 @@ description:
   - A link has a C(kind), which is the name of a module such as M(weft.fabric.bridge), and the options of that module.
     A link without C(kind) must exist, and gets the given attributes.
   - Routes have the options of M(weft.fabric.route), and rules those of M(weft.fabric.rule). Items of C(addresses) have
-    C(dev) and C(address). Items of C(neighbours) have C(dev), C(dst) and C(lladdr). Items of C(fdb) have C(dev),
-    C(lladdr), C(dst), C(port) and C(vni).
+    C(dev), C(address) and the options of M(weft.fabric.address). Items of C(neighbours) have C(dev), C(dst) and
+    C(lladdr). Items of C(fdb) have C(dev), C(lladdr), C(dst), C(port) and C(vni).
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:

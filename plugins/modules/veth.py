@@ -60,9 +60,9 @@ options:
         description: The VLAN of untagged frames on this bridge port.
         type: int
       addresses:
-        description: Addresses in CIDR notation. O(purge_addresses) applies to both ends.
+        description: Addresses, as in O(addresses). O(purge_addresses) applies to both ends.
         type: list
-        elements: str
+        elements: raw
       admin_state:
         description: Whether the other end is up.
         type: str

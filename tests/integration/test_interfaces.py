@@ -66,8 +66,8 @@ def prepare(name: str, commands: list[str]) -> None:
 
 
 def kernel(name: str) -> dict[str, Any]:
-    """All that commands say of links, peers and entries with a destination, but indexes and random MAC addresses."""
-    links = {link.pop("ifname"): link for link in ip_json(name, "link")}
+    """All that commands say of links, addresses, peers and entries with a destination, but no index or random MAC."""
+    links = {link.pop("ifname"): link for link in ip_json(name, "address")}
     for ifname, link in links.items():
         del link["ifindex"]
         path = f"/sys/class/net/{ifname}/addr_assign_type"
@@ -80,7 +80,7 @@ def kernel(name: str) -> dict[str, Any]:
 
 def test_every_kind_is_on_the_page() -> None:
     modules = {module for _commands, found in SECTIONS.values() for module, _arguments in found}
-    assert modules == {*NAMES, "vxlan_fdb"} and set(NAMES) == set(LINK_KINDS)
+    assert modules == {*NAMES, "vxlan_fdb", "address"} and set(NAMES) == set(LINK_KINDS)
 
 
 @each

@@ -136,9 +136,9 @@ def test_what_fails_half_way_is_taken_back(kind: str, host: str, monkeypatch) ->
 def test_the_end_of_a_session_does_not_end_a_run(host: str, monkeypatch) -> None:
     apply = engine.apply
 
-    def hung_up(*arguments: Any) -> None:
+    def hung_up(*arguments: Any) -> Any:
         os.kill(os.getpid(), signal.SIGHUP)
-        apply(*arguments)
+        return apply(*arguments)
 
     monkeypatch.setattr("ansible_collections.weft.fabric.plugins.module_utils.engine.converge.apply", hung_up)
     # The tests may themselves run under nohup.

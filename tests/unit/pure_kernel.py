@@ -209,7 +209,7 @@ class PureKernel:
         state.routes = by_place(item for item in flattened(state.routes) if link.name not in item.devices)
         state.neighbours.pop(link.name, None)
         state.addresses = {
-            item: known for item, known in state.addresses.items() if item.dev != link.name or ":" not in item.address
+            key: item for key, item in state.addresses.items() if item.dev != link.name or ":" not in item.address
         }
 
     def _move_link(self, operation: Operation) -> None:
@@ -236,7 +236,7 @@ class PureKernel:
         if state is None or link is None:
             return
         self._down(state, link)
-        state.addresses = {item: known for item, known in state.addresses.items() if item.dev != name}
+        state.addresses = {key: item for key, item in state.addresses.items() if item.dev != name}
         state.fdb = {entry: None for entry in state.fdb if entry.dev != name}
         for other in list(state.links.values()):
             if other.attributes["controller"] == name:
@@ -260,25 +260,48 @@ class PureKernel:
 
     @staticmethod
     def _subnet(address: Address) -> tuple[str, Any]:
-        return address.dev, ipaddress.ip_interface(address.address).network
+        head, _slash, prefix = address.address.partition("/")
+        return address.dev, ipaddress.ip_interface(f"{address.peer or head}/{prefix}").network
 
     def _address(self, state: Observed, item: Address, gone: bool) -> None:
         six = ":" in item.address
         if not gone:
-            head = item.address.partition("/")[0]
-            clash = [
-                other for other in state.addresses if other.dev == item.dev and other.address.partition("/")[0] == head
-            ]
-            demand(not six or clash in ([], [item]), f"{item}: IPv6 has it as {clash}")
-            secondary = not six and any(self._subnet(other) == self._subnet(item) for other in state.addresses)
-            state.addresses.setdefault(item, AddressState(secondary=secondary))
+            self._add_address(state, item)
             return
-        known = state.addresses.pop(item, None)
-        if known and not six and not known.secondary:  # devinet.c: __inet_del_ifa, promote_secondaries = 0
-            subnet = self._subnet(item)
-            state.addresses = {other: it for other, it in state.addresses.items() if self._subnet(other) != subnet}
-        left = {address.address.partition("/")[0] for address in state.addresses}
+        known = state.addresses.pop(item.key, None)
+        if known and not six and not known.state.secondary:  # devinet.c: __inet_del_ifa, with promote_secondaries
+            heirs = [other for other in state.addresses.values() if self._subnet(other) == self._subnet(item)]
+            for heir in heirs[:1]:
+                state.addresses[heir.key] = heir._replace(state=heir.state._replace(secondary=False))
+        left = {address.address.partition("/")[0] for address in state.addresses.values()}
         state.routes = by_place(it for it in flattened(state.routes) if it.src is None or it.src in left)
+
+    def _add_address(self, state: Observed, item: Address) -> None:
+        """inet_rtm_newaddr and inet6_addr_modify, with NLM_F_REPLACE."""
+        six = ":" in item.address
+        usual = {"metric": 0, "noprefixroute": False, **({"nodad": False} if six else {"scope": 0, "named": item.dev})}
+        asked = {name: value for name, value in item._asdict().items() if value is not None and name != "state"}
+        known = state.addresses.get(item.key)
+        if known is not None:
+            demand(known.address == item.address, f"{item}: IPv6 has it as {known.address}")
+            # What the request does not name falls back to the kernel's default, except for what is not changed at all.
+            if six:
+                changed = {name: asked.get(name, False) for name in ("noprefixroute", "nodad")}
+                changed.update(peer=asked.get("peer", known.peer), metric=asked.get("metric") or known.metric)
+            else:
+                changed = {"metric": asked.get("metric", 0)}
+            lasting = known.state._replace(lasting=item.state is None or item.state.lasting)
+            state.addresses[item.key] = known._replace(**changed, state=lasting)
+            return
+        twins = [] if six else [it for it in state.addresses.values() if self._subnet(it) == self._subnet(item)]
+        made = Address(**{**usual, **asked})
+        demand(all(twin.scope == made.scope for twin in twins), "EINVAL: Invalid scope value")
+        made = made._replace(
+            state=AddressState(secondary=bool(twins), lasting=item.state is None or item.state.lasting)
+        )
+        newest = {made.key: made}
+        # addrconf.c: ipv6_link_dev_addr puts the newest first.
+        state.addresses = {**newest, **state.addresses} if six else {**state.addresses, **newest}
 
     @staticmethod
     def _route(state: Observed, item: Route, verb: str) -> None:
@@ -291,7 +314,7 @@ class PureKernel:
             return
         for dev in item.devices:
             demand(dev in state.links and state.links[dev].attributes["admin_state"] == "up", f"ENETDOWN {item}")
-        held = [address.address.partition("/")[0] for address in state.addresses]
+        held = [address.address.partition("/")[0] for address in state.addresses.values()]
         demand(item.src is None or item.src in held, f"EINVAL: nobody has {item.src}")
         demand(item.type not in NOWHERE or not item.hops, f"EINVAL: {item} leads nowhere")
         scope = item.usual_scope if item.scope is None else item.scope

@@ -84,9 +84,12 @@ def test_a_document_is_without_what_the_kernel_makes() -> None:
             "a": Link("a", "macsec", {"mtu": 1500, "admin_state": "up", "controller": ""}),
         },
         addresses={
-            Address("a", "10.0.0.1/24"): AddressState(),
-            Address("a", "10.0.0.9/24"): AddressState(foreign=True),
-            Address("lo", "10.0.0.3/32"): AddressState(),
+            address.key: address
+            for address in (
+                Address("a", "10.0.0.1/24", state=AddressState()),
+                Address("a", "10.0.0.9/24", state=AddressState(foreign=True)),
+                Address("lo", "10.0.0.3/32", state=AddressState()),
+            )
         },
         routes=by_place(
             route._replace(protocol=protocol)

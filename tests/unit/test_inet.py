@@ -124,7 +124,8 @@ def test_an_address_comes_back(data: Any, ipv6: bool, index: int) -> None:
     request = next(addresses.put({"d2": index}, [address]))
     permanent = struct.pack("=HHI", 8, IFA_FLAGS, IFA_F_PERMANENT)
     answers: Any = Recorded(request.payload + permanent)
-    assert list(addresses.read(answers, Scope(addresses=True), {}, {index: "d2"})) == [address]
+    (found,) = addresses.read(answers, Scope(addresses=True), {}, {index: "d2"}).values()
+    assert (found[:3], address.differs(found)) == (address[:3], set())
     assert addresses.read(answers, Scope(addresses=True), {}, {}) == {}
 
 

@@ -44,7 +44,7 @@ def owned(kernel: PureKernel, document: Document) -> dict[str, Any]:
                 name: {key: state.links[name].attributes.get(key) for key in link.attributes}
                 for name, link in desired.links.items()
             },
-            "addresses": {item for item in state.addresses if item.dev in desired.links},
+            "addresses": {item[:2] for item in state.addresses.values() if item.dev in desired.links},
             "routes": {asked(item, desired.routes) for item in flattened(state.routes) if item.dev in desired.links},
             "neighbours": {dev: entries for dev, entries in state.neighbours.items() if entries},
             "fdb": set(state.fdb),
@@ -502,7 +502,7 @@ def test_secondary_addresses_outlive_their_first() -> None:
     kernel = prepared(wanted)
     document = parse_topology(host(veth("eth0", addresses=["10.0.0.3/24"])), purge=True)
     assert len(kernel.run(document)) == 1
-    assert [item.address for item in kernel.state[""].addresses] == ["10.0.0.3/24"]
+    assert [item.address for item in kernel.state[""].addresses.values()] == ["10.0.0.3/24"]
 
 
 def test_an_ipv6_address_gets_another_prefix_length() -> None:

@@ -110,4 +110,4 @@ def _addresses(netns: str, dev: str) -> list[IpInterface] | None:
         found = observe(kernel, {netns: Scope(devices={dev}, addresses=True)})[netns]
     if dev not in found.links:
         return None
-    return [ipaddress.ip_interface(item.address) for item in found.addresses if item.dev == dev]
+    return [ipaddress.ip_interface(item.address) for item in found.addresses.values() if item.dev == dev]

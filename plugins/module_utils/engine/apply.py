@@ -12,31 +12,42 @@ import errno
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.engine import links
 from ansible_collections.weft.fabric.plugins.module_utils.engine.refusal import NOT_FOUND, refusal
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, KernelError
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.codecs import CODECS
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import read_device
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel, Request
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Failure, Kernel, Request
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import create_netns, remove_netns
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation
 
 
-def apply(kernel: Kernel, operations: Sequence[Operation]) -> list[tuple[Operation, KernelError]]:
+class Undone(NamedTuple):
+    """What could not be done, though nothing was refused that anybody asked for.
+
+    :ivar not_found: deletions of objects that the kernel did not find, each with its answer. The kernel removes
+        addresses and routes with the objects that they depend on, so they may be gone, or they are not known by what
+        was asked.
+    :ivar not_restored: objects of others that the kernel does not take again, each with its answer.
+    """
+
+    not_found: list[tuple[Operation, KernelError]]
+    not_restored: list[tuple[Operation, Failure]]
+
+
+def apply(kernel: Kernel, operations: Sequence[Operation]) -> Undone:
     """Carry out operations in order.
 
-    :returns: the deletions of objects that the kernel did not find, each with its answer. The kernel removes addresses
-        and routes with the objects that they depend on, so they may be gone, or they are not known by what was asked.
     :raises KernelError: for the first that the kernel refused; those before it are done.
     """
     worker = _Worker(kernel)
     for _group, batch in groupby(operations, _batch):
         worker.run(list(batch))
-    return worker.not_found
+    return worker.undone
 
 
 def _batch(operation: Operation) -> tuple[Any, ...]:
@@ -70,7 +81,7 @@ class _Worker:
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
-        self.not_found: list[tuple[Operation, KernelError]] = []
+        self.undone = Undone([], [])
         self._indexes: dict[str, _Indexes] = {}
 
     def run(self, batch: list[Operation]) -> None:
@@ -80,10 +91,13 @@ class _Worker:
         if isinstance(item, Namespace):
             self._namespace(first, item)
             return
+        if first.verb == "restore":
+            self._restore(batch)
+            return
         with ExitStack() as descriptors:
             try:
-                requests = self._requests(batch, descriptors)
-                failures = self.kernel.socket(links.home(first)).execute(requests)
+                before, requests = self._requests(batch, descriptors)
+                failures = self.kernel.socket(links.home(first)).execute([*before, *requests])
             except OSError as error:
                 raise KernelError(
                     "send requests for", item.label(first.netns), error.errno or errno.EIO, str(error)
@@ -92,14 +106,27 @@ class _Worker:
             self._indexes.clear()
         missing = [failure for failure in failures if _is_not_found(first, failure.code)]
         refused = [failure for failure in failures if not _is_not_found(first, failure.code)]
-        # Links that are deleted together take one request more than there are links.
-        last = len(batch) - 1
-        if refused:
-            position, code, detail = refused[0]
-            raise refusal(batch[min(position, last)], code, detail, min(len(refused), len(batch)))
+        for position, code, detail in refused:
+            raise refusal(_at(batch, position - len(before)), code, detail, min(len(refused), len(batch)))
         for position, code, detail in missing:
-            operation = batch[min(position, last)]
-            self.not_found.append((operation, refusal(operation, code, detail)))
+            operation = _at(batch, position - len(before))
+            self.undone.not_found.append((operation, refusal(operation, code, detail)))
+
+    def _restore(self, batch: list[Operation]) -> None:
+        """Make objects of others again, as far as the kernel takes them: those that need others are sent again."""
+        # Imported only here: most changes take nothing along.
+        from ansible_collections.weft.fabric.plugins.module_utils.kernel import kept
+
+        netns = batch[0].netns
+        socket, indexes = self.kernel.socket(netns), self._indexes_of(netns)
+        kept.wait(socket, [operation.after for operation in batch])
+        left = [(operation, Failure(0, 0, "")) for operation in batch]
+        before = len(left) + 1
+        while left and len(left) < before:
+            before = len(left)
+            failures = socket.execute([kept.restore(indexes, operation.after) for operation, _failure in left])
+            left = [(left[failure.position][0], failure) for failure in failures]
+        self.undone.not_restored.extend(left)
 
     def _namespace(self, operation: Operation, item: Namespace) -> None:
         self.kernel.forget(item.name)
@@ -115,17 +142,25 @@ class _Worker:
     def _indexes_of(self, netns: str) -> _Indexes:
         return self._indexes.setdefault(netns, _Indexes(self.kernel, netns))
 
-    def _requests(self, batch: list[Operation], descriptors: ExitStack) -> Iterable[Request]:
+    def _requests(self, batch: list[Operation], descriptors: ExitStack) -> tuple[Sequence[Request], Iterable[Request]]:
+        """The requests of a batch, and those that have to come before them."""
         verb, netns, before, after, *_rest = batch[0]
         codec = CODECS.get(type(after or before))
         if codec:
             items = [operation.after or operation.before for operation in batch]
+            socket, indexes = self.kernel.socket(netns), self._indexes_of(netns)
             if verb == "delete":
-                return codec.delete(self._indexes_of(netns), items)
-            codec.wait(self.kernel.socket(netns), items)
+                before, after = codec.around(socket, indexes, items)
+                return before, [*codec.delete(indexes, items), *after]
+            codec.wait(socket, items)
             put = codec.add if verb == "create" and codec.add else codec.put
-            return put(self._indexes_of(netns), items)
-        return links.requests(self.kernel, self._index, batch, descriptors)
+            return (), put(indexes, items)
+        return (), links.requests(self.kernel, self._index, batch, descriptors)
+
+
+def _at(batch: Sequence[Operation], position: int) -> Operation:
+    """The operation of a request; there may be requests before and after those of the operations."""
+    return batch[min(max(position, 0), len(batch) - 1)]
 
 
 def _is_not_found(operation: Operation, code: int) -> bool:

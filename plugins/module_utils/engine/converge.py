@@ -10,12 +10,14 @@ from contextlib import nullcontext
 
 from ansible_collections.weft.fabric.plugins.module_utils.engine import lifeline
 from ansible_collections.weft.fabric.plugins.module_utils.engine.apply import apply
+from ansible_collections.weft.fabric.plugins.module_utils.engine.keeper import Keeper
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel, require_admin
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import observe
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope, scope_of
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope, everything
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import flattened
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
 from ansible_collections.weft.fabric.plugins.module_utils.plan.phases import plan
 
@@ -29,42 +31,49 @@ def converge(
     before: Mapping[str, Observed],
     first: Plan,
     check: bool,
-) -> Plan:
+) -> tuple[Plan, Plan]:
     """Carry out the first plan, and further ones until nothing is left to do.
 
-    lifeline.py says what is special about moving interfaces of the host.
+    What the kernel deletes of others as a side effect is made again, as it was. lifeline.py says what is special about
+    moving interfaces of the host.
 
     :param scopes: the document's, by namespace.
     :param before: the observed state that the first plan starts from.
     :param check: change nothing.
-    :returns: the last plan, whose view is the state of the host.
+    :returns: the first plan, with what it takes along, and the last one, whose view is the state of the host.
     :raises FabricError: as reconcile.reconcile().
     """
     moving = document.moves_interfaces
+    keeper = Keeper(kernel, first.takes_along | ({""} if moving or document.takes_interfaces else set()))
+    if keeper:
+        first = plan(document, before, check, losses=keeper.losses())
     if moving or document.takes_interfaces:
-        lifeline.check(before[""], first, document.namespaces[""], lifeline.session())
+        lifeline.check(before[""], first, lifeline.session())
     if check:
-        return first
+        return first, first
     require_admin()
     with lifeline.undisturbed() if moving else nullcontext():
         try:
-            return _converge(kernel, document, scopes, first)
+            last = _converge(kernel, document, scopes, first, keeper)
         except FabricError as error:
             if moving:
-                _take_back(kernel, document, before[""], error)
+                _take_back(kernel, document, before[""], keeper, error)
             raise
+    first.warnings += keeper.warnings
+    return first, last
 
 
-def _converge(kernel: Kernel, document: Document, scopes: Mapping[str, Scope], todo: Plan) -> Plan:
+def _converge(kernel: Kernel, document: Document, scopes: Mapping[str, Scope], todo: Plan, keeper: Keeper) -> Plan:
     """Carry out a plan, and further ones until nothing is left to do; the last plan."""
     for _round in range(ROUNDS):
-        not_found = apply(kernel, todo.operations)
-        if not todo.disturbs and not not_found:
+        undone = apply(kernel, todo.operations)
+        keeper.note(todo.operations, undone.not_restored)
+        if not todo.disturbs and not undone.not_found:
             return todo
-        todo = plan(document, observe(kernel, scopes), again=True)
+        todo = plan(document, observe(kernel, scopes), again=True, losses=keeper.losses_now())
         deletions = (operation for operation in todo.operations if operation.verb == "delete")
         still_there = {operation.before.label(operation.netns) for operation in deletions}
-        for operation, answer in not_found:
+        for operation, answer in undone.not_found:
             if operation.before.label(operation.netns) in still_there:
                 raise answer
         if not todo.operations:
@@ -74,15 +83,18 @@ def _converge(kernel: Kernel, document: Document, scopes: Mapping[str, Scope], t
     raise FabricError(f"the kernel took this and did not keep it: {lines}: does something else manage it?")
 
 
-def _take_back(kernel: Kernel, document: Document, before: Observed, error: FabricError) -> None:
-    """Return the host's own interfaces to where they were.
+def _take_back(kernel: Kernel, document: Document, before: Observed, keeper: Keeper, error: FabricError) -> None:
+    """Return the host's own interfaces to where they were, with everything that they had.
 
     :raises FabricError: always, with the error and the state of the interfaces.
     """
-    old = lifeline.as_it_was(document, before)
-    scopes = scope_of(old)
+    keeper.start_again()
     try:
-        _converge(kernel, old, scopes, plan(old, observe(kernel, scopes)))
+        scopes = {"": everything(tables={route.table for route in flattened(before.routes)})}
+        now = observe(kernel, scopes)
+        apply(kernel, plan(lifeline.without_new(before, now[""]), now).operations)
+        old = lifeline.as_it_was(document, before)
+        _converge(kernel, old, scopes, plan(old, observe(kernel, scopes), losses=keeper.losses_now()), keeper)
     except FabricError as another:
         raise FabricError(f"{error}; putting the interfaces back fails too: {another}") from error
     raise FabricError(f"{error}; the interfaces are as they were before") from error

@@ -17,14 +17,14 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import RTPROT_KERNEL
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of
+from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.links import add_link, complete
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.model.removal import BEFORE, Removal
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import flattened
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOLS, Route, flattened
 from ansible_collections.weft.fabric.plugins.module_utils.plan.checks import taken_by
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
 
@@ -59,11 +59,10 @@ def session() -> Session | None:
     return None
 
 
-def check(before: Observed, plan: Plan, desired: Desired, connected: Session | None) -> None:
+def check(before: Observed, plan: Plan, connected: Session | None) -> None:
     """Refuse a plan that would cut the controller off.
 
     :param before: the host's own namespace as it is.
-    :param desired: what is wanted in it.
     :raises FabricError: the address would be on no link that works, or no route would lead back to the controller.
     """
     if connected is None or not _holders(before, connected.host):
@@ -77,27 +76,21 @@ def check(before: Observed, plan: Plan, desired: Desired, connected: Session | N
             "a VLAN or an interface that stays"
         )
     client = ipaddress.ip_address(connected.client)
-    if not any(client in ipaddress.ip_interface(network).network for network in _reached(plan, desired)):
+    if not any(client in ipaddress.ip_interface(network).network for network in _reached(plan)):
         raise FabricError(
             f"{connection} would have no route back: nothing is changed; list a route to {connected.client}"
         )
 
 
-def _reached(plan: Plan, desired: Desired) -> list[str]:
+def _reached(plan: Plan) -> list[str]:
     """The networks that the host's own namespace has an address in or a route to after a plan."""
     after = plan.view[""]
-    subnets = [address.address for address in after.addresses if _works(after, address.dev)]
-    # A link that is down for a moment loses its routes. Only the listed ones are set again.
-    lowered = {
-        item.before.name if item.before else item.after.name
-        for item in plan.operations
-        if isinstance(item.after or item.before, Link)
-        and (item.verb == "delete" or (item.after.attributes.get("admin_state") == "down"))
-    }
+    subnets = [address.address for address in after.addresses.values() if _works(after, address.dev)]
+    lost = {lost.item[:-1] for lost in plan.lost if not lost.netns and isinstance(lost.item, Route)}
     return subnets + [
         route.dst
         for route in flattened(after.routes)
-        if any(_works(after, dev) and (route.key in desired.routes or dev not in lowered) for dev in route.devices)
+        if route[:-1] not in lost and any(_works(after, dev) for dev in route.devices)
     ]
 
 
@@ -105,7 +98,7 @@ def _holders(state: Observed, host: str) -> list[str]:
     """The links that work and have the address of the host."""
     return [
         address.dev
-        for address in state.addresses
+        for address in state.addresses.values()
         if address.address.partition("/")[0] == host and _works(state, address.dev)
     ]
 
@@ -133,19 +126,20 @@ def undisturbed() -> Iterator[None]:
 
 
 def as_it_was(document: Document, before: Observed) -> Document:
-    """A document that undoes, in the host's own namespace, everything that another one may have changed.
+    """A document that undoes, in the host's own namespace, everything that another one has changed of its links.
+
+    Their addresses and routes are made again as the kernel reported them (keeper.py).
 
     :param before: that namespace as it was.
     """
-    listed = document.namespaces[""]
     restored = Document()
-    own = restored.at("")
+    restored.at("")
     removed = {
         item.name: item
         for netns, item, phase, _strict in document.removals
         if not netns and phase == BEFORE and isinstance(item, Link)
     }
-    for name, link in {**removed, **listed.links}.items():
+    for name, link in {**removed, **document.namespaces[""].links}.items():
         known = before.links.get(name)
         if known is None:
             restored.removals.append(Removal("", link, strict=True))
@@ -154,16 +148,27 @@ def as_it_was(document: Document, before: Observed) -> Document:
         if not known.kind:
             item.pop("mac_address", None)  # a bond returns its ports' own addresses to them
         add_link(restored, "", item)
-        own.purge_addresses.add(name)
     complete(restored)
-    own.addresses = {
-        address: ""
-        for address in before.addresses
-        if address.dev in own.links and not address.address.startswith("fe80:")
-    }
-    own.routes = {
-        route.key: route
-        for route in flattened(before.routes)
-        if route.devices & own.links.keys() and route.protocol != RTPROT_KERNEL
-    }
     return restored
+
+
+def without_new(before: Observed, now: Observed) -> Document:
+    """A document that deletes, in the host's own namespace, the addresses and routes that are not as they were."""
+    return Document(namespaces={"": Desired()}, removals=[Removal("", item) for item in _new(before, now)])
+
+
+def _new(before: Observed, now: Observed) -> Iterator[Address | Route]:
+    """The addresses and routes that are not as they were. Those with a lifetime change by themselves."""
+    for key, address in now.addresses.items():
+        known = before.addresses.get(key)
+        if address.state and not address.state.foreign and (known is None or _differ(known, address)):
+            yield address
+    there = {route[:-1] for route in flattened(before.routes)}
+    for route in flattened(now.routes):
+        if route.protocol in ROUTE_PROTOCOLS and route[:-1] not in there:
+            yield route
+
+
+def _differ(before: Address, now: Address) -> bool:
+    lasting = [bool(item.state and item.state.lasting) for item in (before, now)]
+    return before[:-1] != now[:-1] or lasting[0] != lasting[1]

@@ -66,13 +66,15 @@ def reconcile(document: Document, check: bool = False) -> Outcome:
     with nullcontext() if check else alone(), Kernel() as kernel:
         before = observe(kernel, scopes)
         first = plan(document, before, check)
-        first.warnings[:0] = warnings
         if not first.operations:
+            first.warnings[:0] = warnings
             return Outcome(first, first.view)
         # Imported only here: Ansible compiles imports in each call, and most calls have nothing to do.
         from ansible_collections.weft.fabric.plugins.module_utils.engine.converge import converge
 
-        return Outcome(first, converge(kernel, document, scopes, before, first, check).view)
+        first, last = converge(kernel, document, scopes, before, first, check)
+        first.warnings[:0] = warnings
+        return Outcome(first, last.view)
 
 
 def _leaves_to_the_host(document: Document) -> bool:

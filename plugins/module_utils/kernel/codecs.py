@@ -32,10 +32,19 @@ def _no_remedy(_item: Any, _code: int) -> str:
     return ""
 
 
+def _alone(
+    _kernel: Socket, _indexes: Mapping[str, int], _items: Iterable[Any]
+) -> tuple[Sequence[Request], Sequence[Request]]:
+    """The deletion of these objects takes nothing along that could be kept."""
+    return (), ()
+
+
 class Codec(NamedTuple):
     """The functions of one type.
 
     :ivar add: makes them beside others that have their keys; None: as put() does.
+    :ivar around: requests before and after those of delete(), in the same send, that keep what the kernel would delete
+        besides.
     :ivar wait: returns when the kernel is ready for put().
     :ivar remedy: what a user can do about an errno; empty: nothing more than the error says.
     """
@@ -44,13 +53,16 @@ class Codec(NamedTuple):
     delete: Callable[[Mapping[str, int], Sequence[Any]], Iterable[Request]]
     read: Callable[[Socket, Scope, Mapping[str, Link], Mapping[int, str]], Any]
     add: Callable[[Mapping[str, int], Sequence[Any]], Iterable[Request]] | None = None
+    around: Callable[[Socket, Mapping[str, int], Sequence[Any]], tuple[Sequence[Request], Sequence[Request]]] = _alone
     wait: Callable[[Socket, Iterable[Any]], None] = _never_waits
     remedy: Callable[[Any, int], str] = _no_remedy
 
 
 CODECS: dict[type[Any], Codec] = {
-    Address: Codec(addresses.put, addresses.delete, addresses.read),
-    Route: Codec(routes.put, routes.delete, routes.read, routes.add, routes.wait, routes.remedy),
+    Address: Codec(
+        addresses.put, addresses.delete, addresses.read, around=addresses.promoting, remedy=addresses.remedy
+    ),
+    Route: Codec(routes.put, routes.delete, routes.read, routes.add, wait=routes.wait, remedy=routes.remedy),
     Rule: Codec(rules.put, rules.delete, rules.read, remedy=rules.remedy),
     Neighbour: Codec(neighbours.put, neighbours.delete, neighbours.read),
     FdbEntry: Codec(fdb.put, fdb.delete, fdb.read),

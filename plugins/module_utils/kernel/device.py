@@ -17,6 +17,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     IFLA_INFO_DATA,
     IFLA_INFO_KIND,
     IFLA_LINKINFO,
+    IFLA_MTU,
     RTEXT_FILTER_SKIP_STATS,
     RTM_GETLINK,
 )
@@ -50,9 +51,13 @@ def read_device(kernel: Socket, name: str) -> Link | None:
             return None
         raise
     index, flags = struct.unpack_from("=iI", message, 20)
-    info = attributes(attributes(message, 32).get(IFLA_LINKINFO, b""), 0)
+    found = attributes(message, 32)
+    info = attributes(found.get(IFLA_LINKINFO, b""), 0)
     state = ATTRIBUTES["admin_state"]
-    known: dict[str, Any] = {"admin_state": state.decode(flags & state.bit)}
+    known: dict[str, Any] = {
+        "admin_state": state.decode(flags & state.bit),
+        "mtu": struct.unpack("=I", found[IFLA_MTU])[0],
+    }
     kind = info.get(IFLA_INFO_KIND, b"").rstrip(b"\0").decode()
     read = kind_of(kind).entries
     if read:

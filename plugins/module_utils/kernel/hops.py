@@ -83,6 +83,20 @@ def _pack_hop(flags: int, weight: int, index: int, attribute: Mapping[int, bytes
     return _RTNH.pack(_RTNH.size + len(body), flags, weight, index) + body
 
 
+def reindexed(attribute: Mapping[int, bytes], indexes: Sequence[int]) -> dict[int, bytes]:
+    """A route's attributes with other indexes of the interfaces that it leads through.
+
+    :param indexes: one for each hop.
+    """
+    found = dict(attribute)
+    if RTA_OIF in found:
+        found[RTA_OIF] = _U32.pack(indexes[0])
+    if RTA_MULTIPATH in found:
+        hops = zip(_each(found[RTA_MULTIPATH]), indexes)
+        found[RTA_MULTIPATH] = b"".join(_pack_hop(flags, weight, to, own) for (flags, weight, _old, own), to in hops)
+    return found
+
+
 def sendable_hops(data: bytes) -> bytes:
     """RTA_MULTIPATH without the states of the hops, which the kernel only reports."""
     return b"".join(_pack_hop(flags & RTNH_F_ONLINK, weight, index, own) for flags, weight, index, own in _each(data))

@@ -14,6 +14,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.document import 
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import MAIN
+from ansible_collections.weft.fabric.plugins.module_utils.values import IPV6_MTU
 
 _OF_PORTS = {name for name, option in PORT_OPTIONS.items() if option.place == BRIDGE}
 
@@ -93,6 +94,9 @@ def _add_links(scope: Scope, desired: Desired, absent: bool) -> None:
     links = desired.links.values()
     scope.veths = {link.name for link in links if link.peer}
     scope.ports = any(_OF_PORTS & link.attributes.keys() for link in links)
+    # Below this MTU the kernel removes IPv6 addresses.
+    small = any(isinstance(link.attributes.get("mtu"), int) and link.attributes["mtu"] < IPV6_MTU for link in links)
+    scope.addresses = scope.addresses or small
     scope.takers = {link.name for link in links if kind_of(link.kind).takes_all and not absent}
 
 

@@ -137,6 +137,7 @@ class Ports(NamedTuple):
         else can take it (net/core/dev.c: netdev_rx_handler_register).
     :param join_down: a link has to be down to become a port.
     :param left_down: a port that is taken out, or outlives its controller, is down.
+    :param cycles: the kernel sets a link down and up that becomes a port or is taken out.
     :param needed: without a port nothing is sent or received.
     """
 
@@ -146,6 +147,7 @@ class Ports(NamedTuple):
     takes_all: bool = True
     join_down: bool = False
     left_down: bool = False
+    cycles: bool = False
     needed: bool = False
 
 
@@ -225,6 +227,7 @@ class Kind(NamedTuple):
     :param overhead: the bytes that a link takes of its parent's MTU.
     :param takes_all: its links take all that their parent receives, so that one parent has one kind of them only, and
         is no port of a controller that does so too.
+    :param follows: the kernel sets its links down and up together with the link that they sit on.
     :param survives: its links stay when the link that they sit on is deleted.
     :param whole: a change has to repeat all options, because what it leaves out falls back to its default.
     :param kernel_name: what the kernel calls it, where that is another name; OF_THE_KERNEL has it too.
@@ -258,6 +261,7 @@ class Kind(NamedTuple):
     ip_modes: tuple[str, ...] = ()
     overhead: Callable[[Attributes], int] = lambda _attributes: 0
     takes_all: bool = False
+    follows: bool = False
     survives: bool = False
     whole: bool = False
     kernel_name: str = ""

@@ -14,7 +14,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds.attributes impor
 NAME: dict[str, Any] = {"name": {"type": "str", "required": True}}
 LINK: dict[str, Any] = {
     **{name: dict(option.spec) for name, option in {**ATTRIBUTES, **PORT_OPTIONS}.items() if option.spec is not None},
-    "addresses": {"type": "list", "elements": "str"},
+    "addresses": {"type": "list", "elements": "raw"},
 }
 PORTS: dict[str, Any] = {
     "ports": {"type": "list", "elements": "str"},

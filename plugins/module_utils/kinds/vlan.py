@@ -19,5 +19,6 @@ KIND = Kind(
     defaults={"protocol": "802.1q"},
     required=("parent", "vlan_id"),
     parent="parent",
+    follows=True,  # vlan.c: vlan_device_event
     module="8021q",
 )

@@ -13,7 +13,7 @@ KIND = Kind(
     options={"table": number("IFLA_VRF_TABLE", 1, 2**32 - 1, fixed=True)},  # vrf_link_ops has no changelink
     required=("table",),
     # A port keeps its addresses and all that it receives. vrf_add_slave: it may be of any kind but this.
-    ports=Ports(ethernet=False, own_kind=False, takes_all=False),
+    ports=Ports(ethernet=False, own_kind=False, takes_all=False, cycles=True),  # vrf.c: cycle_netdev
     ethernet=False,
     mtu=(values.IPV6_MTU, 65575),  # vrf_setup: IPV6_MIN_MTU, IP6_MAX_MTU
 )

@@ -62,9 +62,9 @@ class Desired:
         :raises InvalidParameter: the address is listed already.
         """
         twin = self.address_keys.setdefault(address.key, address)
-        if address in self.addresses:
+        if twin is not address and twin.address == address.address:
             raise InvalidParameter(where, address.address, f"it is listed twice on {address.dev}: keep one")
-        if twin != address:
+        if twin is not address:
             remedy = f"{address.dev} has it as {twin.address} in the list too, and IPv6 knows it once: keep one"
             raise InvalidParameter(where, address.address, remedy)
         self.addresses[address] = where

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
 from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
@@ -27,7 +28,9 @@ def document(observed: Observed) -> dict[str, Any]:
     return {
         "links": links,
         "addresses": [
-            address.data() for address, state in observed.addresses.items() if not state.foreign and address.dev != "lo"
+            address.data()
+            for address in observed.addresses.values()
+            if not (address.state and address.state.foreign) and address.dev != "lo"
         ],
         "routes": [
             route.data()
@@ -49,7 +52,7 @@ def wanted(desired: Desired, observed: Observed) -> dict[str, Any]:
     devices = desired.fdb_devices
     return {
         "links": wanted_links(desired, observed),
-        "addresses": [address.data() for address in desired.addresses if address in observed.addresses],
+        "addresses": [address.data() for address in _found(desired, observed)],
         "routes": [
             route.data()
             for wanted in desired.routes.values()
@@ -67,14 +70,20 @@ def wanted(desired: Desired, observed: Observed) -> dict[str, Any]:
     }
 
 
+def _found(desired: Desired, observed: Observed) -> list[Address]:
+    """The addresses that a document asks for, as far as they exist."""
+    found = [address.found_in(observed.addresses, observed.links) for address in desired.addresses]
+    return [address for address in found if address is not None]
+
+
 def wanted_links(desired: Desired, observed: Observed) -> list[dict[str, Any]]:
     """The links of one namespace that a document asks for, as far as they exist, with their addresses."""
     links = [observed.links[name].data() for name in desired.links if name in observed.links]
-    addresses: dict[str, list[str]] = {name: [] for name in desired.purge_addresses}
+    addresses: dict[str, list[str | dict[str, Any]]] = {name: [] for name in desired.purge_addresses}
     addresses.update((address.dev, []) for address in desired.addresses)
-    for address in observed.addresses:
+    for address in observed.addresses.values():
         if address.dev in addresses:
-            addresses[address.dev].append(address.address)
+            addresses[address.dev].append(address.item())
     for link in links:
         if link["name"] in addresses:
             link["addresses"] = addresses[link["name"]]

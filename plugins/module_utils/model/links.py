@@ -13,7 +13,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidP
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import NAMES, PORT_OPTIONS, kind_of, one
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.attributes import ATTRIBUTES
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Kind, refuse
-from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
+from ansible_collections.weft.fabric.plugins.module_utils.model.address import parse_own
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import AUTO, Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of
@@ -165,11 +165,11 @@ def check_modes(link: Link, mode: str | None) -> None:
 def _addresses(desired: Desired, link: Link, item: Mapping[str, Any], where: str) -> None:
     for index, value in enumerate(values.items(f"{where}addresses", item.get("addresses"))):
         here = f"{where}addresses[{index}]"
-        address = values.interface_address(here, value)
+        address = parse_own(link.name, value, here)
         mtu = link.attributes.get("mtu")
-        if ":" in address and isinstance(mtu, int) and mtu < IPV6_MTU:
-            raise InvalidParameter(f"{where}mtu", mtu, f"IPv6 ({address}) needs at least {IPV6_MTU} bytes")
-        desired.add_address(Address(link.name, address), here)
+        if ":" in address.address and isinstance(mtu, int) and mtu < IPV6_MTU:
+            raise InvalidParameter(f"{where}mtu", mtu, f"IPv6 ({address.address}) needs at least {IPV6_MTU} bytes")
+        desired.add_address(address, here)
 
 
 def _add_peer(document: Document, netns: str, link: Link, item: Mapping[str, Any], where: str) -> None:

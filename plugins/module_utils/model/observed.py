@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address, AddressState
+from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address, AddressKey
 from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbKey
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbours
@@ -25,7 +25,7 @@ class Observed:
 
     status: str = "present"
     links: dict[str, Link] = field(default_factory=dict)
-    addresses: dict[Address, AddressState] = field(default_factory=dict)
+    addresses: dict[AddressKey, Address] = field(default_factory=dict)
     routes: dict[RoutePlace, tuple[Route, ...]] = field(default_factory=dict)
     rules: list[Rule] = field(default_factory=list)
     neighbours: Neighbours = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Observed:
 
     def forget_entries(self, dev: str) -> None:
         """Take out everything that the kernel removes with a link: its addresses, routes, neighbours and FDB."""
-        self.addresses = {item: state for item, state in self.addresses.items() if item.dev != dev}
+        self.addresses = {key: item for key, item in self.addresses.items() if item.dev != dev}
         self.routes = by_place(route for route in flattened(self.routes) if dev not in route.devices)
         self.neighbours.pop(dev, None)
         self.fdb = {item: None for item in self.fdb if item[0] != dev}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import NAMES, kind_of, one
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import refuse
@@ -88,6 +89,24 @@ def check_mtu(view: View, netns: str, link: Link, attributes: Mapping[str, Any])
     if mtu > limit - takes:
         why = f"{below.name} has {limit}" + (f", and {link.kind} takes {takes} of it" if takes else "")
         raise InvalidParameter(f"{link.where}mtu", mtu, f"{why}: at most {limit - takes}")
+
+
+def check_ipv6(view: View, netns: str, link: Link) -> None:
+    """A link that has IPv6 addresses keeps an MTU that IPv6 works with: below that, the kernel removes them."""
+    mtu = link.attributes.get("mtu")
+    if mtu is None or mtu >= values.IPV6_MTU:
+        return
+    desired = view.document.namespaces.get(netns, Desired())
+    for address in view.at(netns).addresses.values():
+        purged = link.name in desired.purge_addresses and not (address.state and address.state.foreign)
+        if (
+            address.dev == link.name
+            and ":" in address.address
+            and not address.address.startswith("fe80:")
+            and not purged
+        ):
+            remedy = f"{link.name} has {address.address}, and IPv6 needs at least {values.IPV6_MTU} bytes"
+            raise InvalidParameter(f"{link.where}mtu", mtu, f"{remedy}: remove the address first")
 
 
 def below_of(view: View, netns: str, link: Link, attributes: Mapping[str, Any]) -> Link | None:

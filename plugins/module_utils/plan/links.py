@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import LATER, kind_of, one
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import LATER, PORT_OPTIONS, kind_of, one
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Compound
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import AUTO, Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of
 from ansible_collections.weft.fabric.plugins.module_utils.plan.checks import (
     below_of,
+    check_ipv6,
     check_mtu,
     check_own,
     check_taker,
@@ -47,8 +48,29 @@ def clear_way(view: View, netns: str, link: Link) -> None:
             f"{label}: {reason}; the kernel cannot change that: delete it first, or where the link takes it, "
             "'recreate: true' deletes it and makes it again"
         )
+    view.remade[netns, link.name] = _kept(view, netns, link, current)
+    view.parted[netns, link.name] = [
+        port.name for port in view.at(netns).links.values() if port.attributes.get("controller") == link.name
+    ]
     view.do("delete", netns, current)
-    view.forget(netns, link.name)
+    view.forget(netns, link.name, remade=True)
+
+
+def _kept(view: View, netns: str, link: Link, current: Link) -> dict[str, Any]:
+    """What a link that is made again keeps without being asked, as far as the new one can have it."""
+    kind, attributes = kind_of(link.kind), {**current.attributes, **link.attributes}
+    kept = {
+        name: current.attributes[name]
+        for name in ("mac_address", "mtu", "promisc", "controller", *PORT_OPTIONS)
+        if current.attributes.get(name) not in (None, "", False)
+    }
+    if not kind.has_own_mac(attributes.get("mode")):
+        kept.pop("mac_address", None)
+    below = below_of(view, netns, link, attributes)
+    limit = below.attributes.get("mtu") if below else None
+    if limit is not None and kept.get("mtu", 0) > limit - kind.overhead(attributes):
+        del kept["mtu"]
+    return kept
 
 
 def _is_another(link: Link, current: Link) -> str:
@@ -72,7 +94,7 @@ def _differs(link: Link, current: Link) -> str:
 
 def make_or_change(view: View, netns: str, link: Link) -> None:
     """Create a link that is missing, and change in place what differs."""
-    wanted = sized(view, netns, link)
+    wanted = sized(view, netns, view.asked(netns, link))
     check_own(view, netns, wanted)
     if link.name not in view.at(netns).links:
         _create(view, netns, wanted)
@@ -151,6 +173,7 @@ def _change(view: View, netns: str, link: Link) -> None:
         if name == kind.parent and view.sits_on(netns, wanted[name], link.name):
             raise InvalidParameter(f"{link.where}{name}", wanted[name], f"it sits on {link.name} itself")
     check_mtu(view, netns, link, {**current.attributes, **link.attributes})
+    check_ipv6(view, netns, link)
     if wanted.keys() & kind.options.keys():
         check_taker(view, netns, link)
     if wanted:

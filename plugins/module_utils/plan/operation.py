@@ -8,14 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
+from ansible_collections.weft.fabric.plugins.module_utils.values import IPV6_MTU
 
 
 class Operation(NamedTuple):
     """One request to the kernel.
 
-    :ivar verb: ``create``, ``set``, ``move`` or ``delete``.
+    :ivar verb: ``create``, ``set``, ``move``, ``delete``, or ``restore`` for what another operation takes along.
     :ivar before: the object as it is, or None. Of a link that is set: the attributes that change.
     :ivar after: the object as it will be, or None.
     :ivar peer: the other end of a veth that is created.
@@ -32,21 +34,36 @@ class Operation(NamedTuple):
     shown: bool = True
 
 
+class Lost(NamedTuple):
+    """An object of others that an operation takes along, and that cannot be made again."""
+
+    netns: str
+    item: Any
+    reason: str
+
+
 @dataclass
 class Plan:
     """Everything that a run asks of the kernel.
 
+    :ivar lost: what operations take along for good.
     :ivar view: the state afterwards, by namespace, as far as it can be known before.
     """
 
     operations: list[Operation] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    lost: list[Lost] = field(default_factory=list)
     view: dict[str, Observed] = field(default_factory=dict)
 
     @property
     def disturbs(self) -> bool:
         """Whether the kernel may change more than the operations ask for."""
         return any((item.after or item.before).disturbs for item in self.operations)
+
+    @property
+    def takes_along(self) -> set[str]:
+        """The namespaces in which the kernel may delete objects of others with these operations."""
+        return {item.netns for item in self.operations if _takes_along(item)}
 
     def diff(self) -> dict[str, str]:
         """Ansible's diff: one line for each fact that changes, before and after."""
@@ -57,7 +74,19 @@ class Plan:
                 then, now = _facts(operation)
                 before += then
                 after += now
+        before += [f"{line} (lost: {reason})" for netns, item, reason in self.lost for line in item.lines(netns)]
         return {"before": "".join(f"{line}\n" for line in before), "after": "".join(f"{line}\n" for line in after)}
+
+
+def _takes_along(operation: Operation) -> bool:
+    verb, _netns, before, after, *_rest = operation
+    if verb == "delete":
+        return isinstance(before, (Address, Link))
+    if not isinstance(before, Link):
+        return False
+    wanted = after.attributes
+    small = (wanted.get("mtu") or IPV6_MTU) < IPV6_MTU
+    return verb == "move" or "controller" in wanted or wanted.get("admin_state") == "down" or small
 
 
 def _facts(operation: Operation) -> tuple[list[str], list[str]]:
@@ -68,5 +97,7 @@ def _facts(operation: Operation) -> tuple[list[str], list[str]]:
         return [], [after.summary(netns), *(peer.lines(after.peer[0]) if peer and after.peer else ())]
     if verb == "delete" and isinstance(before, Link):
         return [before.summary(netns)], []
+    if verb == "restore":
+        return before.lines(netns), [f"{line} (restored)" for line in after.lines(netns)]
     then, now = before.lines(netns) if before else [], after.lines(netns) if after else []
     return [line for line in then if line not in now], [line for line in now if line not in then]

@@ -4,14 +4,15 @@
 """The phases of a plan. The lists at the end of this file are all rules of order between them.
 
 First come namespaces, then links (each after those it refers to), their attributes, ports before they are brought up,
-addresses, FDB entries and neighbours, routes, and rules. Objects are removed in the opposite order, and after their
-replacements work, so that traffic never lacks both. Only objects that are in the way are removed before.
+addresses, FDB entries and neighbours, routes, and rules. What an operation takes along of others is made again as soon
+as the kernel takes it. Objects are removed in the opposite order, and after their replacements work, so that traffic
+never lacks both. Only objects that are in the way are removed before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Callable
+from typing import TYPE_CHECKING, Callable
 
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
@@ -29,19 +30,29 @@ from ansible_collections.weft.fabric.plugins.module_utils.plan.routes import not
 from ansible_collections.weft.fabric.plugins.module_utils.plan.rules import note_unwanted_rules, set_rules
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 
+if TYPE_CHECKING:
+    from ansible_collections.weft.fabric.plugins.module_utils.plan.losses import Losses
+
 Phase = Callable[[View], None]
 
 
-def plan(document: Document, observed: Mapping[str, Observed], check: bool = False, again: bool = False) -> Plan:
+def plan(
+    document: Document,
+    observed: Mapping[str, Observed],
+    check: bool = False,
+    again: bool = False,
+    losses: Mapping[str, Losses] | None = None,
+) -> Plan:
     """Plan the way from the observed to the wanted state.
 
     :param check: nothing will be done. A missing object is only a warning then, because an earlier task may be about
         to create it.
     :param again: this is not the first round. Removals that come before everything else are done, and their names may
         be those of new objects now.
+    :param losses: by namespace, objects that operations may take along; they are made again.
     :raises FabricError: there is no way, or only a forbidden one.
     """
-    view = View(document, observed, check)
+    view = View(document, observed, check, losses)
     for phase in ABSENT if document.absent else PRESENT[1:] if again else PRESENT:
         phase(view)
     return view.plan
@@ -100,6 +111,21 @@ def _make_or_change(view: View, netns: str, link: Link) -> None:
     make_or_change(view, netns, link)
 
 
+def _restore(view: View) -> None:
+    if view.losses:
+        from ansible_collections.weft.fabric.plugins.module_utils.plan.restore import restore
+
+        for netns in view.losses:
+            restore(view, netns)
+
+
+def _show_lost(view: View) -> None:
+    if view.losses:
+        from ansible_collections.weft.fabric.plugins.module_utils.plan.restore import show_lost
+
+        show_lost(view)
+
+
 def _release(view: View, netns: str, desired: Desired) -> None:
     if desired.purge_ports:
         from ansible_collections.weft.fabric.plugins.module_utils.plan.ports import release
@@ -120,7 +146,9 @@ PRESENT: tuple[Phase, ...] = (
     _each_link(_make_or_change),
     _each_namespace(_release),
     _each_link(_attach_and_raise),
+    _restore,
     _each_namespace(add_addresses),
+    _restore,
     _each_namespace(set_fdb),
     _each_namespace(set_neighbours),
     _each_namespace(set_routes),
@@ -128,10 +156,14 @@ PRESENT: tuple[Phase, ...] = (
     _each_namespace(remove_unwanted),
     _each_namespace(purge_addresses),
     _remove_after,
+    _restore,
+    _show_lost,
 )
 ABSENT: tuple[Phase, ...] = (
     _each_namespace(note_unwanted),
     _each_namespace(note_unwanted_rules),
     _each_namespace(remove_unwanted),
     _remove_listed,
+    _restore,
+    _show_lost,
 )

@@ -43,6 +43,11 @@ def _free(view: View, netns: str, port: str) -> None:
 
 def attach_and_raise(view: View, netns: str, link: Link) -> None:
     """Give a link its controller, then bring it up (or down)."""
+    link = view.asked(netns, link)
+    wanted = view.document.namespaces[netns].links
+    for port in view.parted.pop((netns, link.name), ()):
+        if port in view.at(netns).links and "controller" not in wanted.get(port, Link(port)).attributes:
+            enslave(view, netns, port, link.name)
     attributes = view.at(netns).links[link.name].attributes
     controller = link.attributes.get("controller")
     if controller is not None and controller != attributes.get("controller"):

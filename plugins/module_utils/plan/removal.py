@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of, one
+from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace, place_of
@@ -46,6 +47,10 @@ def delete_entries(view: View, netns: str, items: Collection[Any]) -> None:
         table = getattr(now, LISTS[kind])
         for item in group:
             item.drop_from(table)
+            if netns in view.losses:
+                view.losses[netns].forget(item)
+            if kind is Address and netns in view.losses:
+                view.losses[netns].deleted(item, now.addresses.values())
 
 
 def remove_unwanted(view: View, netns: str, _desired: Desired) -> None:

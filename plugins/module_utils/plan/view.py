@@ -9,7 +9,7 @@ import copy
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import repeat
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import PORT_OPTIONS, kind_of
@@ -19,6 +19,10 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation, Plan
+from ansible_collections.weft.fabric.plugins.module_utils.values import IPV6_MTU
+
+if TYPE_CHECKING:
+    from ansible_collections.weft.fabric.plugins.module_utils.plan.losses import Losses
 
 _DEFAULTS = tuple(Operation._field_defaults[name] for name in Operation._fields[4:])
 
@@ -28,20 +32,34 @@ class View:
 
     :ivar observed: the state before, by namespace; it stays as it is.
     :ivar state: the planned state, by namespace.
+    :ivar remade: by namespace and name of links that are made again, what they keep without being asked.
+    :ivar parted: by namespace and name of links that are made again, the ports that they had.
+    :ivar losses: by namespace, what the operations so far take along; without a namespace, nobody asked.
     :ivar unwanted: by namespace, entries that authoritative lists do not contain, in the order of the phases.
     """
 
-    def __init__(self, document: Document, observed: Mapping[str, Observed], check: bool) -> None:
+    def __init__(
+        self,
+        document: Document,
+        observed: Mapping[str, Observed],
+        check: bool,
+        losses: Mapping[str, Losses] | None = None,
+    ) -> None:
         self.document = document
         self.observed = observed
         self.check = check
         self.state = {netns: state.copy() for netns, state in observed.items()}
+        self.losses = dict(losses or {})
+        self.remade: dict[tuple[str, str], Mapping[str, Any]] = {}
+        self.parted: dict[tuple[str, str], list[str]] = {}
         self.plan = Plan(view=self.state)
         self.unwanted: dict[str, list[list[Any]]] = defaultdict(list)
 
     def do(self, verb: str, netns: str, before: Any = None, after: Any = None, **more: Any) -> None:
         """Add an operation."""
         self.plan.operations.append(Operation(verb, netns, before, after, **more))
+        if verb in ("set", "delete") and netns in self.losses:
+            self.losses[netns].forget(before)
 
     def do_all(self, verb: str, netns: str, before: Iterable[Any], after: Iterable[Any]) -> None:
         """Add an operation for each of many objects."""
@@ -83,6 +101,8 @@ class View:
         if known is not None:
             then = Link(name, link.kind, {key: link.attributes.get(key) for key in attributes})
         self.do("set", netns, then, Link(name, link.kind, dict(attributes)), shown=shown)
+        if netns in self.losses:
+            self._note_losses(netns, link, attributes)
         changed = copy.copy(link)
         # The options of a port belong to one controller.
         kept = {
@@ -93,13 +113,40 @@ class View:
         changed.attributes = {**kept, **attributes}
         self.at(netns).links[name] = changed
 
-    def forget(self, netns: str, name: str) -> None:
-        """Take a link out of the planned state, with everything that the kernel removes along with it."""
+    def _note_losses(self, netns: str, link: Link, attributes: Mapping[str, Any]) -> None:
+        """Note what a change of a link takes along."""
+        losses = self.losses[netns]
+        # A VLAN is set down and up with the link that it sits on.
+        names = [link.name, *(other.name for _place, other in self.on(netns, link.name) if kind_of(other.kind).follows)]
+        if "controller" in attributes:
+            links = self.at(netns).links
+            old, new = (links.get(name or "") for name in (link.attributes.get("controller"), attributes["controller"]))
+            left, joined = (kind_of(held.kind).ports if held else None for held in (old, new))
+            if left and left.left_down:
+                losses.lowered(link.name)
+            elif (left and left.cycles) or (joined and joined.cycles):
+                losses.lowered(link.name)
+                losses.raised(link.name)
+        for name in names:
+            if attributes.get("admin_state") == "down":
+                losses.lowered(name)
+            elif attributes.get("admin_state") == "up":
+                losses.raised(name)
+        if (attributes.get("mtu") or IPV6_MTU) < IPV6_MTU:
+            losses.narrowed(link.name)
+
+    def forget(self, netns: str, name: str, remade: bool = False) -> None:
+        """Take a link out of the planned state, with everything that the kernel removes along with it.
+
+        :param remade: it is made again.
+        """
         now = self.at(netns)
         link = now.links.pop(name, None)
         if link is None:
             return
         now.forget_entries(name)
+        if netns in self.losses:
+            self.losses[netns].removed(name, remade)
         ports = kind_of(link.kind).ports
         for other in list(now.links.values()):
             if other.attributes.get("controller") == name:
@@ -110,9 +157,9 @@ class View:
                 now.links[other.name] = released
         for place, other in self.on(netns, name):
             if not kind_of(other.kind).survives:
-                self.forget(place, other.name)
+                self.forget(place, other.name, remade)
         if link.peer and link.peer[0] in self.state:
-            self.forget(*link.peer)
+            self.forget(*link.peer, remade)
 
     def on(self, netns: str, name: str) -> list[tuple[str, Link]]:
         """The links that sit on a link, in any observed namespace, each with its namespace."""
@@ -124,6 +171,15 @@ class View:
             and other.attributes.get(kind_of(other.kind).parent) == name
             and parent_place(place, other.attributes) == netns
         ]
+
+    def asked(self, netns: str, link: Link) -> Link:
+        """A link as the document has it, and with what it keeps if it is made again."""
+        kept = self.remade.get((netns, link.name))
+        if not kept:
+            return link
+        whole = copy.copy(link)
+        whole.attributes = {**kept, **link.attributes}
+        return whole
 
     def sits_on(self, netns: str, name: str, other: str) -> bool:
         """Whether a link is another one, or sits on it: on its parent, or as a controller on its ports."""

@@ -1,0 +1,118 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads the objects that a change may take along, and makes those again that it took, as they were.
+
+Sources: net/ipv4/nexthop.c (rtm_to_nh_config), include/uapi/linux/nexthop.h, and addresses.py and routes.py.
+"""
+
+from __future__ import annotations
+
+import errno
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import addresses, routes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import read_names
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.hops import reindexed
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import packed, to_bytes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket, attributes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
+    IFA_PROTO,
+    IFAPROT_KERNEL_LL,
+    NHA_GROUP,
+    NHA_ID,
+    NHA_OIF,
+    NHA_RES_GROUP,
+    NHA_RES_GROUP_UNBALANCED_TIME,
+    NHA_SETTABLE,
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    NLM_F_REPLACE,
+    RTM_GETNEXTHOP,
+    RTM_NEWNEXTHOP,
+    RTNH_F_ONLINK,
+    RTPROT_KERNEL,
+    RTPROT_REDIRECT,
+)
+from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
+from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Kept, Nexthop
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route, flattened
+
+_NHMSG = struct.Struct("=BBBxI")  # struct nhmsg: family, scope, protocol, flags
+_MEMBER = struct.Struct("=I4x")  # struct nexthop_grp
+_U32 = struct.Struct("=I")
+
+
+def read(kernel: Socket) -> Kept:
+    """The objects of a namespace that belong to no link, and are deleted with links or addresses."""
+    names = read_names(kernel)
+    found = addresses.read(kernel, Scope(addresses=True), {}, names)
+    known = flattened(routes.read(kernel, Scope(protocol=0), {}, names))
+    return Kept(
+        frozenset(names.values()),
+        {key: item for key, item in found.items() if not _is_the_kernels(item)},
+        {item.id: item for item in _read_nexthops(kernel, names)},
+        {
+            route[:-1]: route
+            for route in known
+            if route.devices and route.protocol not in (RTPROT_KERNEL, RTPROT_REDIRECT)
+        },
+    )
+
+
+def _is_the_kernels(address: Address) -> bool:
+    """Whether the kernel makes an address itself: loopback, and the link-local one that it derives (RFC 4291)."""
+    if address[:2] in addresses.LOOPBACK:
+        return True
+    if not address.address.startswith("fe80:") or address.state is None:
+        return False
+    protocol = attributes(address.state.message, 8).get(IFA_PROTO)
+    return protocol == bytes([IFAPROT_KERNEL_LL]) or to_bytes(address.address.partition("/")[0])[11:13] == b"\xff\xfe"
+
+
+def _read_nexthops(kernel: Socket, names: Mapping[int, str]) -> Iterator[Nexthop]:
+    try:
+        messages = kernel.dump(RTM_GETNEXTHOP, bytes(_NHMSG.size))
+    except KernelError as error:
+        if error.code == errno.EOPNOTSUPP:  # before Linux 5.3
+            return
+        raise
+    for message in messages:
+        family, _scope, protocol, flags = _NHMSG.unpack_from(message, 16)
+        found = {kind: data for kind, data in attributes(message, 24).items() if kind in NHA_SETTABLE}
+        if NHA_RES_GROUP in found:
+            options = attributes(found[NHA_RES_GROUP], 0)
+            options.pop(NHA_RES_GROUP_UNBALANCED_TIME, None)
+            found[NHA_RES_GROUP] = packed(options)
+        dev = names.get(_U32.unpack(found[NHA_OIF])[0]) if NHA_OIF in found else None
+        members = tuple(number for (number,) in _MEMBER.iter_unpack(found.get(NHA_GROUP, b"")))
+        raw = _NHMSG.pack(family, 0, protocol, flags & RTNH_F_ONLINK) + packed(found)
+        yield Nexthop(_U32.unpack(found[NHA_ID])[0], dev, members, raw)
+
+
+def wait(kernel: Socket, items: Sequence[Any]) -> None:
+    """Wait until the kernel takes routes with these source addresses."""
+    routes.wait(kernel, [item for item in items if isinstance(item, Route)])
+
+
+def restore(indexes: Mapping[str, int], item: Any) -> Request:
+    """The request that makes an object again; what is there already stays.
+
+    :param indexes: of the interfaces now, which may have been made again.
+    """
+    if isinstance(item, Address):
+        (request,) = addresses.put(indexes, [item])
+        return request._replace(flags=NLM_F_CREATE | NLM_F_EXCL)
+    if isinstance(item, Nexthop):
+        found = attributes(item.raw, _NHMSG.size)
+        if item.dev:
+            found[NHA_OIF] = _U32.pack(indexes[item.dev])
+        return Request(RTM_NEWNEXTHOP, NLM_F_CREATE | NLM_F_REPLACE, item.raw[: _NHMSG.size] + packed(found))
+    request = routes.restore(item.raw)
+    size = routes.RTMSG.size
+    found = reindexed(attributes(request.payload, size), [indexes[hop.dev] for hop in item.hops])
+    return request._replace(payload=request.payload[:size] + packed(found))

@@ -1,0 +1,102 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a change may take along: addresses, nexthop objects and routes, as the kernel reported them before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address, AddressKey
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of, prefix_of
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route
+
+
+class Nexthop(NamedTuple):
+    """A nexthop object (ip-nexthop(8)): a next hop that routes refer to by its number, or a group of them.
+
+    :ivar dev: its interface; None: it is a group, or leads nowhere.
+    :ivar members: the numbers of a group's members.
+    :ivar raw: the kernel's message, from struct nhmsg on.
+    """
+
+    id: int
+    dev: str | None
+    members: tuple[int, ...]
+    raw: bytes
+
+    @property
+    def disturbs(self) -> bool:
+        """Whether the kernel may change more than what is asked for."""
+        return False
+
+    def label(self, netns: str = "") -> str:
+        """The object in a message."""
+        return f"nexthop {self.id}{place_of(netns)}"
+
+    def lines(self, netns: str = "") -> list[str]:
+        """The object as lines of a diff."""
+        group = f" group {'/'.join(map(str, self.members))}" if self.members else ""
+        return [f"{prefix_of(netns)}nexthop id {self.id}{group}{f' dev {self.dev}' if self.dev else ''}"]
+
+
+@dataclass
+class Kept:
+    """The objects of one namespace that the kernel deletes with others, without those that it makes itself.
+
+    :ivar links: the names of the links that there are.
+    :ivar addresses: in the kernel's order.
+    :ivar nexthops: by number.
+    :ivar routes: by everything that is modelled of them.
+    """
+
+    links: frozenset[str] = frozenset()
+    addresses: dict[AddressKey, Address] = field(default_factory=dict)
+    nexthops: dict[int, Nexthop] = field(default_factory=dict)
+    routes: dict[tuple[Any, ...], Route] = field(default_factory=dict)
+
+    def copy(self) -> Kept:
+        """The same objects, in tables of their own."""
+        return Kept(self.links, dict(self.addresses), dict(self.nexthops), dict(self.routes))
+
+    def without(self, other: Kept) -> Kept:
+        """The objects that another state lacks."""
+        return Kept(
+            self.links,
+            {key: item for key, item in self.addresses.items() if key not in other.addresses},
+            {key: item for key, item in self.nexthops.items() if other.nexthops.get(key) != item},
+            {key: item for key, item in self.routes.items() if key not in other.routes},
+        )
+
+    def forget(self, item: Any) -> None:
+        """Take an object out, if it is among these."""
+        if isinstance(item, Address):
+            self.addresses.pop(item.key, None)
+        elif isinstance(item, Nexthop):
+            self.nexthops.pop(item.id, None)
+        elif isinstance(item, Route):
+            self.routes.pop(item[:-1], None)
+
+    def __contains__(self, item: object) -> bool:
+        if isinstance(item, Address):
+            return item.key in self.addresses
+        if isinstance(item, Nexthop):
+            return item.id in self.nexthops
+        return isinstance(item, Route) and item[:-1] in self.routes
+
+    def __iter__(self) -> Iterator[Address | Nexthop | Route]:
+        """The objects in the order in which the kernel takes them.
+
+        Of IPv6 addresses the newest comes first (net/ipv6/addrconf.c: ipv6_link_dev_addr). Groups of nexthop objects
+        need their members, and routes with a gateway need a route to that.
+        """
+        yield from [item for item in self.addresses.values() if ":" not in item.address]
+        yield from [item for item in reversed(self.addresses.values()) if ":" in item.address]
+        yield from sorted(self.nexthops.values(), key=lambda item: bool(item.members))
+        yield from sorted(self.routes.values(), key=_reach)
+
+
+def _reach(route: Route) -> tuple[bool, int]:
+    return any(hop.via and not hop.onlink for hop in route.hops), -int(route.dst.rpartition("/")[2])

@@ -1,0 +1,134 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Objects of others that an operation takes along are made again, and those for which there is no way are shown."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
+from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Nexthop
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
+    PROTOCOLS,
+    ROUTE_PROTOCOLS,
+    Hop,
+    Route,
+    put_in,
+)
+from ansible_collections.weft.fabric.plugins.module_utils.plan.losses import Losses
+from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Lost
+from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
+from ansible_collections.weft.fabric.plugins.module_utils.values import IPV6_MTU
+
+
+def restore(view: View, netns: str) -> None:
+    """Make those again that the kernel takes now."""
+    losses, desired = view.losses[netns], view.document.namespaces.get(netns, Desired())
+    for item in [*losses.missing]:
+        if not _obstacle(view, netns, desired, item):
+            view.do("restore", netns, item, item, shown=not _is_listed(desired, item))
+            losses.restored(item)
+            _take_note(view, netns, item)
+
+
+def _take_note(view: View, netns: str, item: Address | Nexthop | Route) -> None:
+    """Put an object that is made again where those of the document are looked for."""
+    now = view.at(netns)
+    if isinstance(item, Address):
+        now.addresses.setdefault(item.key, item)
+    elif isinstance(item, Route):
+        there = now.routes.get(item.place, ())
+        if all(known[:-1] != item[:-1] for known in there):
+            put_in(now.routes, item.place, (*there, item))
+
+
+def show_lost(view: View) -> None:
+    """Note what cannot be made again, with the reasons."""
+    moved = {(item.netns, item.before.name) for item in view.plan.operations if item.verb == "move"}
+    for netns, losses in view.losses.items():
+        desired = view.document.namespaces.get(netns, Desired())
+        for item in (*losses.missing, *losses.gone):
+            # The addresses of a link that is deleted belong to it, and so do our routes.
+            if isinstance(item, Address):
+                own = item in losses.gone and (netns, item.dev) not in moved
+            else:
+                own = isinstance(item, Route) and item in losses.gone and item.protocol in ROUTE_PROTOCOLS
+            if not own and not _is_listed(desired, item):
+                reason = _obstacle(view, netns, desired, item) or "its interface is another one now"
+                view.plan.lost.append(Lost(netns, item, reason))
+
+
+def _is_listed(desired: Desired, item: Address | Nexthop | Route) -> bool:
+    """Whether the document says something of an object itself."""
+    if isinstance(item, Address):
+        return item.key in desired.address_keys or _is_purged(desired, item)
+    return isinstance(item, Route) and item.key in desired.routes
+
+
+def _is_purged(desired: Desired, item: Address) -> bool:
+    return item.dev in desired.purge_addresses and not (item.state and item.state.foreign)
+
+
+def _obstacle(view: View, netns: str, desired: Desired, item: Address | Nexthop | Route) -> str:
+    """Why an object cannot be made again now; empty: it can."""
+    if isinstance(item, Address):
+        if _is_purged(desired, item) and item.key not in desired.address_keys:
+            return "the list of addresses does not contain it"
+        if ":" in item.address and item.state and item.state.secondary:
+            return "the kernel makes another temporary address"
+        return _obstacle_of_link(view, netns, item.dev, ":" in item.address, up=False)
+    if isinstance(item, Nexthop):
+        gone = [number for number in item.members if number not in view.losses[netns].there.nexthops]
+        if gone:
+            return f"nexthop {gone[0]} is gone"
+        return _obstacle_of_link(view, netns, item.dev, False, up=True) if item.dev else ""
+    return _obstacle_of_route(view, netns, item)
+
+
+def _obstacle_of_link(view: View, netns: str, dev: str, six: bool, up: bool) -> str:
+    link = view.at(netns).links.get(dev)
+    if link is None:
+        # Links that nobody asked for may not have been read.
+        return "" if dev in view.losses[netns].there.links else f"{dev} is not here any more"
+    if up and link.attributes.get("admin_state") == "down":
+        return f"{dev} is down"
+    mtu = link.attributes.get("mtu")
+    return f"IPv6 needs an MTU of at least {IPV6_MTU} bytes" if six and mtu is not None and mtu < IPV6_MTU else ""
+
+
+def _obstacle_of_route(view: View, netns: str, route: Route) -> str:
+    if route.protocol == PROTOCOLS["ra"]:
+        return "learned from router advertisements, which are solicited again"
+    for dev in sorted(route.devices):
+        found = _obstacle_of_link(view, netns, dev, ":" in route.dst, up=True)
+        if found:
+            return found
+    held = [*_addresses(view, netns)]
+    if route.src and all(item.address.partition("/")[0] != route.src for item in held):
+        return f"{route.src} is no address of this host any more"
+    for hop in route.hops:
+        if hop.via and not hop.onlink and not hop.via.startswith("fe80:") and not _reaches(view, netns, hop, held):
+            return f"the gateway {hop.via} is not reachable"
+    return ""
+
+
+def _addresses(view: View, netns: str) -> Iterator[Address]:
+    yield from view.at(netns).addresses.values()
+    yield from view.losses[netns].there.addresses.values()
+
+
+def _reaches(view: View, netns: str, hop: Hop, held: list[Address]) -> bool:
+    """Whether a gateway is in a subnet of its interface, or a route of that interface without a gateway leads to it."""
+    gateway = ipaddress.ip_address(hop.via or "")
+    subnets = [
+        f"{item.peer or head}/{prefix}"
+        for item in held
+        if item.dev == hop.dev
+        for head, _slash, prefix in [item.address.partition("/")]
+    ]
+    losses: Losses = view.losses[netns]
+    subnets += [route.dst for route in losses.there.routes.values() if route.dev == hop.dev and not route.via]
+    return any(gateway in ipaddress.ip_interface(subnet).network for subnet in subnets)
