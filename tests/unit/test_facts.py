@@ -116,6 +116,7 @@ def test_a_document_is_without_what_the_kernel_makes() -> None:
                 "nexthops": [{"via": "10.0.0.2", "dev": "a", "weight": 3}, {"dev": "a", "weight": 1}],
             },
         ],
+        "rules": [],
         "neighbours": [],
         "fdb": [],
     }
