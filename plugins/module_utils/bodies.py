@@ -19,7 +19,7 @@ def document_of(module: AnsibleModule) -> tuple[Document, str]:
     """An empty document with the module's ``state``, and the namespace that its ``netns`` names."""
     netns = module.params["netns"] or ""
     if netns:
-        values.netns("netns", netns)
+        values.namespace("netns", netns)
     return Document(absent=module.params["state"] == "absent"), netns
 
 
@@ -44,8 +44,9 @@ def link_body(kind: str) -> Callable[[AnsibleModule], dict[str, Any]]:
         add_link(document, netns, {**item, "kind": kind})
         complete(document)
         outcome, result = apply_document(module, document)
-        found = facts.wanted(document.at(netns), outcome.state[netns])["links"]
-        return {**result, "link": next((link for link in found if link["name"] == item["name"]), None)}
+        found = facts.wanted(outcome.document.at(netns), outcome.state[netns])["links"]
+        name = outcome.state[netns].own_names.get(item["name"], item["name"])
+        return {**result, "link": next((link for link in found if link["name"] == name), None)}
 
     return body
 
@@ -64,6 +65,6 @@ def entries_body(
         document, netns = document_of(module)
         add(module, document, netns)
         outcome, result = apply_document(module, document)
-        return {**result, option: facts.wanted(document.at(netns), outcome.state[netns])[section]}
+        return {**result, option: facts.wanted(outcome.document.at(netns), outcome.state[netns])[section]}
 
     return body

@@ -26,6 +26,7 @@ ZERO_MAC = "00:00:00:00:00:00"
 IPV4_MTU = 68  # the least that a link with IPv4 has (RFC 791)
 IPV6_MTU = 1280  # the least that a link with IPv6 has (RFC 8200, section 5)
 LARGEST_MTU = 65535
+LONGEST_IFNAME = 15  # bytes (include/uapi/linux/if.h: IFNAMSIZ)
 LARGEST_VNI = 2**24 - 1  # RFC 7348
 LARGEST_VLAN = 4094  # IEEE 802.1Q
 EVERYTHING = {4: "0.0.0.0/0", 6: "::/0"}  # the destination of a default route, by IP version
@@ -155,24 +156,38 @@ def _is_name(value: str) -> bool:
 
 
 def ifname(where: str, value: Any) -> str:
-    """An interface name (net/core/dev.c: dev_valid_name)."""
-    wrong = _ifname_wrong(value) if isinstance(value, str) else _IFNAME
+    """An interface's own name (net/core/dev.c: dev_valid_name, net/core/sysctl_net_core.c)."""
+    if value in _ALL_INTERFACES:
+        raise InvalidParameter(where, value, "the kernel's parameters have it for all interfaces: choose another name")
+    return _ifname(where, value, LONGEST_IFNAME)
+
+
+def link_name(where: str, value: Any) -> str:
+    """A name that an interface is found by: its own, or an alternative one (ip-link(8), ALTIFNAMSIZ)."""
+    return _ifname(where, value, 127)
+
+
+def _ifname(where: str, value: Any, longest: int) -> str:
+    wrong = _ifname_wrong(value, longest) if isinstance(value, str) else _IFNAME
     if wrong or not isinstance(value, str):
         raise InvalidParameter(where, value, wrong)
     return value
 
 
+_ALL_INTERFACES = ("all", "default")
 _IFNAME = "an interface name holds 1 to 15 characters, and no white space, '/', ':' or '%'"
 
 
 @lru_cache  # ten thousand entries are on a handful of devices
-def _ifname_wrong(value: str) -> str:
+def _ifname_wrong(value: str, longest: int) -> str:
     if not _is_name(value) or value in (".", "..") or ":" in value or "%" in value:
         return _IFNAME
     octets = value.encode()
     if b"\xa0" in octets:
         return "the kernel takes a byte of this letter for white space (0xa0): choose another name"
-    return f"an interface name has at most 15 bytes, this one has {len(octets)}" if len(octets) > 15 else ""
+    if len(octets) > longest:
+        return f"an interface name has at most {longest} bytes, this one has {len(octets)}"
+    return ""
 
 
 def netns(where: str, value: Any) -> str:
@@ -180,6 +195,21 @@ def netns(where: str, value: Any) -> str:
     if isinstance(value, str) and _is_name(value) and value not in (".", "..") and len(value.encode()) <= 255:
         return value
     raise InvalidParameter(where, value, "a namespace's name holds no '/' and no white space, and has 1 to 255 bytes")
+
+
+def namespace(where: str, value: Any) -> str:
+    """A namespace by its name, its path, or the number of a process in it (ip-link(8), ``netns``)."""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or not text.startswith("/"):
+        return netns(where, text)
+    if not text.isprintable() or len(text.encode("utf-8", "replace")) > 4095:
+        raise InvalidParameter(where, value, "a namespace's path is one printable line of at most 4095 bytes")
+    return text
+
+
+def is_process(netns: str) -> bool:
+    """Whether a namespace is given by a process, which ends, and whose number another one gets."""
+    return bool(_DIGITS(netns)) or netns.startswith("/proc/")
 
 
 def mac(where: str, value: Any, zero: bool = False) -> str:
@@ -190,6 +220,8 @@ def mac(where: str, value: Any, zero: bool = False) -> str:
     address: str = value.lower() if isinstance(value, str) else ""
     if _UNICAST(address) and (zero or address != ZERO_MAC):
         return address
+    if isinstance(value, int) or address.replace(".", "").isdigit():
+        raise InvalidParameter(where, value, "write a MAC address in quotes: YAML takes its digits for a number")
     if not _MAC(address):
         raise InvalidParameter(where, value, "give a MAC address as six hexadecimal pairs: 02:00:5e:10:00:01")
     if address[1] in "13579bdf":

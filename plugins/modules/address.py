@@ -108,7 +108,7 @@ SPEC = {
 
 
 def add(module: AnsibleModule, document: Document, netns: str) -> None:
-    dev = values.ifname("dev", module.params["dev"])
+    dev = values.link_name("dev", module.params["dev"])
     desired = document.at(netns)
     for index, value in enumerate(module.params["addresses"]):
         where = f"addresses[{index}]"

@@ -11,6 +11,7 @@ short_description: Manage Ethernet bridges
 version_added: 0.1.0
 description:
   - Creates a bridge, changes it in place, and adds its ports.
+  - The bridge keeps the MTU that a task gave it. Without one, the MTU follows the ports.
   - An interface that is a port of another bridge is refused, not moved, because moving it would cut off its users
     there.
 author:
@@ -30,6 +31,20 @@ options:
   forward_delay:
     description: Seconds in each of the states listening and learning, from 0 to 30, and at least 2 with STP.
     type: int
+  hello_time:
+    description: Seconds between the bridge's messages in the spanning tree, from 1 to 10.
+    type: int
+  max_age:
+    description: Seconds after which messages in the spanning tree are outdated, from 6 to 40.
+    type: int
+  priority:
+    description: Priority in the spanning tree, from 0 to 65535. The bridge with the lowest one becomes the root.
+    type: int
+  group_fwd_mask:
+    description:
+      - Which frames of link-local groups the bridge forwards, such as 8 for 802.1X or 16384 for LLDP. Each bit stands
+        for the last digit of a group from 01:80:c2:00:00:00 to 01:80:c2:00:00:0f. The lowest three bits cannot be set.
+    type: int
   ageing_time:
     description: Seconds after which the bridge forgets a learned MAC address.
     type: int
@@ -39,6 +54,13 @@ options:
   mcast_snooping:
     description: Whether multicast is forwarded only to ports that asked for it.
     type: bool
+  mcast_querier:
+    description: Whether the bridge itself asks who wants which multicast, where no router does.
+    type: bool
+  mcast_router:
+    description:
+      - Whether the bridge's host is a multicast router. 0 says no, 1 that queries tell, and 2 says yes.
+    type: int
 """
 
 EXAMPLES = r"""

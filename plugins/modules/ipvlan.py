@@ -38,16 +38,16 @@ options:
       - V(l2) switches packets by MAC address. V(l3) routes them in the namespace of O(parent), without broadcast and
         multicast.
       - V(l3s) is V(l3) with connection tracking in that namespace.
+      - A new interface gets V(l2) by default.
     type: str
     choices: [l2, l3, l3s]
-    default: l2
   flag:
     description:
       - What passes between the interfaces on one O(parent). V(bridge) allows all traffic, V(private) none, and V(vepa)
         only what the switch behind O(parent) sends back.
+      - A new interface gets V(bridge) by default.
     type: str
     choices: [bridge, private, vepa]
-    default: bridge
   mac_address:
     description: Refused, because the interface shares the MAC address of O(parent).
     type: str

@@ -37,9 +37,9 @@ options:
         only what the switch behind O(parent) sends back.
       - A V(passthru) interface is the only one on its O(parent), and shares its MAC address. V(source) accepts packets
         only from O(source_macs).
+      - A new interface gets V(bridge) by default.
     type: str
     choices: [private, vepa, bridge, passthru, source]
-    default: bridge
   source_macs:
     description: MAC addresses from which packets are accepted, in mode V(source). The list is authoritative.
     type: list

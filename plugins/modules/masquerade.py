@@ -159,8 +159,8 @@ def masquerade(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     name = table_name("table", params["table"])
     rules = masquerade_of(params["rules"]) if params["state"] == "present" else None
-    netns = values.netns("netns", params["netns"]) if params["netns"] else ""
-    if module.check_mode and netns_status(netns) == "absent":
+    netns = values.namespace("netns", params["netns"]) if params["netns"] else ""
+    if module.check_mode and netns_status(netns, named=False) == "absent":
         module.warn(f"namespace {netns} does not exist yet")
         return predict(name, rules, None)
     with inside(netns):

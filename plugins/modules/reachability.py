@@ -252,7 +252,7 @@ ARGUMENT_SPEC = {
 
 def reachability(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    netns = values.netns("netns", params["netns"]) if params["netns"] else ""
+    netns = values.namespace("netns", params["netns"]) if params["netns"] else ""
     targets = targets_of(params["targets"])
     count = values.integer("count", params["count"], 1, 1000)
     timeout = timeout_of("timeout", params["timeout"])

@@ -17,7 +17,8 @@ description:
     A link without C(kind) must exist, and gets the given attributes.
   - Routes have the options of M(weft.fabric.route), and rules those of M(weft.fabric.rule). Items of C(addresses) have
     C(dev), C(address) and the options of M(weft.fabric.address). Items of C(neighbours) have C(dev), C(dst) and
-    C(lladdr). Items of C(fdb) have C(dev), C(lladdr), C(dst), C(port) and C(vni).
+    C(lladdr). Items of C(fdb) have C(dev), and the options of the entries of M(weft.fabric.vxlan_fdb). Items of
+    C(bridge_fdb) have C(dev), and those of M(weft.fabric.bridge_fdb).
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -29,8 +30,9 @@ options:
   namespaces:
     description:
       - The content of each network namespace, by the namespace's name. An empty name is the namespace that the module
-        runs in.
-      - Each namespace has the lists C(links), C(addresses), C(routes), C(rules), C(neighbours) and C(fdb). All are
+        runs in. A path, such as C(/proc/4711/ns/net), is that of a namespace which must exist.
+      - Each namespace has the lists C(links), C(addresses), C(routes), C(rules), C(neighbours), C(fdb) and
+        C(bridge_fdb). All are
         optional.
       - Alternatively it has only C(joins), the name of another namespace. Both names then stand for that namespace. An
         empty C(joins) is the namespace that the module runs in.
@@ -52,6 +54,7 @@ options:
         interface, such as blackholes, are kept.
       - Rules are removed if this collection created them and the namespace has a list C(rules), which may be empty.
       - Neighbours and FDB entries are removed if they are permanent, on VXLANs and on the devices in the lists.
+        Static entries of bridges' ports are removed on the ports in the list.
       - Addresses are removed from links that have a C(kind) and a list C(addresses).
       - Links and namespaces are kept.
     type: bool
@@ -144,7 +147,9 @@ def body(module: AnsibleModule) -> dict[str, Any]:
         params["namespaces"], params["state"] == "absent", params["purge"], params["route_protocol"]
     )
     outcome, result = apply_document(module, document)
-    found = {netns: facts.wanted(desired, outcome.state[netns]) for netns, desired in document.namespaces.items()}
+    found = {
+        netns: facts.wanted(desired, outcome.state[netns]) for netns, desired in outcome.document.namespaces.items()
+    }
     return {**result, "namespaces": found}
 
 

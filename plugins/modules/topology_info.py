@@ -22,7 +22,7 @@ extends_documentation_fragment:
 options:
   namespaces:
     description:
-      - Names of the network namespaces to read. An empty name is the namespace that the module runs in.
+      - Names or paths of the network namespaces to read. An empty name is the namespace that the module runs in.
       - By default this namespace and all named ones.
     type: list
     elements: str
@@ -73,7 +73,7 @@ def body(module: AnsibleModule) -> dict[str, Any]:
     for index, name in enumerate(listed or ()):
         if name:
             # Entered, because a file without a namespace can be opened.
-            with inside(values.netns(f"namespaces[{index}]", name)):
+            with inside(values.namespace(f"namespaces[{index}]", name)):
                 pass
     scopes = {name: everything(others=[other for other in names if other != name]) for name in names}
     with Kernel() as kernel:

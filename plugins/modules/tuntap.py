@@ -42,7 +42,6 @@ options:
       - V(false) is for an interface that a program created as not persistent. Any other interface would be deleted at
         once, so V(false) is refused.
     type: bool
-    default: true
   multi_queue:
     description: Whether several programs or threads can use the interface at once.
     type: bool

@@ -36,7 +36,7 @@ options:
         required: true
       netns:
         description:
-          - Name of the other end's namespace. By default the same as O(netns).
+          - The other end's namespace, given like O(netns). By default the same as O(netns).
           - An empty string is the namespace that the module runs in.
         type: str
         aliases: [namespace]
@@ -53,12 +53,59 @@ options:
       promisc:
         description: Whether the other end also accepts frames for other MAC addresses.
         type: bool
+      txqueuelen:
+        description: How many packets wait for the other end at most.
+        type: int
+      ifalias:
+        description: A line about the other end, for people. An empty string removes the present one.
+        type: str
+      altnames:
+        description: All alternative names of the other end.
+        type: list
+        elements: str
+      group:
+        description: Number of the group of interfaces that the other end belongs to.
+        type: int
       hairpin:
         description: Whether the bridge may send a frame back out of the port on which it arrived.
         type: bool
+      isolated:
+        description: Whether the bridge passes nothing between this port and other isolated ones.
+        type: bool
+      neigh_suppress:
+        description: Whether the bridge answers ARP and neighbour discovery instead of flooding them to the port.
+        type: bool
+      guard:
+        description: Whether STP packets that arrive on this bridge port switch the port off (BPDU guard).
+        type: bool
+      root_block:
+        description: Whether this bridge port may not become the way to the root of the spanning tree.
+        type: bool
+      port_learning:
+        description: Whether the bridge learns MAC addresses from frames that arrive on this port.
+        type: bool
+      port_priority:
+        description: Priority of this bridge port in the spanning tree, from 0 to 63. The lowest one is preferred.
+        type: int
+      cost:
+        description: Cost of the way through this bridge port in the spanning tree, from 1 to 65535.
+        type: int
+      multicast_router:
+        description:
+          - Whether multicast routers are behind this bridge port. 0 says no, 1 that queries tell, 2 says yes, and 3
+            says yes until no more queries arrive.
+        type: int
       pvid:
         description: The VLAN of untagged frames on this bridge port.
         type: int
+      vlans:
+        description: All VLANs of this bridge port, such as V(10) and V(100-199).
+        type: list
+        elements: str
+      untagged:
+        description: The VLANs whose frames leave this bridge port without a tag.
+        type: list
+        elements: str
       addresses:
         description: Addresses, as in O(addresses). O(purge_addresses) applies to both ends.
         type: list

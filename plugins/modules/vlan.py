@@ -35,10 +35,10 @@ options:
     description: The VLAN, from 1 to 4094. Required with O(state=present).
     type: int
   protocol:
-    description: The tag's protocol, V(802.1q) for a customer's VLAN or V(802.1ad) for a provider's (QinQ).
+    description: The tag's protocol, V(802.1q) for a customer's VLAN or V(802.1ad) for a provider's (QinQ). A new
+      interface gets V(802.1q) by default.
     type: str
     choices: [802.1q, 802.1ad]
-    default: 802.1q
 """
 
 EXAMPLES = r"""

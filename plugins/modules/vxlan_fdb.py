@@ -14,6 +14,7 @@ description:
   - Replaces a learned entry for the same MAC address.
   - Keeps learned entries, entries that a routing daemon marks as externally learned (C(extern_learn)), the bridge's
     entries, and the entry of the device's own C(remote), even if the list does not contain them.
+  - Daemons do not mark the entries of C(00:00:00:00:00:00). A device with entries of a daemon keeps them all.
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:
@@ -42,14 +43,22 @@ options:
         type: str
         required: true
       dst:
-        description: Underlay address of the other VTEP.
+        description: Underlay address of the other VTEP. Required unless the entry has a O(entries[].nhid).
         type: str
-        required: true
       port:
         description: UDP port of the other VTEP, if it differs from the port of O(dev).
         type: int
       vni:
         description: VNI to send with, if it differs from the VNI of O(dev).
+        type: int
+      src_vni:
+        description: VNI of the frames that the entry is for, if O(dev) is C(external).
+        type: int
+      via:
+        description: Interface that the packets leave by. By default the kernel chooses.
+        type: str
+      nhid:
+        description: Number of a group of nexthops (C(ip nexthop)) that stands for several VTEPs.
         type: int
 """
 
@@ -99,16 +108,19 @@ SPEC = {
         "required": True,
         "options": {
             "lladdr": {"type": "str", "required": True},
-            "dst": {"type": "str", "required": True},
+            "dst": {"type": "str"},
             "port": {"type": "int"},
             "vni": {"type": "int"},
+            "src_vni": {"type": "int"},
+            "via": {"type": "str"},
+            "nhid": {"type": "int"},
         },
     },
 }
 
 
 def add(module: AnsibleModule, document: Document, netns: str) -> None:
-    dev = values.ifname("dev", module.params["dev"])
+    dev = values.link_name("dev", module.params["dev"])
     desired = document.at(netns)
     add_fdb(desired.fdb, module.params["entries"], "entries", dev)
     if module.params["purge"]:

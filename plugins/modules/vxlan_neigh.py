@@ -91,7 +91,7 @@ SPEC = {
 
 
 def add(module: AnsibleModule, document: Document, netns: str) -> None:
-    dev = values.ifname("dev", module.params["dev"])
+    dev = values.link_name("dev", module.params["dev"])
     desired = document.at(netns)
     add_neighbours(desired.neighbours, module.params["entries"], "entries", dev)
     if module.params["purge"]:

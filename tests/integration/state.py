@@ -36,6 +36,7 @@ def snapshot(namespace: str) -> dict[str, Any]:
     """
     # Few programs, because starting them takes most of the time.
     links, neighbours, rules = ip_json_batch(namespace, "address", "neigh", "rule")
+    entries = bridge_json(namespace, "fdb")
     routes = [line for line in ip(namespace, *ALL_ROUTES.split()).splitlines() if " table " not in line]
     return {
         "links": {link["ifname"]: _link(link) for link in links},
@@ -57,10 +58,15 @@ def snapshot(namespace: str) -> dict[str, Any]:
         "fdb": sorted(
             (
                 (entry["ifname"], entry["mac"], entry["dst"], entry.get("port"), entry.get("vni"), entry["state"])
-                for entry in bridge_json(namespace, "fdb")
+                for entry in entries
                 if "dst" in entry
             ),
             key=str,
+        ),
+        "static": sorted(
+            (entry["ifname"], entry["mac"], entry.get("vlan"), "sticky" in entry["flags"])
+            for entry in entries
+            if entry["state"] == "static"
         ),
         "wireguard": _wireguard(namespace) if any(_link(link)["kind"] == "wireguard" for link in links) else [],
     }

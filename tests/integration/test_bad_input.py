@@ -95,7 +95,7 @@ CASES: list[tuple[Any, str, str, str]] = [
     (links({**BRIDGE, "ports": ["under0", "p 1"]}), "ports[1]", "'p 1'", "no white space"),
     (links({**VXLAN, "dev": "no/device"}), "dev", "'no/device'", "'/'"),
     (links({**VLAN, "parent": ""}), "parent", "''", "1 to 15"),
-    (links({**BOND, "primary": "sixteen-letters-"}), "primary", "'sixteen-letters-'", "at most 15 bytes"),
+    (links({**BOND, "primary": "x" * 128}), "primary", "xxx", "at most 127 bytes"),
     # names of namespaces
     ({"a/b": {}}, "namespaces", "'a/b'", "no '/'"),
     ({"a b": {}}, "namespaces", "'a b'", "no white space"),
@@ -152,7 +152,7 @@ CASES: list[tuple[Any, str, str, str]] = [
             ("02-00-5e-00-00-01", "six hexadecimal pairs"),
             ("02:00:5e:00:00:0g", "six hexadecimal pairs"),
             ("0200.5e00.0001", "six hexadecimal pairs"),
-            (2, "six hexadecimal pairs"),
+            (2, "write a MAC address in quotes"),
         )
     ),
     (neighbour(lladdr="00:00:00:00:00:00"), "neighbours[0].lladdr", "'00:00:00:00:00:00'", "all zeros"),
@@ -255,7 +255,7 @@ CASES: list[tuple[Any, str, str, str]] = [
     (neighbour(dst="239.1.1.1"), "neighbours[0].dst", "'239.1.1.1'", "of one host"),
     (neighbour(dst="10.0.0.1/32"), "neighbours[0].dst", "'10.0.0.1/32'", "without a prefix length"),
     (fdb(dst="::"), "fdb[0].dst", "'::'", "of one host"),
-    (fdb(dst=None), "fdb[0].dst", "None", "give an IPv4 or IPv6 address"),
+    (fdb(dst=None), "fdb[0].dst", "None", "give either the other VTEP"),
     (fdb(port=0), "fdb[0].port", "0", "from 1 to 65535"),
     (fdb(vni=2**24), "fdb[0].vni", "16777216", "from 0 to 16777215"),
     (links({**VXLAN, "local": "0.0.0.0"}), "local", "'0.0.0.0'", "of one host"),
@@ -267,7 +267,7 @@ CASES: list[tuple[Any, str, str, str]] = [
         "group", "'239.1.1.1'", "not both",
     ),
     # what is needed
-    (links({"name": "x0", "kind": "vxlan"}), "vni", "None", "a vxlan needs it"),
+    (links({"name": "x0", "kind": "vxlan"}), "vni", "None", "a vxlan needs vni or external"),
     (links({"name": "n0", "kind": "vlan", "parent": "under0"}), "vlan_id", "None", "a vlan needs it"),
     (links({"name": "v0", "kind": "veth"}), "peer", "None", "name its other end"),
     # unknown keys, other types
@@ -276,7 +276,8 @@ CASES: list[tuple[Any, str, str, str]] = [
     (links({**VETH, "peer": {"name": "v1", "speed": 9}}), "peer.speed", "9", "a veth's peer takes only"),
     (route(dst="10.0.0.0/8", dev="under0", gateway="10.0.0.1"), "routes[0].gateway", "'10.0.0.1'", "takes only"),
     (neighbour(mac=MAC), "neighbours[0].mac", repr(MAC), "takes only dev, dst, lladdr"),
-    (fdb(via="under0"), "fdb[0].via", "'under0'", "an FDB entry takes only"),
+    (fdb(vlan=5), "fdb[0].vlan", "5", "an FDB entry takes only"),
+    (fdb(via="a/b"), "fdb[0].via", "'a/b'", "an interface name holds"),
     ({"": {"addresses": [{"dev": "under0", "cidr": "10.0.0.1/8"}]}}, "addresses[0].cidr", "'10.0.0.1/8'", "takes only"),
     ({"": {"interfaces": []}}, "interfaces", "[]", "a namespace takes only links, addresses"),
     ({"": {"links": {}}}, "links", "{}", "give a list"),

@@ -28,7 +28,7 @@ from ansible_collections.weft.fabric.tests.integration.pages import DOCS, sectio
 pytestmark = pytest.mark.older_host
 
 # What the commands refer to without making it.
-REFERRED = re.compile(r"(?:link|dev) (eth\d)|set (\S+) master")
+REFERRED = re.compile(r"(?:link|dev|via) (eth\d)|set (\S+) master")
 KEY = re.compile(r"private-key (\S+)")
 
 
@@ -40,7 +40,10 @@ each = pytest.mark.parametrize(
             commands,
             modules,
             marks=[
-                pytest.mark.needs_kind(kind) for kind in sorted({module for module, _arguments in modules} & {*NAMES})
+                pytest.mark.needs_kind(kind)
+                for kind in sorted({module for module, _arguments in modules} & {*NAMES})
+                # A kernel without VLANs filters none either.
+                + (["vlan"] if any("vlan_filtering" in command for command in commands) else [])
             ],
         )
         for commands, modules in SECTIONS.values()
@@ -73,14 +76,21 @@ def kernel(name: str) -> dict[str, Any]:
         path = f"/sys/class/net/{ifname}/addr_assign_type"
         if run("ip", "netns", "exec", name, "cat", path).strip() == "1":  # NET_ADDR_RANDOM
             link["address"] = "random"
-    entries = sorted(json.dumps(entry, sort_keys=True) for entry in bridge_json(name, "fdb") if "dst" in entry)
+    entries = [entry for entry in bridge_json(name, "fdb") if "dst" in entry or entry["state"] == "static"]
     tunnels = any(link.get("linkinfo", {}).get("info_kind") == "wireguard" for link in links.values())
-    return {"links": links, "fdb": entries, "peers": wg(name, "show", "all", "dump") if tunnels else ""}
+    filters = any(link.get("linkinfo", {}).get("info_data", {}).get("vlan_filtering") for link in links.values())
+    fdb = sorted(json.dumps(entry, sort_keys=True) for entry in entries)
+    return {
+        "links": links,
+        "fdb": fdb,
+        "vlans": bridge_json(name, "vlan") if filters else [],
+        "peers": wg(name, "show", "all", "dump") if tunnels else "",
+    }
 
 
 def test_every_kind_is_on_the_page() -> None:
     modules = {module for _commands, found in SECTIONS.values() for module, _arguments in found}
-    assert modules == {*NAMES, "vxlan_fdb", "address"} and set(NAMES) == set(LINK_KINDS)
+    assert modules == {*NAMES, "vxlan_fdb", "bridge_fdb", "address"} and set(NAMES) == set(LINK_KINDS)
 
 
 @each

@@ -77,6 +77,7 @@ CASES = {
             "dev": "under0",
             "remote": "2001:db8::3",
             "port": 8472,
+            "learning": False,
         },
         changed={"HOST": {"links": {"vx6": {"kind": "vxlan", "mtu": 1430, "up": True}}}},
         drift=("ip -n HOST link set vx6 type vxlan local 2001:db8::77", "ip -n HOST link set vx6 type vxlan learning"),

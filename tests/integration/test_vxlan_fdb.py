@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ansible_collections.weft.fabric.tests.integration import life
+from ansible_collections.weft.fabric.tests.integration.kernel import bridge, ip_batch, unchanged
 from ansible_collections.weft.fabric.tests.integration.life import FLOOD, MACS, Case
 
 CASES = {
@@ -79,3 +82,115 @@ CASES = {
 
 test_life = life.test_of(CASES)
 test_missing_arguments = life.test_missing_arguments_of(CASES)
+
+
+# -- entries that others made ------------------------------------------------------------------------------
+
+# What bridge(8) adds to each device, and what a task says of it.
+OTHERS = {
+    f"{FLOOD} dst 10.3.0.9 via e0": ("vx0", {"lladdr": FLOOD, "dst": "10.3.0.9", "via": "e0"}),
+    f"{MACS[1]} dst 10.3.0.9 port 99 vni 5 via e0": (
+        "vx0",
+        {"lladdr": MACS[1], "dst": "10.3.0.9", "port": 99, "vni": 5, "via": "e0"},
+    ),
+    f"{MACS[2]} nhid 102": ("vx0", {"lladdr": MACS[2], "nhid": 102}),
+    f"{MACS[1]} dst 10.3.0.9 src_vni 10 vni 20": (
+        "ex0",
+        {"lladdr": MACS[1], "dst": "10.3.0.9", "vni": 20, "src_vni": 10},
+    ),
+    f"{MACS[1]} dst 10.3.0.8 src_vni 11 vni 21 via e0": (
+        "ex0",
+        {"lladdr": MACS[1], "dst": "10.3.0.8", "vni": 21, "src_vni": 11, "via": "e0"},
+    ),
+}
+LISTS = {dev: [entry for on, entry in OTHERS.values() if on == dev] for dev in ("vx0", "ex0")}
+
+
+def with_entries_of_others(name: str) -> None:
+    ip_batch(
+        name,
+        "link add e0 type veth peer name e1",
+        "link add vx0 type vxlan id 7 dstport 4789 dev e0 remote 10.3.0.5",
+        "link add ex0 type vxlan external dstport 4790",
+        "nexthop add id 12 via 10.3.0.2 fdb",
+        "nexthop add id 102 group 12 fdb",
+    )
+    for words, (dev, _entry) in OTHERS.items():
+        bridge(name, "fdb", "append", *words.split(" ", 1)[0].split(), "dev", dev, *words.split()[1:])
+
+
+def entries(name: str) -> list[str]:
+    return sorted(line for dev in ("vx0", "ex0") for line in bridge(name, "fdb", "show", "dev", dev).splitlines())
+
+
+def test_entries_of_all_forms_are_taken_for_what_they_are(run_module, ns) -> None:
+    name = ns()
+    with_entries_of_others(name)
+    with unchanged(name):
+        for dev, listed in LISTS.items():
+            done = run_module("vxlan_fdb", netns=name, dev=dev, entries=listed, purge=True)
+            assert (done.get("msg"), done["changed"]) == (None, False)
+            assert sorted(done["entries"], key=str) == sorted(({"dev": dev, **entry} for entry in listed), key=str)
+        # One that says nothing of the interface means the one that is there, as does the VXLAN's own remote.
+        asked = [{"lladdr": FLOOD, "dst": "10.3.0.9"}, {"lladdr": FLOOD, "dst": "10.3.0.5"}]
+        assert not run_module("vxlan_fdb", netns=name, dev="vx0", entries=asked)["changed"]
+
+
+def test_entries_of_all_forms_are_deleted_and_made_again(run_module, ns) -> None:
+    name = ns()
+    with_entries_of_others(name)
+    before = entries(name)
+    for arguments in ({"entries": [], "purge": True}, {"state": "absent"}):
+        for dev, listed in LISTS.items():
+            asked = {"netns": name, "dev": dev, "entries": listed, **arguments}
+            assert run_module("vxlan_fdb", **asked)["changed"]
+            with unchanged(name):
+                assert not run_module("vxlan_fdb", **asked)["changed"]
+        assert entries(name) == [f"{FLOOD} dst 10.3.0.5 via e0 self permanent"]
+        for dev, listed in LISTS.items():
+            assert run_module("vxlan_fdb", netns=name, dev=dev, entries=listed)["changed"]
+        assert entries(name) == before
+
+
+def test_one_entry_of_a_mac_address_is_changed_alone(run_module, ns) -> None:
+    """On an external VXLAN, another VNI's entry of it is another one."""
+    name = ns()
+    with_entries_of_others(name)
+    before = entries(name)
+    asked = [{"lladdr": MACS[1], "dst": "10.3.0.7", "src_vni": 10, "vni": 20}]
+    done = run_module("vxlan_fdb", netns=name, dev="ex0", entries=asked)
+    assert done["diff"]["before"].strip().endswith(f"fdb ex0 {MACS[1]} dst 10.3.0.9 vni 20 src_vni 10")
+    changed = f"{MACS[1]} dst 10.3.0.{{}} vni 20 src_vni 10 self permanent"
+    assert {*entries(name)} ^ {*before} == {changed.format(7), changed.format(9)}
+
+
+@pytest.mark.parametrize("whose", ["self", "master"])
+def test_a_control_planes_flood_entries_stay(whose: str, run_module, ns) -> None:
+    """They bear no mark of who made them; those of MAC addresses do, in the VXLAN or in its bridge."""
+    name = ns()
+    with_entries_of_others(name)
+    if whose == "master":
+        ip_batch(name, "link add br0 type bridge", "link set vx0 master br0")
+    words = "dst 10.3.0.77 self" if whose == "self" else "master"
+    bridge(name, *f"fdb append {MACS[5]} dev vx0 {words} extern_learn".split())
+    before = entries(name)
+    own = [entry for entry in LISTS["vx0"] if entry["lladdr"] != FLOOD]
+    with unchanged(name):
+        assert not run_module("vxlan_fdb", netns=name, dev="vx0", entries=own, purge=True)["changed"]
+    assert run_module("vxlan_fdb", netns=name, dev="vx0", entries=[], purge=True)["changed"]
+    gone = {MACS[1], MACS[2]}
+    assert {line.split()[0] for line in {*before} - {*entries(name)}} == gone, "entries of its own are still purged"
+
+
+def test_entries_that_are_none_are_refused(run_module, ns) -> None:
+    name = ns()
+    ip_batch(name, "link add vx0 type vxlan id 7 dstport 4789")
+    done = run_module("vxlan_fdb", netns=name, dev="vx0", entries=[{"lladdr": MACS[1], "nhid": 99}])
+    assert done["failed"] and "FDB entry" in done["msg"] and "nhid 99" in done["msg"]
+    with unchanged(name):
+        for entry, told in (
+            ({"lladdr": MACS[1]}, "give either the other VTEP's address, or nhid"),
+            ({"lladdr": MACS[1], "dst": "10.0.0.1", "nhid": 5}, "give either the other VTEP's address, or nhid"),
+            ({"lladdr": MACS[1], "dst": "10.0.0.1", "src_vni": 2**24}, "from 0 to 16777215"),
+        ):
+            assert told in run_module("vxlan_fdb", netns=name, dev="vx0", entries=[entry])["msg"]

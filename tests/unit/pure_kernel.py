@@ -349,5 +349,5 @@ class PureKernel:
             state.fdb.pop(item, None)
             return
         if item.lladdr != values.ZERO_MAC:
-            state.fdb = {entry: None for entry in state.fdb if entry[:2] != item[:2]}
+            state.fdb = {entry: None for entry in state.fdb if FdbEntry(*entry).key != item.key}
         state.fdb[item] = None

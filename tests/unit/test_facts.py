@@ -56,7 +56,7 @@ OBJECTS = [
     ),
     (
         FdbEntry("x", MAC, "192.0.2.1", 8472, 20),
-        f"FDB entry {MAC} dst 192.0.2.1 on x",
+        f"FDB entry {MAC} dst 192.0.2.1 port 8472 vni 20 on x",
         [f"fdb x {MAC} dst 192.0.2.1 port 8472 vni 20"],
     ),
 ]
@@ -119,4 +119,5 @@ def test_a_document_is_without_what_the_kernel_makes() -> None:
         "rules": [],
         "neighbours": [],
         "fdb": [],
+        "bridge_fdb": [],
     }

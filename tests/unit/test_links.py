@@ -28,13 +28,19 @@ VALUES: dict[str, list[Any]] = {
     "group": ["5"],
     "source_macs": [["02:00:5e:10:00:01", "02:00:5e:10:00:02"]],
     "mac_address": ["02:00:5e:10:00:03"],
-    "alias": ["enp1s0"],
+    "ifalias": ["enp1s0"],
+    "altnames": [],
+    "ttl": [0, 5, "inherit"],
+    "tos": [0, 5, "inherit"],
+    "srcport": ["32768-61000"],
     "controller": ["br0"],
 }
 OF_VXLAN = {
     "local": ["192.0.2.1", "2001:db8::1"],
     "remote": ["192.0.2.2", "2001:db8::2"],
     "group": ["239.1.1.1", "ff05::100"],
+    "ttl": [0, 5, "inherit"],
+    "tos": [0, 5, "inherit"],
 }
 
 
@@ -43,7 +49,7 @@ def values_of(kind: str, name: str, option: Option) -> list[Any]:
     if spec.get("type") == "bool":
         return [True, False]
     if spec.get("type") == "int":
-        return [5 if name != "mtu" else 1400]
+        return [{"mtu": 1400, "max_age": 20, "mcast_router": 2}.get(name, 5)]
     if "choices" in spec:
         return list(spec["choices"])
     if kind == "vxlan" and name in OF_VXLAN:
@@ -55,7 +61,7 @@ CASES = [
     (kind.name, name, option, value)
     for kind in map(kind_of, KINDS)
     for name, option in {**ATTRIBUTES, **kind.options}.items()
-    if option.place not in (APART, BRIDGE) and (kind.own_mac or name != "mac_address")
+    if option.place not in (APART, BRIDGE, "names") and (kind.own_mac or name != "mac_address")
     for value in values_of(kind.name, name, option)
 ]
 
@@ -77,20 +83,21 @@ def test_an_attribute_comes_back(kind: str, name: str, option: Option, value: An
     mode = {"mode": "tap"} if kind == "tuntap" and name == "mac_address" else {}
     link = Link("t0", kind, {name: value, **mode})
     made = read_back(links.create(link, INDEXES.__getitem__))
-    assert (made.kind, made.attributes[name]) == (kind, value)
+    if not (name == "mtu" and kind_of(kind).follows_ports):  # the next request sets it
+        assert (made.kind, made.attributes[name]) == (kind, value)
     if not option.fixed:
-        assert read_back(links.change(link, INDEXES.__getitem__)).attributes[name] == value
+        assert read_back(links.change(link, INDEXES.__getitem__, {})).attributes[name] == value
 
 
 @pytest.mark.parametrize("name", [name for name, option in PORT_OPTIONS.items() if option.place != BRIDGE])
 def test_an_attribute_of_a_port_comes_back(name: str) -> None:
     for value in values_of(PORT_KINDS[name], name, PORT_OPTIONS[name]):
         link = Link("t0", "", {name: value, "controller": "br0"})
-        assert read_back(links.change(link, INDEXES.__getitem__)).attributes[name] == value
+        assert read_back(links.change(link, INDEXES.__getitem__, {})).attributes[name] == value
 
 
 def test_a_port_is_taken_out_by_an_empty_name() -> None:
-    request = links.change(Link("t0", "", {"controller": ""}), INDEXES.__getitem__)
+    request = links.change(Link("t0", "", {"controller": ""}), INDEXES.__getitem__, {})
     assert decoded(request).get_attr("IFLA_MASTER") == 0
 
 

@@ -111,7 +111,7 @@ class Recorded:
 
 def fdb_of(answers: Any, link: Link) -> list[FdbKey]:
     """What is read of a VXLAN's FDB."""
-    return list(fdb.read(answers, Scope(fdb={None}), {link.name: link}, {}))
+    return list(fdb.read(answers, Scope(fdb={None}), {link.name: link}, {9: "e0"}))
 
 
 def neighbours_of(answers: Any, index: int) -> dict[str, str]:
@@ -165,7 +165,7 @@ vnis = st.none() | st.integers(0, 2**24 - 1)
 
 
 def fdb_payload(index: int, entry: FdbEntry) -> bytes:
-    return next(fdb.put({"vx0": index}, [entry])).payload
+    return next(fdb.put({"vx0": index, "e0": 9}, [entry])).payload
 
 
 @given(index=indexes, lladdr=macs, dst=addresses, port=st.none() | st.integers(1, 65535), vni=vnis)
@@ -186,7 +186,10 @@ def test_a_neighbour_comes_back(index: int, lladdr: str, dst: str) -> None:
     assert neighbours_of(answers, index) == {dst: lladdr}
 
 
-entries = st.builds(FdbEntry, st.just("vx0"), macs, addresses, st.none() | st.integers(1, 65535), vnis)
+ports = st.none() | st.integers(1, 65535)
+entries = st.builds(
+    FdbEntry, st.just("vx0"), macs, addresses | st.none(), ports, vnis, vnis, st.sampled_from([None, "e0"]), vnis
+).filter(lambda entry: entry.dst or entry.nhid)
 
 
 @given(st.lists(entries, max_size=40, unique=True))

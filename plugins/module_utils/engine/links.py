@@ -20,6 +20,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds import PORT_OPTI
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import BRIDGE
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation
+from ansible_collections.weft.fabric.plugins.module_utils.plan.view import parent_place
 
 IndexOf = Callable[[str, str], int]  # (namespace, name) of a link
 
@@ -53,8 +54,12 @@ def requests(
     if operation.verb == "move":
         return [_move(index_of, operation, descriptors)]
     netns, link = operation.netns, operation.after
+    if "altnames" in link.attributes:
+        known = operation.before.attributes.get("altnames") if operation.before else None
+        return links.rename(index_of(netns, link.name), known or (), link.attributes["altnames"])
     if any(PORT_OPTIONS[name].place == BRIDGE for name in link.attributes if name in PORT_OPTIONS):
-        return [portvlan.set_port(index_of(netns, link.name), link.attributes)]
+        known = operation.before.attributes if operation.before else {}
+        return portvlan.set_port(index_of(netns, link.name), known, link.attributes)
     kind = kind_of(link.kind)
     if kind.control and kind.options.keys() & link.attributes.keys():
         _control(operation)
@@ -64,7 +69,8 @@ def requests(
         operation = operation._replace(verb="set", after=link)
     if operation.verb == "create":
         return [_create(kernel, index_of, operation, descriptors)]
-    return [links.change(link, lambda name: index_of(netns, name))] if link.attributes else []
+    there, known = parent_place(netns, link.attributes), operation.before.attributes if operation.before else {}
+    return [links.change(link, lambda name: index_of(there, name), known)] if link.attributes else []
 
 
 def _control(operation: Operation) -> None:

@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.files import alone
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import observe
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import everything, scope_of
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope, everything, scope_of
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of
-from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
 from ansible_collections.weft.fabric.plugins.module_utils.plan.phases import plan
@@ -24,10 +25,12 @@ class Outcome(NamedTuple):
 
     :ivar plan: everything that the run had to do.
     :ivar state: the state afterwards, by namespace.
+    :ivar document: what was asked for, with the own names of links.
     """
 
     plan: Plan
     state: dict[str, Observed]
+    document: Document
 
     @property
     def changed(self) -> bool:
@@ -65,16 +68,30 @@ def reconcile(document: Document, check: bool = False) -> Outcome:
         scopes[""] = everything(scopes[""].others, scopes[""].tables)
     with nullcontext() if check else alone(), Kernel() as kernel:
         before = observe(kernel, scopes)
+        if _uses_other_names(document, scopes, before):
+            from ansible_collections.weft.fabric.plugins.module_utils.engine.resolve import by_own_names
+
+            document = by_own_names(document, before)
         first = plan(document, before, check)
         if not first.operations:
             first.warnings[:0] = warnings
-            return Outcome(first, first.view)
+            return Outcome(first, first.view, document)
         # Imported only here: Ansible compiles imports in each call, and most calls have nothing to do.
         from ansible_collections.weft.fabric.plugins.module_utils.engine.converge import converge
 
         first, last = converge(kernel, document, scopes, before, first, check)
         first.warnings[:0] = warnings
-        return Outcome(first, last.view)
+        return Outcome(first, last.view, document)
+
+
+def _uses_other_names(document: Document, scopes: Mapping[str, Scope], before: Mapping[str, Observed]) -> bool:
+    """Whether it names links by alternative names that they have."""
+    for netns, scope in scopes.items():
+        own = before[netns].own_names
+        desired = document.namespaces.get(netns, Desired())
+        if own and (own.keys() & {*scope.devices, *desired.names} or document.removals):
+            return True
+    return False
 
 
 def _leaves_to_the_host(document: Document) -> bool:

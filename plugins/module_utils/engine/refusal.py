@@ -60,6 +60,8 @@ def _link_remedy(operation: Operation, link: Link, code: int, detail: str) -> st
         return kind.remedies[code]
     if code == errno.EBUSY and kind.takes_all:
         return f"something else takes what {link.attributes.get(kind.parent)} receives: see 'ip -details link'"
+    if code == errno.EOPNOTSUPP and operation.verb == "set" and detail and link.attributes.keys() & kind.options.keys():
+        return "delete it first, or 'recreate: true' deletes it and makes it again"
     return _lack(link) if code == errno.EOPNOTSUPP else ""
 
 

@@ -12,10 +12,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Callable, NamedTuple
 
-from ansible_collections.weft.fabric.plugins.module_utils.kernel import addresses, fdb, neighbours, routes, rules
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import (
+    addresses,
+    bridge_fdb,
+    fdb,
+    neighbours,
+    routes,
+    rules,
+)
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
+from ansible_collections.weft.fabric.plugins.module_utils.model.bridge_fdb import BridgeEntry
 from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbour
@@ -66,4 +74,5 @@ CODECS: dict[type[Any], Codec] = {
     Rule: Codec(rules.put, rules.delete, rules.read, remedy=rules.remedy),
     Neighbour: Codec(neighbours.put, neighbours.delete, neighbours.read),
     FdbEntry: Codec(fdb.put, fdb.delete, fdb.read),
+    BridgeEntry: Codec(bridge_fdb.put, bridge_fdb.delete, bridge_fdb.read, remedy=bridge_fdb.remedy),
 }

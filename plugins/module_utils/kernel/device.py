@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket, attributes
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
+    IFLA_ALT_IFNAME,
     IFLA_EXT_MASK,
     IFLA_IFNAME,
     IFLA_INFO_DATA,
@@ -24,6 +25,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.attributes import ATTRIBUTES
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.values import LONGEST_IFNAME
 
 SKIP_STATISTICS = struct.pack("=HHI", 8, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
 
@@ -41,25 +43,31 @@ def read_device(kernel: Socket, name: str) -> Link | None:
     """What entries need to know of their device: its index, kind, whether it is up, and what the kind says besides.
 
     One request, and nothing of pyroute2. None: there is no such device.
+
+    :param name: its own, or an alternative one.
     """
     label = name.encode() + b"\0"
-    body = bytes(16) + struct.pack("=HH", 4 + len(label), IFLA_IFNAME) + label + bytes(-len(label) % 4)
+    kind_of_name = IFLA_IFNAME if len(label) <= LONGEST_IFNAME + 1 else IFLA_ALT_IFNAME
+    body = bytes(16) + struct.pack("=HH", 4 + len(label), kind_of_name) + label + bytes(-len(label) % 4)
     try:
         message = kernel.get(Request(RTM_GETLINK, 0, body + SKIP_STATISTICS))
     except KernelError as error:
-        if error.code in (errno.ENODEV, errno.EINVAL):  # EINVAL: a name that no device can have
+        # EINVAL, ERANGE: a name that no device can have, in this kernel
+        if error.code in (errno.ENODEV, errno.EINVAL, errno.ERANGE):
             return None
         raise
     index, flags = struct.unpack_from("=iI", message, 20)
     found = attributes(message, 32)
-    info = attributes(found.get(IFLA_LINKINFO, b""), 0)
+    own, info = found[IFLA_IFNAME].rstrip(b"\0").decode(), attributes(found.get(IFLA_LINKINFO, b""), 0)
     state = ATTRIBUTES["admin_state"]
     known: dict[str, Any] = {
         "admin_state": state.decode(flags & state.bit),
         "mtu": struct.unpack("=I", found[IFLA_MTU])[0],
     }
+    if own != name:
+        known["altnames"] = [name]
     kind = info.get(IFLA_INFO_KIND, b"").rstrip(b"\0").decode()
     read = kind_of(kind).entries
     if read:
         known.update(read(attributes(info[IFLA_INFO_DATA], 0)))
-    return Link(name, kind, known, index=index)
+    return Link(own, kind, known, index=index)

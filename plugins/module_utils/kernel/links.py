@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Callable, NamedTuple, Optional
 
@@ -24,12 +25,14 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     NLM_F_CREATE,
     NLM_F_EXCL,
     RTM_DELLINK,
+    RTM_DELLINKPROP,
     RTM_GETLINK,
     RTM_NEWLINK,
+    RTM_NEWLINKPROP,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import OF_THE_KERNEL, PORT_KINDS, PORT_OPTIONS, kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.attributes import ATTRIBUTES
-from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import DATA, FLAGS, LINK, PORT, Option
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import DATA, FLAGS, LINK, PORT, PROPERTY, Option
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 
 IndexOf = Callable[[str], int]  # of a link in the namespace of the request
@@ -65,9 +68,15 @@ def pyroute2_ifinfmsg() -> Any:
             f"pyroute2 cannot be imported by {sys.executable} ({error}): install the package python3-pyroute2, "
             "or 'pip install pyroute2' for that interpreter"
         ) from error
-    # pyroute2 knows no flags of an ipvlan (include/uapi/linux/if_link.h).
+    kinds = ifinfmsg.ifinfo
+    # pyroute2 knows no flags of an ipvlan (include/uapi/linux/if_link.h), and no filter of VNIs. The kernel takes a
+    # flag for the inherited TTL, and gives a number.
     fields = ("IFLA_IPVLAN_UNSPEC", "none"), ("IFLA_IPVLAN_MODE", "uint16"), ("IFLA_IPVLAN_FLAGS", "uint16")
-    ifinfmsg.ifinfo.register_link_kind(module={"ipvlan": type("ipvlan", (nla,), {"nla_map": fields})})
+    known = kinds.data_map["vxlan"]
+    options = [(name, "cdata" if name == "IFLA_VXLAN_TTL_INHERIT" else form) for name, form in known.nla_map[:30]]
+    options.append(("IFLA_VXLAN_VNIFILTER", "uint8"))
+    vxlan = type("vxlan", (nla,), {"prefix": "IFLA_", "nla_map": tuple(options), "port_range": known.port_range})
+    kinds.register_link_kind(module={"ipvlan": type("ipvlan", (nla,), {"nla_map": fields}), "vxlan": vxlan})
     return ifinfmsg
 
 
@@ -87,20 +96,24 @@ def read_links(kernel: Socket) -> dict[str, Link]:
 
 
 def _link(message: Any, names: Mapping[int, str]) -> Link:
-    name, info = names[message["index"]], message.get_attr("IFLA_LINKINFO")
-    called, data, controller, port = (_nested(info, part) for part in _INFO)
+    name, own = names[message["index"]], _parts(message)
+    info = _parts(_value(own, "IFLA_LINKINFO"))
+    called, controller = _value(info, "IFLA_INFO_KIND"), _value(info, "IFLA_INFO_SLAVE_KIND")
     called = OF_THE_KERNEL.get(called, called or "")
     kind = kind_of(called)
     if name == kind.fallback:
         called, kind = "", kind_of("")
-    nsid, below = message.get_attr("IFLA_LINK_NETNSID"), message.get_attr("IFLA_LINK") or 0
-    parts = {LINK: message, DATA: data, PORT: port}
+    nsid, below = _value(own, "IFLA_LINK_NETNSID"), _value(own, "IFLA_LINK") or 0
+    data, port = _parts(_value(info, "IFLA_INFO_DATA")), _parts(_value(info, "IFLA_INFO_SLAVE_DATA"))
+    parts = {LINK: own, PROPERTY: own, DATA: data, PORT: port}
     known: dict[str, Any] = {}
     for key, option in (*ATTRIBUTES.items(), *kind.options.items(), *_port_options(controller)):
-        value = bool(message["flags"] & option.bit) if option.place == FLAGS else _value(option, parts)
+        value = bool(message["flags"] & option.bit) if option.place == FLAGS else _said(option, parts)
         if option.link:
-            # The index of a parent in another namespace means nothing here.
-            value = None if option.attribute == "IFLA_LINK" and nsid is not None else names.get(value or 0)
+            if key == kind.parent and nsid is not None:
+                # The index of a parent in another namespace means nothing here.
+                below, value = value or 0, None
+            value = names.get(value or 0)
         known[key] = option.unsaid if value is None else option.decode(value)
     mac = known["mac_address"] or ""
     if not kind.has_own_mac(known.get("mode")) or len(mac) != len(values.ZERO_MAC):
@@ -108,11 +121,17 @@ def _link(message: Any, names: Mapping[int, str]) -> Link:
     return Link(name, called, known, index=message["index"], below=below, nsid=nsid)
 
 
-_INFO = ("IFLA_INFO_KIND", "IFLA_INFO_DATA", "IFLA_INFO_SLAVE_KIND", "IFLA_INFO_SLAVE_DATA")
+def _parts(message: Any) -> dict[str, Any]:
+    """The attributes of a message, or of one that is nested in it, not decoded yet.
+
+    :param message: None: there is none; a string: pyroute2 does not know what is in it.
+    """
+    return {} if message is None or isinstance(message, str) else {part[0]: part for part in message["attrs"]}
 
 
-def _nested(message: Any, name: str) -> Any:
-    return None if message is None else message.get_attr(name)
+def _value(parts: Mapping[str, Any], name: str) -> Any:
+    """The value of an attribute, or None."""
+    return parts[name][1] if name in parts else None
 
 
 def _port_options(controller: str | None) -> Iterable[tuple[str, Option]]:
@@ -121,10 +140,13 @@ def _port_options(controller: str | None) -> Iterable[tuple[str, Option]]:
     return [item for item in ports.options.items() if item[1].place == PORT] if ports else ()
 
 
-def _value(option: Option, parts: Mapping[str, Any]) -> Any:
-    part = parts.get(option.place)
-    value = _nested(part, option.attribute)
-    return _nested(part, option.six) if value is None and option.six else value
+def _said(option: Option, parts: Mapping[str, Mapping[str, Any]]) -> Any:
+    """What a message says of an option."""
+    part = parts.get(option.place, {})
+    for word, attribute in option.instead.items():
+        if _value(part, attribute) not in (None, b"\0"):
+            return word
+    return _value(part, option.attribute if option.attribute in part else option.six)
 
 
 # -- written ---------------------------------------------------------------------------------------
@@ -135,17 +157,30 @@ def create(link: Link, index_of: IndexOf, peer: Peer | None = None, place: Place
 
     :param place: where it is made, if not in the namespace of the request, which is that of its parent.
     """
+    kind = kind_of(link.kind)
+    if kind.follows_ports and "mtu" in link.attributes:
+        # It is the user's own once it has been changed (br_device.c: br_change_mtu), which the next request does.
+        link = replace(link, attributes={**link.attributes, "mtu": link.attributes["mtu"] ^ 1})
     message, data = _message(link, index_of, place)
     if peer:
         end, there = peer
-        data.append((kind_of(link.kind).peer, _message(end, index_of, there)[0]))
+        data.append((kind.peer, _message(end, index_of, there)[0]))
     message["attrs"].append(_info(link.kind, data))
     return Request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, _encode(message))
 
 
-def change(link: Link, index_of: IndexOf) -> Request:
-    """Set attributes of a link."""
-    message, data = _message(link, index_of)
+def change(link: Link, index_of: IndexOf, known: Mapping[str, Any]) -> Request:
+    """Set attributes of a link.
+
+    :param known: what it has of them. An address that is taken away leaves none of its family.
+    """
+    options = kind_of(link.kind).options
+    nothing = {
+        name: "::" if ":" in known[name] else "0.0.0.0"
+        for name, value in link.attributes.items()
+        if value == "" and name in options and options[name].six and known.get(name)
+    }
+    message, data = _message(replace(link, attributes={**link.attributes, **nothing}), index_of)
     if data:  # a VXLAN refuses to be told its kind without any of its options (vxlan_validate)
         message["attrs"].append(_info(link.kind, data))
     return Request(RTM_NEWLINK, 0, _encode(message))
@@ -160,6 +195,20 @@ def move(index: int, link: Link, place: Place | None) -> Request:
     message["index"] = index
     message["change"] = IFF_UP
     return Request(RTM_NEWLINK, 0, _encode(message))
+
+
+def rename(index: int, known: Iterable[str], wanted: Iterable[str]) -> list[Request]:
+    """Take alternative names from a link, and give it others."""
+    changes = (RTM_DELLINKPROP, {*known} - {*wanted}), (RTM_NEWLINKPROP, {*wanted} - {*known})
+    requests = []
+    for kind, names in changes:
+        if names:
+            message = pyroute2_ifinfmsg()()
+            message["index"] = index
+            properties = [("IFLA_ALT_IFNAME", name) for name in sorted(names)]
+            message["attrs"] = [("IFLA_PROP_LIST", {"attrs": properties})]
+            requests.append(Request(kind, 0, _encode(message)))
+    return requests
 
 
 def delete(names: Sequence[str]) -> list[Request]:
@@ -188,9 +237,7 @@ def _message(link: Link, index_of: IndexOf, place: Place | None = None) -> tuple
             message["change"] |= option.bit
             message["flags"] |= option.bit if option.encode(value) else 0
         elif option.place in parts:
-            attribute = option.six if option.six and ":" in value else option.attribute
-            encoded = (index_of(value) if value else 0) if option.link else option.encode(value)
-            parts[option.place] += [(attribute, encoded), *option.along]
+            parts[option.place] += _encoded(option, value, index_of)
     message["attrs"] = parts[LINK]
     if place:
         message["index"] = place.ifindex
@@ -199,6 +246,20 @@ def _message(link: Link, index_of: IndexOf, place: Place | None = None) -> tuple
         kind = next(PORT_KINDS[name] for name in link.attributes if name in PORT_KINDS)
         message["attrs"].append(_info(kind, parts[PORT], "IFLA_INFO_SLAVE_"))
     return message, parts[DATA]
+
+
+def _encoded(option: Option, value: Any, index_of: IndexOf) -> Iterable[tuple[str, Any]]:
+    """The attributes that say a value."""
+    if option.link:
+        yield option.attribute, index_of(value) if value else 0
+    elif isinstance(value, str) and value in option.instead:
+        yield option.instead[value], b""
+    elif value or not option.six:  # a new link has no address to take away
+        attribute = option.six if option.six and ":" in value else option.attribute
+        encoded = option.encode(value)
+        if encoded is not None:
+            yield attribute, encoded
+    yield from option.along
 
 
 def _info(kind: str, data: list[tuple[str, Any]], prefix: str = "IFLA_INFO_") -> tuple[str, Any]:

@@ -18,13 +18,13 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     NDA_DST,
     NDA_LLADDR,
     NDA_PORT,
-    NDA_VNI,
     NTF_FOREIGN,
     NUD_PERMANENT,
 )
 
 NDMSG = struct.Struct("=BxxxiHBB")  # struct ndmsg: family, ifindex, state, flags, type
 # struct ndmsg, then NDA_LLADDR (6 bytes, padded to 8) and NDA_DST of 4 or of 16 bytes
+_ENTRY = struct.Struct("=BxxxiHBBHH6sxx")
 _ENTRY4 = struct.Struct("=BxxxiHBBHH6sxxHH4s")
 _ENTRY6 = struct.Struct("=BxxxiHBBHH6sxxHH16s")
 _MAC = struct.Struct("6s")
@@ -35,21 +35,29 @@ def payloads(
     indexes: Iterable[int],
     flags: int,
     lladdrs: Iterable[str],
-    addresses: Iterable[str],
+    addresses: Iterable[str | None],
     ports: Iterable[int | None] = repeat(None),
-    vnis: Iterable[int | None] = repeat(None),
+    more: Iterable[Iterable[tuple[int, int | None]]] = repeat(()),
 ) -> Iterator[bytes]:
-    """The bodies of RTM_NEWNEIGH or RTM_DELNEIGH for permanent entries, from columns of their fields."""
+    """The bodies of RTM_NEWNEIGH or RTM_DELNEIGH for permanent entries, from columns of their fields.
+
+    :param more: further attributes of each, numbers of 32 bits; None: it has none.
+    """
     macs = _MAC.iter_unpack(bytes.fromhex("".join(lladdrs).replace(":", "")))
-    packed = map(to_bytes, addresses)
-    for family, index, (mac,), dst, port, vni in zip(families, indexes, macs, packed, ports, vnis):
-        layout, size = (_ENTRY4, 8) if len(dst) == 4 else (_ENTRY6, 20)
-        body = layout.pack(family, index, NUD_PERMANENT, flags, 0, 10, NDA_LLADDR, mac, size, NDA_DST, dst)
+    packed = (to_bytes(address) if address else b"" for address in addresses)
+    for family, index, (mac,), dst, port, numbers in zip(families, indexes, macs, packed, ports, more):
+        body = (family, index, NUD_PERMANENT, flags, 0, 10, NDA_LLADDR, mac)
+        if not dst:
+            entry = _ENTRY.pack(*body)
+        else:
+            layout, size = (_ENTRY4, 8) if len(dst) == 4 else (_ENTRY6, 20)
+            entry = layout.pack(*body, size, NDA_DST, dst)
         if port is not None:
-            body += struct.pack("=HH", 6, NDA_PORT) + struct.pack("!Hxx", port)
-        if vni is not None:
-            body += WORD.pack(8, NDA_VNI, vni)
-        yield body
+            entry += struct.pack("=HH", 6, NDA_PORT) + struct.pack("!Hxx", port)
+        for kind, number in numbers:
+            if number is not None:
+                entry += WORD.pack(8, kind, number)
+        yield entry
 
 
 def to_macs(column: Sequence[bytes]) -> Iterable[str]:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Network namespaces: found by name, entered, created and removed (ip-netns(8))."""
+"""Network namespaces: found by name, path or process, entered, created and removed (ip-netns(8))."""
 
 from __future__ import annotations
 
@@ -24,33 +24,47 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     NS_GET_NSTYPE,
     UMOUNT_NOFOLLOW,
 )
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import missing
 
 NETNS_DIR = "/run/netns"
+_NOWHERE = (FileNotFoundError, NotADirectoryError, ProcessLookupError)
 _NO_NAMESPACE = (errno.ELOOP, errno.ENXIO)  # open(2): symbolic links in a circle, a socket
 # The mode of a file of ours until a namespace is mounted on it. iproute2 makes files of mode 0.
 _UNFINISHED = 0o200
 _FINISHED = 0o444
 
 
-def netns_path(name: str) -> str:
-    """The path of a namespace's file; the empty name is that of this process's namespace."""
+def named_path(name: str) -> str:
+    """The path of a named namespace's file; the empty name is that of this process's namespace."""
     return f"{NETNS_DIR}/{name}" if name else "/proc/self/ns/net"
 
 
-def netns_status(name: str) -> str:
+def netns_path(netns: str) -> str:
+    """The path of a namespace's file.
+
+    :param netns: its name, its path, or the number of a process if there is no namespace of that name, as ip(8) has it.
+    """
+    if netns.startswith("/"):
+        return netns
+    path = named_path(netns)
+    return f"/proc/{netns}/ns/net" if netns.isdecimal() and not os.path.lexists(path) else path
+
+
+def netns_status(name: str, named: bool = True) -> str:
     """One of ``present``, ``absent``, ``unfinished`` or ``broken``.
 
     Unfinished is a file of ours on which an interrupted run has not mounted a namespace yet. Broken is any other file
     without a namespace, and a symbolic link that leads nowhere. A broken one may be a namespace of another mount
     namespace, which the kernel would end with the file.
 
+    :param named: it is given by its name, and not by its path or a process.
     :raises FabricError: the file cannot be read by this user.
     """
-    path = netns_path(name)
+    path = named_path(name) if named else netns_path(name)
     try:
         # Without waiting for the other end of a FIFO.
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except _NOWHERE:
         return "broken" if os.path.islink(path) else "absent"
     except PermissionError as error:
         raise FabricError(f"namespace {name} cannot be opened without root: set 'become: true'") from error
@@ -83,7 +97,7 @@ def netns_aliases() -> dict[str, frozenset[str]]:
     found: dict[tuple[int, int], set[str]] = {}
     targets: dict[str, set[str]] = {}
     for name in ("", *netns_names()):
-        path = netns_path(name)
+        path = named_path(name)
         with suppress(FileNotFoundError):
             status = os.stat(path)
             found.setdefault((status.st_dev, status.st_ino), set()).add(name)
@@ -134,8 +148,8 @@ def netns_fd(netns: str) -> Iterator[int]:
     """
     try:
         fd = os.open(netns_path(netns), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError as error:
-        raise FabricError(f"namespace {netns} does not exist: create it with weft.fabric.netns") from error
+    except _NOWHERE as error:
+        raise FabricError(missing(netns)) from error
     except OSError as error:
         if error.errno in _NO_NAMESPACE:
             raise _broken(netns) from error
@@ -147,6 +161,8 @@ def netns_fd(netns: str) -> Iterator[int]:
 
 
 def _broken(netns: str) -> FabricError:
+    if netns.startswith("/"):
+        return FabricError(f"namespace {netns} is none: no namespace is mounted on that file")
     return FabricError(
         f"namespace {netns} is none: no namespace is mounted on {netns_path(netns)}; remove it with weft.fabric.netns "
         "(state: absent)"
@@ -159,7 +175,7 @@ def create_netns(name: str, joins: str | None = None) -> None:
     :param joins: add a name to this namespace instead, as ``ip netns attach`` does.
     :raises KernelError: naming the namespace.
     """
-    path = netns_path(name)
+    path = named_path(name)
     try:
         os.makedirs(NETNS_DIR, 0o755, exist_ok=True)
         _share_directory()
@@ -206,7 +222,7 @@ def remove_netns(name: str) -> None:
 
     :raises KernelError: naming the namespace.
     """
-    path = netns_path(name).encode()
+    path = named_path(name).encode()
     try:
         try:
             _call("umount2", path, MNT_DETACH | UMOUNT_NOFOLLOW)

@@ -42,9 +42,12 @@ def observe(kernel: Kernel, scopes: Mapping[str, Scope]) -> dict[str, Observed]:
     """
     observed = {}
     aliases = netns_aliases() if any(scope.aliases for scope in scopes.values()) else {}
+    scopes = dict(scopes)
     for netns, scope in scopes.items():
-        status = netns_status(netns)
-        observed[netns] = _read(kernel, netns, scope) if status == "present" else Observed(status)
+        status = netns_status(netns, scope.named)
+        observed[netns], scopes[netns] = (
+            _read(kernel, netns, scope) if status == "present" else (Observed(status), scope)
+        )
         observed[netns].aliases = aliases.get(netns, frozenset())
     present = [netns for netns in scopes if observed[netns].status == "present"]
     for netns in present:
@@ -73,13 +76,15 @@ def _look_everywhere(kernel: Kernel, known: list[str], observed: dict[str, Obser
         _join_ends(kernel, other, known, observed)
 
 
-def _read(connections: Kernel, netns: str, scope: Scope) -> Observed:
+def _read(connections: Kernel, netns: str, scope: Scope) -> tuple[Observed, Scope]:
+    """What a scope is about in one namespace, and the scope with the own names of links."""
     found, kernel = Observed(), connections.socket(netns)
     if scope.links:
         found.links = _read_links(connections, netns)
     else:
-        devices = {name: read_device(kernel, name) for name in sorted(scope.devices)}
-        found.links = {name: link for name, link in devices.items() if link}
+        devices = [read_device(kernel, name) for name in sorted(scope.devices)]
+        found.links = {link.name: link for link in devices if link}
+    scope = scope.by_own_names(found.own_names)
     names = {link.index: name for name, link in found.links.items()}
     if scope.ports:
         for index, attributes in portvlan.read_ports(kernel).items():
@@ -88,7 +93,7 @@ def _read(connections: Kernel, netns: str, scope: Scope) -> Observed:
         names = read_names(kernel)
     for kind, codec in CODECS.items():
         setattr(found, LISTS[kind], codec.read(kernel, scope, found.links, names))
-    return found
+    return found, scope
 
 
 def _read_links(kernel: Kernel, netns: str) -> dict[str, Link]:
@@ -113,18 +118,21 @@ def _join_ends(kernel: Kernel, netns: str, others: Iterable[str], observed: dict
     """
     links = observed[netns].links.values()
     ends = [
-        link for link in links if kind_of(link.kind).peer or (link.nsid is not None and kind_of(link.kind).takes_all)
+        link
+        for link in links
+        if kind_of(link.kind).peer or (link.nsid is not None and "parent_netns" in kind_of(link.kind).options)
     ]
     ids = {None: netns, **_ids(kernel, netns, {link.nsid for link in ends} - {None}, others, observed)}
     indexes = {place: {link.index: link.name for link in observed[place].links.values()} for place in ids.values()}
     for link in ends:
         place = ids.get(link.nsid)
-        if place is not None and link.below in indexes[place]:
-            name = indexes[place][link.below]
-            if kind_of(link.kind).peer:
-                link.peer = (place, name)
-            else:
-                link.attributes.update(parent=name, parent_netns=place)
+        if place is None:
+            continue
+        name, kind = indexes[place].get(link.below), kind_of(link.kind)
+        if kind.peer and name:
+            link.peer = (place, name)
+        elif not kind.peer:
+            link.attributes.update({"parent_netns": place, kind.parent: name})
 
 
 def _ids(

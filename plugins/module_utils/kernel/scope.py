@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import PORT_OPTIONS, kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import BRIDGE
@@ -23,6 +24,7 @@ _OF_PORTS = {name for name, option in PORT_OPTIONS.items() if option.place == BR
 class Scope:
     """The objects to read in one namespace.
 
+    :ivar named: the namespace is given by its name, as one that is made or removed is.
     :ivar aliases: the other names of the namespace.
     :ivar links: all links, with all their attributes.
     :ivar devices: names of devices to look up if links are not read.
@@ -31,12 +33,14 @@ class Scope:
     :ivar rules: policy rules.
     :ivar neighbours: devices; None in it: every device.
     :ivar fdb: devices; None in it: every VXLAN.
+    :ivar bridge_fdb: ports of bridges; None in it: every port.
     :ivar others: namespaces that may contain a veth's other end, the likely ones first.
     :ivar veths: veths whose other end may be in any namespace, if it is in none of those.
     :ivar ports: the attributes of ports that bridges alone report.
     :ivar takers: links that may have rivals in any namespace, which matter before one is created.
     """
 
+    named: bool = False
     aliases: bool = False
     links: bool = False
     devices: set[str] = field(default_factory=set)
@@ -46,10 +50,32 @@ class Scope:
     rules: bool = False
     neighbours: set[str | None] = field(default_factory=set)
     fdb: set[str | None] = field(default_factory=set)
+    bridge_fdb: set[str | None] = field(default_factory=set)
     others: list[str] = field(default_factory=list)
     veths: set[str] = field(default_factory=set)
     ports: bool = False
     takers: set[str] = field(default_factory=set)
+
+    def by_own_names(self, own: Mapping[str, str]) -> Scope:
+        """The scope with the own names of links.
+
+        :param own: by alternative names.
+        """
+
+        def named(names: set[Any]) -> set[Any]:
+            return {own.get(name, name) for name in names}
+
+        if not own:
+            return self
+        return replace(
+            self,
+            devices=named(self.devices),
+            neighbours=named(self.neighbours),
+            fdb=named(self.fdb),
+            bridge_fdb=named(self.bridge_fdb),
+            veths=named(self.veths),
+            takers=named(self.takers),
+        )
 
 
 def everything(others: Iterable[str] = (), tables: Iterable[int] = ()) -> Scope:
@@ -66,6 +92,7 @@ def everything(others: Iterable[str] = (), tables: Iterable[int] = ()) -> Scope:
         rules=True,
         neighbours={None},
         fdb={None},
+        bridge_fdb={None},
         others=list(others),
         ports=True,
     )
@@ -80,7 +107,7 @@ def scope_of(document: Document) -> dict[str, Scope]:
     for netns in places:
         desired = document.namespaces.get(netns, Desired())
         scope = scopes[netns] = _of_entries(desired, document.route_protocol)
-        scope.aliases = desired.create or netns in names
+        scope.named = scope.aliases = desired.create or netns in names
         own = desired.create and (desired.joins is None or document.absent)
         scope.links = bool(desired.links or own or netns in removed or netns in below)
         likely = [link.peer[0] for link in desired.links.values() if link.peer] + _parents(desired)
@@ -108,11 +135,14 @@ def _of_entries(desired: Desired, protocol: int) -> Scope:
         rules=bool(desired.rules or desired.purge_rules),
         neighbours={*neighbours},
         fdb={*fdb},
+        bridge_fdb={*desired.bridge_fdb_devices},
         tables={*(route.table for route in routes), *([desired.purge_table or MAIN] if desired.purge_routes else ())},
         protocol=protocol if desired.purge_routes and desired.purge_table is None else None,
         devices={
             *neighbours,
             *fdb,
+            *desired.fdb_ways,
+            *desired.bridge_fdb_devices,
             *(address.dev for address in desired.addresses),
             *desired.route_devices,
             *desired.purge_addresses,

@@ -49,7 +49,7 @@ KIND = Kind(
         ),
         "min_links": number("IFLA_BOND_MIN_LINKS", 0, 2**31 - 1),
         "primary": Option(
-            "IFLA_BOND_PRIMARY", values.ifname, link=True, modes=("active-backup", "balance-tlb", "balance-alb")
+            "IFLA_BOND_PRIMARY", values.link_name, link=True, modes=("active-backup", "balance-tlb", "balance-alb")
         ),
     },
     ports=Ports(join_down=True, left_down=True, needed=True),  # bond_main.c: bond_enslave, __bond_release_one

@@ -54,7 +54,7 @@ KIND = Kind(
         # A tunnel with a remote is another kind of device than one without.
         "local": Option("IFLA_IPIP_LOCAL", _four, decode=_unless_zero),
         "remote": Option("IFLA_IPIP_REMOTE", _four, decode=_unless_zero, fixed_values=(None,)),
-        "dev": Option("IFLA_IPIP_LINK", values.ifname, link=True),
+        "dev": Option("IFLA_IPIP_LINK", values.link_name, link=True),
         "mode": named("IFLA_IPIP_PROTO", {"ipip": 4, "mplsip": 137, "any": 0}, fixed=True),  # IP protocol numbers
         "ttl": number("IFLA_IPIP_TTL", 0, 255),
         "tos": number("IFLA_IPIP_TOS", 0, 255),

@@ -21,6 +21,7 @@ LINK = "link"  # an IFLA_... attribute
 DATA = "data"  # IFLA_INFO_DATA: the kind's own
 PORT = "port"  # IFLA_INFO_SLAVE_DATA: the controller's about its port
 BRIDGE = "bridge"  # a message of the family AF_BRIDGE
+PROPERTY = "property"  # a message about the alternative names of a link
 APART = "apart"  # in none of them
 
 Attributes = Mapping[str, Any]  # of a link, by name
@@ -46,12 +47,14 @@ class Option(NamedTuple):
     :param bit: the header's flag.
     :param fixed: the kernel cannot change it on an existing link.
     :param fixed_values: values that the kernel can neither set nor leave on an existing link, where it can others.
+    :param first_values: values that are set before other options, in a request of their own.
+    :param instead: values that another attribute carries, a flag, by that attribute's name.
     :param link: the value is the name of a link in the same namespace, its index on the wire.
     :param down: the kernel changes it only while the link is down.
     :param empty: the kernel changes it only while the link has no ports.
     :param modes: the modes of the kind that have it; the kernel reports some in all.
     :param unsaid: the value where the kernel does not report it.
-    :param quiet: left out of what a module returns where it is false or empty.
+    :param usual: values of links of which nobody asked for one: left out of what a module returns.
     :param along: (attribute, value) that is sent with it.
     :param needs: what the kernel lacks if it answers EOPNOTSUPP.
     """
@@ -66,12 +69,14 @@ class Option(NamedTuple):
     bit: int = 0
     fixed: bool = False
     fixed_values: tuple[Any, ...] = ()
+    first_values: tuple[Any, ...] = ()
+    instead: Mapping[Any, str] = {}
     link: bool = False
     down: bool = False
     empty: bool = False
     modes: tuple[str, ...] = ()
     unsaid: Any = None
-    quiet: bool = False
+    usual: tuple[Any, ...] = ()
     along: tuple[tuple[str, Any], ...] = ()
     needs: str = ""
 
@@ -99,7 +104,7 @@ def number(attribute: str, low: int, high: int, unit: str = "", scale: int = 1, 
         parse,
         spec={"type": "int"},
         encode=lambda value: value * scale,
-        decode=lambda found: found // scale,
+        decode=lambda found: found / scale if found % scale else found // scale,
         **more,
     )
 
@@ -118,13 +123,20 @@ def word(attribute: str, words: Iterable[str], **more: Any) -> Option:
 
 
 # Options that kinds on another link share.
-PARENT: dict[str, Option] = {"parent": Option("IFLA_LINK", values.ifname, LINK, link=True, fixed=True)}
-PARENT_ANYWHERE: dict[str, Option] = {
-    **PARENT,
+PARENT: dict[str, Option] = {"parent": Option("IFLA_LINK", values.link_name, LINK, link=True, fixed=True)}
+PARENT_NETNS: dict[str, Option] = {
     "parent_netns": Option(
-        "IFLA_LINK_NETNSID", lambda where, value: "" if value == "" else values.netns(where, value), APART, fixed=True
+        "IFLA_LINK_NETNSID",
+        lambda where, value: "" if value == "" else values.namespace(where, value),
+        APART,
+        fixed=True,
     ),
 }
+PARENT_ANYWHERE: dict[str, Option] = {**PARENT, **PARENT_NETNS}
+
+
+def _nothing(*_attributes: Any) -> tuple[()]:
+    return ()
 
 
 class Ports(NamedTuple):
@@ -139,6 +151,8 @@ class Ports(NamedTuple):
     :param left_down: a port that is taken out, or outlives its controller, is down.
     :param cycles: the kernel sets a link down and up that becomes a port or is taken out.
     :param needed: without a port nothing is sent or received.
+    :param check: what a port's options have to say to each other.
+    :param settle: (asked for, observed): what all options in messages of the family AF_BRIDGE will be.
     """
 
     options: Mapping[str, Option] = {}
@@ -149,6 +163,8 @@ class Ports(NamedTuple):
     left_down: bool = False
     cycles: bool = False
     needed: bool = False
+    check: Callable[[Attributes], Iterable[Fault]] = _nothing
+    settle: Callable[[Attributes, Attributes], dict[str, Any]] = lambda wanted, _known: dict(wanted)
 
 
 class Compound:
@@ -205,18 +221,15 @@ class Control(NamedTuple):
     missing: tuple[int, ...] = ()
 
 
-def _nothing(*_attributes: Any) -> Iterable[Fault]:
-    return ()
-
-
 class Kind(NamedTuple):
     """A kind of link.
 
     The functions get attributes by name, and return what is wrong with them.
 
     :param options: the parameters that its links have besides those of every link.
-    :param defaults: what a link gets where nothing else is asked for.
+    :param defaults: what a new link gets where nothing else is asked for; one that is there keeps what it has.
     :param required: the options that a link cannot be without.
+    :param either: options of which a link has at least one.
     :param exclusive: groups of options of which a link has one at most.
     :param parent: the option that names the link that it sits on, which is created first.
     :param ports: what it does with ports; None: it takes none.
@@ -235,10 +248,12 @@ class Kind(NamedTuple):
         never one of ours, and nobody can delete it.
     :param module: the kernel module that has it, where that has another name.
     :param mtu: the lowest and the highest MTU.
+    :param follows_ports: a new link's MTU follows its ports', until it is changed to another one.
     :param resolve: (prefix of parameter names in messages, asked for, missing) -> the same with what only the host
         knows, such as the contents of files; raises InvalidParameter. missing(message) is called for a file that does
         not exist, and returns in check mode.
     :param check: what parameters have to say to each other.
+    :param stuck: (asked for, observed): the options that the kernel cannot change to what is asked for.
     :param check_all: (asked for, observed or None): what is wrong with a link that is about to be made or changed.
     :param clash: (wanted, another link of the kind in the namespace): what two of them cannot share.
     :param rival: (wanted, another link of the kind on the same parent): what two of them cannot share.
@@ -252,6 +267,7 @@ class Kind(NamedTuple):
     options: Mapping[str, Option] = {}
     defaults: Mapping[str, Any] = {}
     required: tuple[str, ...] = ()
+    either: tuple[str, ...] = ()
     exclusive: tuple[tuple[str, ...], ...] = ()
     parent: str = ""
     ports: Ports | None = None
@@ -268,8 +284,10 @@ class Kind(NamedTuple):
     fallback: str = ""
     module: str = ""
     mtu: tuple[int, int] = (values.IPV4_MTU, values.LARGEST_MTU)
+    follows_ports: bool = False
     resolve: Callable[[str, Attributes, Callable[[str], None]], dict[str, Any]] | None = None
     check: Callable[[Attributes], Iterable[Fault]] = _nothing
+    stuck: Callable[[Attributes, Attributes], Iterable[str]] = _nothing
     check_all: Callable[[Attributes, Attributes | None], Iterable[Fault]] = _nothing
     clash: Callable[[Attributes, Attributes], Iterable[Fault]] = _nothing
     rival: Callable[[Attributes, Attributes], Iterable[Fault]] = _nothing

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from typing import Any
 
@@ -66,4 +67,6 @@ KIND = Kind(
     parent="parent",
     takes_all=True,
     rival=_rival,
+    # macvlan.c: macvlan_open
+    remedies={errno.EADDRINUSE: "its parent, or another macvlan on it, has this MAC address: give another"},
 )

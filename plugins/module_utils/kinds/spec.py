@@ -39,10 +39,12 @@ def arguments(name: str) -> dict[str, Any]:
     if kind.peer:
         spec["peer"] = {"type": "dict", "options": {**NAME, **NETNS, **LINK}}
     for option, own in kind.options.items():
-        default = {"default": kind.defaults[option]} if option in kind.defaults else {}
-        spec[option] = {**(own.spec or {}), **default}
+        spec[option] = dict(own.spec or {})
     return {
         "argument_spec": spec,
-        "required_if": [("state", "present", list(kind.required))] if kind.required else [],
+        "required_if": [
+            *([("state", "present", list(kind.required))] if kind.required else []),
+            *([("state", "present", list(kind.either), True)] if kind.either else []),
+        ],
         "mutually_exclusive": list(kind.exclusive),
     }

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ from typing import Any
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import (
+    PARENT_NETNS,
     Attributes,
     Fault,
     Kind,
@@ -22,10 +24,15 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import (
     number,
 )
 
+INHERIT = "inherit"
+_ENDS = ("local", "remote", "group")
 IFLA_VXLAN_ID, IFLA_VXLAN_GROUP, IFLA_VXLAN_PORT, IFLA_VXLAN_GROUP6 = 1, 2, 15, 16  # include/uapi/linux/if_link.h
 
 
 def _remote(where: str, value: Any) -> str:
+    """An empty address takes it away."""
+    if value == "":
+        return ""
     if values.is_multicast(values.address(where, value)):
         raise InvalidParameter(where, value, "a multicast address goes into 'group'")
     return values.unicast(where, value)
@@ -38,6 +45,29 @@ def _group(where: str, value: Any) -> str:
     return address
 
 
+def _byte(where: str, value: Any) -> int | str:
+    """A number, or the word for the inner packet's own."""
+    if value == INHERIT:
+        return INHERIT
+    try:
+        return values.integer(where, value, 0, 255)
+    except InvalidParameter as error:
+        raise InvalidParameter(where, value, f"{error.remedy}, or {INHERIT}") from None
+
+
+def _inherited(tos: int | str) -> int | str:
+    """The kernel's number for it, which no packet has: its lowest two bits are of congestion (RFC 3168)."""
+    return INHERIT if tos == 1 else tos
+
+
+def _source_ports(where: str, value: Any) -> str:
+    low, dash, high = str(value).partition("-")
+    first, last = (values.integer(where, part, 0, 65535) for part in (low, high if dash else low))
+    if first > last:
+        raise InvalidParameter(where, value, "give the lower port first: 32768-61000")
+    return f"{first}-{last}"
+
+
 def _overhead(attributes: Attributes) -> int:
     """50 bytes over IPv4, 70 over IPv6 (RFC 7348)."""
     endpoint = attributes.get("local") or attributes.get("remote") or attributes.get("group")
@@ -48,8 +78,30 @@ def _check(wanted: Attributes) -> Iterator[Fault]:
     if "group" in wanted and "dev" not in wanted:
         yield "group", "a multicast group needs 'dev', the interface it is on"
     for name in ("remote", "group"):
-        if name in wanted and "local" in wanted and values.family(wanted[name]) != values.family(wanted["local"]):
+        if wanted.get(name) and "local" in wanted and values.family(wanted[name]) != values.family(wanted["local"]):
             yield name, f"it is of another address family than local {wanted['local']}"
+    if wanted.get("external"):
+        for name in ("vni", "remote", "group"):
+            if wanted.get(name):
+                yield name, "an external VXLAN gets it with each packet: leave it out"
+    if wanted.get("vnifilter") and wanted.get("external") is False:
+        yield "vnifilter", "only an external VXLAN filters VNIs"
+
+
+def _check_all(wanted: Attributes, known: Attributes | None) -> Iterator[Fault]:
+    if wanted.get("vnifilter") and not {**(known or {}), **wanted}.get("external"):
+        yield "vnifilter", "only an external VXLAN filters VNIs: give external"
+
+
+def _six(attributes: Attributes) -> bool:
+    """Whether the outer packets are of IPv6, which they stay (vxlan_nl2conf)."""
+    return any(":" in (attributes.get(name) or "") for name in _ENDS)
+
+
+def _stuck(wanted: Attributes, known: Attributes) -> Iterator[str]:
+    for name in _ENDS:
+        if wanted.get(name) and (":" in wanted[name]) != _six(known):
+            yield name
 
 
 def _clash(wanted: Attributes, other: Attributes) -> Iterator[Fault]:
@@ -70,19 +122,27 @@ def _entries(data: Mapping[int, bytes]) -> dict[str, Any]:
     return found
 
 
+def _fixed(attribute: str, usual: bool = False) -> Option:
+    """Something that a VXLAN does or does not do from the beginning to its end."""
+    return boolean(attribute, fixed=True, unsaid=usual, usual=(usual,))
+
+
 KIND = Kind(
     "vxlan",
     options={
         "vni": number("IFLA_VXLAN_ID", 0, values.LARGEST_VNI, fixed=True),
         "port": number("IFLA_VXLAN_PORT", 1, 65535, fixed=True),
         "local": Option("IFLA_VXLAN_LOCAL", values.unicast, six="IFLA_VXLAN_LOCAL6"),
-        "dev": Option("IFLA_VXLAN_LINK", values.ifname, link=True),
+        "dev": Option("IFLA_VXLAN_LINK", values.link_name, link=True),
+        **PARENT_NETNS,
         # One attribute for both: a group is a remote that is multicast.
         "remote": Option(
             "IFLA_VXLAN_GROUP",
             _remote,
-            decode=lambda address: None if values.is_multicast(address) else address,
+            decode=lambda address: "" if values.is_multicast(address) else address,
             six="IFLA_VXLAN_GROUP6",
+            unsaid="",
+            usual=("",),
         ),
         "group": Option(
             "IFLA_VXLAN_GROUP",
@@ -91,16 +151,46 @@ KIND = Kind(
             six="IFLA_VXLAN_GROUP6",
         ),
         "learning": boolean("IFLA_VXLAN_LEARNING"),
-        "ttl": number("IFLA_VXLAN_TTL", 0, 255),
-        "tos": number("IFLA_VXLAN_TOS", 0, 255),
+        "ageing": number("IFLA_VXLAN_AGEING", 0, 2**31 - 1, "seconds", usual=(300,)),
+        "ttl": Option("IFLA_VXLAN_TTL", _byte, instead={INHERIT: "IFLA_VXLAN_TTL_INHERIT"}, fixed_values=(INHERIT,)),
+        "tos": Option(
+            "IFLA_VXLAN_TOS",
+            lambda where, value: _inherited(_byte(where, value)),
+            encode=lambda tos: 1 if tos == INHERIT else tos,
+            decode=_inherited,
+        ),
         "df": named("IFLA_VXLAN_DF", {"unset": 0, "set": 1, "inherit": 2}),
+        "srcport": Option(
+            "IFLA_VXLAN_PORT_RANGE",
+            _source_ports,
+            encode=lambda ports: dict(zip(("low", "high"), map(int, ports.split("-")))),
+            decode=lambda found: f"{found['low']}-{found['high']}",
+            fixed=True,
+            usual=("0-0",),
+        ),
+        "udpcsum": _fixed("IFLA_VXLAN_UDP_CSUM", usual=True),
+        "udp6zerocsumtx": _fixed("IFLA_VXLAN_UDP_ZERO_CSUM6_TX"),
+        "udp6zerocsumrx": _fixed("IFLA_VXLAN_UDP_ZERO_CSUM6_RX"),
+        "proxy": _fixed("IFLA_VXLAN_PROXY"),
+        "l2miss": _fixed("IFLA_VXLAN_L2MISS"),
+        "l3miss": _fixed("IFLA_VXLAN_L3MISS"),
+        # A flag, which is there or not.
+        "gbp": _fixed("IFLA_VXLAN_GBP")._replace(encode=lambda on: on or None),
+        "external": _fixed("IFLA_VXLAN_COLLECT_METADATA"),
+        "vnifilter": _fixed("IFLA_VXLAN_VNIFILTER"),
     },
     defaults={"port": 4789, "learning": False},
-    required=("vni",),
+    either=("vni", "external"),
     exclusive=(("remote", "group"),),
     parent="dev",
     overhead=_overhead,
+    stuck=_stuck,
     check=_check,
+    check_all=_check_all,
     clash=_clash,
     entries=_entries,
+    remedies={
+        errno.EADDRINUSE: "another VXLAN with other options (external, gbp, checksums), or a program, has its port: "
+        "give another port",
+    },
 )

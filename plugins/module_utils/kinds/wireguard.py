@@ -84,7 +84,7 @@ KIND = Kind(
         "private_key_file": Option("WGDEVICE_A_PRIVATE_KEY", _path, APART, spec={"type": "path"}),
         "public_key": Option("WGDEVICE_A_PUBLIC_KEY", _key, APART),
         "listen_port": number("WGDEVICE_A_LISTEN_PORT", 1, 65535, place=APART),
-        "fwmark": number("WGDEVICE_A_FWMARK", 0, 2**32 - 1, place=APART, quiet=True),
+        "fwmark": number("WGDEVICE_A_FWMARK", 0, 2**32 - 1, place=APART, usual=(0,)),
         "peers": Option("WGDEVICE_A_PEERS", _peers, APART, spec={"type": "list", "elements": "dict", "options": _PEER}),
     },
     ethernet=False,

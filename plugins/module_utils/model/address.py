@@ -195,7 +195,7 @@ def parse_address(item: Mapping[str, Any], where: str) -> Address:
     :raises InvalidParameter: for the first that is wrong.
     """
     values.known(where, item, ("dev", "address", *_OPTIONS), "an address")
-    dev = values.ifname(f"{where}dev", item.get("dev"))
+    dev = values.link_name(f"{where}dev", item.get("dev"))
     return _parse(dev, item, where)
 
 

@@ -32,7 +32,7 @@ def plain_entries(
     """
     try:
         keys = set(chain.from_iterable(entries))
-        special = [name for name in ("port", "vni") if name in keys]
+        special = keys - {"dev", "lladdr", "dst"}
         if not keys <= known.keys() or any(entry[name] is not None for name in special for entry in entries):
             return None
         devices: list[Any] = [entry.get("dev", dev) for entry in entries] if "dev" in keys else [dev] * len(entries)
@@ -40,7 +40,7 @@ def plain_entries(
         addresses = [entry["dst"] for entry in entries]
         if values.are_plain_macs(macs) and values.are_plain_hosts(addresses):
             for name in set(devices):
-                values.ifname("dev", name)
+                values.link_name("dev", name)
             return devices, macs, addresses
     except (AttributeError, KeyError, TypeError, InvalidParameter):
         pass  # an entry is wrong; the caller names it

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address, AddressKey
+from ansible_collections.weft.fabric.plugins.module_utils.model.bridge_fdb import BridgeTable
 from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbKey
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbours
@@ -47,6 +49,7 @@ class Desired:
     rules: dict[RuleKey, Rule] = field(default_factory=dict)
     neighbours: Neighbours = field(default_factory=dict)
     fdb: dict[FdbKey, None] = field(default_factory=dict)
+    bridge_fdb: BridgeTable = field(default_factory=dict)
     purge_addresses: set[str] = field(default_factory=set)
     purge_ports: set[str] = field(default_factory=set)
     purge_routes: set[str | None] = field(default_factory=set)
@@ -54,6 +57,7 @@ class Desired:
     purge_rules: bool = False
     purge_neighbours: set[str] = field(default_factory=set)
     purge_fdb: set[str] = field(default_factory=set)
+    purge_bridge_fdb: set[str] = field(default_factory=set)
 
     def add_address(self, address: Address, where: str) -> None:
         """Add an address.
@@ -73,6 +77,27 @@ class Desired:
     def route_devices(self) -> set[str]:
         """The devices that routes name."""
         return devices_of(self.routes.values())
+
+    @property
+    def bridge_fdb_devices(self) -> set[str]:
+        """The ports with a list of a bridge's entries, empty lists that are authoritative included."""
+        return {*(entry.dev for entry in self.bridge_fdb.values()), *self.purge_bridge_fdb}
+
+    @property
+    def fdb_ways(self) -> set[str]:
+        """The interfaces that FDB entries name, by which packets leave."""
+        return {*filter(None, map(itemgetter(6), self.fdb))}
+
+    @property
+    def names(self) -> set[str | None]:
+        """The links that it names in links and rules; devices of entries are in the scope."""
+        references = (
+            link.attributes.get(name)
+            for link in self.links.values()
+            for name in ("controller", *(key for key, option in kind_of(link.kind).options.items() if option.link))
+        )
+        rules = (name for rule in self.rules.values() for name in (rule.iif, rule.oif))
+        return {*self.links, *self.claimed, *self.purge_ports, *references, *rules}
 
     @property
     def neighbour_devices(self) -> set[str]:

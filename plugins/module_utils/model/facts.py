@@ -44,6 +44,7 @@ def document(observed: Observed) -> dict[str, Any]:
             for dst, lladdr in there.items()
         ],
         "fdb": [entry.data() for entry in make_all(FdbEntry, observed.fdb)],
+        "bridge_fdb": [entry.data() for entry in observed.bridge_fdb.values()],
     }
 
 
@@ -67,6 +68,7 @@ def wanted(desired: Desired, observed: Observed) -> dict[str, Any]:
             if dst in observed.neighbours.get(dev, {})
         ],
         "fdb": [entry.data() for entry in make_all(FdbEntry, observed.fdb) if entry.dev in devices],
+        "bridge_fdb": [observed.bridge_fdb[key].data() for key in desired.bridge_fdb if key in observed.bridge_fdb],
     }
 
 

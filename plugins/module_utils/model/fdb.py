@@ -7,29 +7,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import repeat
-from typing import Any, NamedTuple, Optional
+from operator import itemgetter
+from typing import Any, Callable, NamedTuple, Optional
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.model.columns import on_device, plain_entries
+from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all, on_device, plain_entries
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of, prefix_of
 
-FdbKey = tuple[str, str, str, Optional[int], Optional[int]]
+FdbKey = tuple[str, str, Optional[str], Optional[int], Optional[int], Optional[int], Optional[str], Optional[int]]
 """An FdbEntry, or a plain tuple that equals one: of ten thousand, plain ones take half the time to make."""
 
 
 class FdbEntry(NamedTuple):
     """A permanent entry of a VXLAN's own forwarding database: which VTEP a MAC address is behind.
 
-    port and vni are None if they are the device's own.
+    :ivar dst: the VTEP; None: those of a group of nexthops.
+    :ivar port: None: the device's own, as with vni.
+    :ivar src_vni: the VNI of the frames, on an external VXLAN.
+    :ivar via: the interface that packets leave by; None: the kernel chooses.
+    :ivar nhid: the number of the group of nexthops.
     """
 
     dev: str
     lladdr: str
-    dst: str
+    dst: str | None
     port: int | None = None
     vni: int | None = None
+    src_vni: int | None = None
+    via: str | None = None
+    nhid: int | None = None
 
     @property
     def disturbs(self) -> bool:
@@ -38,16 +46,17 @@ class FdbEntry(NamedTuple):
 
     def label(self, netns: str = "") -> str:
         """The entry in a message: ``FDB entry 02:00:00:00:00:01 dst 192.0.2.1 on vxlan0``."""
-        return f"FDB entry {self.lladdr} dst {self.dst} on {self.dev}{place_of(netns)}"
+        return f"FDB entry {' '.join(self._words())} on {self.dev}{place_of(netns)}"
 
     def lines(self, netns: str = "") -> list[str]:
         """The entry as lines of a diff, in the words of bridge(8)."""
-        line = f"{prefix_of(netns)}fdb {self.dev} {self.lladdr} dst {self.dst}"
-        if self.port is not None:
-            line += f" port {self.port}"
-        if self.vni is not None:
-            line += f" vni {self.vni}"
-        return [line]
+        return [f"{prefix_of(netns)}fdb {self.dev} {' '.join(self._words())}"]
+
+    def _words(self) -> Iterator[str]:
+        yield self.lladdr
+        for name, value in zip(self._fields[2:], self[2:]):
+            if value is not None:
+                yield f"{name} {value}"
 
     def data(self) -> dict[str, Any]:
         """The entry as an item of topology's ``fdb``, without what is not set."""
@@ -55,36 +64,59 @@ class FdbEntry(NamedTuple):
 
     def on(self, link: Link) -> FdbEntry:
         """This entry as the kernel reports it of a VXLAN: without a port and a VNI that are the VXLAN's own."""
-        if self.port is None and self.vni is None:
+        if self.port is None and self.vni is None and self.src_vni is None:
             return self
         known = link.attributes
         return self._replace(
             port=None if self.port == known.get("port") else self.port,
             vni=None if self.vni == known.get("vni") else self.vni,
+            src_vni=self.src_vni or None,
         )
+
+    @property
+    def key(self) -> tuple[str, str, int | None]:
+        """What the kernel finds an entry by; that of the MAC address zero has any number of destinations."""
+        return self.dev, self.lladdr, self.src_vni
 
     def found_in(self, table: Mapping[FdbKey, None], links: Mapping[str, Link]) -> FdbEntry | None:
         """The observed entry that this one names."""
         found = self.on(links[self.dev]) if self.dev in links else self
-        return found if found in table else None
+        return found if found in table else with_ways(table).get(found)
 
     def drop_from(self, table: dict[FdbKey, None]) -> None:
         """Take an observed entry out of its table."""
         del table[self]
 
 
+def with_ways(table: Iterable[FdbKey]) -> dict[FdbKey, FdbEntry]:
+    """The entries with an interface that packets leave by, each by what it is where nobody asks for the interface."""
+    ways = filter(itemgetter(6), table)
+    return {entry._replace(via=None): entry for entry in make_all(FdbEntry, ways)}
+
+
 def fdb_keys(
     devices: Iterable[str],
     lladdrs: Iterable[str],
-    addresses: Iterable[str],
+    addresses: Iterable[str | None],
     ports: Iterable[int | None] = repeat(None),
     vnis: Iterable[int | None] = repeat(None),
+    source_vnis: Iterable[int | None] = repeat(None),
+    ways: Iterable[str | None] = repeat(None),
+    groups: Iterable[int | None] = repeat(None),
 ) -> Iterator[FdbKey]:
     """FDB entries from columns of their fields."""
-    return zip(devices, lladdrs, addresses, ports, vnis)
+    return zip(devices, lladdrs, addresses, ports, vnis, source_vnis, ways, groups)
 
 
 _PARAMETERS = dict.fromkeys(FdbEntry._fields)
+_FIELDS: dict[str, Callable[[str, Any], Any]] = {
+    "dst": values.unicast,
+    "port": values.port,
+    "vni": values.vni,
+    "src_vni": values.vni,
+    "via": values.link_name,
+    "nhid": lambda where, value: values.integer(where, value, 1, 2**32 - 1),
+}
 
 
 def add_fdb(table: dict[FdbKey, None], entries: list[Any], where: str, dev: str | None = None) -> None:
@@ -101,31 +133,30 @@ def add_fdb(table: dict[FdbKey, None], entries: list[Any], where: str, dev: str 
         if distinct and not table:
             table.update(dict.fromkeys(fdb_keys(devices, macs, addresses)))
             return
-    seen: dict[tuple[str, str], str] = {}
+    seen: dict[tuple[str, str, int | None], str] = {}
     for index, entry in enumerate(entries):
         _add_entry(table, on_device(entry, dev, f"{where}[{index}]"), f"{where}[{index}].", seen)
 
 
 def _add_entry(
-    table: dict[FdbKey, None], item: Mapping[str, Any], where: str, seen: dict[tuple[str, str], str]
+    table: dict[FdbKey, None], item: Mapping[str, Any], where: str, seen: dict[tuple[str, str, int | None], str]
 ) -> None:
     values.known(where, item, _PARAMETERS, "an FDB entry")
-    dev = values.ifname(f"{where}dev", item.get("dev"))
+    dev = values.link_name(f"{where}dev", item.get("dev"))
     lladdr = values.mac(f"{where}lladdr", item.get("lladdr"), zero=True)
-    dst = values.unicast(f"{where}dst", item.get("dst"))
-    port, vni = item.get("port"), item.get("vni")
-    if port is not None:
-        port = values.port(f"{where}port", port)
-    if vni is not None:
-        vni = values.vni(f"{where}vni", vni)
-    entry = FdbEntry(dev, lladdr, dst, port, vni)
+    item = values.given(item)
+    if ("dst" in item) == ("nhid" in item):
+        raise InvalidParameter(f"{where}dst", item.get("dst"), "give either the other VTEP's address, or nhid")
+    found = {name: parse(f"{where}{name}", item[name]) for name, parse in _FIELDS.items() if name in item}
+    entry = FdbEntry(dev, lladdr, **{"dst": None, **found})
+    to = entry.dst or f"nexthop {entry.nhid}"
     if entry in table:
-        raise InvalidParameter(f"{where}lladdr", lladdr, f"the entry to {dst} is listed twice: keep one")
+        raise InvalidParameter(f"{where}lladdr", lladdr, f"the entry to {to} is listed twice: keep one")
     if lladdr != values.ZERO_MAC:
-        known = seen.setdefault((dev, lladdr), dst)
-        if known is not dst:
+        known = seen.setdefault(entry.key, to)
+        if known is not to:
             remedy = (
-                f"{lladdr} is listed twice on {dev}, behind {known} and {dst}: a MAC address is behind one VTEP "
+                f"{lladdr} is listed twice on {dev}, behind {known} and {to}: a MAC address is behind one VTEP "
                 "(cloned machines share MAC addresses)"
             )
             raise InvalidParameter(f"{where}lladdr", lladdr, remedy)

@@ -31,6 +31,7 @@ class Link:
     :ivar where: the place in the user's document, for messages.
     :ivar index: observed: the kernel's ifindex.
     :ivar below: observed: the ifindex of the link that it sits on, or of a veth's other end (IFLA_LINK).
+    :ivar fed: observed: a control plane fills its FDB.
     :ivar nsid: observed: the id of the namespace of ``below``, if that is another one (IFLA_LINK_NETNSID).
     """
 
@@ -46,6 +47,7 @@ class Link:
     below: int = 0
     nsid: int | None = None
     is_peer: bool = False
+    fed: bool = False
 
     @property
     def disturbs(self) -> bool:
@@ -64,8 +66,8 @@ class Link:
         for key, value in self.attributes.items():
             if key == "admin_state":
                 yield value
-            elif key == "controller" and not value:
-                yield "no controller"
+            elif value == "" or value == []:
+                yield f"no {key}"
             elif isinstance(value, Compound):
                 yield from value.lines()
             elif value is not None:
@@ -74,21 +76,26 @@ class Link:
     def summary(self, netns: str = "") -> str:
         """The whole link as one line of a diff: a link that is created or deleted."""
         words = [f"{prefix_of(netns)}link {self.name} type {self.kind}"]
-        words += [f"{key} {_word(value)}" for key, value in self.attributes.items() if value not in (None, "", [])]
+        options = {**ATTRIBUTES, **kind_of(self.kind).options, **PORT_OPTIONS}
+        words += [
+            f"{key} {_word(value)}"
+            for key, value in self.attributes.items()
+            if value not in (None, "", []) and (key not in options or value not in options[key].usual)
+        ]
         if self.peer:
             place = f" netns {self.peer[0]}" if self.peer[0] else ""
             words.append(f"peer {self.peer[1]}{place}")
         return " ".join(words)
 
     def data(self) -> dict[str, Any]:
-        """The link as an item of topology's ``links``."""
+        """The link as an item of topology's ``links``, without what is so on most links."""
         data: dict[str, Any] = {"name": self.name}
         if self.kind in NAMES:
             data["kind"] = self.kind
         mode = self.attributes.get("mode")
         for name, option in {**ATTRIBUTES, **kind_of(self.kind).options, **PORT_OPTIONS}.items():
             value = self.attributes.get(name)
-            absent = not value if option.quiet else value is None
+            absent = value is None or value in option.usual
             if option.spec is not None and not absent and mode in (option.modes or (mode,)):
                 data[name] = value.data() if isinstance(value, Compound) else value
         if self.peer:

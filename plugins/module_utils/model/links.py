@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import NAMES, PORT_OPTIONS, kind_of, one
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import NAMES, PORT_KINDS, PORT_OPTIONS, kind_of, one
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.attributes import ATTRIBUTES
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Kind, refuse
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import parse_own
@@ -47,6 +47,9 @@ def add_link(document: Document, netns: str, item: Mapping[str, Any], where: str
     if not document.absent:
         missing = [option for option in kind.required if option not in link.attributes]
         refuse(where, link.attributes, [(option, f"{one(name)} needs it") for option in missing])
+        if kind.either and not any(link.attributes.get(option) not in (None, False) for option in kind.either):
+            remedy = f"{one(name)} needs {' or '.join(kind.either)}"
+            refuse(where, link.attributes, [(kind.either[0], remedy)])
     if "origin" in item:
         link.origin = _origin(netns, link, values.mapping(f"{where}origin", item["origin"]), where)
         document.at(link.origin[0])
@@ -80,14 +83,14 @@ def _add_removal(document: Document, netns: str, item: Mapping[str, Any], where:
     kind = item.get("kind", "")
     if not kind:
         raise InvalidParameter(f"{where}kind", kind, "say what kind of link it is, so that no other one goes")
-    link = Link(values.ifname(f"{where}name", item.get("name")), kind, where=where)
+    link = Link(values.link_name(f"{where}name", item.get("name")), kind, where=where)
     document.removals.append(Removal(netns, link, strict=True))
 
 
 def _add_ports(document: Document, netns: str, link: Link, item: Mapping[str, Any], where: str) -> None:
     desired = document.at(netns)
     for index, port in enumerate(values.items(f"{where}ports", item.get("ports"))):
-        name = values.ifname(f"{where}ports[{index}]", port)
+        name = values.link_name(f"{where}ports[{index}]", port)
         if name == link.name:
             raise InvalidParameter(f"{where}ports[{index}]", port, f"{one(link.kind)} cannot be a port of itself")
         if not document.absent:
@@ -98,12 +101,12 @@ def _add_ports(document: Document, netns: str, link: Link, item: Mapping[str, An
 
 
 def _link(netns: str, item: Mapping[str, Any], kind: Kind, where: str) -> Link:
-    link = Link(values.ifname(f"{where}name", item.get("name")), kind.name, where=where)
-    for name, option in (*kind.options.items(), *_OPTIONS.items()):
+    link = Link(_name(f"{where}name", item.get("name")), kind.name, where=where)
+    for name, option in {**kind.options, **_OPTIONS, **kind.options}.items():  # a kind's own come first, and count
         if name in item:
             here, value = f"{where}{name}", item[name]
             link.attributes[name] = _mtu(here, value, kind) if name == "mtu" else option.parse(here, value)
-    if link.attributes.get("parent_netns", netns) == netns and "parent_netns" in kind.options:
+    if "parent_netns" in kind.options and kind.parent in item and link.attributes.get("parent_netns", netns) == netns:
         link.attributes["parent_netns"] = None
     link.recreate = values.boolean(f"{where}recreate", item.get("recreate", False))
     link.shared = values.boolean(f"{where}shared", item.get("shared", False))
@@ -111,15 +114,21 @@ def _link(netns: str, item: Mapping[str, Any], kind: Kind, where: str) -> Link:
     return link
 
 
+def _name(where: str, value: Any) -> str:
+    """A name that a link is found by; those that the kernel keeps for itself are refused."""
+    found = values.link_name(where, value)
+    return found if len(found.encode()) > values.LONGEST_IFNAME else values.ifname(where, found)
+
+
 def _origin(netns: str, link: Link, item: Mapping[str, Any], where: str) -> tuple[str, str]:
     item = values.given(item)
     values.known(f"{where}origin.", item, ("name", "netns"), "an interface's origin")
     place = item.get("netns", "")
     if place != "":
-        values.netns(f"{where}origin.netns", place)
+        place = values.namespace(f"{where}origin.netns", place)
     if place == netns:
         raise InvalidParameter(f"{where}origin.netns", place, "give another namespace than the one it comes to")
-    return place, values.ifname(f"{where}origin.name", item.get("name", link.name))
+    return place, values.link_name(f"{where}origin.name", item.get("name", link.name))
 
 
 def _mtu(where: str, value: Any, kind: Kind) -> int | str:
@@ -134,7 +143,7 @@ def _mtu(where: str, value: Any, kind: Kind) -> int | str:
 def _check_link(link: Link, kind: Kind, where: str) -> None:
     """What one link's parameters have to say to each other."""
     wanted = link.attributes
-    mode = {**kind.defaults, **wanted}.get("mode")
+    mode = wanted.get("mode")
     faults = []
     if wanted.get("controller") == link.name:
         faults.append(("controller", "a link cannot be a port of itself"))
@@ -147,6 +156,9 @@ def _check_link(link: Link, kind: Kind, where: str) -> None:
         for group in kind.exclusive
         if all(name in wanted for name in group)
     ]
+    for name in dict.fromkeys(PORT_KINDS[name] for name in wanted if name in PORT_KINDS):
+        ports = kind_of(name).ports
+        faults += ports.check(wanted) if ports else ()
     refuse(where, wanted, [*faults, *kind.check(wanted)])
     check_modes(link, mode)
 
@@ -180,7 +192,7 @@ def _add_peer(document: Document, netns: str, link: Link, item: Mapping[str, Any
     values.known(here, item, _PEER, f"{one(kind.name)}'s peer")
     other = item.get("netns", netns)
     if other != "":
-        values.netns(f"{here}netns", other)
+        other = values.namespace(f"{here}netns", other)
     peer = _link(other, {key: value for key, value in item.items() if key != "netns"}, kind, here)
     if (other, peer.name) == (netns, link.name):
         raise InvalidParameter(
@@ -233,4 +245,4 @@ def complete(document: Document) -> None:
     for desired in document.namespaces.values():
         for link in desired.links.values():
             if link.kind or link.origin:
-                link.attributes = {**kind_of(link.kind).defaults, "admin_state": "up", **link.attributes}
+                link.attributes = {"admin_state": "up", **link.attributes}

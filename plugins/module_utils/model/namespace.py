@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ansible_collections.weft.fabric.plugins.module_utils import values
+
 
 class Namespace(NamedTuple):
     """A named network namespace.
@@ -31,6 +33,17 @@ class Namespace(NamedTuple):
         """The object as lines of a diff."""
         joins = "" if self.joins is None else f" joins {self.joins or 'this one'}"
         return [f"namespace {self.name}{joins}"]
+
+
+def missing(netns: str) -> str:
+    """The message about a namespace that does not exist, by whatever it is given."""
+    if values.is_process(netns):
+        remedy = "give a process that runs, or the namespace's name"
+    elif netns.startswith("/"):
+        remedy = "give the path of a file that a namespace is mounted on"
+    else:
+        remedy = "create it with weft.fabric.netns"
+    return f"namespace {netns} does not exist: {remedy}"
 
 
 def place_of(netns: str) -> str:

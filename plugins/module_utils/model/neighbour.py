@@ -79,7 +79,7 @@ def add_neighbours(table: Neighbours, entries: list[Any], where: str, dev: str |
 
 def _add_neighbour(table: Neighbours, item: Mapping[str, Any], where: str) -> None:
     values.known(where, item, _PARAMETERS, "a neighbour entry")
-    dev, dst = values.ifname(f"{where}dev", item.get("dev")), values.unicast(f"{where}dst", item.get("dst"))
+    dev, dst = values.link_name(f"{where}dev", item.get("dev")), values.unicast(f"{where}dst", item.get("dst"))
     lladdr = values.mac(f"{where}lladdr", item.get("lladdr"))
     listed = table.setdefault(dev, {})
     if dst in listed:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
+from ansible_collections.weft.fabric.plugins.module_utils.model.bridge_fdb import BridgeEntry
 from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
 from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbour
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route
@@ -23,4 +24,5 @@ LISTS: dict[type[Any], str] = {
     Rule: "rules",
     Neighbour: "neighbours",
     FdbEntry: "fdb",
+    BridgeEntry: "bridge_fdb",
 }

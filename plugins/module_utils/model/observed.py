@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address, AddressKey
+from ansible_collections.weft.fabric.plugins.module_utils.model.bridge_fdb import BridgeTable
 from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbKey
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbours
@@ -30,6 +31,7 @@ class Observed:
     rules: list[Rule] = field(default_factory=list)
     neighbours: Neighbours = field(default_factory=dict)
     fdb: dict[FdbKey, None] = field(default_factory=dict)
+    bridge_fdb: BridgeTable = field(default_factory=dict)
     aliases: frozenset[str] = frozenset()
 
     def copy(self) -> Observed:
@@ -42,8 +44,14 @@ class Observed:
             list(self.rules),
             {dev: dict(entries) for dev, entries in self.neighbours.items()},
             dict(self.fdb),
+            dict(self.bridge_fdb),
             self.aliases,
         )
+
+    @property
+    def own_names(self) -> dict[str, str]:
+        """The own name of each link that has alternative names, by each of these (ip-link(8), ``altname``)."""
+        return {name: link.name for link in self.links.values() for name in link.attributes.get("altnames") or ()}
 
     def forget_entries(self, dev: str) -> None:
         """Take out everything that the kernel removes with a link: its addresses, routes, neighbours and FDB."""
@@ -51,3 +59,4 @@ class Observed:
         self.routes = by_place(route for route in flattened(self.routes) if dev not in route.devices)
         self.neighbours.pop(dev, None)
         self.fdb = {item: None for item in self.fdb if item[0] != dev}
+        self.bridge_fdb = {key: entry for key, entry in self.bridge_fdb.items() if entry.dev != dev}

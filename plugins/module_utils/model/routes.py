@@ -73,14 +73,14 @@ def _protocol(where: str, value: Any) -> int:
 
 _OF_HOPS: dict[str, Callable[[str, Any], Any]] = {
     "via": values.unicast,
-    "dev": values.ifname,
+    "dev": values.link_name,
     "onlink": values.boolean,
     "weight": _number(1, LARGEST_WEIGHT),
 }
 # The parameters that can be read without knowing others.
 _PARSERS: dict[str, Callable[[str, Any], Any]] = {
     "via": values.unicast,
-    "dev": values.ifname,
+    "dev": values.link_name,
     "src": values.unicast,
     "metric": _number(0, 2**32 - 1),
     "table": table,
@@ -271,7 +271,7 @@ def _plain_ways(items: list[Any]) -> dict[str, list[Any]] | None:
     vias, devices = [item["via"] for item in items], [item["dev"] for item in items]
     onlink = [item.get("onlink") for item in items]
     for name in set(devices):
-        values.ifname("dev", name)
+        values.link_name("dev", name)
     plain = set(map(type, onlink)) <= {bool, type(None)} and values.are_plain_hosts(vias)
     return {"via": vias, "dev": devices, "onlink": onlink} if plain else None
 

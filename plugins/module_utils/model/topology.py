@@ -12,6 +12,7 @@ from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import parse_address
+from ansible_collections.weft.fabric.plugins.module_utils.model.bridge_fdb import add_bridge_fdb
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import add_fdb
 from ansible_collections.weft.fabric.plugins.module_utils.model.links import add_link, complete
@@ -40,8 +41,8 @@ def parse_topology(
     found = values.mapping("namespaces", namespaces)
     for netns, content in found.items():
         if netns:
-            values.netns("namespaces", netns)
-        document.at(netns).create = bool(netns)
+            values.namespace("namespaces", netns)
+        document.at(netns).create = bool(netns) and not netns.startswith("/")
         values.known(
             f"namespaces.{netns}.", values.mapping(f"namespaces.{netns}", content or {}), _SECTIONS, "a namespace"
         )
@@ -95,10 +96,13 @@ def _parse_namespace(document: Document, netns: str, content: Mapping[str, Any])
     desired.purge_rules = document.purge and not document.absent and content.get("rules") is not None
     where = f"{prefix}neighbours"
     add_neighbours(desired.neighbours, values.items(where, content.get("neighbours")), where)
+    where = f"{prefix}bridge_fdb"
+    add_bridge_fdb(desired.bridge_fdb, values.items(where, content.get("bridge_fdb")), where)
     add_fdb(desired.fdb, values.items(f"{prefix}fdb", content.get("fdb")), f"{prefix}fdb")
     if document.purge:
         holders = {link.name for link in desired.links.values() if kind_of(link.kind).entries}
         desired.purge_neighbours |= holders | desired.neighbour_devices
+        desired.purge_bridge_fdb |= desired.bridge_fdb_devices
         desired.purge_fdb |= holders | desired.fdb_devices
         if not document.absent:
             desired.purge_routes |= {*desired.links, *desired.route_devices}

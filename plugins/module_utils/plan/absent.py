@@ -27,8 +27,9 @@ def listed(document: Document) -> Iterator[Removal]:
             for dst, lladdr in listed_there.items()
         ]
         links = [link for link in desired.links.values() if link.kind or link.origin]
+        entries = [*neighbours, *make_all(FdbEntry, desired.fdb), *desired.bridge_fdb.values()]
         rules, routes = desired.rules.values(), desired.routes.values()
-        for items in (rules, routes, neighbours, make_all(FdbEntry, desired.fdb), desired.addresses, links):
+        for items in (rules, routes, entries, desired.addresses, links):
             for item in items:
                 yield Removal(netns, item, strict=True)
         if desired.create:

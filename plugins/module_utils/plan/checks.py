@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
@@ -38,10 +39,20 @@ def check_own(view: View, netns: str, link: Link) -> None:
             refuse(link.where, attributes, faults, f"{other.name}{place_of(netns)} ")
 
 
+def check_names(view: View, netns: str, link: Link, names: Sequence[str]) -> None:
+    """A name is the name of one link, be it its own or an alternative one."""
+    for other in view.at(netns).links.values():
+        taken = {*names} & {other.name, *(other.attributes.get("altnames") or ())}
+        if taken and other.name != link.name:
+            raise InvalidParameter(f"{link.where}altnames", min(taken), f"it is a name of {other.name}: choose another")
+
+
 def check_taker(view: View, netns: str, link: Link) -> None:
     """What a link receives goes to one taker: macvlans, ipvlans, or the bridge or bond that it is a port of."""
     if not kind_of(link.kind).takes_all:
         return
+    known = view.at(netns).links.get(link.name)
+    link = replace(link, attributes={**(known.attributes if known else {}), **link.attributes})
     name, place = link.attributes["parent"], parent_place(netns, link.attributes)
     parent, where = view.at(place).links[name], f"{link.where}parent"
     if parent.kind == link.kind:

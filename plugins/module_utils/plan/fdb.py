@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import filterfalse
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
@@ -13,7 +13,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidP
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of, one
 from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
-from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry, FdbKey
+from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry, FdbKey, with_ways
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 
@@ -33,7 +33,9 @@ def set_fdb(view: View, netns: str, desired: Desired) -> None:
         (name, values.ZERO_MAC, link.attributes.get("remote") or link.attributes.get("group"))
         for name, link in links.items()
     }
-    reported = [entry.on(links[entry.dev]) for entry in unlike if entry[:3] not in own]
+    ways = with_ways(now.fdb)
+    asked = (entry.on(links[entry.dev]) for entry in unlike if entry[:3] not in own)
+    reported = [entry if entry in now.fdb else ways.get(entry, entry) for entry in asked]
     missing = [entry for entry in reported if entry not in now.fdb]
     if missing:
         replaced = _take_replaced(now.fdb, missing)
@@ -41,7 +43,13 @@ def set_fdb(view: View, netns: str, desired: Desired) -> None:
         now.fdb.update(dict.fromkeys(missing))
     if desired.purge_fdb:
         others = filterfalse({*reported}.__contains__, filterfalse(desired.fdb.__contains__, now.fdb))
-        view.unwanted[netns].append([entry for entry in make_all(FdbEntry, others) if entry.dev in desired.purge_fdb])
+        mine = [entry for entry in make_all(FdbEntry, others) if entry.dev in desired.purge_fdb]
+        view.unwanted[netns].append([entry for entry in mine if not _is_fed(links, entry)])
+
+
+def _is_fed(links: Mapping[str, Link], entry: FdbEntry) -> bool:
+    """Whether an entry may be a control plane's: to whom frames are flooded bears no mark of who says so."""
+    return links[entry.dev].fed and entry.lladdr == values.ZERO_MAC
 
 
 def _devices(view: View, netns: str, desired: Desired) -> dict[str, Link]:
@@ -60,8 +68,8 @@ def _devices(view: View, netns: str, desired: Desired) -> dict[str, Link]:
 
 def _take_replaced(table: dict[FdbKey, None], missing: Sequence[FdbEntry]) -> list[FdbEntry | None]:
     """Take the entries that missing ones replace out of a table; None for a missing entry that replaces none."""
-    behind = {item[:2]: item for item in make_all(FdbEntry, table) if item.lladdr != values.ZERO_MAC}
-    replaced = [behind.get(item[:2]) for item in missing]
+    behind = {item.key: item for item in make_all(FdbEntry, table) if item.lladdr != values.ZERO_MAC}
+    replaced = [behind.get(item.key) for item in missing]
     for entry in filter(None, replaced):
         del table[entry]
     return replaced

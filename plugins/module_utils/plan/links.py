@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import LATER, PORT_OPTIONS, kind_of, one
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Compound
@@ -18,6 +20,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.plan.checks import (
     below_of,
     check_ipv6,
     check_mtu,
+    check_names,
     check_own,
     check_taker,
 )
@@ -75,7 +78,7 @@ def _kept(view: View, netns: str, link: Link, current: Link) -> dict[str, Any]:
 
 def _is_another(link: Link, current: Link) -> str:
     """Why a link is not the wanted one at all; empty: it is."""
-    if link.origin and current.attributes.get("alias") != link.origin[1]:
+    if link.origin and current.attributes.get("ifalias") != link.origin[1]:
         return f"it is another interface than {link.origin[1]}"
     if not link.origin and link.kind and current.kind != link.kind:
         return f"it is {one(current.kind or 'NIC or another kind of link')}, not {one(link.kind)}"
@@ -85,20 +88,30 @@ def _is_another(link: Link, current: Link) -> str:
 def _differs(link: Link, current: Link) -> str:
     """The attributes that the kernel cannot change from one value to the other, as text."""
     wanted, known = link.attributes, current.attributes
+    if current.nsid is not None and "parent_netns" in wanted and known.get("parent_netns") is None:
+        return "its packets pass through another namespace"
+    stuck = {*kind_of(link.kind).stuck(wanted, known)}
     return "; ".join(
         f"{name} is {_text(known[name])}, not {_text(wanted[name])}"
         for name, option in kind_of(link.kind).options.items()
-        if name in wanted and option.keeps(known.get(name, wanted[name]), wanted[name])
+        if name in wanted and (name in stuck or option.keeps(known.get(name, wanted[name]), wanted[name]))
     )
 
 
 def make_or_change(view: View, netns: str, link: Link) -> None:
     """Create a link that is missing, and change in place what differs."""
-    wanted = sized(view, netns, view.asked(netns, link))
+    wanted = sized(view, netns, _with_defaults(view, netns, view.asked(netns, link)))
     check_own(view, netns, wanted)
     if link.name not in view.at(netns).links:
         _create(view, netns, wanted)
     _change(view, netns, wanted)
+
+
+def _with_defaults(view: View, netns: str, link: Link) -> Link:
+    """A link that is about to be made, with what its kind gives it; one that is there keeps what it has."""
+    if link.name in view.at(netns).links:
+        return link
+    return replace(link, attributes={**kind_of(link.kind).defaults, **link.attributes})
 
 
 def _create(view: View, netns: str, link: Link) -> None:
@@ -108,6 +121,7 @@ def _create(view: View, netns: str, link: Link) -> None:
     if not link.kind:
         view.require(netns, link.name, f"{link.where}name")
         return
+    values.ifname(f"{link.where}name", link.name)
     kind = kind_of(link.kind)
     if kind.peer and not link.peer:
         remedy = f"{link.kind} {link.name} does not exist yet: name its other end"
@@ -125,12 +139,14 @@ def _create(view: View, netns: str, link: Link) -> None:
         view.at(place).links[name] = _blank(view, peer)
     view.do("create", netns, None, made, peer=peer)
     view.at(netns).links[link.name] = _blank(view, made)
+    if kind.follows_ports and "mtu" in made.attributes:
+        view.set(netns, link.name, {"mtu": made.attributes["mtu"]}, shown=False)
 
 
 def _created(view: View, link: Link) -> Link:
     """The link as it is asked for when it is made; what needs other links comes later."""
     kind = kind_of(link.kind)
-    later = {*LATER, *(kind.options if kind.control and not kind.control.makes else ())}
+    later = {*LATER, "altnames", *(kind.options if kind.control and not kind.control.makes else ())}
     attributes = {name: value for name, value in link.attributes.items() if name not in later}
     return Link(link.name, link.kind, attributes, link.peer, where=link.where)
 
@@ -164,20 +180,35 @@ def _change(view: View, netns: str, link: Link) -> None:
     wanted = {}
     for name, value in link.attributes.items():
         known = current.attributes.get(name)
-        whole = value.over(known) if isinstance(value, Compound) else value
+        whole = _whole(link, name, value, known)
         if name not in LATER and whole != known:
             wanted[name] = whole
     for name in wanted:
         if name in kind.options and kind.options[name].link:
-            view.require(netns, wanted[name], f"{link.where}{name}")
-        if name == kind.parent and view.sits_on(netns, wanted[name], link.name):
+            view.require(parent_place(netns, link.attributes), wanted[name], f"{link.where}{name}")
+        if (
+            name == kind.parent
+            and parent_place(netns, link.attributes) == netns
+            and view.sits_on(netns, wanted[name], link.name)
+        ):
             raise InvalidParameter(f"{link.where}{name}", wanted[name], f"it sits on {link.name} itself")
     check_mtu(view, netns, link, {**current.attributes, **link.attributes})
     check_ipv6(view, netns, link)
+    if "altnames" in wanted:
+        check_names(view, netns, link, wanted["altnames"])
     if wanted.keys() & kind.options.keys():
         check_taker(view, netns, link)
     if wanted:
         _change_in_place(view, netns, link, wanted)
+
+
+def _whole(link: Link, name: str, value: Any, known: Any) -> Any:
+    """What an attribute will be: what is asked for, and parts that nobody asked for."""
+    if isinstance(value, Compound):
+        return value.over(known)
+    if name == "altnames" and not link.kind:  # udev names NICs
+        return sorted({*(known or ()), *value})
+    return value
 
 
 def _change_in_place(view: View, netns: str, link: Link, wanted: Mapping[str, Any]) -> None:
@@ -201,13 +232,18 @@ def _change_in_place(view: View, netns: str, link: Link, wanted: Mapping[str, An
 
 
 def _set_attributes(view: View, netns: str, link: Link, wanted: Mapping[str, Any]) -> None:
-    """The kind's options, then what every link has: a VXLAN refuses both in one request (vxlan_nl2conf)."""
+    """The kind's options, then what every link has: a VXLAN refuses both in one request (vxlan_nl2conf); then names."""
     kind = kind_of(link.kind)
     own = {name: value for name, value in wanted.items() if name in kind.options}
+    if kind.parent in own and link.attributes.get("parent_netns") is not None:
+        own["parent_netns"] = link.attributes["parent_netns"]  # where the kernel looks for it
     if own and kind.whole:
         known = view.at(netns).links[link.name].attributes
         own = {name: own.get(name, known.get(name)) for name in kind.options}
-    for part in (own, {name: value for name, value in wanted.items() if name not in kind.options}):
+    first = {name: value for name, value in own.items() if value in kind.options[name].first_values}
+    names = {name: value for name, value in wanted.items() if name == "altnames"}
+    common = {name: value for name, value in wanted.items() if name not in (*kind.options, *names)}
+    for part in (first, {name: value for name, value in own.items() if name not in first}, common, names):
         if part:
             view.set(netns, link.name, part)
 

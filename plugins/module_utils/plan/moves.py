@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import AUTO, Link
-from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import missing, place_of
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 
 
@@ -77,7 +77,7 @@ def fetch(view: View, netns: str, link: Link, origin: tuple[str, str]) -> None:
     controller = known.attributes.get("controller")
     if controller:
         raise InvalidParameter(f"{link.where}origin.name", name, f"it is a port of {controller}: take it out first")
-    _move(view, origin, (netns, link.name), {"alias": name})
+    _move(view, origin, (netns, link.name), {"ifalias": name})
 
 
 def give_back(view: View, netns: str, link: Link, origin: tuple[str, str]) -> None:
@@ -86,14 +86,14 @@ def give_back(view: View, netns: str, link: Link, origin: tuple[str, str]) -> No
     :raises FabricError: there is another link of its name, or the namespace is missing.
     """
     current = view.at(netns).links.get(link.name)
-    if current is None or current.attributes.get("alias") != origin[1]:
+    if current is None or current.attributes.get("ifalias") != origin[1]:
         return
     if view.at(origin[0]).status != "present":
-        view.missing(f"namespace {origin[0]} does not exist: create it with weft.fabric.netns")
+        view.missing(missing(origin[0]))
     if origin[1] in view.at(origin[0]).links:
         where = place_of(origin[0])
         raise FabricError(f"{link.label(netns)} cannot go back: there is another {origin[1]}{where}: rename that first")
-    _move(view, (netns, link.name), origin, {"alias": ""})
+    _move(view, (netns, link.name), origin, {"ifalias": ""})
 
 
 def _move(view: View, here: tuple[str, str], there: tuple[str, str], attributes: Mapping[str, Any]) -> None:

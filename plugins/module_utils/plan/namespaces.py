@@ -11,7 +11,7 @@ from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
-from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace, missing
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 
@@ -21,7 +21,7 @@ def join_namespace(view: View, netns: str, joins: str) -> None:
     if joins in view.at(netns).aliases:
         return
     if view.at(joins).status != "present":
-        view.missing(f"namespace {joins} does not exist: create it with weft.fabric.netns")
+        view.missing(missing(joins))
     _check_file(netns, view.at(netns).status)
     if view.at(netns).status != "absent":
         remove_namespaces(view, [netns])
@@ -47,7 +47,7 @@ def make_namespace(view: View, netns: str, desired: Desired) -> None:
                 view.do("delete", "", Namespace(netns), shown=False)
             view.do("create", "", None, Namespace(netns))
         else:
-            view.missing(f"namespace {netns} does not exist: create it with weft.fabric.netns")
+            view.missing(missing(netns))
         view.state[netns] = _fresh()
     asked = "lo" in desired.links and "admin_state" in desired.links["lo"].attributes
     if desired.create and not asked and view.at(netns).links["lo"].attributes["admin_state"] != "up":

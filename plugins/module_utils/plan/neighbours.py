@@ -8,6 +8,8 @@ from __future__ import annotations
 from itertools import compress, filterfalse, repeat
 from operator import ne
 
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of, one
 from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbour
@@ -17,7 +19,12 @@ from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 def set_neighbours(view: View, netns: str, desired: Desired) -> None:
     """Set missing neighbours, and note the neighbours that authoritative lists do not contain."""
     for dev in sorted(desired.neighbour_devices):
-        view.require(netns, dev, "neighbours: dev")
+        link = view.require(netns, dev, "neighbours: dev")
+        if dev == "lo" or (link.kind and not kind_of(link.kind).ethernet):
+            remedy = (
+                f"it is {one(link.kind) if link.kind else 'the loopback interface'}, which asks for no MAC addresses"
+            )
+            raise InvalidParameter("neighbours: dev", dev, remedy)
         wanted, known = desired.neighbours.get(dev, {}), view.at(netns).neighbours.setdefault(dev, {})
         # Of tens of thousands of entries, those that differ are found in C.
         if known == wanted:

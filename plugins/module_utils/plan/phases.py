@@ -139,6 +139,13 @@ def _attach_and_raise(view: View, netns: str, link: Link) -> None:
     attach_and_raise(view, netns, link)
 
 
+def _set_bridge_fdb(view: View, netns: str, desired: Desired) -> None:
+    if desired.bridge_fdb or desired.purge_bridge_fdb:
+        from ansible_collections.weft.fabric.plugins.module_utils.plan.bridge_fdb import set_bridge_fdb
+
+        set_bridge_fdb(view, netns, desired)
+
+
 PRESENT: tuple[Phase, ...] = (
     _remove_before,
     _make_namespaces,
@@ -150,6 +157,7 @@ PRESENT: tuple[Phase, ...] = (
     _each_namespace(add_addresses),
     _restore,
     _each_namespace(set_fdb),
+    _each_namespace(_set_bridge_fdb),
     _each_namespace(set_neighbours),
     _each_namespace(set_routes),
     _each_namespace(set_rules),

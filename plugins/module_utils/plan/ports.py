@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
     NAMES,
@@ -14,7 +16,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
     kind_of,
     one,
 )
-from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Ports
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import BRIDGE, PORT, Ports
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
@@ -28,6 +30,17 @@ def release(view: View, netns: str, desired: Desired) -> None:
                 wanted = desired.links.get(port.name)
                 if wanted is None or wanted.attributes.get("controller") != controller:
                     _free(view, netns, port.name)
+        _check_list(desired, controller)
+
+
+def _check_list(desired: Desired, controller: str) -> None:
+    """A link that says that it is a port is in an authoritative list, if there is one."""
+    ports = [link for link in desired.links.values() if link.attributes.get("controller") == controller]
+    listed = [link.name for link in ports if link.name in desired.claimed]
+    for link in ports:
+        if listed and link.name not in listed:
+            remedy = f"{controller} has purge_ports, and lists only {', '.join(listed)}: list {link.name} there too"
+            raise InvalidParameter(f"{link.where}controller", controller, remedy)
 
 
 def _free(view: View, netns: str, port: str) -> None:
@@ -66,16 +79,24 @@ def attach_and_raise(view: View, netns: str, link: Link) -> None:
 
 def _set_port(view: View, netns: str, link: Link) -> None:
     """What a link is as a port: only once it is one."""
+    attributes = view.at(netns).links[link.name].attributes
+    held = view.at(netns).links.get(attributes.get("controller") or "")
+    wanted: dict[str, dict[str, Any]] = {PORT: {}, BRIDGE: {}}
     for name, option in PORT_OPTIONS.items():
-        attributes = view.at(netns).links[link.name].attributes
-        wanted = link.attributes.get(name)
-        if wanted in (None, attributes.get(name, option.unsaid)):
+        value = link.attributes.get(name)
+        if value in (None, attributes.get(name, option.unsaid)):
             continue
-        held = view.at(netns).links.get(attributes.get("controller") or "")
         if held is None or (held.kind != PORT_KINDS[name] and held.index):
             remedy = f"only {one(PORT_KINDS[name])}'s port has it: give its controller"
-            raise InvalidParameter(f"{link.where}{name}", wanted, remedy)
-        view.set(netns, link.name, {name: wanted})
+            raise InvalidParameter(f"{link.where}{name}", value, remedy)
+        wanted[option.place][name] = value
+    ports = held and kind_of(held.kind).ports
+    if wanted[BRIDGE] and ports:
+        asked = {name: value for name, value in link.attributes.items() if name in PORT_OPTIONS}
+        wanted[BRIDGE] = ports.settle(asked, attributes)
+    for part in wanted.values():
+        if part:
+            view.set(netns, link.name, part)
 
 
 def enslave(view: View, netns: str, port: str, controller: str, link: Link | None = None) -> None:

@@ -85,7 +85,7 @@ def _is_due(view: View, removal: Removal) -> bool:
     if current is None:
         return False
     if link.origin:
-        return bool(current.attributes.get("alias") == link.origin[1])
+        return bool(current.attributes.get("ifalias") == link.origin[1])
     if strict and current.kind != link.kind:
         found = one(current.kind or "NIC or another kind of link")
         raise FabricError(f"link {link.name}{place_of(netns)} is {found}, not {one(link.kind)}: it is not deleted")

@@ -176,7 +176,7 @@ class Prober:
 
     def _begin(self, state: _State) -> None:
         target = state.target
-        if target.netns and netns_status(target.netns) != "present":
+        if target.netns and netns_status(target.netns, named=False) != "present":
             state.failures["namespace"] = f"namespace {target.netns} does not exist"
             return
         with inside(target.netns):

@@ -49,7 +49,7 @@ def targets_of(entries: Sequence[Mapping[str, Any]]) -> tuple[Target, ...]:
     for index, entry in enumerate(entries):
         where = f"targets[{index}]"
         name = values.text(f"{where}.name", entry["name"])
-        netns = values.netns(f"{where}.netns", entry["netns"]) if entry.get("netns") else ""
+        netns = values.namespace(f"{where}.netns", entry["netns"]) if entry.get("netns") else ""
         if (netns, name) in found:
             raise InvalidParameter(f"{where}.name", name, "another target has this name; each needs its own")
         address = values.unicast(f"{where}.address", entry["address"])

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.model import facts
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOL
@@ -61,7 +62,11 @@ def _parse(where: str, given: Any, absent: bool) -> Topology:
     purge = values.boolean(f"{where}.purge", found.get("purge", False))
     protocol = found.get("route_protocol", ROUTE_PROTOCOL)
     namespaces = found.get("namespaces")
-    return Topology(parse_topology(namespaces, absent, purge, protocol), namespaces or {}, purge_links)
+    document = parse_topology(namespaces, absent, purge, protocol)
+    for netns, desired in document.namespaces.items():
+        if values.is_process(netns) and not desired.create:
+            raise InvalidParameter(f"{where}.namespaces", netns, "a document outlives a process: give a name or a path")
+    return Topology(document, namespaces or {}, purge_links)
 
 
 def _prepare(run: Run) -> None:
@@ -97,7 +102,7 @@ def _converge(run: Run) -> Outcome | None:
     # Without the entries: the controller keeps the results of all N hosts, and each host has N entries.
     found = {
         netns: {"links": facts.wanted_links(desired, outcome.state[netns])}
-        for netns, desired in topology.document.namespaces.items()
+        for netns, desired in outcome.document.namespaces.items()
     }
     return Outcome(outcome.changed, [outcome.diff], outcome.warnings, {"namespaces": found})
 
@@ -110,6 +115,10 @@ def _show(run: Run) -> dict[str, Any]:
     document = run.topology.document
     with Kernel() as kernel:
         run.state = observe(kernel, scope_of(document))
+    if any(state.own_names for state in run.state.values()):
+        from ansible_collections.weft.fabric.plugins.module_utils.engine.resolve import by_own_names
+
+        document = by_own_names(document, run.state)
     return {netns: facts.wanted(desired, run.state[netns]) for netns, desired in document.namespaces.items()}
 
 

@@ -1,0 +1,110 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bridge_fdb
+short_description: Manage the static forwarding entries of a bridge's port
+version_added: 0.1.0
+description:
+  - Maps MAC addresses to the port of a bridge behind which they are, so that the bridge neither floods their frames nor
+    forgets them.
+  - Makes a learned entry for the same MAC address static.
+  - Keeps learned entries, those of a routing daemon (C(extern_learn)), and those of the bridge's own addresses, even if
+    the list does not contain them.
+author:
+  - The weft.fabric authors (@weft-fabric)
+extends_documentation_fragment:
+  - weft.fabric.attributes
+  - weft.fabric.attributes.engine
+  - weft.fabric.attributes.action_group
+  - weft.fabric.link.state
+  - weft.fabric.link.netns
+  - weft.fabric.link.purge
+options:
+  dev:
+    description: Name of the port.
+    type: str
+    required: true
+  entries:
+    description: The entries.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      lladdr:
+        description: Unicast MAC address.
+        type: str
+        required: true
+      vlan:
+        description: The VLAN of the frames, on a bridge that filters VLANs. By default all VLANs of the port.
+        type: int
+      sticky:
+        description: Whether the address stays behind this port even if frames from it arrive on another one.
+        type: bool
+        default: false
+"""
+
+EXAMPLES = r"""
+- name: Declare who is behind a port
+  weft.fabric.bridge_fdb:
+    dev: veth11
+    purge: true
+    entries:
+      - lladdr: 02:00:5e:10:00:01
+      - {lladdr: 02:00:5e:10:00:02, sticky: true}
+"""
+
+RETURN = r"""
+entries:
+  description: The listed entries that the kernel now has.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{dev: veth11, lladdr: "02:00:5e:10:00:01"}]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.weft.fabric.plugins.module_utils.module import run
+from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS, PURGE, STATE
+from ansible_collections.weft.fabric.plugins.module_utils.bodies import entries_body
+from ansible_collections.weft.fabric.plugins.module_utils.model.bridge_fdb import add_bridge_fdb
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
+
+SPEC = {
+    **STATE,
+    **NETNS,
+    **PURGE,
+    "dev": {"type": "str", "required": True},
+    "entries": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "lladdr": {"type": "str", "required": True},
+            "vlan": {"type": "int"},
+            "sticky": {"type": "bool", "default": False},
+        },
+    },
+}
+
+
+def add(module: AnsibleModule, document: Document, netns: str) -> None:
+    dev = values.link_name("dev", module.params["dev"])
+    desired = document.at(netns)
+    add_bridge_fdb(desired.bridge_fdb, module.params["entries"], "entries", dev)
+    if module.params["purge"]:
+        desired.purge_bridge_fdb.add(dev)
+
+
+def main() -> None:
+    run(entries_body("entries", add, "bridge_fdb"), argument_spec=SPEC)
+
+
+if __name__ == "__main__":
+    main()

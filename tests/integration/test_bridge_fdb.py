@@ -1,0 +1,80 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Static entries of bridges' ports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.weft.fabric.tests.integration import life
+from ansible_collections.weft.fabric.tests.integration.kernel import bridge, bridge_json, ip_batch, unchanged
+from ansible_collections.weft.fabric.tests.integration.life import MACS, Case
+
+CASES = {
+    "bridge_fdb": Case(
+        "bridge_fdb",
+        prepare=(
+            "ip -n HOST link add br0 type bridge",
+            "ip -n HOST link add p0 type veth peer name q0",
+            "ip -n HOST link set p0 master br0",
+        ),
+        create={"dev": "p0", "entries": [{"lladdr": MACS[1]}, {"lladdr": MACS[2].upper(), "sticky": True}]},
+        made={"HOST": {"static": [("p0", MACS[1], None, False), ("p0", MACS[2], None, True)]}},
+        change={"dev": "p0", "entries": [{"lladdr": MACS[1], "sticky": True}, {"lladdr": MACS[3]}], "purge": True},
+        changed={"HOST": {"static": [("p0", MACS[1], None, True), ("p0", MACS[3], None, False)]}},
+        drift=(
+            f"bridge -n HOST fdb delete {MACS[1]} dev p0 master",
+            f"bridge -n HOST fdb replace {MACS[1]} dev p0 master static",
+            f"bridge -n HOST fdb add {MACS[4]} dev p0 master static",
+        ),
+        missing=("dev", "entries"),
+    ),
+}
+
+test_life = life.test_of(CASES)
+test_missing_arguments = life.test_missing_arguments_of(CASES)
+
+
+def static(name: str) -> list[tuple[Any, ...]]:
+    return sorted((entry["mac"], entry.get("vlan")) for entry in bridge_json(name, "fdb") if entry["state"] == "static")
+
+
+def test_entries_of_others_are_kept(run_module, ns) -> None:
+    """Learned ones, those of the bridge's own addresses, of a control plane, and on other ports."""
+    name = ns()
+    ip_batch(name, "link add br0 type bridge", "link set br0 up", "link add p0 type veth peer name p1",
+             "link set p0 master br0 up", "link set p1 master br0 up")  # fmt: skip
+    bridge(name, *f"fdb add {MACS[1]} dev p0 master dynamic".split())
+    bridge(name, *f"fdb add {MACS[2]} dev p0 master extern_learn".split())
+    bridge(name, *f"fdb add {MACS[3]} dev p1 master static".split())
+    with unchanged(name):
+        assert not run_module("bridge_fdb", netns=name, dev="p0", entries=[], purge=True)["changed"]
+
+
+def test_only_a_port_has_entries(run_module, ns) -> None:
+    name = ns()
+    ip_batch(name, "link add p0 type veth peer name q0")
+    refused = run_module("bridge_fdb", netns=name, dev="p0", entries=[{"lladdr": MACS[1]}])
+    assert "only a port of a bridge has such entries" in refused["msg"]
+    missing = run_module("bridge_fdb", netns=name, dev="p9", entries=[{"lladdr": MACS[1]}])
+    assert "bridge_fdb: dev: link p9 does not exist" in missing["msg"]
+
+
+@pytest.mark.needs_kind("vlan")  # a kernel without VLANs filters none either
+def test_an_entry_is_for_one_vlan_or_for_all(run_module, ns) -> None:
+    name = ns()
+    ip_batch(name, "link add br0 type bridge vlan_filtering 1", "link add p0 type veth peer name q0",
+             "link set p0 master br0")  # fmt: skip
+    bridge(name, *["vlan", "add", "vid", "10", "dev", "p0"])
+    for entries, found in (
+        ([{"lladdr": MACS[1], "vlan": 10}], [(MACS[1], 10)]),
+        ([{"lladdr": MACS[1]}], [(MACS[1], None), (MACS[1], 1), (MACS[1], 10)]),
+        ([], []),
+    ):
+        assert run_module("bridge_fdb", netns=name, dev="p0", entries=entries, purge=True)["changed"]
+        assert sorted(static(name), key=str) == sorted(found, key=str)
+        with unchanged(name):
+            assert not run_module("bridge_fdb", netns=name, dev="p0", entries=entries, purge=True)["changed"]
