@@ -31,7 +31,8 @@ anything = documents(every_kind=True)
 def asked(route: Route, wanted: dict[Any, Route]) -> Route:
     """A route without what the document does not speak of."""
     said = wanted.get(route.key, route)
-    return Route._make(None if value is None else found for value, found in zip(said, route))
+    there = route._replace(nexthops=frozenset(route.nexthops or ()))  # their order means nothing
+    return Route._make(None if value is None else found for value, found in zip(said, there))
 
 
 def owned(kernel: PureKernel, document: Document) -> dict[str, Any]:
@@ -45,7 +46,12 @@ def owned(kernel: PureKernel, document: Document) -> dict[str, Any]:
                 for name, link in desired.links.items()
             },
             "addresses": {item[:2] for item in state.addresses.values() if item.dev in desired.links},
-            "routes": {asked(item, desired.routes) for item in flattened(state.routes) if item.dev in desired.links},
+            "routes": {
+                asked(item, desired.routes)
+                for item in flattened(state.routes)
+                if item.devices and item.devices <= desired.links.keys()
+            },
+            "rules": {*state.rules},
             "neighbours": {dev: entries for dev, entries in state.neighbours.items() if entries},
             "fdb": set(state.fdb),
         }
