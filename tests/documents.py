@@ -42,7 +42,9 @@ def documents(draw: Any, every_kind: bool = False) -> dict[str, Any]:
     :param every_kind: also those kinds of link that some kernels lack.
     """
     names = ["", *draw(st.lists(st.sampled_from(OURS), unique=True))]
-    found: dict[str, Any] = {name: {"links": [], "routes": [], "neighbours": [], "fdb": []} for name in names}
+    found: dict[str, Any] = {
+        name: {"links": [], "routes": [], "rules": draw(_rules()), "neighbours": [], "fdb": []} for name in names
+    }
     links = found[""]["links"]
     bridges = draw(st.lists(st.sampled_from(["br0", "br1"]), unique=True))
     links += [_link(draw, name, "bridge", ageing_time=draw(st.sampled_from([100, 300]))) for name in bridges]
@@ -164,6 +166,17 @@ def _up(found: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 
 
 @st.composite
+def _rules(draw: Any) -> list[dict[str, Any]]:
+    rules = []
+    for priority in draw(st.lists(st.sampled_from([100, 101]), unique=True)):
+        rule = {"priority": priority, **draw(st.sampled_from([{"table": 7}, {"table": 8}, {"action": "prohibit"}]))}
+        networks = draw(st.sampled_from([("10.5.0.0/16", "10.6.0.0/16"), ("fd00:5::/32", "fd00:6::/32")]))
+        rule.update(zip(draw(st.sampled_from([("from",), ("to",), ("from", "to")])), networks))
+        rules.append({**rule, **draw(st.sampled_from([{}, {"iif": "lo"}, {"fwmark": 7, "fwmask": 15}]))})
+    return rules
+
+
+@st.composite
 def _routes(draw: Any, devices: list[dict[str, Any]]) -> list[dict[str, Any]]:
     routes = []
     subnets = ["10.8.0.0/16", "10.8.1.0/24", "10.8.2.7/32", "default", "fd00:8::/32", "fd00:8:1::/64"]
@@ -174,7 +187,14 @@ def _routes(draw: Any, devices: list[dict[str, Any]]) -> list[dict[str, Any]]:
             route["via"] = draw(st.sampled_from(["fe80::a", "fe80::b"]))
         elif dst == "default" or draw(st.booleans()):
             route.update(via=draw(st.sampled_from(["10.9.0.1", "10.9.0.2"])), onlink=True)
+        elif draw(st.booleans()):
+            other = draw(st.sampled_from(devices))
+            hops = [(device["name"], "10.9.0.1", 1), (other["name"], "10.9.0.2", draw(st.sampled_from([1, 2])))]
+            del route["dev"]
+            route["nexthops"] = [{"via": via, "dev": dev, "weight": share, "onlink": True} for dev, via, share in hops]
         routes.append(route)
+    if draw(st.booleans()):
+        routes.append({"dst": "10.10.0.0/16", "type": draw(st.sampled_from(["blackhole", "prohibit"])), "mtu": 1400})
     own = [(end["name"], address) for end in devices for address in end["addresses"] if ":" not in address]
     if own and draw(st.booleans()):
         name, address = draw(st.sampled_from(own))

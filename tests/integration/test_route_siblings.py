@@ -236,3 +236,20 @@ def test_one_that_the_kernel_cannot_tell_apart_is_not_deleted(run_module: Any) -
         told = f"cannot delete route {S} dev v0 metric 1024: the kernel would delete route {S} via fd00::2 dev v0 "
         assert refused["msg"].startswith(told) and "\n" not in refused["msg"]
         assert (monitor.changes, made(name)) == ([], before)
+
+
+def test_a_document_knows_its_routes_in_every_table(run_module: Any) -> None:
+    """A table that it no longer mentions is looked at, on the interfaces that it names."""
+    listed = [{"dst": D, "table": 100, **V0}, {"dst": S, "dev": "v0", "table": 70000}]
+    hops = {"dst": "10.8.0.0/16", "nexthops": [V0, V1]}
+    with two_links() as name:
+        first = {"routes": [*listed, hops], "links": [{"name": "v0"}]}
+        assert run_module("topology", purge=True, namespaces={name: first})["changed"]
+        assert len(made(name)) == 3
+        with Monitor(name) as monitor:
+            run_module("topology", purge=True, namespaces={name: {}})
+        assert monitor.changes == []
+        run_module("topology", purge=True, namespaces={name: {"links": [{"name": "v0"}]}})
+        assert [line.split()[0] for line in made(name)] == ["10.8.0.0/16"]  # it is on v1 too
+        run_module("topology", purge=True, namespaces={name: {"links": [{"name": "v0"}, {"name": "v1"}]}})
+        assert made(name) == []

@@ -156,3 +156,49 @@ def test_a_vrf_gets_another_table_with_its_ports(run_module, ns) -> None:
     assert run_module("vrf", table=10, **arguments)["changed"]
     done = run_module("vrf", table=11, recreate=True, **arguments)
     assert (done["link"]["table"], controllers(name)["p0"]) == (11, "vrf0")
+
+
+@needs_vrf
+def test_routes_and_rules_of_a_vrf(run_module, ns) -> None:
+    """The kernel's own rule and routes stay, whatever is purged, and ours of the VRF's table are all that goes."""
+    name = ns()
+    ip(name, "link", "add", "p0", "type", "veth", "peer", "name", "q0")
+    ip(name, "link", "set", "q0", "up")
+    links = [
+        {"name": "vrf0", "kind": "vrf", "table": 10, "ports": ["p0"]},
+        {"name": "p0", "admin_state": "up", "addresses": ["10.0.0.1/24", "fd00:10::1/64"]},
+        {
+            "name": "vxlan0",
+            "kind": "vxlan",
+            "vni": 10,
+            "local": "10.0.0.1",
+            "controller": "vrf0",
+            "addresses": ["10.1.0.1/24"],
+        },
+    ]
+    routes = [
+        {"dst": "10.9.0.0/16", "via": "10.0.0.2", "dev": "p0", "table": 10},
+        {"dst": "fd00:9::/64", "via": "fd00:10::2", "dev": "p0", "table": 10},
+        {"dst": "10.8.0.0/16", "via": "10.1.0.2", "dev": "vxlan0", "table": 10},
+        {"dst": "10.7.0.0/16", "type": "unreachable", "table": 10},
+    ]
+    rules = [
+        {"priority": 900, "from": "10.5.0.0/16", "table": 10},
+        {"priority": 901, "iif": "vrf0", "to": "10.6.0.0/16", "action": "prohibit"},
+    ]
+    document = {name: {"links": links, "routes": routes, "rules": rules}}
+    made = run_module("topology", namespaces=document, purge=True)
+    assert made.rc == 0, made
+    with Monitor(name) as monitor:
+        assert not run_module("topology", namespaces=document, purge=True)["changed"]
+    assert monitor.changes == []
+    assert ip_json(name, "route", "get", "10.9.0.1", "vrf", "vrf0")[0]["dev"] == "p0"
+    assert ip_json(name, "route", "get", "10.9.0.1", "from", "10.5.0.1", "iif", "p0")[0]["dev"] == "p0"
+
+    left = {name: {"links": links, "rules": []}}
+    assert run_module("topology", namespaces=left, purge=True)["changed"]
+    assert {rule["priority"] for rule in ip_json(name, "rule")} == {0, 1000, 32766, 32767}
+    found = [route for route in ip_json(name, "route", "show", "table", "10") if route["protocol"] != "kernel"]
+    assert [(route["type"], route["dst"]) for route in found] == [("unreachable", "10.7.0.0/16")]
+    assert run_module("route", netns=name, routes=[], purge=True)["changed"]
+    assert run_module("route", netns=name, routes=[], purge=True)["changed"] is False

@@ -30,6 +30,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
     flattened,
     put_in,
 )
+from ansible_collections.weft.fabric.plugins.module_utils.model.rule import Rule
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation, Plan
 from ansible_collections.weft.fabric.plugins.module_utils.plan.phases import plan
 
@@ -86,6 +87,7 @@ class PureKernel:
                 links=links,
                 addresses=dict(state.addresses),
                 routes=dict(state.routes),
+                rules=list(state.rules),
                 neighbours={dev: dict(entries) for dev, entries in state.neighbours.items()},
                 fdb=dict(state.fdb),
             )
@@ -119,8 +121,8 @@ class PureKernel:
             getattr(self, f"_{operation.verb}_link")(operation)
         else:
             state = self.state[operation.netns]
-            if isinstance(item, Route):
-                self._route(state, item, operation.verb)
+            if isinstance(item, (Route, Rule)):
+                (self._route if isinstance(item, Route) else self._rule)(state, item, operation.verb)
                 return
             gone = operation.verb == "delete"
             demand(item.dev is None or item.dev in state.links, f"no device for {item}")
@@ -335,6 +337,19 @@ class PureKernel:
         else:  # next hops with gateways are one route
             joined = twin._replace(nexthops=(*twin.hops, *made.hops), via=None, dev=None)
             put_in(state.routes, item.place, [joined if other is twin else other for other in there])
+
+    @staticmethod
+    def _rule(state: Observed, item: Rule, verb: str) -> None:
+        """fib_rules.c: fib_nl_newrule and fib_nl_delrule."""
+        if verb == "delete":
+            demand(any(item is other for other in state.rules), f"ENOENT {item}")
+            item.drop_from(state.rules)
+            return
+        demand(
+            not any(item.met_by(other) and item.protocol == other.protocol for other in state.rules), f"EEXIST {item}"
+        )
+        later = [index for index, other in enumerate(state.rules) if (other.priority or 0) > (item.priority or 0)]
+        state.rules.insert(min(later, default=len(state.rules)), item)
 
     @staticmethod
     def _neighbour(state: Observed, item: Neighbour, gone: bool) -> None:

@@ -18,7 +18,13 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.links import py
 from ansible_collections.weft.fabric.plugins.module_utils.model import facts
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOL, Route, flattened
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
+    ROUTE_PROTOCOL,
+    Hop,
+    Route,
+    by_place,
+    flattened,
+)
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
 from ansible_collections.weft.fabric.plugins.module_utils.plan.phases import plan
@@ -31,7 +37,8 @@ anything = documents(every_kind=True)
 def asked(route: Route, wanted: dict[Any, Route]) -> Route:
     """A route without what the document does not speak of."""
     said = wanted.get(route.key, route)
-    return Route._make(None if value is None else found for value, found in zip(said, route))
+    there = route._replace(nexthops=frozenset(route.nexthops or ()))  # their order means nothing
+    return Route._make(None if value is None else found for value, found in zip(said, there))
 
 
 def owned(kernel: PureKernel, document: Document) -> dict[str, Any]:
@@ -45,7 +52,12 @@ def owned(kernel: PureKernel, document: Document) -> dict[str, Any]:
                 for name, link in desired.links.items()
             },
             "addresses": {item[:2] for item in state.addresses.values() if item.dev in desired.links},
-            "routes": {asked(item, desired.routes) for item in flattened(state.routes) if item.dev in desired.links},
+            "routes": {
+                asked(item, desired.routes)
+                for item in flattened(state.routes)
+                if item.devices and item.devices <= desired.links.keys()
+            },
+            "rules": {*state.rules},
             "neighbours": {dev: entries for dev, entries in state.neighbours.items() if entries},
             "fdb": set(state.fdb),
         }
@@ -583,3 +595,56 @@ def test_what_does_not_exist_is_an_error_and_in_check_mode_a_warning(namespaces:
         plan(document, observed)
     (warning,) = plan(document, observed, check=True).warnings
     assert told in warning
+
+
+# -- routes and rules that look alike ---------------------------------------------------------------
+
+
+def alike(*routes: Route) -> PureKernel:
+    """A host with v0 and v1, and routes that have one key."""
+    kernel = prepared(host(*(veth(name, addresses=[f"10.{name[1]}.0.1/24"]) for name in ("v0", "v1"))))
+    kernel.state[""].routes = by_place(
+        route._replace(scope=route.usual_scope, expires=False, mtu_lock=False, onlink=False) for route in routes
+    )
+    return kernel
+
+
+FIRST = Route("10.9.0.0/16", 254, 5, type="unicast", via="10.0.0.2", dev="v0", protocol=3)
+SECOND = FIRST._replace(via="10.1.0.2", dev="v1")
+HOPS6 = Route(
+    "fd09::/64", 254, 1024, type="unicast", nexthops=(Hop("fd00::2", "v0"), Hop("fd01::2", "v1")), protocol=119
+)
+
+
+@pytest.mark.parametrize(
+    ("there", "item", "expected"),
+    [
+        ([FIRST, SECOND], {"via": "10.1.0.2"}, []),
+        ([FIRST, SECOND], {"via": "10.0.0.3"}, ["set"]),
+        ([FIRST, SECOND], {"via": "10.1.0.2", "mtu": 1400}, ["create", "delete"]),
+        ([FIRST, SECOND._replace(protocol=119)], {"via": "10.1.0.3"}, ["create", "delete"]),
+        ([FIRST._replace(tos=16)], {"via": "10.0.0.2"}, ["create"]),
+        ([FIRST._replace(expires=None, metric=6)], {"via": "10.0.0.2"}, ["create"]),
+        ([HOPS6], {"dst": "fd09::/64", "metric": 1024, "via": "fd01::2"}, []),
+        ([HOPS6], {"dst": "fd09::/64", "metric": 1024, "via": "fd01::2", "mtu": 1400}, ["set"]),
+        ([HOPS6], {"dst": "fd09::/64", "metric": 1024, "dev": "v0"}, ["set"]),
+    ],
+)
+def test_the_route_that_is_meant(there: list[Route], item: dict[str, Any], expected: list[str]) -> None:
+    kernel = alike(*there)
+    route = {"dst": "10.9.0.0/16", "metric": 5, **item}
+    todo = planned(kernel, host(routes=[route]))
+    assert [operation.verb for operation in todo.operations] == expected
+    kernel.run(parse_topology(host(routes=[route])))
+    assert planned(kernel, host(routes=[route])).operations == []
+
+
+def test_a_rule_is_replaced_after_its_successor_is_there() -> None:
+    rule = {"priority": 5, "from": "10.0.0.0/8"}
+    kernel = prepared(host(rules=[{**rule, "table": 7}]))
+    todo = planned(kernel, host(rules=[{**rule, "table": 8}]))
+    assert [operation.verb for operation in todo.operations] == ["create", "delete"]
+    kernel.run(parse_topology(host(rules=[{**rule, "table": 8}])))
+    assert [rule.table for rule in kernel.state[""].rules] == [8]
+    assert not planned(kernel, host(), purge=True).operations
+    assert [operation.verb for operation in planned(kernel, host(rules=[]), purge=True).operations] == ["delete"]

@@ -40,8 +40,8 @@ TYPES = {
 REJECTED = (6, 7, 8, 9)  # types of routes that lead nowhere
 _RTNH = struct.Struct("=HBBi")  # struct rtnexthop: length, flags, weight less 1, index
 _U32 = struct.Struct("=I")
-# struct rtnexthop and RTA_GATEWAY alone, by the size of both.
-_PLAIN = {16: struct.Struct("=HBBIHH4s"), 28: struct.Struct("=HBBIHH16s")}
+_PLAIN = (16, 28)  # the size of struct rtnexthop and RTA_GATEWAY, of IPv4 and of IPv6
+_ONLINK = bytes(flags & RTNH_F_ONLINK for flags in range(256))  # a table for bytes.translate()
 # What a hop may have besides, which belongs to the route itself if it has one hop.
 _OF_HOP = (RTA_FLOW, RTA_ENCAP_TYPE, RTA_ENCAP)
 
@@ -50,16 +50,37 @@ _Way = tuple[int, bytes]
 
 
 def read_hops(column: Sequence[bytes], names: Mapping[int, str]) -> Iterator[tuple[Hop, ...]]:
-    """The next hops of each route, from RTA_MULTIPATH of all: the values have the same length."""
-    for size, layout in _PLAIN.items():
-        if len(column[0]) % size == 0:
-            lengths, flags, weights, indexes, sizes, kinds, gateways = zip(*layout.iter_unpack(b"".join(column)))
-            if {*lengths} == {size} and {*sizes} == {size - 8} and {*kinds} == {RTA_GATEWAY}:
-                devices = [names.get(index) or f"index {index}" for index in indexes]
-                onlink = [bool(flag & RTNH_F_ONLINK) for flag in flags]
-                found = make_all(Hop, zip(to_texts(gateways), devices, [weight + 1 for weight in weights], onlink))
-                return zip(*[found] * (len(column[0]) // size))
-    return (tuple(_hops(data, names)) for data in column)
+    """The next hops of each route, from RTA_MULTIPATH of all: the values have the same length.
+
+    Many routes often have the same few hops, which are read once.
+    """
+    distinct = [*dict.fromkeys(column)]
+    return map(dict(zip(distinct, _read(distinct, names))).__getitem__, column)
+
+
+def _read(column: Sequence[bytes], names: Mapping[int, str]) -> Iterator[tuple[Hop, ...]]:
+    data = b"".join(column)
+    for size in _PLAIN:
+        if len(column[0]) % size == 0 and _is_plain(data, size):
+            return zip(*[_plain_hops(data, size, names)] * (len(column[0]) // size))
+    return (tuple(_hops(each, names)) for each in column)
+
+
+def _is_plain(data: bytes, size: int) -> bool:
+    """Whether hops have a gateway of their route's family and nothing else, compared as columns of bytes, in C."""
+    head = _RTNH.pack(size, 0, 0, 0) + struct.pack("=HH", size - _RTNH.size, RTA_GATEWAY)
+    count = len(data) // size
+    return all(data[at::size] == head[at : at + 1] * count for at in (0, 1, 8, 9, 10, 11))
+
+
+def _plain_hops(data: bytes, size: int, names: Mapping[int, str]) -> Iterator[Hop]:
+    flags, weights = data[2::size], data[3::size]
+    indexes, gateways = zip(*struct.iter_unpack(f"=4xI4x{size - 12}s", data))
+    name_of = {index: names.get(index) or f"index {index}" for index in {*indexes}}
+    onlink = map(bool, flags.translate(_ONLINK))
+    return make_all(
+        Hop, zip(to_texts(gateways), map(name_of.__getitem__, indexes), [weight + 1 for weight in weights], onlink)
+    )
 
 
 def _hops(data: bytes, names: Mapping[int, str]) -> Iterator[Hop]:

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
-from itertools import chain
-from operator import itemgetter
+from itertools import chain, repeat
+from operator import eq, itemgetter
 from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
@@ -299,7 +299,8 @@ class Route(NamedTuple):
         return other._replace(nexthops=None, via=hops[0].via, dev=hops[0].dev, onlink=hops[0].onlink)
 
 
-_DEV, _NEXTHOPS, _HOP_DEV = *map(Route._fields.index, ("dev", "nexthops")), Hop._fields.index("dev")
+_VIA, _DEV, _NEXTHOPS, _EXPIRES = map(Route._fields.index, ("via", "dev", "nexthops", "expires"))
+_HOP_DEV = Hop._fields.index("dev")
 _WAY = Route._fields.index("onlink") + 1  # the fields that say where it leads are the first ones
 # What a route keeps when it leads elsewhere.
 _KEPT = ("src", "mtu", "mtu_lock", "advmss", "initcwnd", "hoplimit", "pref", "raw")
@@ -321,28 +322,32 @@ def devices_of(routes: Collection[Route]) -> set[str]:
 def by_place(routes: Iterable[Route]) -> dict[RoutePlace, tuple[Route, ...]]:
     """Observed routes by their destinations and tables, in the kernel's order."""
     routes = [*routes]
-    found: dict[RoutePlace, tuple[Route, ...]] = dict(zip([route[:2] for route in routes], zip(routes)))
-    if len(found) == len(routes):
-        return found
-    found.clear()
-    for route in routes:
-        place = route[:2]
-        found[place] = (*found[place], route) if place in found else (route,)
+    places = [route[:2] for route in routes]
+    found: dict[RoutePlace, tuple[Route, ...]] = dict(zip(places, zip(routes)))
+    if len(found) < len(routes):
+        several = {place for place, route in zip(places, routes) if found[place][0] is not route}
+        found.update(dict.fromkeys(several, ()))
+        for place, route in zip(places, routes):
+            if place in several:
+                found[place] += (route,)
     return found
 
 
 def all_met(asked: Sequence[Route], found: Sequence[Route]) -> bool:
-    """Whether each observed route meets the one in the same place, by columns of their fields.
+    """Whether each observed route meets the one in the same place, with the same fields given of all, compared in C.
 
     False is "perhaps not": Route.met_by() knows.
     """
-    if len(asked) != len(found):
-        return False
-    for name, wanted, there in zip(Route._fields, zip(*asked), zip(*found)):
-        unasked = name not in ("via", "nexthops") and wanted.count(None) == len(wanted)
-        if (not unasked and wanted != there) or (name == "expires" and True in there):
-            return False
-    return True
+    if len(asked) != len(found) or not asked:
+        return not asked
+    given = [index for index, value in enumerate(asked[0]) if value is not None or index in (_VIA, _NEXTHOPS)]
+    others = [index for index in range(len(Route._fields)) if index not in given]
+    asked_of, rest_of = itemgetter(*given), itemgetter(*others)
+    return (
+        all(map(eq, map(asked_of, asked), map(asked_of, found)))
+        and all(map(eq, map(rest_of, asked), repeat((None,) * len(others))))
+        and not any(map(itemgetter(_EXPIRES), found))
+    )
 
 
 def _given(asked: tuple[Any, ...], found: tuple[Any, ...]) -> bool:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import chain, islice, repeat
+from itertools import chain, combinations, repeat
+from operator import eq
 from typing import Any, Callable
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
@@ -276,19 +277,21 @@ def _plain_ways(items: list[Any]) -> dict[str, list[Any]] | None:
     return {"via": vias, "dev": devices, "onlink": onlink} if plain else None
 
 
-def _plain_hops(lists: list[Any]) -> dict[str, list[Any]] | None:
-    """The next hops of routes; None: one is not plain, or a route has one twice."""
-    hops = [*chain.from_iterable(lists)]
-    ways = _plain_ways(hops) if _has_only(hops, {*_WAY, "weight"}) else None
+def _plain_hops(lists: list[Any]) -> dict[str, Any] | None:
+    """The next hops of routes, as many of each; None: one is not plain, or a route has a gateway twice."""
+    count, hops = len(lists[0]), [*chain.from_iterable(lists)]
+    if count < 2 or {*map(len, lists)} != {count} or not _has_only(hops, {*_WAY, "weight"}):
+        return None
+    ways = _plain_ways(hops)
     weights = [hop.get("weight", 1) for hop in hops]
     weights = [1 if weight is None else weight for weight in weights] if None in weights else weights
-    routes = [*chain.from_iterable(map(repeat, range(len(lists)), map(len, lists)))]
     if ways is None or {*map(type, weights)} != {int} or not 1 <= min(weights) <= max(weights) <= LARGEST_WEIGHT:
         return None
-    if min(map(len, lists)) < 2 or len({*zip(routes, ways["via"], ways["dev"])}) < len(hops):
+    vias = [ways["via"][number::count] for number in range(count)]
+    if any(any(map(eq, one, other)) for one, other in combinations(vias, 2)):
         return None
     found = make_all(Hop, zip(ways["via"], ways["dev"], weights, map(bool, ways["onlink"])))
-    return {"nexthops": [tuple(islice(found, count)) for count in map(len, lists)]}
+    return {"nexthops": zip(*[found] * count)}
 
 
 def _are_plain(dsts: Sequence[str]) -> bool:
