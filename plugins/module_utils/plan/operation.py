@@ -74,7 +74,9 @@ class Plan:
                 then, now = _facts(operation)
                 before += then
                 after += now
-        before += [f"{line} (lost: {reason})" for netns, item, reason in self.lost for line in item.lines(netns)]
+        for netns, item, reason in self.lost:
+            lines = [item.summary(netns)] if isinstance(item, Link) else item.lines(netns)
+            before += [f"{line} (lost: {reason})" for line in lines]
         return {"before": "".join(f"{line}\n" for line in before), "after": "".join(f"{line}\n" for line in after)}
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Nexthop
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
     PROTOCOLS,
     ROUTE_PROTOCOLS,
@@ -50,7 +52,7 @@ def show_lost(view: View) -> None:
     moved = {(item.netns, item.before.name) for item in view.plan.operations if item.verb == "move"}
     for netns, losses in view.losses.items():
         desired = view.document.namespaces.get(netns, Desired())
-        for item in (*losses.missing, *losses.gone):
+        for item in (*losses.missing, *losses.gone) if view.at(netns).status == "present" else ():
             # The addresses of a link that is deleted belong to it, and so do our routes.
             if isinstance(item, Address):
                 own = item in losses.gone and (netns, item.dev) not in moved
@@ -59,6 +61,20 @@ def show_lost(view: View) -> None:
             if not own and not _is_listed(desired, item):
                 reason = _obstacle(view, netns, desired, item) or "its interface is another one now"
                 view.plan.lost.append(Lost(netns, item, reason))
+    for netns in view.losses:
+        view.plan.lost += _lost_links(view, netns)
+
+
+def _lost_links(view: View, netns: str) -> Iterator[Lost]:
+    """Links that are deleted with the ones that they sit on, and that nobody makes again."""
+    operations = [
+        item for item in view.plan.operations if item.verb in ("delete", "move") and isinstance(item.before, Link)
+    ]
+    meant = {(item.netns, item.before.name) for item in operations} | {item.before.peer for item in operations}
+    for name, link in view.observed[netns].links.items():
+        if name not in view.at(netns).links and (netns, name) not in meant:
+            below = link.attributes.get(kind_of(link.kind).parent)
+            yield Lost(netns, link, f"it sits on {below}, which is deleted" if below else "its other end is deleted")
 
 
 def _is_listed(desired: Desired, item: Address | Nexthop | Route) -> bool:
