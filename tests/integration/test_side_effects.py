@@ -53,6 +53,10 @@ THEIRS = (
     "nexthop add id 20 group 12,3/13 proto zebra",
     "route add 10.13.0.0/16 nhid 20 proto zebra",
     "route add 10.14.0.0/16 nhid 12 proto zebra",
+    "neigh add 10.1.0.99 lladdr 02:00:5e:00:00:99 dev nic0 nud permanent protocol bird",
+    "neigh add fd00:1::99 lladdr 02:00:5e:00:00:98 dev nic0 nud permanent router",
+    "neigh add fd00:1::98 lladdr 02:00:5e:00:00:97 dev nic0 nud reachable extern_learn",
+    "neigh add proxy 10.1.0.97 dev nic0",
 )
 
 
@@ -87,6 +91,10 @@ def state() -> dict[str, Any]:
         # The kernel's own ones depend on the order of addresses.
         "routes": sorted(str(route) for route in routes if route.get("protocol") != "kernel"),
         "nexthops": sorted(map(str, ip_json("", "nexthop"))),
+        "neighbours": sorted(
+            [str(row) for row in ip_json("", "neigh") if "PERMANENT" in row["state"] or "extern_learn" in row]
+            + [line.strip() for line in ip("", "neigh", "show", "proxy").splitlines()]
+        ),
     }
 
 
@@ -130,9 +138,18 @@ def test_a_link_that_is_down_for_a_moment() -> None:
     assert of(after["addresses"], "nic0") == of(before["addresses"], "nic0")
     assert after["routes"] == before["routes"]
     assert after["nexthops"] == before["nexthops"]
+    assert after["neighbours"] == before["neighbours"]
     restored = lines(did.diff, "after", " (restored)")
     assert len(restored) == len([line for line in THEIRS if not line.startswith("address add 1")]), "\n".join(restored)
     assert not lines(did.diff, "before", ")")
+
+
+@pytest.mark.usefixtures("host")
+def test_a_link_that_gets_another_mac_address() -> None:
+    before = state()
+    did = reach({"": {"links": [{"name": "nic0", "mac_address": "02:00:5e:00:00:55"}]}})
+    assert state()["neighbours"] == before["neighbours"]
+    assert len(lines(did.diff, "after", " (restored)")) == len([line for line in THEIRS if line.startswith("neigh")])
 
 
 @pytest.mark.needs_kind("vrf")
@@ -212,7 +229,8 @@ def test_whatever_fails_the_host_is_as_before(kind: str, host: str, monkeypatch)
     after = state()
     known = [{**row, "address": None} if "peer" in row else row for row in before["addresses"]]
     assert sorted(map(str, of(after["addresses"], "nic0"))) == sorted(map(str, of(known, "nic0")))
-    assert (after["routes"], after["nexthops"]) == (before["routes"], before["nexthops"])
+    for part in ("routes", "nexthops", "neighbours"):
+        assert after[part] == before[part]
 
 
 def test_an_interface_with_a_peer_is_put_into_a_bridge(ns, monkeypatch) -> None:
@@ -293,7 +311,8 @@ def test_random_states_of_others_survive(chosen: set[str], way: str) -> None:
         did = reconcile(parse_topology({"": document}))
         after = state()
         assert without_own(after["addresses"]) == without_own(before["addresses"]), made
-        assert (after["routes"], after["nexthops"]) == (before["routes"], before["nexthops"]), (made, did.diff)
+        for part in ("routes", "nexthops", "neighbours"):
+            assert after[part] == before[part], (made, did.diff)
         assert not lines(did.diff, "before", ")") and not did.warnings
     kind_of.cache_clear()
 

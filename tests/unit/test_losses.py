@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address, AddressState
-from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Kept, Nexthop
+from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Entry, Kept, Nexthop
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import Hop, Route
@@ -37,6 +37,7 @@ def kept(*items: Any) -> Kept:
         frozenset("ab"),
         {item.key: item for item in items if isinstance(item, Address)},
         {item.id: item for item in items if isinstance(item, Nexthop)},
+        {(item.dev, item.dst, item.flags): item for item in items if isinstance(item, Entry)},
         {item[:-1]: item for item in items if isinstance(item, Route)},
     )
 
@@ -71,6 +72,15 @@ def test_an_address_takes_the_routes_along_that_name_it() -> None:
     losses = Losses(kept(*EVERYTHING))
     losses.deleted(FOUR, [FOUR, OTHER, SIX, Address("b", "10.1.0.1/32"), Address("a", "10.1.0.2/24")])
     assert [*losses.missing] == []
+
+
+def test_neighbours_go_with_the_mac_address() -> None:
+    here, there = (Entry(dev, "10.1.0.9", "02:00:5e:00:00:01", 0, True, b"") for dev in "ab")
+    losses = Losses(kept(FOUR, here, there))
+    losses.readdressed("a")
+    assert ([*losses.missing], there in losses.there) == ([here], True)
+    todo = planned({"links": [{"name": "a", "mac_address": "02:00:5e:00:00:55"}]}, here, there)
+    assert steps(todo)[1:] == ["restore neighbour a 10.1.0.9 lladdr 02:00:5e:00:00:01"]
 
 
 def test_what_has_changed_meanwhile() -> None:

@@ -88,7 +88,8 @@ def _takes_along(operation: Operation) -> bool:
         return False
     wanted = after.attributes
     small = (wanted.get("mtu") or IPV6_MTU) < IPV6_MTU
-    return verb == "move" or "controller" in wanted or wanted.get("admin_state") == "down" or small
+    touches = "controller" in wanted or "mac_address" in wanted
+    return verb == "move" or touches or wanted.get("admin_state") == "down" or small
 
 
 def _facts(operation: Operation) -> tuple[list[str], list[str]]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
-from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Nexthop
+from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Entry, Nexthop, Object
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
     PROTOCOLS,
@@ -36,7 +36,7 @@ def restore(view: View, netns: str) -> None:
             _take_note(view, netns, item)
 
 
-def _take_note(view: View, netns: str, item: Address | Nexthop | Route) -> None:
+def _take_note(view: View, netns: str, item: Object) -> None:
     """Put an object that is made again where those of the document are looked for."""
     now = view.at(netns)
     if isinstance(item, Address):
@@ -54,7 +54,7 @@ def show_lost(view: View) -> None:
         desired = view.document.namespaces.get(netns, Desired())
         for item in (*losses.missing, *losses.gone) if view.at(netns).status == "present" else ():
             # The addresses of a link that is deleted belong to it, and so do our routes.
-            if isinstance(item, Address):
+            if isinstance(item, (Address, Entry)):
                 own = item in losses.gone and (netns, item.dev) not in moved
             else:
                 own = isinstance(item, Route) and item in losses.gone and item.protocol in ROUTE_PROTOCOLS
@@ -77,18 +77,23 @@ def _lost_links(view: View, netns: str) -> Iterator[Lost]:
             yield Lost(netns, link, f"it sits on {below}, which is deleted" if below else "its other end is deleted")
 
 
-def _is_listed(desired: Desired, item: Address | Nexthop | Route) -> bool:
+def _is_listed(desired: Desired, item: Object) -> bool:
     """Whether the document says something of an object itself."""
     if isinstance(item, Address):
         return item.key in desired.address_keys or _is_purged(desired, item)
+    if isinstance(item, Entry):
+        return item.dst in desired.neighbours.get(item.dev, {}) or _is_purged(desired, item)
     return isinstance(item, Route) and item.key in desired.routes
 
 
-def _is_purged(desired: Desired, item: Address) -> bool:
+def _is_purged(desired: Desired, item: Address | Entry) -> bool:
+    """Whether the document's lists are authoritative for an object."""
+    if isinstance(item, Entry):
+        return item.dev in desired.purge_neighbours and item.declared
     return item.dev in desired.purge_addresses and not (item.state and item.state.foreign)
 
 
-def _obstacle(view: View, netns: str, desired: Desired, item: Address | Nexthop | Route) -> str:
+def _obstacle(view: View, netns: str, desired: Desired, item: Object) -> str:
     """Why an object cannot be made again now; empty: it can."""
     if isinstance(item, Address):
         if _is_purged(desired, item) and item.key not in desired.address_keys:
@@ -96,6 +101,10 @@ def _obstacle(view: View, netns: str, desired: Desired, item: Address | Nexthop 
         if ":" in item.address and item.state and item.state.secondary:
             return "the kernel makes another temporary address"
         return _obstacle_of_link(view, netns, item.dev, ":" in item.address, up=False)
+    if isinstance(item, Entry):
+        if _is_purged(desired, item) and item.dst not in desired.neighbours.get(item.dev, {}):
+            return "the list of neighbours does not contain it"
+        return _obstacle_of_link(view, netns, item.dev, ":" in item.dst, up=True)
     if isinstance(item, Nexthop):
         gone = [number for number in item.members if number not in view.losses[netns].there.nexthops]
         if gone:
