@@ -44,7 +44,7 @@ def _take_note(view: View, netns: str, item: Object) -> None:
     elif isinstance(item, Route):
         there = now.routes.get(item.place, ())
         if all(known[:-1] != item[:-1] for known in there):
-            put_in(now.routes, item.place, (*there, item))
+            put_in(now.routes, item.place, (*there, item._replace(raw=None)))  # that has the index of the link before
 
 
 def show_lost(view: View) -> None:
