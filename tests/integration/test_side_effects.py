@@ -86,6 +86,8 @@ def state() -> dict[str, Any]:
     routes = ip_json("", "route", "show", "table", "all") + ip_json("", "-6", "route", "show", "table", "all")
     for route in routes:
         route["expires"] = bool(route.get("expires"))
+        for hop in (route, *route.get("nexthops", ())):  # an interface may have no carrier for a moment
+            hop["flags"] = [flag for flag in hop.get("flags", ()) if flag != "linkdown"]
     return {
         "addresses": [{k: v for k, v in row.items() if k != "tentative"} for row in addresses],
         # The kernel's own ones depend on the order of addresses.
@@ -250,6 +252,34 @@ def test_an_interface_with_a_peer_is_put_into_a_bridge(ns, monkeypatch) -> None:
         )
         assert ip("", "route").splitlines()[0].startswith("default via 192.0.2.1 dev br0 proto 119")
         assert did.warnings == []
+
+
+def test_a_bridge_whose_interface_moves(ns, monkeypatch) -> None:
+    """C4: routes of others on it stay while they lead somewhere; the others are shown before."""
+    monkeypatch.setattr(lifeline, "session", lambda: None)
+    name = ns()
+    with inside(name):
+        ip_batch("", "link add br0 type bridge", "link add nic0 type veth peer name far0")
+        ip_batch("", *(f"link set {link} up" for link in ("br0", "nic0", "far0")), "link set nic0 master br0")
+        ip_batch("", "address add 10.1.0.1/24 dev br0", "address add 10.2.0.1/24 dev far0")
+        ip_batch("", "route add 10.8.0.0/16 dev br0 proto bird")
+        ip_batch("", "route add 10.9.0.0/16 via 10.1.0.254 proto bird mtu 1400")
+        ip_batch("", "route add 10.7.0.0/16 proto bird nexthop via 10.1.0.254 nexthop via 10.2.0.254")
+        links = [
+            {"name": "br0", "kind": "bridge", "addresses": [], "purge_addresses": True},
+            {"name": "br1", "kind": "bridge", "ports": ["nic0"], "addresses": ["10.1.0.1/24"]},
+            {"name": "nic0", "controller": "br1"},
+        ]
+        with pytest.raises(FabricError, match="take it out there first"):
+            reconcile(parse_topology({"": {"links": links}}))
+        ip("", "link", "set", "nic0", "nomaster")
+        did = reach({"": {"links": links}})
+        assert "route 10.8.0.0/16 dev br0 proto bird (restored)" in did.diff["after"].splitlines()
+        (line,) = lines(did.diff, "before", " (lost: the gateway 10.1.0.254 is not reachable)")
+        assert line.startswith("route 10.9.0.0/16 via 10.1.0.254 dev br0 proto bird mtu 1400")
+        routes = [route for route in ip_json("", "route") if route["protocol"] == "bird"]
+        found = {route["dst"]: len(route.get("nexthops", "1")) for route in routes}
+        assert found == {"10.8.0.0/16": 1, "10.7.0.0/16": 2}
 
 
 def test_a_link_that_is_made_again(ns) -> None:
