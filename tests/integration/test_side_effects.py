@@ -53,6 +53,10 @@ THEIRS = (
     "nexthop add id 20 group 12,3/13 proto zebra",
     "route add 10.13.0.0/16 nhid 20 proto zebra",
     "route add 10.14.0.0/16 nhid 12 proto zebra",
+    "neigh add 10.1.0.99 lladdr 02:00:5e:00:00:99 dev nic0 nud permanent protocol bird",
+    "neigh add fd00:1::99 lladdr 02:00:5e:00:00:98 dev nic0 nud permanent router",
+    "neigh add fd00:1::98 lladdr 02:00:5e:00:00:97 dev nic0 nud reachable extern_learn",
+    "neigh add proxy 10.1.0.97 dev nic0",
 )
 
 
@@ -82,11 +86,17 @@ def state() -> dict[str, Any]:
     routes = ip_json("", "route", "show", "table", "all") + ip_json("", "-6", "route", "show", "table", "all")
     for route in routes:
         route["expires"] = bool(route.get("expires"))
+        for hop in (route, *route.get("nexthops", ())):  # an interface may have no carrier for a moment
+            hop["flags"] = [flag for flag in hop.get("flags", ()) if flag != "linkdown"]
     return {
         "addresses": [{k: v for k, v in row.items() if k != "tentative"} for row in addresses],
         # The kernel's own ones depend on the order of addresses.
         "routes": sorted(str(route) for route in routes if route.get("protocol") != "kernel"),
         "nexthops": sorted(map(str, ip_json("", "nexthop"))),
+        "neighbours": sorted(
+            [str(row) for row in ip_json("", "neigh") if "PERMANENT" in row["state"] or "extern_learn" in row]
+            + [line.strip() for line in ip("", "neigh", "show", "proxy").splitlines()]
+        ),
     }
 
 
@@ -130,9 +140,18 @@ def test_a_link_that_is_down_for_a_moment() -> None:
     assert of(after["addresses"], "nic0") == of(before["addresses"], "nic0")
     assert after["routes"] == before["routes"]
     assert after["nexthops"] == before["nexthops"]
+    assert after["neighbours"] == before["neighbours"]
     restored = lines(did.diff, "after", " (restored)")
     assert len(restored) == len([line for line in THEIRS if not line.startswith("address add 1")]), "\n".join(restored)
     assert not lines(did.diff, "before", ")")
+
+
+@pytest.mark.usefixtures("host")
+def test_a_link_that_gets_another_mac_address() -> None:
+    before = state()
+    did = reach({"": {"links": [{"name": "nic0", "mac_address": "02:00:5e:00:00:55"}]}})
+    assert state()["neighbours"] == before["neighbours"]
+    assert len(lines(did.diff, "after", " (restored)")) == len([line for line in THEIRS if line.startswith("neigh")])
 
 
 @pytest.mark.needs_kind("vrf")
@@ -212,7 +231,8 @@ def test_whatever_fails_the_host_is_as_before(kind: str, host: str, monkeypatch)
     after = state()
     known = [{**row, "address": None} if "peer" in row else row for row in before["addresses"]]
     assert sorted(map(str, of(after["addresses"], "nic0"))) == sorted(map(str, of(known, "nic0")))
-    assert (after["routes"], after["nexthops"]) == (before["routes"], before["nexthops"])
+    for part in ("routes", "nexthops", "neighbours"):
+        assert after[part] == before[part]
 
 
 def test_an_interface_with_a_peer_is_put_into_a_bridge(ns, monkeypatch) -> None:
@@ -232,6 +252,34 @@ def test_an_interface_with_a_peer_is_put_into_a_bridge(ns, monkeypatch) -> None:
         )
         assert ip("", "route").splitlines()[0].startswith("default via 192.0.2.1 dev br0 proto 119")
         assert did.warnings == []
+
+
+def test_a_bridge_whose_interface_moves(ns, monkeypatch) -> None:
+    """C4: routes of others on it stay while they lead somewhere; the others are shown before."""
+    monkeypatch.setattr(lifeline, "session", lambda: None)
+    name = ns()
+    with inside(name):
+        ip_batch("", "link add br0 type bridge", "link add nic0 type veth peer name far0")
+        ip_batch("", *(f"link set {link} up" for link in ("br0", "nic0", "far0")), "link set nic0 master br0")
+        ip_batch("", "address add 10.1.0.1/24 dev br0", "address add 10.2.0.1/24 dev far0")
+        ip_batch("", "route add 10.8.0.0/16 dev br0 proto bird")
+        ip_batch("", "route add 10.9.0.0/16 via 10.1.0.254 proto bird mtu 1400")
+        ip_batch("", "route add 10.7.0.0/16 proto bird nexthop via 10.1.0.254 nexthop via 10.2.0.254")
+        links = [
+            {"name": "br0", "kind": "bridge", "addresses": [], "purge_addresses": True},
+            {"name": "br1", "kind": "bridge", "ports": ["nic0"], "addresses": ["10.1.0.1/24"]},
+            {"name": "nic0", "controller": "br1"},
+        ]
+        with pytest.raises(FabricError, match="take it out there first"):
+            reconcile(parse_topology({"": {"links": links}}))
+        ip("", "link", "set", "nic0", "nomaster")
+        did = reach({"": {"links": links}})
+        assert "route 10.8.0.0/16 dev br0 proto bird (restored)" in did.diff["after"].splitlines()
+        (line,) = lines(did.diff, "before", " (lost: the gateway 10.1.0.254 is not reachable)")
+        assert line.startswith("route 10.9.0.0/16 via 10.1.0.254 dev br0 proto bird mtu 1400")
+        routes = [route for route in ip_json("", "route") if route["protocol"] == "bird"]
+        found = {route["dst"]: len(route.get("nexthops", "1")) for route in routes}
+        assert found == {"10.8.0.0/16": 1, "10.7.0.0/16": 2}
 
 
 def test_a_link_that_is_made_again(ns) -> None:
@@ -293,7 +341,8 @@ def test_random_states_of_others_survive(chosen: set[str], way: str) -> None:
         did = reconcile(parse_topology({"": document}))
         after = state()
         assert without_own(after["addresses"]) == without_own(before["addresses"]), made
-        assert (after["routes"], after["nexthops"]) == (before["routes"], before["nexthops"]), (made, did.diff)
+        for part in ("routes", "nexthops", "neighbours"):
+            assert after[part] == before[part], (made, did.diff)
         assert not lines(did.diff, "before", ")") and not did.warnings
     kind_of.cache_clear()
 

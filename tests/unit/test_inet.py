@@ -9,6 +9,7 @@ Requests were captured by ``strace -e trace=sendmsg -e write=all`` on the comman
 from __future__ import annotations
 
 import struct
+import time
 from typing import Any
 
 import pytest
@@ -217,3 +218,20 @@ def test_a_change_keeps_what_is_not_modelled(route: Route, unknown: dict[int, by
     assert {kind: data for kind, data in attributes(changed, 12).items() if kind in UNKNOWN} == kept
     assert attributes(attributes(changed, 12)[RTA_METRICS], 0)[RTAX_RTO_MIN] == rto_min
     assert read(changed, 2)._replace(raw=None) == route._replace(advmss=77)
+
+
+@pytest.mark.parametrize(
+    ("preferred", "valid", "left"),
+    [(200, 300, (100, 200)), (50, 300, (0, 200)), (10, 20, (0, 1)), (2**32 - 1, 2**32 - 1, (2**32 - 1, 2**32 - 1))],
+)
+def test_an_address_comes_back_with_what_is_left_of_its_life(preferred: int, valid: int, left: tuple[int, int]) -> None:
+    header = struct.pack("=BBBBI", 2, 24, 0, 0, 3)
+    local = struct.pack("=HH4s", 8, 2, bytes([192, 0, 2, 9]))
+    label = struct.pack("=HH8s", 11, 3, b"d2:dhcp")
+    flags = struct.pack("=HHI", 8, IFA_FLAGS, 0x200)
+    lifetime = struct.pack("=HH4I", 20, 6, preferred, valid, 5, 5)
+    found = addresses.decode(header + local + label + flags + lifetime, {3: "d2"}, time.monotonic() - 100)
+    assert found is not None
+    sent = attributes(next(addresses.put({"d2": 7}, [found])).payload, 8)
+    assert struct.unpack_from("=2I", sent[6]) == left
+    assert sent[3] == b"d2:dhcp\0" and struct.unpack("=I", sent[IFA_FLAGS])[0] == 0x200

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.model import routes
-from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
+from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address, parse_own
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import Hop, Route
@@ -206,3 +206,42 @@ def test_whatever_is_written_is_taken_or_refused(namespaces: Any, data: Any) -> 
         parse_topology(namespaces, purge=True)
     except InvalidParameter as refused:
         assert "\n" not in str(refused)
+
+
+@pytest.mark.parametrize(
+    ("item", "told"),
+    [
+        ({"address": "10.0.0.1/32", "peer": "10.0.0.2/32"}, "a.peer: '10.0.0.2/32' is refused: give the address alone"),
+        ({"address": "10.0.0.1/32", "peer": "fd00::2"}, "of another address family than 10.0.0.1/32"),
+        ({"address": "10.0.0.1/32", "peer": "10.0.0.1"}, "it is the address itself: give that of the other end"),
+        ({"address": "10.0.0.1/24", "scope": "far"}, "give one of global, site, link, host, nowhere, or a number"),
+        ({"address": "10.0.0.1/24", "scope": 256}, "from 0 to 255"),
+        ({"address": "10.0.0.1/24", "label": "eth0:a-long-label"}, "at most 15 bytes, and no white space"),
+        ({"address": "10.0.0.1/24", "label": "a b"}, "at most 15 bytes, and no white space"),
+        ({"address": "10.0.0.1/24", "nodad": True}, "IPv4 has no duplicate address detection"),
+        ({"address": "fd00::1/64", "scope": "link"}, "IPv6 derives the scope from the address"),
+        ({"address": "fd00::1/64", "label": "eth0:1"}, "IPv6 has no labels"),
+        ({"address": "fd00::1/64", "metric": -1}, "a.metric: -1 is refused"),
+        ({"address": "fd00::1/64", "noprefixroute": "maybe"}, "give true or false"),
+        ({"address": "fd00::1/64", "broadcast": "fd00::2"}, "takes only address, peer, scope, label, metric"),
+        ({"peer": "fd00::1"}, "a.address: None is refused: give it with its prefix length"),
+        (7, "give it with its prefix length"),
+        (["10.0.0.1/24"], "give it with its prefix length"),
+    ],
+)
+def test_an_address_that_is_wrong(item: Any, told: str) -> None:
+    with pytest.raises(InvalidParameter) as refused:
+        parse_own("eth0", item, "a")
+    assert told in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_addresses_that_the_kernel_knows_once() -> None:
+    desired = Desired()
+    for number, other in enumerate(("10.0.0.2", "10.0.0.3")):  # two addresses for Linux
+        desired.add_address(parse_own("a", {"address": "10.0.0.1/32", "peer": other}, "a"), str(number))
+    for more in ({"peer": "10.0.0.3", "metric": 5}, {"peer": "10.0.0.2"}):
+        with pytest.raises(InvalidParameter, match="it is listed twice on a: keep one"):
+            desired.add_address(parse_own("a", {"address": "10.0.0.1/32", **more}, "a"), "there")
+    desired.add_address(parse_own("a", {"address": "10.1.0.1/24", "peer": "10.1.0.2"}, "a"), "two")
+    with pytest.raises(InvalidParameter, match="it is listed twice on a: keep one"):
+        desired.add_address(parse_own("a", "10.1.0.1/24", "a"), "there")

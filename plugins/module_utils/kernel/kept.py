@@ -17,12 +17,16 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelEr
 from ansible_collections.weft.fabric.plugins.module_utils.kernel import addresses, routes
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import read_names
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.hops import reindexed
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import packed, to_bytes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import packed, to_bytes, to_text
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.neigh import NDMSG
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket, attributes
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     IFA_PROTO,
     IFAPROT_KERNEL_LL,
+    NDA_DST,
+    NDA_LLADDR,
+    NDA_SETTABLE,
     NHA_GROUP,
     NHA_ID,
     NHA_OIF,
@@ -32,14 +36,20 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     NLM_F_CREATE,
     NLM_F_EXCL,
     NLM_F_REPLACE,
+    NTF_EXT_LEARNED,
+    NTF_FOREIGN,
+    NTF_PROXY,
+    NUD_PERMANENT,
+    RTM_GETNEIGH,
     RTM_GETNEXTHOP,
+    RTM_NEWNEIGH,
     RTM_NEWNEXTHOP,
     RTNH_F_ONLINK,
     RTPROT_KERNEL,
     RTPROT_REDIRECT,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
-from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Kept, Nexthop
+from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Entry, Kept, Nexthop
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route, flattened
 
 _NHMSG = struct.Struct("=BBBxI")  # struct nhmsg: family, scope, protocol, flags
@@ -56,6 +66,7 @@ def read(kernel: Socket) -> Kept:
         frozenset(names.values()),
         {key: item for key, item in found.items() if not _is_the_kernels(item)},
         {item.id: item for item in _read_nexthops(kernel, names)},
+        {(item.dev, item.dst, item.flags): item for item in _read_entries(kernel, names)},
         {
             route[:-1]: route
             for route in known
@@ -94,6 +105,21 @@ def _read_nexthops(kernel: Socket, names: Mapping[int, str]) -> Iterator[Nexthop
         yield Nexthop(_U32.unpack(found[NHA_ID])[0], dev, members, raw)
 
 
+def _read_entries(kernel: Socket, names: Mapping[int, str]) -> Iterator[Entry]:
+    """The neighbours that somebody has entered: permanent ones, those of control planes, and proxy entries."""
+    for proxy in (0, NTF_PROXY):
+        for message in kernel.dump(RTM_GETNEIGH, NDMSG.pack(0, 0, 0, proxy, 0)):
+            family, index, state, flags, kind = NDMSG.unpack_from(message, 16)
+            found = {type: data for type, data in attributes(message, 28).items() if type in NDA_SETTABLE}
+            entered = state & NUD_PERMANENT or flags & (NTF_EXT_LEARNED | NTF_PROXY)
+            if index not in names or not entered or NDA_DST not in found:
+                continue
+            lladdr = found.get(NDA_LLADDR, b"").hex(":")
+            raw = NDMSG.pack(family, index, state, flags, kind) + packed(found)
+            declared = bool(state & NUD_PERMANENT) and not flags & NTF_FOREIGN
+            yield Entry(names[index], to_text(found[NDA_DST]), lladdr, flags & NTF_PROXY, declared, raw)
+
+
 def wait(kernel: Socket, items: Sequence[Any]) -> None:
     """Wait until the kernel takes routes with these source addresses."""
     routes.wait(kernel, [item for item in items if isinstance(item, Route)])
@@ -112,6 +138,10 @@ def restore(indexes: Mapping[str, int], item: Any) -> Request:
         if item.dev:
             found[NHA_OIF] = _U32.pack(indexes[item.dev])
         return Request(RTM_NEWNEXTHOP, NLM_F_CREATE | NLM_F_REPLACE, item.raw[: _NHMSG.size] + packed(found))
+    if isinstance(item, Entry):
+        family, _index, *rest = NDMSG.unpack_from(item.raw)
+        payload = NDMSG.pack(family, indexes[item.dev], *rest) + item.raw[NDMSG.size :]
+        return Request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, payload)  # the kernel may have learned another
     request = routes.restore(item.raw)
     size = routes.RTMSG.size
     found = reindexed(attributes(request.payload, size), [indexes[hop.dev] for hop in item.hops])

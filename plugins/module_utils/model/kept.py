@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Union
 
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address, AddressKey
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of, prefix_of
@@ -42,6 +42,39 @@ class Nexthop(NamedTuple):
         return [f"{prefix_of(netns)}nexthop id {self.id}{group}{f' dev {self.dev}' if self.dev else ''}"]
 
 
+class Entry(NamedTuple):
+    """A neighbour that a program or an administrator has entered, which is not to be confirmed by packets.
+
+    :ivar flags: NTF_...: whether it is a proxy entry, or a control plane's.
+    :ivar declared: somebody entered it as permanent, as this collection does.
+    :ivar raw: the kernel's message, from struct ndmsg on.
+    """
+
+    dev: str
+    dst: str
+    lladdr: str
+    flags: int
+    declared: bool
+    raw: bytes
+
+    @property
+    def disturbs(self) -> bool:
+        """Whether the kernel may change more than what is asked for."""
+        return False
+
+    def label(self, netns: str = "") -> str:
+        """The entry in a message."""
+        return f"neighbour {self.dst} on {self.dev}{place_of(netns)}"
+
+    def lines(self, netns: str = "") -> list[str]:
+        """The entry as lines of a diff."""
+        lladdr = f" lladdr {self.lladdr}" if self.lladdr else " proxy"
+        return [f"{prefix_of(netns)}neighbour {self.dev} {self.dst}{lladdr}"]
+
+
+Object = Union[Address, Nexthop, Entry, Route]
+
+
 @dataclass
 class Kept:
     """The objects of one namespace that the kernel deletes with others, without those that it makes itself.
@@ -49,17 +82,19 @@ class Kept:
     :ivar links: the names of the links that there are.
     :ivar addresses: in the kernel's order.
     :ivar nexthops: by number.
+    :ivar entries: by interface, address and flags.
     :ivar routes: by everything that is modelled of them.
     """
 
     links: frozenset[str] = frozenset()
     addresses: dict[AddressKey, Address] = field(default_factory=dict)
     nexthops: dict[int, Nexthop] = field(default_factory=dict)
+    entries: dict[tuple[str, str, int], Entry] = field(default_factory=dict)
     routes: dict[tuple[Any, ...], Route] = field(default_factory=dict)
 
     def copy(self) -> Kept:
         """The same objects, in tables of their own."""
-        return Kept(self.links, dict(self.addresses), dict(self.nexthops), dict(self.routes))
+        return Kept(self.links, dict(self.addresses), dict(self.nexthops), dict(self.entries), dict(self.routes))
 
     def without(self, other: Kept) -> Kept:
         """The objects that another state lacks."""
@@ -67,6 +102,7 @@ class Kept:
             self.links,
             {key: item for key, item in self.addresses.items() if key not in other.addresses},
             {key: item for key, item in self.nexthops.items() if other.nexthops.get(key) != item},
+            {key: item for key, item in self.entries.items() if key not in other.entries},
             {key: item for key, item in self.routes.items() if key not in other.routes},
         )
 
@@ -76,6 +112,8 @@ class Kept:
             self.addresses.pop(item.key, None)
         elif isinstance(item, Nexthop):
             self.nexthops.pop(item.id, None)
+        elif isinstance(item, Entry):
+            self.entries.pop((item.dev, item.dst, item.flags), None)
         elif isinstance(item, Route):
             self.routes.pop(item[:-1], None)
 
@@ -84,9 +122,11 @@ class Kept:
             return item.key in self.addresses
         if isinstance(item, Nexthop):
             return item.id in self.nexthops
+        if isinstance(item, Entry):
+            return (item.dev, item.dst, item.flags) in self.entries
         return isinstance(item, Route) and item[:-1] in self.routes
 
-    def __iter__(self) -> Iterator[Address | Nexthop | Route]:
+    def __iter__(self) -> Iterator[Object]:
         """The objects in the order in which the kernel takes them.
 
         Of IPv6 addresses the newest comes first (net/ipv6/addrconf.c: ipv6_link_dev_addr). Groups of nexthop objects
@@ -95,6 +135,7 @@ class Kept:
         yield from [item for item in self.addresses.values() if ":" not in item.address]
         yield from [item for item in reversed(self.addresses.values()) if ":" in item.address]
         yield from sorted(self.nexthops.values(), key=lambda item: bool(item.members))
+        yield from self.entries.values()
         yield from sorted(self.routes.values(), key=_reach)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any, Callable
 
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
-from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Kept, Nexthop
+from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Entry, Kept, Object
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route
 
 
@@ -37,6 +37,7 @@ class Losses:
         self._down.add(dev)
         self._lose_addresses(lambda item: item.dev == dev and ":" in item.address)
         self._lose_nexthops({dev})
+        self._lose_entries(dev)
         # A route stays while one of its hops works.
         self._lose_routes(lambda item: dev in item.devices and item.devices <= self._down)
 
@@ -49,6 +50,10 @@ class Losses:
         self._lose_addresses(lambda item: item.dev == dev and ":" in item.address)
         self._lose_routes(lambda item: dev in item.devices and ":" in item.dst)
 
+    def readdressed(self, dev: str) -> None:
+        """A link gets another MAC address: it loses its neighbours (net/core/neighbour.c: neigh_changeaddr)."""
+        self._lose_entries(dev)
+
     def removed(self, dev: str, remade: bool) -> None:
         """A link is deleted, or moved to another namespace.
 
@@ -59,6 +64,7 @@ class Losses:
         into = self.missing if remade else self.gone
         self._lose_addresses(lambda item: item.dev == dev, into)
         self._lose_nexthops({dev}, into)
+        self._lose_entries(dev, into)
         self._lose_routes(lambda item: dev in item.devices, into)
 
     def forget(self, item: Any) -> None:
@@ -81,11 +87,12 @@ class Losses:
         if four and not any(other.dev == address.dev and ":" not in other.address for other in stay):
             self._lose_routes(lambda item: ":" not in item.dst and item.devices == {address.dev})
 
-    def restored(self, item: Address | Nexthop | Route) -> None:
+    def restored(self, item: Object) -> None:
         """An object is made again."""
         for missing, there in (
             (self.missing.addresses, self.there.addresses),
             (self.missing.nexthops, self.there.nexthops),
+            (self.missing.entries, self.there.entries),
             (self.missing.routes, self.there.routes),
         ):
             _transfer(missing, there, lambda known: known is item)
@@ -101,6 +108,12 @@ class Losses:
             (self.missing if into is None else into).nexthops,
             lambda item: item.id in gone or not gone.isdisjoint(item.members),
         )
+
+    def _lose_entries(self, dev: str, into: Kept | None = None) -> None:
+        def of_dev(item: Entry) -> bool:
+            return item.dev == dev
+
+        _transfer(self.there.entries, (self.missing if into is None else into).entries, of_dev)
 
     def _lose_routes(self, condition: Callable[[Route], bool], into: Kept | None = None) -> None:
         _transfer(self.there.routes, (self.missing if into is None else into).routes, condition)

@@ -74,7 +74,9 @@ class Plan:
                 then, now = _facts(operation)
                 before += then
                 after += now
-        before += [f"{line} (lost: {reason})" for netns, item, reason in self.lost for line in item.lines(netns)]
+        for netns, item, reason in self.lost:
+            lines = [item.summary(netns)] if isinstance(item, Link) else item.lines(netns)
+            before += [f"{line} (lost: {reason})" for line in lines]
         return {"before": "".join(f"{line}\n" for line in before), "after": "".join(f"{line}\n" for line in after)}
 
 
@@ -86,7 +88,8 @@ def _takes_along(operation: Operation) -> bool:
         return False
     wanted = after.attributes
     small = (wanted.get("mtu") or IPV6_MTU) < IPV6_MTU
-    return verb == "move" or "controller" in wanted or wanted.get("admin_state") == "down" or small
+    touches = "controller" in wanted or "mac_address" in wanted
+    return verb == "move" or touches or wanted.get("admin_state") == "down" or small
 
 
 def _facts(operation: Operation) -> tuple[list[str], list[str]]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
-from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Nexthop
+from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Entry, Nexthop, Object
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
     PROTOCOLS,
     ROUTE_PROTOCOLS,
@@ -34,7 +36,7 @@ def restore(view: View, netns: str) -> None:
             _take_note(view, netns, item)
 
 
-def _take_note(view: View, netns: str, item: Address | Nexthop | Route) -> None:
+def _take_note(view: View, netns: str, item: Object) -> None:
     """Put an object that is made again where those of the document are looked for."""
     now = view.at(netns)
     if isinstance(item, Address):
@@ -42,7 +44,7 @@ def _take_note(view: View, netns: str, item: Address | Nexthop | Route) -> None:
     elif isinstance(item, Route):
         there = now.routes.get(item.place, ())
         if all(known[:-1] != item[:-1] for known in there):
-            put_in(now.routes, item.place, (*there, item))
+            put_in(now.routes, item.place, (*there, item._replace(raw=None)))  # that has the index of the link before
 
 
 def show_lost(view: View) -> None:
@@ -50,29 +52,48 @@ def show_lost(view: View) -> None:
     moved = {(item.netns, item.before.name) for item in view.plan.operations if item.verb == "move"}
     for netns, losses in view.losses.items():
         desired = view.document.namespaces.get(netns, Desired())
-        for item in (*losses.missing, *losses.gone):
+        for item in (*losses.missing, *losses.gone) if view.at(netns).status == "present" else ():
             # The addresses of a link that is deleted belong to it, and so do our routes.
-            if isinstance(item, Address):
+            if isinstance(item, (Address, Entry)):
                 own = item in losses.gone and (netns, item.dev) not in moved
             else:
                 own = isinstance(item, Route) and item in losses.gone and item.protocol in ROUTE_PROTOCOLS
             if not own and not _is_listed(desired, item):
                 reason = _obstacle(view, netns, desired, item) or "its interface is another one now"
                 view.plan.lost.append(Lost(netns, item, reason))
+    for netns in view.losses:
+        view.plan.lost += _lost_links(view, netns)
 
 
-def _is_listed(desired: Desired, item: Address | Nexthop | Route) -> bool:
+def _lost_links(view: View, netns: str) -> Iterator[Lost]:
+    """Links that are deleted with the ones that they sit on, and that nobody makes again."""
+    operations = [
+        item for item in view.plan.operations if item.verb in ("delete", "move") and isinstance(item.before, Link)
+    ]
+    meant = {(item.netns, item.before.name) for item in operations} | {item.before.peer for item in operations}
+    for name, link in view.observed[netns].links.items():
+        if name not in view.at(netns).links and (netns, name) not in meant:
+            below = link.attributes.get(kind_of(link.kind).parent)
+            yield Lost(netns, link, f"it sits on {below}, which is deleted" if below else "its other end is deleted")
+
+
+def _is_listed(desired: Desired, item: Object) -> bool:
     """Whether the document says something of an object itself."""
     if isinstance(item, Address):
         return item.key in desired.address_keys or _is_purged(desired, item)
+    if isinstance(item, Entry):
+        return item.dst in desired.neighbours.get(item.dev, {}) or _is_purged(desired, item)
     return isinstance(item, Route) and item.key in desired.routes
 
 
-def _is_purged(desired: Desired, item: Address) -> bool:
+def _is_purged(desired: Desired, item: Address | Entry) -> bool:
+    """Whether the document's lists are authoritative for an object."""
+    if isinstance(item, Entry):
+        return item.dev in desired.purge_neighbours and item.declared
     return item.dev in desired.purge_addresses and not (item.state and item.state.foreign)
 
 
-def _obstacle(view: View, netns: str, desired: Desired, item: Address | Nexthop | Route) -> str:
+def _obstacle(view: View, netns: str, desired: Desired, item: Object) -> str:
     """Why an object cannot be made again now; empty: it can."""
     if isinstance(item, Address):
         if _is_purged(desired, item) and item.key not in desired.address_keys:
@@ -80,6 +101,10 @@ def _obstacle(view: View, netns: str, desired: Desired, item: Address | Nexthop 
         if ":" in item.address and item.state and item.state.secondary:
             return "the kernel makes another temporary address"
         return _obstacle_of_link(view, netns, item.dev, ":" in item.address, up=False)
+    if isinstance(item, Entry):
+        if _is_purged(desired, item) and item.dst not in desired.neighbours.get(item.dev, {}):
+            return "the list of neighbours does not contain it"
+        return _obstacle_of_link(view, netns, item.dev, ":" in item.dst, up=True)
     if isinstance(item, Nexthop):
         gone = [number for number in item.members if number not in view.losses[netns].there.nexthops]
         if gone:

@@ -132,6 +132,8 @@ class View:
                 losses.lowered(name)
             elif attributes.get("admin_state") == "up":
                 losses.raised(name)
+        if "mac_address" in attributes:
+            losses.readdressed(link.name)
         if (attributes.get("mtu") or IPV6_MTU) < IPV6_MTU:
             losses.narrowed(link.name)
 
