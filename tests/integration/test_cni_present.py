@@ -171,3 +171,13 @@ def test_two_addresses_of_one_range_set_are_refused(run_module, ns) -> None:
         "attachments[0].addresses[1]: '10.9.0.77' is refused: an interface has one address of each range set" in message
     )
     assert reserved() == set()
+
+
+def test_a_resolver_file_that_is_missing_is_refused_before(attach: Attach, ns) -> None:
+    host, pod = ns(), ns()
+    network = config("bridge", host_local(ONE, resolvConf="/nowhere/resolv.conf"))
+    with kernel.Monitor(host, pod) as monitor:
+        for check in (True, False):
+            message = attach(host, {"netns": pod, "network": network}, check=check)["msg"]
+            assert "attachments[0].network.ipam.resolvConf: '/nowhere/resolv.conf' is refused: No such file" in message
+    assert (monitor.changes, reserved()) == ([], set())

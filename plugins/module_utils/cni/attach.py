@@ -15,7 +15,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.cni import present
 from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import Attachment, masquerade_rules
 from ansible_collections.weft.fabric.plugins.module_utils.cni.config import PLUGINS, IpAddress, Ipam, Own
 from ansible_collections.weft.fabric.plugins.module_utils.cni.hostlocal import Store, stores
-from ansible_collections.weft.fabric.plugins.module_utils.cni.result import result
+from ansible_collections.weft.fabric.plugins.module_utils.cni.result import resolver, result
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
@@ -39,6 +39,7 @@ def reserve(
     found, lines = [], []
     with stores(_directories(items), check) as there:
         for item in items:
+            _resolver(item)  # so that a missing file is refused before anything changes
             if item.network.ipam and item.network.ipam.sets:
                 owns, new = there[item.network.ipam.directory].reserve(item, item.network.ipam.sets)
                 found.append(replace(item, addresses=tuple(owns)))
@@ -125,7 +126,23 @@ def results(items: Iterable[Attachment], state: Mapping[str, Observed]) -> list[
         for name, link in observed.links.items()
         if (mac := link.attributes.get("mac_address") or _parents_mac(link, state))
     }
-    return [result(item, macs) for item in items]
+    return [result(item, macs, _resolver(item)) for item in items]
+
+
+def _resolver(item: Attachment) -> dict[str, Any] | None:
+    """What the file says that a network's ipam names.
+
+    :raises InvalidParameter: it cannot be read.
+    """
+    path = item.network.ipam.resolv_conf if item.network.ipam else ""
+    if not path:
+        return None
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return resolver(file.read())
+    except OSError as error:
+        remedy = f"{error.strerror}: name a file of the host in the format of resolv.conf"
+        raise InvalidParameter(f"{item.where}.network.ipam.resolvConf", path, remedy) from error
 
 
 def _parents_mac(link: Link, state: Mapping[str, Observed]) -> str | None:

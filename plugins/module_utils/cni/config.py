@@ -78,6 +78,7 @@ class Ipam:
     :ivar directory: of host-local, the directory of its files.
     :ivar sets: of host-local: an interface gets one address of each.
     :ivar addresses: of static.
+    :ivar resolv_conf: of host-local, a file that has the results' dns (resolv.conf(5)).
     """
 
     routes: tuple[Route, ...] = ()
@@ -85,6 +86,7 @@ class Ipam:
     sets: tuple[RangeSet, ...] = ()
     addresses: tuple[Own, ...] = ()
     dns: Mapping[str, Any] = field(default_factory=dict)
+    resolv_conf: str = ""
 
 
 @dataclass(frozen=True)
@@ -217,7 +219,7 @@ _COMMON = ("cniVersion", "name", "type", "ipam", "dns", "capabilities", "runtime
 _LISTED = ("cniVersion", "name", "disableCheck", "plugins")
 _DNS = {"nameservers": True, "domain": False, "search": True, "options": True}
 _RANGE = ("subnet", "rangeStart", "rangeEnd", "gateway")
-_IPAM = {"host-local": (*_RANGE, "ranges", "routes", "dataDir"), "static": ("addresses", "routes", "dns")}
+_IPAM = {"host-local": (*_RANGE, "ranges", "routes", "dataDir", "resolvConf"), "static": ("addresses", "routes", "dns")}
 
 
 def network(where: str, given: Any) -> Network:
@@ -349,10 +351,16 @@ def _ipam(where: str, value: Any, name: str, plugin: str) -> Ipam | None:
     if kind == "static":
         addresses = tuple(_static(f"{where}.addresses", given.get("addresses")))
         return Ipam(routes, addresses=addresses, dns=_dns(f"{where}.dns", given.get("dns")))
-    directory = given.get("dataDir") or DATA_DIR
-    if not isinstance(directory, str) or not directory.startswith("/") or "\0" in directory:
-        raise InvalidParameter(f"{where}.dataDir", directory, f"give a directory's whole path, such as {DATA_DIR}")
-    return Ipam(routes, directory=f"{directory.rstrip('/')}/{name}", sets=tuple(_sets(where, given)))
+    directory = _path(f"{where}.dataDir", given.get("dataDir") or DATA_DIR)
+    resolv_conf = _path(f"{where}.resolvConf", given["resolvConf"]) if given.get("resolvConf") else ""
+    sets = tuple(_sets(where, given))
+    return Ipam(routes, directory=f"{directory.rstrip('/')}/{name}", sets=sets, resolv_conf=resolv_conf)
+
+
+def _path(where: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.startswith("/") or "\0" in value:
+        raise InvalidParameter(where, value, "give a whole path, from / on")
+    return value
 
 
 def _routes(where: str, value: Any) -> Iterator[Route]:
