@@ -19,7 +19,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.cni.result import reso
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
-from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import Rule, masquerade_of
+from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import BRIDGE, Rule, Spoofed, masquerade_of
 from ansible_collections.weft.fabric.plugins.module_utils.nft.table import converge, read
 
 TABLE = "weft_cni"  # nftables
@@ -118,15 +118,42 @@ def masquerade(items: Iterable[Attachment], known: Iterable[Attachment], check: 
     return converge(TABLE, tuple(listed) or None, check)
 
 
+def spoof_check(
+    items: Iterable[Attachment], known: Iterable[Attachment], state: Mapping[str, Observed], check: bool
+) -> dict[str, Any]:
+    """Drop frames that containers send with MAC addresses of others, where their network asks for it.
+
+    :param items: the interfaces that have rules.
+    :param known: the interfaces whose other rules are removed.
+    :returns: the result of the module masquerade.
+    """
+    own = {item.host_interface for item in known}
+    observed = read(TABLE, BRIDGE)
+    rules = [rule for rule in (observed.rules.values() if observed else ()) if isinstance(rule, Spoofed)]
+    macs = _macs(state)
+    wanted = [
+        Spoofed(item.host_interface, macs.get((item.netns, item.interface), ""))
+        for item in items
+        if item.network.options.get("macspoofchk")
+    ]
+    listed = sorted([*(rule for rule in rules if rule.port not in own), *wanted], key=lambda rule: rule.port)
+    return converge(TABLE, tuple(listed) or None, check, BRIDGE)
+
+
 def results(items: Iterable[Attachment], state: Mapping[str, Observed]) -> list[dict[str, Any]]:
     """CNI's result of each interface, with the MAC addresses that the kernel reports."""
-    macs = {
+    macs = _macs(state)
+    return [result(item, macs, _resolver(item)) for item in items]
+
+
+def _macs(state: Mapping[str, Observed]) -> dict[tuple[str, str], str]:
+    """The MAC addresses of links by namespace and name, as far as they are known."""
+    return {
         (netns, name): mac
         for netns, observed in state.items()
         for name, link in observed.links.items()
         if (mac := link.attributes.get("mac_address") or _parents_mac(link, state))
     }
-    return [result(item, macs, _resolver(item)) for item in items]
 
 
 def _resolver(item: Attachment) -> dict[str, Any] | None:

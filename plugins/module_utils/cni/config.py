@@ -184,6 +184,7 @@ PLUGINS = {
             "ipMasq": values.boolean,
             "hairpinMode": values.boolean,
             "promiscMode": values.boolean,
+            "macspoofchk": values.boolean,
             "mtu": _mtu,
             "vlan": _vlan,
         },

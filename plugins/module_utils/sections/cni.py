@@ -150,12 +150,16 @@ def _converge(run: Run) -> Outcome | None:
     if run.absent:
         run.kept["sysctl"] = _kept(run, items)
     wanted = () if run.absent else items
-    result = attach.masquerade(wanted, [*items, *left], run.check)
+    known = [*items, *left]
+    tables = [attach.masquerade(wanted, known, run.check)]
+    if any("macspoofchk" in item.network.options for item in (*known, *run.last.get("cni", ()))):
+        tables.append(attach.spoof_check(wanted, known, run.state, run.check))
     mains = attach.results(wanted, run.state)
     results, before, after = execute.converge(wanted, mains, [*left, *(items if run.absent else ())], run.check)
     plugins = _told(before, after)
-    diffs = [result["diff"], *(plugins.diffs if plugins.changed else ())]
-    return Outcome(result["changed"] or plugins.changed, diffs, returned={"cni": results} if wanted else {})
+    diffs = [*(table["diff"] for table in tables), *(plugins.diffs if plugins.changed else ())]
+    changed = plugins.changed or any(table["changed"] for table in tables)
+    return Outcome(changed, diffs, returned={"cni": results} if wanted else {})
 
 
 def _kept(run: Run, items: Iterable[Attachment]) -> dict[str, str]:
