@@ -61,6 +61,10 @@ def with_addresses(items: Sequence[Attachment]) -> tuple[Attachment, ...]:
 
 def _with_known_addresses(item: Attachment, there: Mapping[str, Store]) -> Attachment:
     ipam = item.network.ipam or Ipam()
+    if ipam.dhcp:
+        from ansible_collections.weft.fabric.plugins.module_utils.cni.dhcp import Lease
+
+        return Lease(item).applied()
     if not ipam.sets:
         return replace(item, addresses=ipam.addresses)
     known = there[ipam.directory].given(item) if ipam.directory in there else []

@@ -78,6 +78,7 @@ class Ipam:
     :ivar directory: of host-local, the directory of its files.
     :ivar sets: of host-local: an interface gets one address of each.
     :ivar addresses: of static.
+    :ivar dhcp: the plugin dhcp gives addresses, routes and dns, once the interface is up.
     :ivar resolv_conf: of host-local, a file that has the results' dns (resolv.conf(5)).
     """
 
@@ -87,6 +88,7 @@ class Ipam:
     addresses: tuple[Own, ...] = ()
     dns: Mapping[str, Any] = field(default_factory=dict)
     resolv_conf: str = ""
+    dhcp: bool = False
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,11 @@ _COMMON = ("cniVersion", "name", "type", "ipam", "dns", "capabilities", "runtime
 _LISTED = ("cniVersion", "name", "disableCheck", "plugins")
 _DNS = {"nameservers": True, "domain": False, "search": True, "options": True}
 _RANGE = ("subnet", "rangeStart", "rangeEnd", "gateway")
-_IPAM = {"host-local": (*_RANGE, "ranges", "routes", "dataDir", "resolvConf"), "static": ("addresses", "routes", "dns")}
+_IPAM = {
+    "host-local": (*_RANGE, "ranges", "routes", "dataDir", "resolvConf"),
+    "static": ("addresses", "routes", "dns"),
+    "dhcp": ("daemonSocketPath", "request", "provide"),
+}
 
 
 def network(where: str, given: Any) -> Network:
@@ -348,6 +354,8 @@ def _ipam(where: str, value: Any, name: str, plugin: str) -> Ipam | None:
     given = dictionary(where, value, "a dictionary with a type")
     kind = values.choice(f"{where}.type", given.get("type"), _IPAM)
     values.known(f"{where}.", given, ("type", *_IPAM[kind]), f"ipam {kind}")
+    if kind == "dhcp":
+        return Ipam(dhcp=True)
     routes = tuple(_routes(f"{where}.routes", given.get("routes")))
     if kind == "static":
         addresses = tuple(_static(f"{where}.addresses", given.get("addresses")))

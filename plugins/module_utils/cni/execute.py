@@ -40,10 +40,14 @@ def check_programs(items: Iterable[Attachment]) -> None:
 
     :raises InvalidParameter: one is not.
     """
-    for plugin in (plugin for item in items for plugin in item.network.chain):
-        if not _program(plugin.type):
-            remedy = f"it is in none of {', '.join(PATH)}: install the package containernetworking-plugins"
-            raise InvalidParameter(f"{plugin.where}.type", plugin.type, remedy)
+    for item in items:
+        wanted = [(plugin.where, plugin.type) for plugin in item.network.chain]
+        if item.network.ipam and item.network.ipam.dhcp:
+            wanted.append((f"{item.where}.network.ipam", "dhcp"))
+        for where, name in wanted:
+            if not _program(name):
+                remedy = f"it is in none of {', '.join(PATH)}: install the package containernetworking-plugins"
+                raise InvalidParameter(f"{where}.type", name, remedy)
 
 
 def _program(name: str) -> str:
@@ -62,7 +66,7 @@ def add(item: Attachment, record: Record, main: Mapping[str, Any]) -> dict[str, 
     result = dict(main)
     try:
         for plugin in item.network.chain:
-            found = _call("ADD", item, plugin, item.runtime, result)
+            found = call("ADD", item, plugin, item.runtime, result)
             result = found if found is not None else result
     except FabricError:
         with suppress(FabricError):  # the record stays then, and the next run tries again
@@ -86,7 +90,7 @@ def _holds(item: Attachment, plugin: Chained, runtime: Mapping[str, Any], result
     if item.network.version < "0.4.0":  # the first version with CHECK
         return False
     try:
-        _call("CHECK", item, plugin, runtime, result)
+        call("CHECK", item, plugin, runtime, result)
     except FabricError:
         return False
     return True
@@ -98,7 +102,7 @@ def delete(item: Attachment, record: Record) -> None:
     :raises FabricError: one refuses.
     """
     for plugin in reversed(record.plugins):
-        _call("DEL", item, plugin, record.runtime, record.result or record.main)
+        call("DEL", item, plugin, record.runtime, record.result or record.main)
     record.remove()
 
 
@@ -150,7 +154,7 @@ def known(item: Attachment, main: Mapping[str, Any]) -> Mapping[str, Any]:
     return (Record(item).result or main) if item.network.chain else main
 
 
-def _call(
+def call(
     command: str, item: Attachment, plugin: Chained, runtime: Mapping[str, Any], previous: Mapping[str, Any] | None
 ) -> dict[str, Any] | None:
     """Execute a plugin; its result, if it prints one.

@@ -63,7 +63,8 @@ def _inside(item: Attachment) -> Interface:
     """A container's interface as every plugin makes it; its MAC address is left to the piece."""
     addresses = [str(own.address) for own in item.addresses]
     mtu = item.network.options.get("mtu") or None
-    return Interface(item.netns, item.interface, addresses, mtu, recreate=item.recreate)
+    leased = bool(item.network.ipam and item.network.ipam.dhcp)
+    return Interface(item.netns, item.interface, addresses, mtu, recreate=item.recreate, leased=leased)
 
 
 def _cabled(item: Attachment) -> Interface:

@@ -151,15 +151,33 @@ def _converge(run: Run) -> Outcome | None:
         run.kept["sysctl"] = _kept(run, items)
     wanted = () if run.absent else items
     known = [*items, *left]
+    leases = _leases(run, wanted, [*left, *(items if run.absent else ())])
+    wanted = () if run.absent else run.values["cni"] if items else ()
     tables = [attach.masquerade(wanted, known, run.check)]
     if any("macspoofchk" in item.network.options for item in (*known, *run.last.get("cni", ()))):
         tables.append(attach.spoof_check(wanted, known, run.state, run.check))
     mains = attach.results(wanted, run.state)
     results, before, after = execute.converge(wanted, mains, [*left, *(items if run.absent else ())], run.check)
-    plugins = _told(before, after)
+    plugins = _told([*leases[0], *before], [*leases[1], *after])
     diffs = [*(table["diff"] for table in tables), *(plugins.diffs if plugins.changed else ())]
     changed = plugins.changed or any(table["changed"] for table in tables)
     return Outcome(changed, diffs, returned={"cni": results} if wanted else {})
+
+
+def _leases(run: Run, items: Sequence[Attachment], gone: Sequence[Attachment]) -> tuple[Sequence[str], Sequence[str]]:
+    """Release and ask for leases, and give the interfaces what has been leased; lines of both."""
+    from ansible_collections.weft.fabric.plugins.module_utils.cni import dhcp
+
+    if not any(map(dhcp.has, (*items, *gone))):
+        return (), ()
+    found, before, after = dhcp.converge(items, gone, run.check)
+    if found:
+        from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
+
+        run.state = {**run.state, **reconcile(_made_of(None, found).document).state}
+        leased = {item.where: item for item in found}
+        run.values["cni"] = tuple(leased.get(item.where, item) for item in items)
+    return before, after
 
 
 def _kept(run: Run, items: Iterable[Attachment]) -> dict[str, str]:
