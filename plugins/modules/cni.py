@@ -13,7 +13,8 @@ description:
   - Takes unmodified network configurations of the Container Network Interface, and gives each namespace the interface,
     addresses, routes and masquerading that the reference plugin would give it. C(docs/cni.md) lists the differences.
   - The supported plugins are C(bridge), C(ptp), C(macvlan), C(ipvlan), C(host-device) and C(loopback). Addresses come
-    from C(host-local) or C(static), or by the distribution's plugin C(dhcp). An unknown key is an error that names the key.
+    from C(host-local) or C(static), or by the distribution's plugin C(dhcp). An unknown key is an error that names the
+    key.
   - Further plugins of a configuration list, such as C(portmap), C(firewall), C(tuning) and C(bandwidth), are those of
     the distribution. They are called as the CNI specification says, once, and again when their configuration or the
     interface has changed, or when their C(CHECK) reports that something is lost.

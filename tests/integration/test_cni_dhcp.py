@@ -47,9 +47,9 @@ def network(ns, tmp_path: pathlib.Path) -> Iterator[tuple[str, dict[str, Any], p
     kernel.ip(host, "address", "add", "10.7.0.1/24", "dev", "br7")
     kernel.ip(host, "link", "set", "br7", "up")
     path, leases, pid = tmp_path / "dhcp.sock", tmp_path / "leases", tmp_path / "pid"
-    server = ("ip", "netns", "exec", host, "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--no-ping",
-              "--interface=br7", "--bind-interfaces", "--dhcp-range=10.7.0.50,10.7.0.60,1h", f"--pid-file={pid}",
-              "--dhcp-authoritative", f"--dhcp-leasefile={leases}", "--user=root")  # fmt: skip
+    server = ("ip", "netns", "exec", host, "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0",
+              "--no-ping", "--interface=br7", "--bind-interfaces", "--dhcp-range=10.7.0.50,10.7.0.60,1h",
+              f"--pid-file={pid}", "--dhcp-authoritative", f"--dhcp-leasefile={leases}", "--user=root")  # fmt: skip
     daemon = ("/usr/lib/cni/dhcp", "daemon", "-socketpath", str(path), "-broadcast")
     ipam = {"type": "dhcp", "daemonSocketPath": str(path)}
     with process(*server, ready=pid.exists), process(*daemon, ready=path.exists):

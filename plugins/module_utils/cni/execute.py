@@ -13,13 +13,14 @@ import json
 import os
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import Attachment
 from ansible_collections.weft.fabric.plugins.module_utils.cni.chain import Chained, request
 from ansible_collections.weft.fabric.plugins.module_utils.cni.record import Record, sandbox
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.files import alone
 
 PATH = ("/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni")
 """Where distributions and runtimes put plugins."""
@@ -117,6 +118,15 @@ def converge(
     :returns: the final results, a line for each plugin that is taken back, and one for each that is called.
     :raises FabricError: a plugin refuses.
     """
+    if not any(item.network.chain or Record(item).exists for item in (*items, *gone)):
+        return [*mains], [], []
+    with nullcontext() if check else alone():  # another run may call the same plugins
+        return _converge(items, mains, gone, check)
+
+
+def _converge(
+    items: Sequence[Attachment], mains: Sequence[Mapping[str, Any]], gone: Sequence[Attachment], check: bool
+) -> tuple[list[Mapping[str, Any]], list[str], list[str]]:
     results: list[Mapping[str, Any]] = []
     before: list[str] = []
     after: list[str] = []
