@@ -33,7 +33,9 @@ _FINISHED = 0o444
 
 
 def netns_path(name: str) -> str:
-    """The path of a namespace's file; the empty name is that of this process's namespace."""
+    """The path of a namespace's file; the empty name is that of this process's namespace. A path is its own."""
+    if name.startswith("/"):
+        return name
     return f"{NETNS_DIR}/{name}" if name else "/proc/self/ns/net"
 
 
