@@ -16,7 +16,7 @@ PATH=$PATH:/usr/sbin:/sbin
 if [ "$profile" = dev ]; then
     tools/setup.sh
     commands="git:git ssh:openssh-client sshd:openssh-server sudo:sudo shellcheck:shellcheck
-        dhcpcd:dhcpcd-base iperf3:iperf3 wg:wireguard-tools
+        dhcpcd:dhcpcd-base dnsmasq:dnsmasq-base iperf3:iperf3 wg:wireguard-tools
         iptables:iptables /usr/lib/cni/bridge:containernetworking-plugins"
     requirements="requirements-dev.txt"
 elif [ "$profile" = vm ]; then

@@ -212,6 +212,18 @@ def is_process(netns: str) -> bool:
     return bool(_DIGITS(netns)) or netns.startswith("/proc/")
 
 
+_LONGEST_NUMBER = 12  # digits; the largest is 60 ** 6
+
+
+def _base_60(number: int) -> str:
+    """A number as YAML 1.1 writes it in base 60, in six pairs of digits."""
+    digits = []
+    for _digit in range(6):
+        number, digit = divmod(number, 60)
+        digits.append(f"{digit:02d}")
+    return ":".join(reversed(digits))
+
+
 def mac(where: str, value: Any, zero: bool = False) -> str:
     """A unicast Ethernet address in lower case with colons.
 
@@ -220,9 +232,11 @@ def mac(where: str, value: Any, zero: bool = False) -> str:
     address: str = value.lower() if isinstance(value, str) else ""
     if _UNICAST(address) and (zero or address != ZERO_MAC):
         return address
-    if isinstance(value, int) or address.replace(".", "").isdigit():
-        raise InvalidParameter(where, value, "write a MAC address in quotes: YAML takes its digits for a number")
     if not _MAC(address):
+        number = str(value)
+        if number.isdecimal() and len(number) < _LONGEST_NUMBER:
+            remedy = f"YAML has read it as a number: quote it, '{_base_60(int(number))}'"
+            raise InvalidParameter(where, value, remedy)
         raise InvalidParameter(where, value, "give a MAC address as six hexadecimal pairs: 02:00:5e:10:00:01")
     if address[1] in "13579bdf":
         raise InvalidParameter(

@@ -13,7 +13,11 @@ description:
   - Takes unmodified network configurations of the Container Network Interface, and gives each namespace the interface,
     addresses, routes and masquerading that the reference plugin would give it. C(docs/cni.md) lists the differences.
   - The supported plugins are C(bridge), C(ptp), C(macvlan), C(ipvlan), C(host-device) and C(loopback). Addresses come
-    from C(host-local) or C(static). An unknown key is an error that names the key.
+    from C(host-local) or C(static), or by the distribution's plugin C(dhcp). An unknown key is an error that names the
+    key.
+  - Further plugins of a configuration list, such as C(portmap), C(firewall), C(tuning) and C(bandwidth), are those of
+    the distribution. They are called as the CNI specification says, once, and again when their configuration or the
+    interface has changed, or when their C(CHECK) reports that something is lost.
   - The addresses of C(host-local) are kept in the plugin's own files below C(dataDir), under the plugin's own lock, so
     that this module and the reference plugin can assign addresses in the same network. An interface keeps its address
     until O(state=absent).
@@ -55,6 +59,12 @@ options:
         description: Addresses to request from C(host-local), instead of the next free ones.
         type: list
         elements: str
+      runtime_config:
+        description:
+          - Values for the capabilities that plugins of the network declare, such as C(portMappings) for C(portmap),
+            C(bandwidth) for C(bandwidth), and C(mac) and C(ips) for C(bridge).
+          - A plugin gets those that it declares. A value that no plugin declares is an error.
+        type: dict
       recreate:
         description:
           - Whether a different interface of this name is deleted and created again if the kernel cannot change it in
@@ -79,6 +89,27 @@ EXAMPLES = r"""
             subnet: 10.22.0.0/16
             routes:
               - dst: 0.0.0.0/0
+
+- name: Attach a container to a network, and forward a port of the host to it
+  weft.fabric.cni:
+    attachments:
+      - netns: pod2
+        network:
+          cniVersion: 1.0.0
+          name: mynet
+          plugins:
+            - type: bridge
+              bridge: cni0
+              isGateway: true
+              ipam:
+                type: host-local
+                subnet: 10.22.0.0/16
+            - type: portmap
+              capabilities:
+                portMappings: true
+        runtime_config:
+          portMappings:
+            - {hostPort: 8080, containerPort: 80, protocol: tcp}
 
 - name: Detach the container, and release its address
   weft.fabric.cni:
@@ -128,6 +159,7 @@ ARGUMENT_SPEC = {
             "container": {"type": "str"},
             "network": {"type": "raw", "required": True},
             "addresses": {"type": "list", "elements": "str"},
+            "runtime_config": {"type": "dict"},
             "recreate": {"type": "bool", "default": False},
         },
     },

@@ -65,6 +65,7 @@ CONFIGS: dict[str, Any] = {
         isGateway=True,
         dns={"nameservers": ["10.9.0.1"], "search": ["example.com"]},
     ),
+    "ptp resolv.conf": config("ptp", host_local(ONE, resolvConf="/etc/weft-resolv.conf")),
     "bridge hairpin": config("bridge", host_local(ONE), hairpinMode=True),
     "bridge promiscuous": config("bridge", host_local(ONE), promiscMode=True, isGateway=True),
     "bridge force address": config("bridge", host_local(ONE), forceAddress=True, isGateway=True),
@@ -142,6 +143,17 @@ def reference(command: str, network: Any, host: str, pod: str, interface: str = 
     return json.loads(done.stdout) if done.stdout.strip() else None
 
 
+RESOLV_CONF = """
+# a comment
+; another
+nameserver 192.0.2.53
+nameserver   2001:db8::53
+nameserver
+domain example.com
+search a.example.com b.example.com
+options ndots:2 rotate
+sortlist 10.0.0.0
+"""
 Attach = Callable[..., Any]
 
 
@@ -198,6 +210,7 @@ def marks(name: str) -> list[pytest.MarkDecorator]:
 def test_the_kernel_has_what_the_reference_plugin_makes(name: str, attach: Attach, ns) -> None:
     network = CONFIGS[name]
     theirs, their_pod, ours, our_pod = ns(), ns(), ns(), ns()
+    pathlib.Path("/etc/weft-resolv.conf").write_text(RESOLV_CONF, encoding="utf-8")
     for host in (theirs, ours):
         kernel.ip(host, "link", "add", "eth9", "address", "02:00:00:00:00:01", "type", "veth", "peer", "name", "far9")
         for link in ("eth9", "far9"):

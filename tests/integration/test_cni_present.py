@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import pathlib
+import socket
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -171,3 +173,63 @@ def test_two_addresses_of_one_range_set_are_refused(run_module, ns) -> None:
         "attachments[0].addresses[1]: '10.9.0.77' is refused: an interface has one address of each range set" in message
     )
     assert reserved() == set()
+
+
+def test_a_resolver_file_that_is_missing_is_refused_before(attach: Attach, ns) -> None:
+    host, pod = ns(), ns()
+    network = config("bridge", host_local(ONE, resolvConf="/nowhere/resolv.conf"))
+    with kernel.Monitor(host, pod) as monitor:
+        for check in (True, False):
+            message = attach(host, {"netns": pod, "network": network}, check=check)["msg"]
+            assert "attachments[0].network.ipam.resolvConf: '/nowhere/resolv.conf' is refused: No such file" in message
+    assert (monitor.changes, reserved()) == ([], set())
+
+
+def spoofing(host: str, pod: str, mac: str) -> bool:
+    """Whether a frame with this source gets from a pod's interface to the bridge."""
+    frame = bytes.fromhex("ff" * 6 + mac.replace(":", "") + "88b5" + "00" * 46)
+    with kernel.inside(host), socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x88B5)) as listener:
+        listener.bind(("cni0", 0x88B5))
+        listener.settimeout(0.3)
+        with kernel.inside(pod), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sender:
+            sender.bind(("eth0", 0))
+            sender.send(frame)
+        try:
+            return bool(listener.recv(100))
+        except TimeoutError:
+            return False
+
+
+def has_bridge_tables() -> bool:
+    command = [
+        "unshare",
+        "--net",
+        "nft",
+        "add table bridge t; add chain bridge t c { type filter hook prerouting priority 0; }",
+    ]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not has_bridge_tables(), reason="this kernel has no nftables for bridges")
+def test_frames_with_a_mac_address_of_others_are_dropped(attach: Attach, ns) -> None:
+    host, pod, other = ns(), ns(), ns()
+    network = {**MINE, "macspoofchk": True}
+    check = attach(host, {"netns": pod, "network": network}, check=True)
+    done = attach(host, {"netns": pod, "network": network})
+    assert (done.get("msg"), check["diff"]) == (None, done["diff"])
+    assert attach(host, {"netns": other, "network": MINE})["changed"]
+    own = kernel.ip_json(pod, "link", "show", "eth0")[0]["address"]
+    assert spoofing(host, pod, own)
+    assert not spoofing(host, pod, "02:00:00:00:00:66")
+    assert spoofing(host, other, "02:00:00:00:00:66"), "the rule is of one port"
+    with kernel.unchanged(host, pod):
+        assert not attach(host, {"netns": pod, "network": network})["changed"]
+    kernel.run("ip", "netns", "exec", host, "nft", "flush", "ruleset")
+    assert attach(host, {"netns": pod, "network": network})["changed"]
+    assert not spoofing(host, pod, "02:00:00:00:00:66")
+    assert attach(host, {"netns": pod, "network": {**MINE, "macspoofchk": False}})["changed"]
+    assert spoofing(host, pod, "02:00:00:00:00:66")
+    attach(host, {"netns": pod, "network": network})
+    assert "table bridge weft_cni" in masqueraded(host)
+    attach(host, {"netns": pod, "network": network}, state="absent")
+    assert "table bridge" not in masqueraded(host)

@@ -173,3 +173,40 @@ def test_the_program_needs_nothing_of_this_collection():
     text = pathlib.Path(echo_program.__file__).read_text(encoding="utf-8")
     assert "import ansible" not in text
     assert "from ansible" not in text
+
+
+def test_a_pod_is_put_back_while_the_server_of_its_lost_namespace_runs(run_module, ns):
+    """A macvlan there keeps its MAC address from the new one, as long as the server runs."""
+    host = ns()
+    kernel.ip(host, "link", "add", "up0", "type", "veth", "peer", "name", "up1")
+    pod = {"name": "eth0", "kind": "macvlan", "parent": "up0", "parent_netns": "", "mac_address": "02:00:00:00:00:09"}
+    topology = {"namespaces": {"": {"links": [{"name": "up0"}]}, "lost1": {"links": [pod]}}}
+    document = {"topology": topology, "echo_server": {"namespaces": ["lost1"]}}
+    with kernel.inside(host):
+        assert run_module("document", name="pods", document=document, persist=False)["changed"]
+        kernel.ip("", "netns", "delete", "lost1")
+        would = run_module("document", name="pods", document=document, persist=False, check=True)
+        did = run_module("document", name="pods", document=document, persist=False)
+        assert (did.get("msg"), would["diff"]) == (None, did["diff"])
+        assert kernel.ip_json("lost1", "link", "show", "eth0")[0]["address"] == pod["mac_address"]
+        assert listening("lost1") == [8000]
+        assert not run_module("document", name="pods", document=document, persist=False)["changed"]
+        gone = run_module("document", name="pods", document=document, persist=False, state="absent")
+    assert (gone.get("msg"), "lost1" in kernel.namespaces()) == (None, False)
+
+
+def test_links_of_a_namespace_with_another_name_stay(run_module, ns):
+    host = ns()
+    kernel.ip(host, "link", "add", "up0", "type", "veth", "peer", "name", "up1")
+    kernel.ip("", "netns", "add", "lost1")
+    kernel.ip(host, "link", "add", "link", "up0", "name", "eth0", "netns", "lost1", "type", "macvlan")
+    assert run_module("echo_server", namespaces=["lost1"])["changed"]
+    kernel.ip("", "netns", "attach", "kept1", str(echo_server.running()[0].pid))
+    kernel.ip("", "netns", "delete", "lost1")
+    try:
+        echo_server.clear_lost(["lost1"])
+        assert [link["ifname"] for link in kernel.ip_json("kept1", "link", "show", "type", "macvlan")] == ["eth0"]
+    finally:
+        for server in echo_server.running():
+            echo_server.stop(server)
+        kernel.ip("", "netns", "delete", "kept1")

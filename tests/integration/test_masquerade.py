@@ -232,7 +232,7 @@ def test_a_table_of_somebody_else_is_refused(run_module, ns, content: str) -> No
     for arguments in ({"rules": RULES}, {"rules": RULES, "check": True}, {"state": "absent"}):
         with Monitor(name) as monitor:
             result = run_module("masquerade", netns=name, table="fw4", **arguments)
-        assert "table: 'fw4' is refused: table inet of this name belongs to somebody else" in result["msg"]
+        assert "table: 'fw4' is refused: a table of this name belongs to somebody else" in result["msg"]
         assert (monitor.changes, ruleset(name)) == ([], before)
 
 

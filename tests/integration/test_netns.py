@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import errno
+import json
 import pathlib
 import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -152,3 +154,38 @@ def test_what_an_interrupted_run_left_is_finished(run_module, monkeypatch, joins
     finally:
         run_module("netns", name="blue", state="absent")
     assert "blue" not in namespaces()
+
+
+def in_a_container(script: str) -> str:
+    """The module's message in a user namespace of its own, after a script."""
+    module = "ansible_collections.weft.fabric.plugins.modules.netns"
+    command = f"mount -t tmpfs tmpfs /run; {script}; exec setpriv $DROP {sys.executable} -m {module}"
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--net", "--mount", "sh", "-c", command],
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": {"name": "blue"}}),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr, done.stderr
+    return str(json.loads(done.stdout)["msg"])
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("echo 0 >/proc/sys/user/max_net_namespaces", "raise user.max_net_namespaces"),
+        ("mkdir /run/netns; mount -o remount,ro /run", "make the file system writable"),
+    ],
+    ids=["limit", "read-only"],
+)
+def test_what_the_kernel_refuses_has_its_remedy(script: str, words: str) -> None:
+    message = in_a_container(script)
+    assert message.startswith("cannot ") and words in message and "\n" not in message
+
+
+def test_a_directory_of_that_name(run_module) -> None:
+    (NETNS / "odd").mkdir()
+    try:
+        message = run_module("netns", name="odd", state="absent")["msg"]
+    finally:
+        (NETNS / "odd").rmdir()
+    assert "cannot delete namespace odd: " in message and "remove that by hand" in message

@@ -60,10 +60,12 @@ def refused(config):
         ({"vlan": 4095}, ["config.vlan: 4095", "0 to 4094"]),
         ({"bridge": "a" * 13, "vlan": 100}, ["config.bridge", "at most 15 bytes"]),
         ({"hairpinMode": True, "promiscMode": True}, ["config.promiscMode: True", "not both"]),
-        ({"capabilities": {"portMappings": True}}, ["config.capabilities"]),
+        ({"capabilities": {"portMappings": "yes please"}}, ["config.capabilities.portMappings"]),
+        ({"capabilities": [1]}, ["config.capabilities: [1]"]),
         ({"dns": {"nameserver": "1.1.1.1"}}, ["config.dns.nameserver", "nameservers"]),
         ({"dns": {"nameservers": "1.1.1.1"}}, ["config.dns.nameservers", "a list of strings"]),
-        ({"ipam": {"type": "dhcp"}}, ["config.ipam.type: 'dhcp'", "host-local, static"]),
+        ({"ipam": {"type": "whereabouts"}}, ["config.ipam.type: 'whereabouts'", "host-local, static, dhcp"]),
+        ({"ipam": {"type": "dhcp", "subnet": "10.0.0.0/8"}}, ["config.ipam.subnet", "ipam dhcp takes only"]),
         ({"ipam": {**IPAM, "subnets": []}}, ["config.ipam.subnets", "ipam host-local takes only"]),
         ({"ipam": {"type": "host-local"}}, ["config.ipam.ranges: None", "a subnet or ranges"]),
         ({"ipam": {"type": "host-local", "rangeStart": "10.0.0.1"}}, ["config.ipam.rangeStart", "of a subnet"]),
@@ -109,8 +111,16 @@ def test_forms_of_a_configuration():
     assert network("config", listed).version == "1.0.0"
     assert "it is no JSON" in refused("{")
     assert "a dictionary or as JSON text" in refused(5)
-    assert "chains are not supported" in refused({**listed, "plugins": [*listed["plugins"], {"type": "portmap"}]})
-    assert "config.disableCheck" in refused({**listed, "disableCheck": True})
+    chain = network("config", {**listed, "plugins": [*listed["plugins"], {"type": "portmap"}], "disableCheck": True})
+    assert [plugin.type for plugin in chain.chain] == ["portmap"]
+    assert chain.unchecked
+    assert "config.plugins[1].type: '../x' is refused" in refused(
+        {**listed, "plugins": [*listed["plugins"], {"type": "../x"}]}
+    )
+    old = {**listed, "cniVersion": "0.2.0", "plugins": [*listed["plugins"], {"type": "portmap"}]}
+    assert "config.cniVersion: '0.2.0' is refused: several plugins need 0.3.0" in refused(old)
+    assert "config.plugins: [] is refused" in refused({**listed, "plugins": []})
+    assert "config.disableGC" in refused({**listed, "disableGC": True})
 
 
 @pytest.mark.parametrize(

@@ -281,7 +281,7 @@ def test_refused(entries: list[dict[str, Any]], parameter: str) -> None:
             "this kernel cannot masquerade, nft_chain_nat or nft_masq is missing: "
             "install the distribution's full kernel image",
         ),
-        ("Error: File exists\nadd table\n", "nft failed on table inet weft: Error: File exists"),
+        ("Error: File exists\nadd table\n", "nft failed on table weft: Error: File exists"),
     ],
 )  # fmt: skip
 def test_what_nft_complains_of_in_one_line(stderr: str, words: str) -> None:

@@ -15,11 +15,11 @@ from ansible_collections.weft.fabric.plugins.module_utils.cni import present
 from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import Attachment, masquerade_rules
 from ansible_collections.weft.fabric.plugins.module_utils.cni.config import PLUGINS, IpAddress, Ipam, Own
 from ansible_collections.weft.fabric.plugins.module_utils.cni.hostlocal import Store, stores
-from ansible_collections.weft.fabric.plugins.module_utils.cni.result import result
+from ansible_collections.weft.fabric.plugins.module_utils.cni.result import resolver, result
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
-from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import Rule, masquerade_of
+from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import BRIDGE, Rule, Spoofed, masquerade_of
 from ansible_collections.weft.fabric.plugins.module_utils.nft.table import converge, read
 
 TABLE = "weft_cni"  # nftables
@@ -39,6 +39,7 @@ def reserve(
     found, lines = [], []
     with stores(_directories(items), check) as there:
         for item in items:
+            _resolver(item)  # so that a missing file is refused before anything changes
             if item.network.ipam and item.network.ipam.sets:
                 owns, new = there[item.network.ipam.directory].reserve(item, item.network.ipam.sets)
                 found.append(replace(item, addresses=tuple(owns)))
@@ -60,6 +61,10 @@ def with_addresses(items: Sequence[Attachment]) -> tuple[Attachment, ...]:
 
 def _with_known_addresses(item: Attachment, there: Mapping[str, Store]) -> Attachment:
     ipam = item.network.ipam or Ipam()
+    if ipam.dhcp:
+        from ansible_collections.weft.fabric.plugins.module_utils.cni.dhcp import Lease
+
+        return Lease(item).applied()
     if not ipam.sets:
         return replace(item, addresses=ipam.addresses)
     known = there[ipam.directory].given(item) if ipam.directory in there else []
@@ -117,15 +122,58 @@ def masquerade(items: Iterable[Attachment], known: Iterable[Attachment], check: 
     return converge(TABLE, tuple(listed) or None, check)
 
 
+def spoof_check(
+    items: Iterable[Attachment], known: Iterable[Attachment], state: Mapping[str, Observed], check: bool
+) -> dict[str, Any]:
+    """Drop frames that containers send with MAC addresses of others, where their network asks for it.
+
+    :param items: the interfaces that have rules.
+    :param known: the interfaces whose other rules are removed.
+    :returns: the result of the module masquerade.
+    """
+    own = {item.host_interface for item in known}
+    observed = read(TABLE, BRIDGE)
+    rules = [rule for rule in (observed.rules.values() if observed else ()) if isinstance(rule, Spoofed)]
+    macs = _macs(state)
+    wanted = [
+        Spoofed(item.host_interface, macs.get((item.netns, item.interface), ""))
+        for item in items
+        if item.network.options.get("macspoofchk")
+    ]
+    listed = sorted([*(rule for rule in rules if rule.port not in own), *wanted], key=lambda rule: rule.port)
+    return converge(TABLE, tuple(listed) or None, check, BRIDGE)
+
+
 def results(items: Iterable[Attachment], state: Mapping[str, Observed]) -> list[dict[str, Any]]:
     """CNI's result of each interface, with the MAC addresses that the kernel reports."""
-    macs = {
+    macs = _macs(state)
+    return [result(item, macs, _resolver(item)) for item in items]
+
+
+def _macs(state: Mapping[str, Observed]) -> dict[tuple[str, str], str]:
+    """The MAC addresses of links by namespace and name, as far as they are known."""
+    return {
         (netns, name): mac
         for netns, observed in state.items()
         for name, link in observed.links.items()
         if (mac := link.attributes.get("mac_address") or _parents_mac(link, state))
     }
-    return [result(item, macs) for item in items]
+
+
+def _resolver(item: Attachment) -> dict[str, Any] | None:
+    """What the file says that a network's ipam names.
+
+    :raises InvalidParameter: it cannot be read.
+    """
+    path = item.network.ipam.resolv_conf if item.network.ipam else ""
+    if not path:
+        return None
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return resolver(file.read())
+    except OSError as error:
+        remedy = f"{error.strerror}: name a file of the host in the format of resolv.conf"
+        raise InvalidParameter(f"{item.where}.network.ipam.resolvConf", path, remedy) from error
 
 
 def _parents_mac(link: Link, state: Mapping[str, Observed]) -> str | None:

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.cni.chain import enabled
 from ansible_collections.weft.fabric.plugins.module_utils.cni.config import (
     PLUGINS,
     IpAddress,
@@ -22,6 +23,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.cni.config import (
     host_address,
     is_name,
     network,
+    with_gateways,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.cni.pieces import veth_name
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
@@ -30,7 +32,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.sysctl import I
 _EVERYTHING = {version: ipaddress.ip_network(network) for version, network in values.EVERYTHING.items()}
 _MULTICAST = {4: "224.0.0.0/4", 6: "ff00::/8"}
 _FORWARDING = {4: IPV4_FORWARDING, 6: IPV6_FORWARDING}
-_ATTACHMENT = ("netns", "interface", "container", "network", "addresses", "recreate")
+_OWN = {"mac", "ips"}  # the capabilities of plugins that make interfaces
+_ATTACHMENT = ("netns", "interface", "container", "network", "addresses", "runtime_config", "recreate")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Attachment:
     :ivar requested: addresses that host-local is asked for.
     :ivar where: its place in the user's parameters, for messages.
     :ivar recreate: whether another interface of its name is deleted, and this one made.
+    :ivar runtime: the runtime's values for the plugins' capabilities.
+    :ivar mac: the MAC address that the runtime gives it; None: none.
     :ivar addresses: its addresses, once they are known.
     """
 
@@ -52,6 +57,8 @@ class Attachment:
     where: str = ""
     recreate: bool = False
     addresses: tuple[Own, ...] = ()
+    runtime: Mapping[str, Any] = field(default_factory=dict)
+    mac: str | None = None
 
     @property
     def host_interface(self) -> str:
@@ -118,11 +125,71 @@ def _attachment(where: str, item: Any) -> Attachment:
     interface = PLUGINS[net.plugin].interface
     if not interface:
         interface = values.ifname(f"{where}.interface", given.get("interface", "eth0"))
-    addresses = values.items(f"{where}.addresses", given.get("addresses"))
+    runtime = values.mapping(f"{where}.runtime_config", given.get("runtime_config", {}))
+    _check_runtime(f"{where}.runtime_config", runtime, net)
+    own = _own_runtime(where, runtime, net)
+    net, more = _with_static(net, own.get("ips", ()))
+    addresses = [*values.items(f"{where}.addresses", given.get("addresses")), *more]
     requested = [_requested(f"{where}.addresses[{index}]", item, net) for index, item in enumerate(addresses)]
     _check_sets(f"{where}.addresses", requested, net)
     recreate = values.boolean(f"{where}.recreate", given.get("recreate", False))
-    return Attachment(netns, interface, container, net, tuple(requested), where, recreate)
+    return Attachment(
+        netns, interface, container, net, tuple(requested), where, recreate, runtime=runtime, mac=own.get("mac")
+    )
+
+
+def _check_runtime(where: str, runtime: Mapping[str, Any], net: Network) -> None:
+    """Refuse a value that no plugin of the network takes."""
+    declared = {name for plugin in net.chain for name in plugin.capabilities}
+    declared |= {*enabled(net.own)} & _OWN
+    for name, value in runtime.items():
+        if name not in declared:
+            known = ", ".join(sorted(declared)) or "none"
+            remedy = f"no plugin of network {net.name} declares this capability (they declare: {known})"
+            raise InvalidParameter(f"{where}.{name}", value, remedy)
+
+
+def _own_runtime(where: str, runtime: Mapping[str, Any], net: Network) -> dict[str, Any]:
+    """The addresses and the MAC address that the runtime gives an interface of the first plugin.
+
+    Later ones take precedence: ``args`` of the configuration, its ``runtimeConfig``, and the attachment's own values.
+    """
+    here = f"{where}.network"
+    args = values.mapping(f"{here}.args", net.own.get("args") or {})
+    values.known(f"{here}.args.", args, ("cni",), "args")
+    sources = [
+        (f"{here}.args.cni", args.get("cni") or {}),
+        (f"{here}.runtimeConfig", net.own.get("runtimeConfig") or {}),
+        (f"{where}.runtime_config", {name: runtime[name] for name in enabled(net.own) if name in runtime}),
+    ]
+    found: dict[str, Any] = {}
+    for place, given in sources:
+        values.known(f"{place}.", values.mapping(place, given), sorted(_OWN), "a plugin that makes interfaces")
+        if given.get("mac"):
+            if not PLUGINS[net.plugin].takes_mac:
+                raise InvalidParameter(f"{place}.mac", given["mac"], f"plugin {net.plugin} takes none")
+            found["mac"] = values.mac(f"{place}.mac", given["mac"])
+        ips = values.items(f"{place}.ips", given.get("ips"))
+        if ips:
+            found["ips"] = [_with_length(f"{place}.ips[{index}]", item) for index, item in enumerate(ips)]
+    return found
+
+
+def _with_length(where: str, value: Any) -> str:
+    """An address, with a prefix length or without."""
+    if isinstance(value, str) and "/" in value:
+        return values.interface_address(where, value)
+    return str(host_address(where, value))
+
+
+def _with_static(net: Network, ips: Sequence[str]) -> tuple[Network, list[str]]:
+    """The network with the runtime's addresses in place of ipam static's own, or those that host-local is asked for."""
+    if not ips or net.ipam is None or net.ipam.sets:
+        return net, [address.partition("/")[0] for address in ips]
+    gateways = {own.address.network: own.gateway for own in net.ipam.addresses}
+    found = [ipaddress.ip_interface(address) for address in ips]
+    owns = tuple(Own(address, gateways.get(address.network)) for address in found)
+    return with_gateways(replace(net, ipam=replace(net.ipam, addresses=owns))), []
 
 
 def _requested(where: str, value: Any, net: Network) -> IpAddress:

@@ -12,10 +12,17 @@ import ipaddress
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable, NamedTuple, Union
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.cni.chain import (
+    OLDEST,
+    Chained,
+    chained,
+    check_capabilities,
+)
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import ipvlan, macvlan
 
@@ -71,6 +78,8 @@ class Ipam:
     :ivar directory: of host-local, the directory of its files.
     :ivar sets: of host-local: an interface gets one address of each.
     :ivar addresses: of static.
+    :ivar dhcp: the plugin dhcp gives addresses, routes and dns, once the interface is up.
+    :ivar resolv_conf: of host-local, a file that has the results' dns (resolv.conf(5)).
     """
 
     routes: tuple[Route, ...] = ()
@@ -78,6 +87,8 @@ class Ipam:
     sets: tuple[RangeSet, ...] = ()
     addresses: tuple[Own, ...] = ()
     dns: Mapping[str, Any] = field(default_factory=dict)
+    resolv_conf: str = ""
+    dhcp: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,6 +99,9 @@ class Network:
     :ivar options: the plugin's own keys that were given.
     :ivar ipam: None: interfaces have no addresses.
     :ivar where: its place in the user's parameters, for messages.
+    :ivar own: the plugin's configuration as it was given.
+    :ivar chain: the further plugins of a configuration list.
+    :ivar unchecked: whether plugins are not asked if everything is as they made it (``disableCheck``).
     """
 
     name: str
@@ -97,6 +111,9 @@ class Network:
     ipam: Ipam | None
     dns: Mapping[str, Any]
     where: str = ""
+    own: Mapping[str, Any] = field(default_factory=dict)
+    chain: tuple[Chained, ...] = ()
+    unchecked: bool = False
 
     @property
     def gateway(self) -> bool:
@@ -131,6 +148,7 @@ class Plugin(NamedTuple):
     :ivar mode: the default mode.
     :ivar interface: the name of its interface, where that is always the same.
     :ivar addresses: those of its interface, where these are always the same: it has no ipam.
+    :ivar takes_mac: the runtime can give its interface a MAC address.
     """
 
     options: Mapping[str, Parser] = {}
@@ -143,6 +161,7 @@ class Plugin(NamedTuple):
     mode: str = ""
     interface: str = ""
     addresses: tuple[str, ...] = ()
+    takes_mac: bool = False
 
 
 def _mtu(where: str, value: Any) -> int:
@@ -167,12 +186,14 @@ PLUGINS = {
             "ipMasq": values.boolean,
             "hairpinMode": values.boolean,
             "promiscMode": values.boolean,
+            "macspoofchk": values.boolean,
             "mtu": _mtu,
             "vlan": _vlan,
         },
         kind="veth",
         cabled=True,
         bridge="cni0",
+        takes_mac=True,
     ),
     "ptp": Plugin({"ipMasq": values.boolean, "mtu": _mtu}, needs_ipam=True, kind="veth", cabled=True, gateway=True),
     "macvlan": Plugin(
@@ -185,6 +206,7 @@ PLUGINS = {
         needs=("master",),
         kind="macvlan",
         mode="bridge",
+        takes_mac=True,
     ),
     "ipvlan": Plugin(
         {"master": values.ifname, "mode": _one_of(ipvlan.MODES), "mtu": _mtu},
@@ -196,11 +218,15 @@ PLUGINS = {
     "host-device": Plugin({"device": values.ifname}, needs=("device",)),
     "loopback": Plugin(interface="lo", addresses=("127.0.0.1/8", "::1/128")),
 }
-_COMMON = ("cniVersion", "name", "type", "ipam", "dns")
-_LISTED = ("cniVersion", "name", "plugins")
+_COMMON = ("cniVersion", "name", "type", "ipam", "dns", "capabilities", "runtimeConfig", "args")
+_LISTED = ("cniVersion", "name", "disableCheck", "plugins")
 _DNS = {"nameservers": True, "domain": False, "search": True, "options": True}
 _RANGE = ("subnet", "rangeStart", "rangeEnd", "gateway")
-_IPAM = {"host-local": (*_RANGE, "ranges", "routes", "dataDir"), "static": ("addresses", "routes", "dns")}
+_IPAM = {
+    "host-local": (*_RANGE, "ranges", "routes", "dataDir", "resolvConf"),
+    "static": ("addresses", "routes", "dns"),
+    "dhcp": ("daemonSocketPath", "request", "provide"),
+}
 
 
 def network(where: str, given: Any) -> Network:
@@ -208,7 +234,8 @@ def network(where: str, given: Any) -> Network:
 
     :raises InvalidParameter: for the first value that is wrong, and for an unknown key.
     """
-    config = _config(where, given)
+    config, chain = _config(where, given)
+    unchecked = values.boolean(f"{where}.disableCheck", config.pop("disableCheck", False))
     plugin = values.choice(f"{where}.type", config.get("type"), PLUGINS)
     record = PLUGINS[plugin]
     values.known(f"{where}.", config, (*_COMMON, *record.options), f"plugin {plugin}")
@@ -223,24 +250,28 @@ def network(where: str, given: Any) -> Network:
     options = {key: parse(f"{where}.{key}", given[key]) for key, parse in record.options.items() if key in given}
     dns = _dns(f"{where}.dns", config.get("dns"))
     ipam = _ipam(f"{where}.ipam", config.get("ipam"), name, plugin)
-    found = Network(name, version, plugin, options, ipam, dns, where)
+    check_capabilities(f"{where}.capabilities", config.get("capabilities"))
+    found = Network(name, version, plugin, options, ipam, dns, where, config, chain, unchecked)
     _check_bridge(found)
     _check_version(found)
-    return _with_gateways(found, ipam) if ipam and found.gateway else found
+    return with_gateways(found)
 
 
-def _config(where: str, given: Any) -> dict[str, Any]:
-    """One plugin's configuration as data."""
+def _config(where: str, given: Any) -> tuple[dict[str, Any], tuple[Chained, ...]]:
+    """The first plugin's configuration as data, and the further plugins."""
     if isinstance(given, str):
         try:
             given = json.loads(given)
         except (ValueError, RecursionError) as error:
             raise InvalidParameter(where, given, f"it is no JSON ({error})") from None
     config = dictionary(where, given, "a CNI network configuration, as a dictionary or as JSON text")
-    return _listed(where, config) if "plugins" in config else config
+    return _listed(where, config) if "plugins" in config else (config, ())
 
 
 def _check_version(net: Network) -> None:
+    if net.chain and net.version < OLDEST:
+        remedy = f"several plugins need {OLDEST} or newer: give cniVersion {VERSIONS[-1]}"
+        raise InvalidParameter(f"{net.where}.cniVersion", net.version, remedy)
     ipam = net.ipam or Ipam()
     families = [addresses[0].subnet.version for addresses in ipam.sets]
     families += [own.address.version for own in ipam.addresses]
@@ -249,8 +280,14 @@ def _check_version(net: Network) -> None:
         raise InvalidParameter(f"{net.where}.cniVersion", net.version, remedy)
 
 
-def _with_gateways(net: Network, ipam: Ipam) -> Network:
-    """A network whose static addresses all have a gateway for the host: by default the subnet's first address."""
+def with_gateways(net: Network) -> Network:
+    """A network whose static addresses all have a gateway for the host: by default the subnet's first address.
+
+    :raises InvalidParameter: a subnet is too small for one.
+    """
+    ipam = net.ipam
+    if not ipam or not net.gateway:
+        return net
     addresses = []
     for index, own in enumerate(ipam.addresses):
         gateway = own.gateway
@@ -264,15 +301,15 @@ def _with_gateways(net: Network, ipam: Ipam) -> Network:
     return replace(net, ipam=replace(ipam, addresses=tuple(addresses)))
 
 
-def _listed(where: str, config: dict[str, Any]) -> dict[str, Any]:
-    """The only plugin of a configuration list (``*.conflist``)."""
+def _listed(where: str, config: dict[str, Any]) -> tuple[dict[str, Any], tuple[Chained, ...]]:
+    """The plugins of a configuration list (``*.conflist``)."""
     values.known(f"{where}.", config, _LISTED, "a configuration list")
     plugins = config["plugins"]
-    if not isinstance(plugins, (list, tuple)) or len(plugins) != 1:
-        remedy = "give a list of one plugin: chains are not supported"
-        raise InvalidParameter(f"{where}.plugins", plugins, remedy)
-    only = dictionary(f"{where}.plugins[0]", plugins[0], "a plugin's configuration")
-    return {**only, **{key: config[key] for key in ("cniVersion", "name") if key in config}}
+    if not isinstance(plugins, (list, tuple)) or not plugins:
+        raise InvalidParameter(f"{where}.plugins", plugins, "give a list of plugins")
+    first = dictionary(f"{where}.plugins[0]", plugins[0], "a plugin's configuration")
+    common: dict[str, Any] = {key: config[key] for key in ("cniVersion", "name", "disableCheck") if key in config}
+    return {**first, **common}, chained(f"{where}.plugins", plugins[1:])
 
 
 def _check_bridge(net: Network) -> None:
@@ -317,14 +354,22 @@ def _ipam(where: str, value: Any, name: str, plugin: str) -> Ipam | None:
     given = dictionary(where, value, "a dictionary with a type")
     kind = values.choice(f"{where}.type", given.get("type"), _IPAM)
     values.known(f"{where}.", given, ("type", *_IPAM[kind]), f"ipam {kind}")
+    if kind == "dhcp":
+        return Ipam(dhcp=True)
     routes = tuple(_routes(f"{where}.routes", given.get("routes")))
     if kind == "static":
         addresses = tuple(_static(f"{where}.addresses", given.get("addresses")))
         return Ipam(routes, addresses=addresses, dns=_dns(f"{where}.dns", given.get("dns")))
-    directory = given.get("dataDir") or DATA_DIR
-    if not isinstance(directory, str) or not directory.startswith("/") or "\0" in directory:
-        raise InvalidParameter(f"{where}.dataDir", directory, f"give a directory's whole path, such as {DATA_DIR}")
-    return Ipam(routes, directory=f"{directory.rstrip('/')}/{name}", sets=tuple(_sets(where, given)))
+    directory = _path(f"{where}.dataDir", given.get("dataDir") or DATA_DIR)
+    resolv_conf = _path(f"{where}.resolvConf", given["resolvConf"]) if given.get("resolvConf") else ""
+    sets = tuple(_sets(where, given))
+    return Ipam(routes, directory=f"{directory.rstrip('/')}/{name}", sets=sets, resolv_conf=resolv_conf)
+
+
+def _path(where: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.startswith("/") or "\0" in value:
+        raise InvalidParameter(where, value, "give a whole path, from / on")
+    return value
 
 
 def _routes(where: str, value: Any) -> Iterator[Route]:
@@ -333,7 +378,7 @@ def _routes(where: str, value: Any) -> Iterator[Route]:
         here = f"{where}[{index}]"
         route = dictionary(here, item, "a dictionary with dst")
         values.known(f"{here}.", route, ("dst", "gw"), "a route")
-        dst = ipaddress.ip_network(values.network(f"{here}.dst", route.get("dst")))
+        dst = _destination(f"{here}.dst", route.get("dst"))
         gateway = host_address(f"{here}.gw", route["gw"]) if route.get("gw") else None
         if gateway and gateway.version != dst.version:
             raise InvalidParameter(f"{here}.gw", route["gw"], f"it is of another address family than dst {dst}")
@@ -341,6 +386,14 @@ def _routes(where: str, value: Any) -> Iterator[Route]:
             raise InvalidParameter(f"{here}.dst", route["dst"], "it is listed twice: keep one")
         seen.add(dst)
         yield Route(dst, gateway)
+
+
+def _destination(where: str, value: Any) -> IpNetwork:
+    """A route's destination. The kernel masks the host bits of one of IPv6, and the reference plugins leave it that."""
+    if isinstance(value, str) and ":" in value and "/" in value:
+        with suppress(ValueError):
+            value = str(ipaddress.ip_network(value, strict=False))
+    return ipaddress.ip_network(values.network(where, value))
 
 
 def host_address(where: str, value: Any) -> IpAddress:

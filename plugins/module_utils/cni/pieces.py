@@ -27,6 +27,7 @@ class Interface:
     :ivar mtu: bytes, or ``auto``; None leaves it to the kernel.
     :ivar mac_address: None leaves it to the piece.
     :ivar recreate: whether another interface of this name is deleted, and this one made.
+    :ivar leased: its addresses come from a server that knows it by its MAC address.
     """
 
     netns: str
@@ -35,10 +36,13 @@ class Interface:
     mtu: int | str | None = None
     mac_address: str | None = None
     recreate: bool = False
+    leased: bool = False
 
     @property
     def derived_mac(self) -> str | None:
         """The same whenever the interface is made again: neighbours and switches keep knowing where it is."""
+        if self.leased:
+            return values.derived_mac(f"{self.netns} {self.name}")
         return values.derived_mac(self.addresses[0]) if self.addresses else None
 
     def link(self, **more: Any) -> dict[str, Any]:

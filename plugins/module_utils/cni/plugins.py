@@ -63,12 +63,13 @@ def _inside(item: Attachment) -> Interface:
     """A container's interface as every plugin makes it; its MAC address is left to the piece."""
     addresses = [str(own.address) for own in item.addresses]
     mtu = item.network.options.get("mtu") or None
-    return Interface(item.netns, item.interface, addresses, mtu, recreate=item.recreate)
+    leased = bool(item.network.ipam and item.network.ipam.dhcp)
+    return Interface(item.netns, item.interface, addresses, mtu, recreate=item.recreate, leased=leased)
 
 
 def _cabled(item: Attachment) -> Interface:
     inside = _inside(item)
-    return replace(inside, mac_address=inside.derived_mac)
+    return replace(inside, mac_address=item.mac or inside.derived_mac)
 
 
 def _routes_of(item: Attachment) -> list[dict[str, Any]]:
@@ -98,7 +99,7 @@ def _ptp(item: Attachment) -> Pieces:
 
 def _macvlan(item: Attachment) -> Pieces:
     options = item.network.options
-    inside = replace(_inside(item), mac_address=options.get("mac"))
+    inside = replace(_inside(item), mac_address=item.mac or options.get("mac"))
     return pieces.macvlan(inside, options["master"], item.network.mode, _routes_of(item))
 
 

@@ -12,16 +12,19 @@ from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import
 from ansible_collections.weft.fabric.plugins.module_utils.cni.config import ONE_ADDRESS, PLUGINS, VERSIONS, Route
 
 
-def result(item: Attachment, macs: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+def result(
+    item: Attachment, macs: Mapping[tuple[str, str], str], dns: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """The result of an interface.
 
     :param macs: MAC addresses of links by namespace and name, as far as they are known.
+    :param dns: what the host's file says that ipam names; None: ipam names none.
     """
     net = item.network
     routes = [
         {"dst": str(route.dst), **({"gw": str(route.gateway)} if route.gateway else {})} for route in _routes(item)
     ]
-    dns = dict(net.dns or (net.ipam.dns if net.ipam else {}))
+    dns = dict(net.dns or dns or (net.ipam.dns if net.ipam else {}))
     if net.version in ONE_ADDRESS:
         return {"cniVersion": net.version, **_by_family(item, routes), "dns": dns}
     interfaces, own = _interfaces(item)
@@ -50,6 +53,20 @@ def result(item: Attachment, macs: Mapping[tuple[str, str], str]) -> dict[str, A
     if routes:
         found["routes"] = routes
     return {**found, "dns": dns}
+
+
+def resolver(text: str) -> dict[str, Any]:
+    """``dns`` of a result from the text of a file as in resolv.conf(5) (plugins/ipam/host-local/dns.go)."""
+    found: dict[str, Any] = {}
+    for line in text.splitlines():
+        word, *values = line.split() or [""]
+        if word == "nameserver" and values:
+            found.setdefault("nameservers", []).append(values[0])
+        elif word == "domain" and values:
+            found["domain"] = values[0]
+        elif word in ("search", "options") and values:
+            found.setdefault(word, []).extend(values)
+    return found
 
 
 def _routes(item: Attachment) -> Sequence[Route]:

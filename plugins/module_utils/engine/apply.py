@@ -99,9 +99,7 @@ class _Worker:
                 before, requests = self._requests(batch, descriptors)
                 failures = self.kernel.socket(links.home(first)).execute([*before, *requests])
             except OSError as error:
-                raise KernelError(
-                    "send requests for", item.label(first.netns), error.errno or errno.EIO, str(error)
-                ) from error
+                raise refusal(first, error.errno or errno.EIO, str(error)) from error
         if isinstance(item, Link):
             self._indexes.clear()
         missing = [failure for failure in failures if _is_not_found(first, failure.code)]
@@ -131,10 +129,13 @@ class _Worker:
     def _namespace(self, operation: Operation, item: Namespace) -> None:
         self.kernel.forget(item.name)
         self._indexes.clear()
-        if operation.verb == "create":
-            create_netns(item.name, item.joins)
-        else:
-            remove_netns(item.name)
+        try:
+            if operation.verb == "create":
+                create_netns(item.name, item.joins)
+            else:
+                remove_netns(item.name)
+        except KernelError as error:
+            raise refusal(operation, error.code, "") from error
 
     def _index(self, netns: str, name: str) -> int:
         return self._indexes_of(netns)[name]

@@ -12,10 +12,37 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelEr
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.codecs import CODECS
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import PORT_OPTIONS, kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation
 
 NOT_FOUND = (errno.ENOENT, errno.ESRCH, errno.EADDRNOTAVAIL, errno.ENODEV)  # answers to a deletion
 UNKNOWN_KIND = "Unknown device type"  # net/core/rtnetlink.c
+
+# What helps whatever the object is. Kinds of link and codecs know more about their own.
+_OF_ALL = {
+    errno.ENETDOWN: "an interface that it needs is down: set its admin_state to up",
+    errno.EEXIST: "something else made it meanwhile: run again",
+    errno.ENODEV: "an interface that it needs has disappeared: run again",
+    errno.EBUSY: "something else uses it: see 'ip -details link'",
+    errno.EAGAIN: "the kernel is busy: run again",
+    errno.ENOMEM: "the machine has no memory left for it",
+    errno.ENOBUFS: "the kernel has no room left: of neighbours, raise net.ipv4.neigh.default.gc_thresh3, or ipv6's",
+    errno.EMFILE: "too many files are open: raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "too many files are open: raise fs.file-max",
+    errno.EAFNOSUPPORT: "this kernel has no such address family, or IPv6 was disabled at boot (ipv6.disable=1)",
+    errno.EACCES: "set 'become: true', or the kernel has disabled it (net.ipv6.conf.NAME.disable_ipv6 for IPv6)",
+    errno.EROFS: "the file system is read-only: make it writable",
+    errno.EPROTONOSUPPORT: "this kernel has no support for it: load its module, or run a kernel that has it",
+}
+# unshare(2), mount(2), umount2(2), unlink(2)
+_OF_NAMESPACES = {
+    errno.ENOSPC: "there are as many namespaces as are allowed: raise user.max_net_namespaces",
+    errno.EUSERS: "there are as many namespaces as are allowed: raise user.max_net_namespaces",
+    errno.EINVAL: "this kernel has no network namespaces (CONFIG_NET_NS)",
+    errno.EBUSY: "another mount namespace or process uses its file: end that, or run again",
+    errno.EISDIR: "a directory has its name in /run/netns: remove that by hand",
+    errno.EEXIST: "a file has its name in /run/netns: remove it with weft.fabric.netns (state: absent)",
+}
 
 
 def refusal(operation: Operation, code: int, detail: str, count: int = 1) -> KernelError:
@@ -34,20 +61,18 @@ def refusal(operation: Operation, code: int, detail: str, count: int = 1) -> Ker
 
 def _remedy(operation: Operation, item: Any, code: int, detail: str) -> str:
     if code == errno.EPERM:
-        return "set 'become: true'"
+        return "set 'become: true'; in a container, give it CAP_NET_ADMIN, and CAP_SYS_ADMIN for namespaces"
     remedy = ""
     codec = CODECS.get(type(item))
     if codec:
         remedy = codec.remedy(item, code)
     elif isinstance(item, Link):
         remedy = _link_remedy(operation, item, code, detail)
-    if not remedy and code == errno.ENETDOWN:
-        remedy = "an interface that it needs is down: set its admin_state to up"
+    elif isinstance(item, Namespace):
+        remedy = _OF_NAMESPACES.get(code, "")
     if not remedy and operation.verb == "delete" and code in NOT_FOUND:
         remedy = "the kernel shows it and does not find it: delete it with the program that made it"
-    if not remedy and code == errno.EEXIST:
-        remedy = "something else made it meanwhile: run again"
-    return remedy
+    return remedy or _OF_ALL.get(code, "")
 
 
 def _link_remedy(operation: Operation, link: Link, code: int, detail: str) -> str:

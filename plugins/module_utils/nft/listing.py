@@ -23,12 +23,15 @@ from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import (
     Drop,
     Network,
     Rule,
+    Spoofed,
     collapsed,
     render,
 )
 
 # The matches that our rules consist of: (operator, left side as JSON).
 _SLOTS = {
+    ("==", json.dumps({"meta": {"key": "iifname"}})): "iifname",
+    ("!=", json.dumps({"payload": {"field": "saddr", "protocol": "ether"}})): "ether",
     ("==", json.dumps({"meta": {"key": "oifname"}})): "oifname",
     **{
         (operator, json.dumps({"payload": {"field": field, "protocol": protocol}})): f"{protocol} {slot}"
@@ -38,9 +41,9 @@ _SLOTS = {
 }
 
 
-def _chain_properties(hook: str) -> dict[str, Any]:
+def _chain_properties(family: str, hook: str) -> dict[str, Any]:
     """A chain of ours in libnftables-json(5), without its handle."""
-    kind, _word, priority = HOOKS[hook]
+    kind, _word, priority = HOOKS[family, hook]
     return {"name": CHAINS[hook], "type": kind, "hook": hook, "prio": priority, "policy": "accept"}
 
 
@@ -58,13 +61,13 @@ class Observed:
     ours: bool = True
 
 
-def parse(name: str, listing: Mapping[str, Any]) -> Observed:
+def parse(name: str, listing: Mapping[str, Any], family: str = FAMILY) -> Observed:
     """A table from the output of ``nft -j list table``.
 
     :param listing: the output, decoded: ``{"nftables": [...]}``.
     """
     rules: dict[int, AnyRule] = {}
-    known = [{"family": FAMILY, "table": name, **_chain_properties(hook)} for hook in HOOKS]
+    known = [{"family": of, "table": name, **_chain_properties(of, hook)} for of, hook in HOOKS if of == family]
     chains: list[Mapping[str, Any]] = []
     others = foreign = False
     for item in listing["nftables"]:
@@ -79,7 +82,7 @@ def parse(name: str, listing: Mapping[str, Any]) -> Observed:
             chains.append(properties)
         elif kind != "table":
             others = True
-        elif properties != {"family": FAMILY, "name": name}:
+        elif properties != {"family": family, "name": name}:
             foreign = True
     marked = any(chain["name"] in CHAINS.values() for chain in chains)
     foreign = foreign or others or len(chains) != 1 or chains[0] not in known
@@ -101,7 +104,11 @@ def _parse_rule(properties: Mapping[str, Any]) -> AnyRule | None:
         if slot is None or slot in right:
             return None
         right[slot] = match["right"]
-    return _parse_drop(right) if properties["chain"] == CHAINS[Drop.hook] else _parse_masquerade(right)
+    if properties["chain"] == CHAINS[Rule.hook]:
+        return _parse_masquerade(right)
+    if right.keys() == {"iifname", "ether"}:
+        return Spoofed(str(right["iifname"]), str(right["ether"]))
+    return _parse_drop(right)
 
 
 def _parse_drop(right: Mapping[str, Any]) -> Drop | None:
@@ -152,24 +159,25 @@ def _parse_networks(right: Any) -> tuple[Network, ...]:
     return collapsed(networks)
 
 
-def plan(name: str, rules: tuple[AnyRule, ...] | None, observed: Observed | None) -> str:
+def plan(name: str, rules: tuple[AnyRule, ...] | None, observed: Observed | None, family: str = FAMILY) -> str:
     """The transaction that makes a table contain exactly the wanted rules; empty if it does.
 
     :param rules: None: no table is wanted.
     :param observed: None: there is no table.
     """
     if observed is None:
-        return "" if rules is None else transaction(name, rules)
-    return "" if not observed.foreign and tuple(observed.rules.values()) == rules else transaction(name, rules)
+        return "" if rules is None else transaction(name, rules, family)
+    same = not observed.foreign and tuple(observed.rules.values()) == rules
+    return "" if same else transaction(name, rules, family)
 
 
-def transaction(name: str, rules: tuple[AnyRule, ...] | None) -> str:
+def transaction(name: str, rules: tuple[AnyRule, ...] | None, family: str = FAMILY) -> str:
     """The script that replaces a table, whatever it contains. ``nft -f`` runs it as one netlink batch: all or nothing.
 
     :param rules: None removes the table.
     """
     # "delete" fails without a table, so "add" comes first.
-    script = f"add table {FAMILY} {name}\ndelete table {FAMILY} {name}\n"
+    script = f"add table {family} {name}\ndelete table {family} {name}\n"
     return script if rules is None else script + render(name, rules)
 
 

@@ -19,14 +19,17 @@ Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 FAMILY = "inet"
 TABLE = "weft"  # by default
 
-# By the hook of our chain: (type, priority, the priority as a number).
+BRIDGE = "bridge"
+
+# By the table's family and the hook of our chain: (type, priority, the priority as a number).
 HOOKS = {
-    "postrouting": ("nat", "srcnat", 100),
+    (FAMILY, "postrouting"): ("nat", "srcnat", 100),
     # Before the route lookup: a dropped packet reaches neither another network nor this host's addresses in it.
-    "prerouting": ("filter", "raw", -300),
+    (FAMILY, "prerouting"): ("filter", "raw", -300),
+    (BRIDGE, "prerouting"): ("filter", "-300", -300),
 }
 # The chain of each hook. Nobody else uses such a name, so the chain marks its table as ours.
-CHAINS = {hook: f"weft_{hook}" for hook in HOOKS}
+CHAINS = {hook: f"weft_{hook}" for _family, hook in HOOKS}
 
 PROTOCOL = {4: "ip", 6: "ip6"}
 
@@ -41,6 +44,7 @@ class Rule:
     """
 
     hook: ClassVar[str] = "postrouting"
+    family: ClassVar[str] = FAMILY
 
     source: Network
     out_interface: str | None
@@ -73,6 +77,7 @@ class Drop:
     """
 
     hook: ClassVar[str] = "prerouting"
+    family: ClassVar[str] = FAMILY
 
     source: Network
     destinations: tuple[Network, ...]
@@ -87,7 +92,26 @@ class Drop:
         return {"source": str(self.source), "destinations": [str(destination) for destination in self.destinations]}
 
 
-AnyRule = Union[Rule, Drop]
+@dataclass(frozen=True)
+class Spoofed:
+    """Frames that a port of a bridge sends with a MAC address of others are dropped."""
+
+    hook: ClassVar[str] = "prerouting"
+    family: ClassVar[str] = BRIDGE
+
+    port: str
+    mac: str
+
+    def __str__(self) -> str:
+        """The rule in nft's syntax."""
+        return f'iifname "{self.port}" ether saddr != {self.mac} drop'
+
+    def as_dict(self) -> dict[str, Any]:
+        """The rule as data."""
+        return {"port": self.port, "mac": self.mac}
+
+
+AnyRule = Union[Rule, Drop, Spoofed]
 
 
 def table_name(parameter: str, value: str) -> str:
@@ -194,11 +218,11 @@ def collapsed(networks: Iterable[Any]) -> tuple[Network, ...]:
 
 def render(name: str, rules: Sequence[AnyRule]) -> str:
     """The whole table in nft's syntax, one line for each rule."""
-    hook = rules[0].hook
-    kind, priority, _number = HOOKS[hook]
+    hook, family = rules[0].hook, rules[0].family
+    kind, priority, _number = HOOKS[family, hook]
     lines = "".join(f"\t\t{rule}\n" for rule in rules)
     return (
-        f"table {FAMILY} {name} {{\n"
+        f"table {family} {name} {{\n"
         f"\tchain {CHAINS[hook]} {{\n"
         f"\t\ttype {kind} hook {hook} priority {priority}; policy accept;\n"
         f"{lines}"

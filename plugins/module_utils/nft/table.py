@@ -16,40 +16,39 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricEr
 from ansible_collections.weft.fabric.plugins.module_utils.nft.listing import Observed, parse, plan, predict
 from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import FAMILY, AnyRule
 
-_NOT_OURS = (
-    f"table {FAMILY} of this name belongs to somebody else, no chain in it is ours; choose another, such as 'weft'"
-)
+_NOT_OURS = "a table of this name belongs to somebody else, no chain in it is ours; choose another, such as 'weft'"
 
 
-def converge(name: str, rules: tuple[AnyRule, ...] | None, check: bool) -> dict[str, Any]:
+def converge(name: str, rules: tuple[AnyRule, ...] | None, check: bool, family: str = FAMILY) -> dict[str, Any]:
     """Make a table, in the network namespace of this process, contain exactly the wanted rules.
 
     :param rules: None: no table is wanted.
     :param check: change nothing.
+    :param family: the table's, and its rules'.
     :returns: the result of the module masquerade, with the rules that the kernel has.
     :raises InvalidParameter: the table belongs to somebody else.
     :raises FabricError: nft is missing, or the kernel refuses the transaction. Nothing has changed then.
     """
-    observed = read(name)
+    observed = read(name, family)
     if observed and not observed.ours:
         raise InvalidParameter("table", name, _NOT_OURS)
-    script = plan(name, rules, observed)
-    result = predict(name, rules, observed, _list(name, "-s", "-a") if script and observed else "")
+    script = plan(name, rules, observed, family)
+    result = predict(name, rules, observed, _list(name, family, "-s", "-a") if script and observed else "")
     if script and not check:
         _apply(name, script)
-        observed = read(name)
+        observed = read(name, family)
         result["rules"] = [rule.as_dict() for rule in observed.rules.values()] if observed else []
     return result
 
 
-def read(name: str) -> Observed | None:
+def read(name: str, family: str = FAMILY) -> Observed | None:
     """A table in the network namespace of this process; None: there is no such table."""
-    listing = _list(name, "-j")
+    listing = _list(name, family, "-j")
     try:
-        return parse(name, json.loads(listing)) if listing else None
+        return parse(name, json.loads(listing), family) if listing else None
     except ValueError as error:
         raise FabricError(
-            f"nft printed no JSON about table {FAMILY} {name}: install nftables 0.9.1 or newer"
+            f"nft printed no JSON about table {family} {name}: install nftables 0.9.1 or newer"
         ) from error
 
 
@@ -63,8 +62,8 @@ def _apply(name: str, script: str) -> None:
         raise explain(name, process.stderr)
 
 
-def _list(name: str, *options: str) -> str:
-    process = _nft(*options, "list", "table", FAMILY, name)
+def _list(name: str, family: str, *options: str) -> str:
+    process = _nft(*options, "list", "table", family, name)
     if process.returncode != 0:
         if "No such file or directory" in process.stderr:
             return ""
@@ -101,6 +100,4 @@ def explain(name: str, stderr: str) -> FabricError:
         )
     if "syntax error" in stderr:
         return InvalidParameter("table", name, "it is a word of nft's own language; choose another, such as 'weft'")
-    return FabricError(
-        f"nft failed on table {FAMILY} {name}: {stderr.strip().partition(chr(10))[0] or 'without a word'}"
-    )
+    return FabricError(f"nft failed on table {name}: {stderr.strip().partition(chr(10))[0] or 'without a word'}")

@@ -19,13 +19,18 @@ import socket
 import subprocess
 import sys
 from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter, KernelError
 from ansible_collections.weft.fabric.plugins.module_utils.files import alone
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import inside, netns_path, netns_status
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import (
+    inside,
+    netns_names,
+    netns_path,
+    netns_status,
+)
 
 if TYPE_CHECKING:
     # Ansible sends along what it sees imported. The program is run and not imported: http.server is slow to import.
@@ -87,6 +92,34 @@ def converge(
             pids.update((name, start(name, port)) for name in started)
     servers = [{"netns": name, "port": port, "pid": pids[name]} for name in wanted if name in pids]
     return {"changed": bool(stopped or started), "servers": servers, "diff": diff}
+
+
+def clear_lost(names: Sequence[str]) -> None:
+    """Delete the links on links of others in namespaces that have lost their names while servers run in them.
+
+    Nobody can reach such a namespace any more, and a macvlan in it keeps its MAC address from the one that takes its
+    place. Veths are found by their other ends.
+
+    :param names: names that are missing.
+    :raises KernelError: the kernel refuses.
+    """
+    from ansible_collections.weft.fabric.plugins.module_utils.kernel import links
+    from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel
+    from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of
+
+    known = [os.stat(netns_path(name)) for name in ("", *netns_names())]
+    with suppress(PermissionError):  # in a container, the first process may be somebody else's
+        known.append(os.stat("/proc/1/ns/net"))
+    for server in running():
+        path = f"/proc/{server.pid}/ns/net"
+        with suppress(FileNotFoundError), Kernel() as kernel:  # it has just ended
+            if server.netns not in names or any(os.path.samestat(os.stat(path), one) for one in known):
+                continue
+            there = links.read_links(kernel.socket(path))
+            found = [link.name for link in there.values() if kind_of(link.kind).parent and link.nsid is not None]
+            for failure in kernel.socket(path).execute(links.delete(found)) if found else ():
+                former = f"the former namespace {server.netns}"
+                raise KernelError("delete links of", former, failure.code, failure.detail)
 
 
 def _plan(

@@ -40,7 +40,7 @@ def _prepare(run: Run) -> Outcome | None:
     """
     if not any(values.get("cni") for values in (run.values, run.last, run.besides)):
         return None
-    from ansible_collections.weft.fabric.plugins.module_utils.cni import attach
+    from ansible_collections.weft.fabric.plugins.module_utils.cni import attach, execute
 
     if run.absent:
         made = _as_made(run.values, run.last.get("cni", ()))
@@ -55,6 +55,7 @@ def _prepare(run: Run) -> Outcome | None:
     run.late = run.late or bool(run.left["cni"])
     if "cni" not in run.values:
         return None
+    execute.check_programs(run.values["cni"])
     known = run.last["topology"].document.namespaces if "topology" in run.last else ()
     items, lines = attach.reserve(run.values["cni"], run.check, known)
     run.values["cni"] = items
@@ -144,13 +145,39 @@ def _converge(run: Run) -> Outcome | None:
     items, left = run.values.get("cni", ()), run.left.get("cni", ())
     if not items and not left:
         return None
-    from ansible_collections.weft.fabric.plugins.module_utils.cni import attach
+    from ansible_collections.weft.fabric.plugins.module_utils.cni import attach, execute
 
     if run.absent:
         run.kept["sysctl"] = _kept(run, items)
-    result = attach.masquerade([] if run.absent else items, [*items, *left], run.check)
-    returned = {} if run.absent or not items else {"cni": attach.results(items, run.state)}
-    return Outcome(result["changed"], [result["diff"]], returned=returned)
+    wanted = () if run.absent else items
+    known = [*items, *left]
+    leases = _leases(run, wanted, [*left, *(items if run.absent else ())])
+    wanted = () if run.absent else run.values["cni"] if items else ()
+    tables = [attach.masquerade(wanted, known, run.check)]
+    if any("macspoofchk" in item.network.options for item in (*known, *run.last.get("cni", ()))):
+        tables.append(attach.spoof_check(wanted, known, run.state, run.check))
+    mains = attach.results(wanted, run.state)
+    results, before, after = execute.converge(wanted, mains, [*left, *(items if run.absent else ())], run.check)
+    plugins = _told([*leases[0], *before], [*leases[1], *after])
+    diffs = [*(table["diff"] for table in tables), *(plugins.diffs if plugins.changed else ())]
+    changed = plugins.changed or any(table["changed"] for table in tables)
+    return Outcome(changed, diffs, returned={"cni": results} if wanted else {})
+
+
+def _leases(run: Run, items: Sequence[Attachment], gone: Sequence[Attachment]) -> tuple[Sequence[str], Sequence[str]]:
+    """Release and ask for leases, and give the interfaces what has been leased; lines of both."""
+    from ansible_collections.weft.fabric.plugins.module_utils.cni import dhcp
+
+    if not any(map(dhcp.has, (*items, *gone))):
+        return (), ()
+    found, before, after = dhcp.converge(items, gone, run.check)
+    if found:
+        from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
+
+        run.state = {**run.state, **reconcile(_made_of(None, found).document).state}
+        leased = {item.where: item for item in found}
+        run.values["cni"] = tuple(leased.get(item.where, item) for item in items)
+    return before, after
 
 
 def _kept(run: Run, items: Iterable[Attachment]) -> dict[str, str]:
@@ -181,8 +208,10 @@ def _told(before: Sequence[str], after: Sequence[str] = ()) -> Outcome:
 
 def _show(run: Run) -> list[dict[str, Any]]:
     from ansible_collections.weft.fabric.plugins.module_utils.cni.attach import results
+    from ansible_collections.weft.fabric.plugins.module_utils.cni.execute import known
 
-    return results(run.values["cni"], run.state)
+    items = run.values["cni"]
+    return [dict(known(item, main)) for item, main in zip(items, results(items, run.state))]
 
 
 def _owns(_name: str, items: Sequence[Attachment]) -> Iterator[Owned]:

@@ -42,6 +42,18 @@ def _parse(where: str, given: Any, _absent: bool) -> Servers:
     return servers_of(f"{where}.", parameters(where, given, ("namespaces", "port")))
 
 
+def _prepare(run: Run) -> None:
+    """Clear the way for namespaces that somebody has deleted while their servers were running."""
+    if run.check or run.absent or "echo_server" not in run.values:
+        return
+    from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import netns_status
+    from ansible_collections.weft.fabric.plugins.module_utils.probe.echo_server import clear_lost
+
+    missing = [name for name in run.values["echo_server"].namespaces if netns_status(name) != "present"]
+    if missing:
+        clear_lost(missing)
+
+
 def _converge(run: Run) -> Outcome | None:
     servers: Servers = run.values.get("echo_server", Servers((), 0))
     if not servers.namespaces and not run.replaced:
@@ -65,4 +77,4 @@ def _owns(_document: str, servers: Servers) -> Iterable[Owned]:
     return [Owned("server", f"port {servers.port}", netns) for netns in servers.namespaces]
 
 
-SECTION = Section(_parse, _converge, _show, _owns, noun="echo server ")
+SECTION = Section(_parse, _converge, _show, _owns, prepare=_prepare, noun="echo server ")
