@@ -838,6 +838,16 @@ def test_what_is_wrong_on_this_side_of_an_unreachable_host_fails():
     assert headlines(shown) == [("FDB", "n000", "FDB entries are missing")]
 
 
+def test_hosts_are_named_five_at_most():
+    names, overlays, pods = ring(8)
+    gone = {key: {"verify_probe": {"unreachable": True}} for key in names[1:]}
+    shown = report(measured_of(names[:1], overlays, pods, "all"), overlays, pods, {}, missing=gone)
+    assert shown["lines"][-1].endswith(" not probed: n001, n002, n003, n004, n005 and 2 more are unreachable")
+    gone = {key: {"verify_probe": {"unreachable": True}} for key in names[1:3]}
+    shown = report(measured_of([names[0], *names[3:]], overlays, pods, "all"), overlays, pods, {}, missing=gone)
+    assert shown["lines"][-1].endswith(" not probed: n001 and n002 are unreachable")
+
+
 # -- each check is one record, and complete -------------------------------------------------------------
 
 ROOT = pathlib.Path(__file__).parents[2]

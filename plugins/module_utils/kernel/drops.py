@@ -10,6 +10,7 @@ Sources: include/uapi/linux/netfilter/nf_tables.h, net/netfilter/nft_immediate.c
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import struct
 import subprocess
@@ -177,7 +178,7 @@ def parse_saved(family: str, saved: str) -> tuple[list[Chain], dict[Place, list[
     rules: dict[Place, list[Rule]] = {}
     table = ""
     for line in saved.splitlines():
-        words = line.split()
+        words = shlex.split(line) if line.startswith("-A") else line.split()
         if line.startswith("*"):
             table = line[1:]
         elif line.startswith(":") and words[0][1:].lower() in HOOKS:

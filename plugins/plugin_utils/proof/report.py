@@ -79,7 +79,8 @@ def _totals(found: Sequence[Verdict], failed: Sequence[Verdict]) -> list[str]:
             those = [verdict for verdict in unproved if verdict.unproved == reason and verdict.probed == probed]
             names = dict.fromkeys(verdict.pair.target.host if probed else verdict.pair.host for verdict in those)
             if those:
-                lines.append(f"{len(those)} pairs {word}: {_listed(list(names))} {reason}")
+                count = f"{len(those)} {'pair' if len(those) == 1 else 'pairs'}"
+                lines.append(f"{count} {word}: {_listed(list(names))} {reason}")
     return lines
 
 
