@@ -141,6 +141,11 @@ def verify_pods(pods: Any, networks: Any, results: Mapping[str, Any]) -> Any:
     return with_assigned(loaded(pods), loaded(networks), results)
 
 
+def verify_devices(overlays: Any) -> list[str]:
+    """The VXLAN interfaces of all overlays."""
+    return sorted({overlay.device for overlay in _overlays(overlays).values() if overlay.present and overlay.tunnelled})
+
+
 def verify_targets(overlays: Any, host: str, pods: Any, port: int, networks: Any = None, scope: str = "all") -> Any:
     """What a node probes, as the module reachability takes it.
 
@@ -155,36 +160,41 @@ def verify_targets(overlays: Any, host: str, pods: Any, port: int, networks: Any
 
 
 def verify_report(
-    results: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    hosts: Sequence[str],
+    lost: Sequence[str],
     overlays: Any,
     pods: Any,
-    mtus: Mapping[str, int] | None = None,
-    states: Mapping[str, Any] | None = None,
     networks: Any = None,
     scope: str = "all",
-    lost: Sequence[str] = (),
 ) -> Any:
-    """The proof: see proof.report.Report. The matrix is JSON text.
+    """The proof: see proof.report.Report.
 
-    :param results: by host, what the module reachability returned for its targets.
-    :param mtus: by host, the MTU of its underlay interface in bytes. A host that is missing is not held to any.
-    :param states: by host, ``namespaces`` of the module topology_info. A host may be missing.
+    :param variables: Ansible's ``hostvars``.
+    :param hosts: those that have probed.
     :param lost: hosts of the run that became unreachable, or failed before the proof.
     """
     from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import encode
     from ansible_collections.weft.fabric.plugins.plugin_utils.proof.report import report
+    from ansible_collections.weft.fabric.plugins.plugin_utils.proof.reported import reported
 
-    found = encode(report(results, _fabric(overlays, pods, networks), mtus or {}, states or {}, scope))
-    found["lines"] += [f"{host} is unreachable, or failed before the proof: it has not been proved" for host in lost]
-    return {**found, "matrix": json.dumps(found["matrix"])}
+    return encode(report(reported(variables, hosts, lost), _fabric(overlays, pods, networks), scope))
 
 
-def verify_picture(matrix: Any) -> str:
-    """The matrix of verify_report as a picture, in SVG."""
-    from ansible_collections.weft.fabric.plugins.plugin_utils.model import codec
-    from ansible_collections.weft.fabric.plugins.plugin_utils.proof.matrix import Matrix, picture
+def verify_files(
+    variables: Mapping[str, Any],
+    hosts: Sequence[str],
+    lost: Sequence[str],
+    overlays: Any,
+    pods: Any,
+    networks: Any = None,
+    scope: str = "all",
+) -> Any:
+    """The proof as files, their contents by name. It takes what verify_report takes."""
+    from ansible_collections.weft.fabric.plugins.plugin_utils.proof.files import files
+    from ansible_collections.weft.fabric.plugins.plugin_utils.proof.reported import reported
 
-    return picture(codec.decoded(Matrix, matrix))
+    return files(reported(variables, hosts, lost), _fabric(overlays, pods, networks), scope)
 
 
 def bandwidth_plan(
@@ -259,9 +269,10 @@ class FilterModule:
             pods_plan,
             pods_masquerade,
             verify_pods,
+            verify_devices,
             verify_targets,
             verify_report,
-            verify_picture,
+            verify_files,
             bandwidth_plan,
             bandwidth_report,
             lab_document,

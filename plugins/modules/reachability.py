@@ -83,6 +83,11 @@ options:
         behind such a neighbour is reported as a timeout.
     type: float
     default: 4
+  interfaces:
+    description: Names of the interfaces whose packets are counted before the probes.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     support: full
@@ -121,6 +126,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+counters:
+  description: Packets of each of O(interfaces) that exists, from its creation to the first probe.
+  returned: success
+  type: dict
+  sample: {vxlan0: {received: 120, sent: 131, dropped: 0}}
 reachable:
   description: Whether every target answered on every layer that was probed.
   returned: success
@@ -202,7 +212,11 @@ results:
       type: bool
       sample: false
     tcp:
-      description: V(open), V(refused), V(timeout) or V(unreachable); null without O(targets[].port) or a route.
+      description:
+        - V(open), V(refused), V(timeout), V(unreachable), or V(stalled) if the connection was made, and the request was
+          not acknowledged.
+        - It is the state of O(targets[].port), or without one of the connection for O(targets[].url). Null without
+          either, or without a route.
       type: str
       sample: open
     http:
@@ -226,6 +240,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.counters import counters
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import inside
 from ansible_collections.weft.fabric.plugins.module_utils.probe.prober import Prober
 from ansible_collections.weft.fabric.plugins.module_utils.probe.targets import targets_of, timeout_of
@@ -247,6 +262,7 @@ ARGUMENT_SPEC = {
     "count": {"type": "int", "default": 3},
     "pmtu": {"type": "bool", "default": True},
     "timeout": {"type": "float", "default": 4},
+    "interfaces": {"type": "list", "elements": "str", "default": []},
 }
 
 
@@ -257,6 +273,7 @@ def reachability(module: AnsibleModule) -> dict[str, Any]:
     count = values.integer("count", params["count"], 1, 1000)
     timeout = timeout_of("timeout", params["timeout"])
     with inside(netns):
+        before = counters(params["interfaces"]) if params["interfaces"] else {}
         results = Prober(targets, count, params["pmtu"], timeout).run()
     # Ansible would return all parameters, for the controller to keep: each target is in its result.
     given = {**params, "targets": [target["name"] for target in params["targets"]]}
@@ -264,6 +281,7 @@ def reachability(module: AnsibleModule) -> dict[str, Any]:
         "changed": False,
         "reachable": all(result["reachable"] for result in results),
         "results": results,
+        "counters": before,
         "invocation": {"module_args": given},
     }
 

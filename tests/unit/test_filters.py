@@ -48,6 +48,14 @@ def silent(probe: dict[str, Any]) -> dict[str, Any]:
 
 
 RESULTS = {node: list(map(silent, FILTERS["_verify_targets"](OVERLAYS, node, PODS, 8000, NETWORKS))) for node in NODES}
+REGISTERED = {
+    node: {
+        "verify_probe": {"results": RESULTS[node]},
+        "verify_state": {"namespaces": {"": STATE, "pod1": STATE}},
+        "overlay_applied": {"namespaces": {"": {"links": [{"mtu": 1500}]}}},
+    }
+    for node in NODES
+}
 PAIRS = [{"name": "mine", "from": "a/pod1", "to": "b"}]
 PLAN = FILTERS["_bandwidth_plan"](OVERLAYS, PODS, NETWORKS, hosts=HOSTS, pairs=PAIRS)
 TCP = (pathlib.Path(__file__).parent / "iperf3" / "tcp.json").read_text(encoding="utf-8")
@@ -60,7 +68,6 @@ RUNS = [
     }
     for step in PLAN["order"]
 ]
-MATRIX = {"nodes": ["a", "b"], "cells": [[0.1, "FAILED: FDB"], [None, 0.2]]}
 CNI_RESULTS = {"a": [{"cniVersion": "1.0.0", "ips": [{"address": "10.8.0.2/24"}]}]}
 
 CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
@@ -71,12 +78,13 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "_pods_plan": ((PODS["a"], OVERLAYS, "a", 1500), {"network": NETWORKS["a"]}),
     "_pods_masquerade": ((OVERLAYS, "a"), {}),
     "_verify_pods": ((PODS, NETWORKS, CNI_RESULTS), {}),
+    "_verify_devices": ((OVERLAYS,), {}),
     "_verify_targets": ((OVERLAYS, "a", PODS, 8000, NETWORKS), {}),
     "_verify_report": (
-        (RESULTS, OVERLAYS, PODS, {"a": 1500}, {"a": {"": STATE, "pod1": STATE}}, NETWORKS),
+        (REGISTERED, list(NODES), [], OVERLAYS, PODS, NETWORKS),
         {},
     ),
-    "_verify_picture": ((MATRIX,), {}),
+    "_verify_files": ((REGISTERED, list(NODES), [], OVERLAYS, PODS, NETWORKS), {}),
     "_bandwidth_plan": ((OVERLAYS, PODS, NETWORKS), {"hosts": HOSTS, "pairs": PAIRS}),
     "_bandwidth_report": ((RUNS, PLAN["pairs"], ["tcp"], "How it was measured."), {}),
     "_lab_document": (({"a": [{"name": "e0", "switch": "lan", "addresses": ["10.0.0.1/24"]}]}, ["lan"]), {}),

@@ -43,7 +43,7 @@ OVERLAYS = [{"name": "default"}]
             kept(overlays_of(NODES)), "a", kept(PODS), 8000, kept(NETWORKS), "all"
         ),
         lambda kept: filters.verify_report(
-            {"a": [], "b": []}, kept(overlays_of(NODES)), kept(PODS), networks=kept(NETWORKS)
+            {"a": {}, "b": {}}, [], ["a", "b"], kept(overlays_of(NODES)), kept(PODS), networks=kept(NETWORKS)
         ),
         lambda kept: filters.bandwidth_plan(
             kept(overlays_of(NODES)), kept(PODS), kept(NETWORKS), hosts=HOSTS

@@ -22,7 +22,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import NET
 NFT_MSG_GETCHAIN = 10 << 8 | 4  # NFNL_SUBSYS_NFTABLES
 NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME, NFTA_CHAIN_HOOK, NFTA_CHAIN_POLICY = 1, 3, 4, 5
 NFTA_HOOK_HOOKNUM = 1
-NF_INET_FORWARD = 2
+HOOKS = ("prerouting", "input", "forward", "output", "postrouting")  # enum nf_inet_hooks
 NF_DROP = 0
 FAMILIES = {1: "inet", 2: "ip", 10: "ip6"}
 HEADER = 20  # struct nlmsghdr, struct nfgenmsg
@@ -39,11 +39,16 @@ REMEDY = "accept the fabric's interfaces in it: nft insert rule {chain} iifname 
 
 
 class Chain(NamedTuple):
-    """A base chain that forwarded packets meet."""
+    """A base chain.
+
+    :ivar hook: where packets meet it.
+    :ivar drops: it drops by its policy.
+    """
 
     family: str
     table: str
     name: str
+    hook: str
     drops: bool
 
     def __str__(self) -> str:
@@ -68,28 +73,46 @@ def obstacles() -> list[str]:
 
 def forward_chains() -> list[Chain]:
     """The base chains at the hook ``forward``; none where the kernel has no nftables."""
+    return [chain for chain in base_chains() if chain.hook == "forward"]
+
+
+def base_chains() -> list[Chain]:
+    """All base chains of IPv4 and IPv6; none where the kernel has no nftables."""
+    return [chain for chain in map(_chain, dump(NFT_MSG_GETCHAIN)) if chain]
+
+
+def dump(kind: int) -> list[bytes]:
+    """All objects of nftables of a kind, each a message; none where the kernel has no nftables.
+
+    :param kind: an NFT_MSG_GET...
+    """
     try:
         kernel = Socket(protocol=NETLINK_NETFILTER)
     except OSError:
         return []
     try:
-        messages = kernel.dump(NFT_MSG_GETCHAIN, struct.pack("=BBH", socket.AF_UNSPEC, 0, 0))
+        return kernel.dump(kind, struct.pack("=BBH", socket.AF_UNSPEC, 0, 0))
     except KernelError:
         return []
     finally:
         kernel.close()
-    return [chain for chain in map(_chain, messages) if chain]
+
+
+def text(attribute: bytes) -> str:
+    """A name in an attribute."""
+    return attribute.rstrip(b"\0").decode()
 
 
 def _chain(message: bytes) -> Chain | None:
-    """A dumped chain; None: it is of another hook or family, or of none."""
+    """A dumped chain; None: it is of another family, or no base chain."""
     family = FAMILIES.get(message[16])
     found = attributes(message, HEADER)
     hook = attributes(found.get(NFTA_CHAIN_HOOK, b""), 0).get(NFTA_HOOK_HOOKNUM)
-    if family is None or hook != struct.pack("!I", NF_INET_FORWARD):
+    number = struct.unpack("!I", hook)[0] if hook else len(HOOKS)
+    if family is None or number >= len(HOOKS):
         return None
-    table, name = (found[kind].rstrip(b"\0").decode() for kind in (NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME))
-    return Chain(family, table, name, found.get(NFTA_CHAIN_POLICY) == struct.pack("!I", NF_DROP))
+    table, name = text(found[NFTA_CHAIN_TABLE]), text(found[NFTA_CHAIN_NAME])
+    return Chain(family, table, name, HOOKS[number], found.get(NFTA_CHAIN_POLICY) == struct.pack("!I", NF_DROP))
 
 
 def _bridged() -> str:

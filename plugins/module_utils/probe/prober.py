@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import inside, netns_status
 from ansible_collections.weft.fabric.plugins.module_utils.probe import icmp
-from ansible_collections.weft.fabric.plugins.module_utils.probe.connection import Connection
+from ansible_collections.weft.fabric.plugins.module_utils.probe.connection import WORDS, Connection
 from ansible_collections.weft.fabric.plugins.module_utils.probe.http import http_request, parse_response
 from ansible_collections.weft.fabric.plugins.module_utils.probe.pathmtu import Search
 from ansible_collections.weft.fabric.plugins.module_utils.probe.sockets import (
@@ -115,9 +115,6 @@ class _State:
             "tcp": self.tcp,
             "http": self.http,
         }
-
-
-_TCP_WORDS = {0: "open", errno.ECONNREFUSED: "refused", errno.ETIMEDOUT: "timeout"}
 
 
 class Prober:
@@ -361,13 +358,13 @@ class Prober:
     # -- TCP and HTTP ----------------------------------------------------------------------------------
 
     def _connect(
-        self, state: _State, port: int, request: bytes, done: Callable[[_State, int, int, bytes], None]
+        self, state: _State, port: int, request: bytes, done: Callable[[_State, int, int, bytes, str], None]
     ) -> None:
         self._unfinished += 1
 
-        def finished(code: int, answer: bytes) -> None:
+        def finished(code: int, answer: bytes, tcp: str) -> None:
             self._unfinished -= 1
-            done(state, port, code, answer)
+            done(state, port, code, answer, tcp)
 
         self._queue.append(lambda: Connection(self, state.target, port, request, finished))
         self._start_connections()
@@ -382,15 +379,21 @@ class Prober:
         self._connections += 1
         self.later(0, self._start_connections)
 
-    def _connected(self, state: _State, port: int, code: int, _answer: bytes) -> None:
-        state.tcp = _TCP_WORDS.get(code, "unreachable")
+    def _connected(self, state: _State, port: int, code: int, _answer: bytes, tcp: str) -> None:
+        state.tcp = tcp
         if code:
-            state.failures["tcp"] = f"tcp: port {port} {_TCP_WORDS.get(code, os.strerror(code))}"
+            state.failures["tcp"] = f"tcp: port {port} {WORDS.get(code, os.strerror(code))}"
 
-    def _answered(self, state: _State, port: int, code: int, answer: bytes) -> None:
+    def _answered(self, state: _State, port: int, code: int, answer: bytes, tcp: str) -> None:
         state.http = {"status": None, "source": None}
+        if state.target.port is None:
+            state.tcp = tcp
+            if tcp == "stalled":
+                state.failures["tcp"] = f"tcp: port {port} stalled: data are not acknowledged"
+            elif tcp != "open":
+                state.failures["tcp"] = f"tcp: port {port} {WORDS.get(code, os.strerror(code))}"
         if code:
-            state.failures["http"] = f"http: port {port} {_TCP_WORDS.get(code, os.strerror(code))}"
+            state.failures["http"] = f"http: port {port} {WORDS.get(code, os.strerror(code))}"
             return
         try:
             status, source = parse_response(answer)

@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import End
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.fabric import Fabric
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.target import UNDERLAY, Pair, Target
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.reported import Reported
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.target import UNDERLAY, VTEP, Pair, Target
 
 Entry = Mapping[str, Any]
 
@@ -53,20 +54,49 @@ def _state(found: Mapping[str, Any]) -> State:
 
 
 @dataclass(frozen=True)
+class Obstacles:
+    """What can keep packets from getting through a host, as weft.fabric.obstacles_info returned it.
+
+    :ivar chains: those that drop packets.
+    :ivar forwarding: whether the host forwards, by ``ipv4`` and ``ipv6``.
+    :ivar counters: by interface, packets ``received``, ``sent`` and ``dropped`` since just before the probes.
+    """
+
+    chains: Sequence[Entry]
+    forwarding: Mapping[str, bool]
+    counters: Mapping[str, Mapping[str, int]]
+
+    def dropping(self, hooks: Sequence[str], address: str) -> list[str]:
+        """The chains that drop packets of an address's family, by the order of hooks.
+
+        Where a chain drops all packets, others are left out: they often drop invalid packets alone.
+        """
+        families = ("inet", "ip6" if ":" in address else "ip")
+        there = [chain for chain in self.chains if chain["family"] in families and chain["hook"] in hooks]
+        there.sort(key=lambda chain: hooks.index(chain["hook"]))
+        chosen = [chain for chain in there if chain["all"]] or there
+        return list(dict.fromkeys(f"table {one['family']} {one['table']}, chain {one['chain']}" for one in chosen))
+
+
+@dataclass(frozen=True)
 class Evidence:
     """Everything that was measured.
 
     :ivar ends: by host, its pods.
     :ivar mtus: by host, the MTU of its underlay interface in bytes.
     :ivar states: by host, its namespaces by name. Hosts that were not looked at are missing.
+    :ivar obstacles: by host. Hosts that were not looked at are missing.
     :ivar deaf: (from, to): why a node does not reach another in the underlay.
+    :ivar mute: (from, to, overlay): the nodes whose VTEPs do not answer others.
     """
 
     fabric: Fabric
     ends: Mapping[str, Sequence[End]]
     mtus: Mapping[str, int]
     states: Mapping[str, Mapping[str, State]]
+    obstacles: Mapping[str, Obstacles]
     deaf: Mapping[tuple[str, str], str]
+    mute: Collection[tuple[str, str, str]]
 
     def overlay(self, target: Target) -> Overlay:
         """The overlay that leads to a target."""
@@ -82,26 +112,39 @@ def gather(
     fabric: Fabric,
     ends: Mapping[str, Sequence[End]],
     pairs: Sequence[Pair],
-    mtus: Mapping[str, int],
-    states: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    reported: Reported,
 ) -> Evidence:
     """The evidence of what was measured.
 
     :param ends: by host, its pods.
-    :param mtus: by host, the MTU of its underlay interface in bytes.
-    :param states: by host, ``namespaces`` of weft.fabric.topology_info. A host may be missing, or have none.
+    :param pairs: with their results.
     """
     deaf = {
         (pair.host, pair.target.host): str(pair.result.error)
         for pair in pairs
         if pair.target.kind == UNDERLAY and not pair.target.netns and not pair.result.received
     }
+    mute = {
+        (pair.host, pair.target.host, pair.target.overlay)
+        for pair in pairs
+        if pair.target.kind == VTEP and not pair.target.netns and not pair.result.received
+    }
     known = {
         host: {name: _state(found) for name, found in namespaces.items()}
-        for host, namespaces in states.items()
+        for host, namespaces in reported.states.items()
         if namespaces
     }
-    return Evidence(fabric, ends, mtus, known, deaf)
+    obstacles = {host: _obstacles(reported.before[host], found) for host, found in reported.obstacles.items()}
+    return Evidence(fabric, ends, reported.mtus, known, obstacles, deaf, mute)
+
+
+def _obstacles(before: Mapping[str, Any], found: Mapping[str, Any]) -> Obstacles:
+    grown = {
+        name: {key: figure - before[name][key] for key, figure in figures.items()}
+        for name, figures in found["counters"].items()
+        if name in before
+    }
+    return Obstacles(found["chains"], found["forwarding"], grown)
 
 
 def both_ways(pair: Pair) -> Iterator[tuple[str, str]]:
@@ -109,6 +152,18 @@ def both_ways(pair: Pair) -> Iterator[tuple[str, str]]:
     if pair.host != pair.target.host:
         yield pair.host, pair.target.host
         yield pair.target.host, pair.host
+
+
+def hosts(pair: Pair) -> list[str]:
+    """The hosts at the ends of a pair: one, or two."""
+    return list(dict.fromkeys((pair.host, pair.target.host)))
+
+
+def forwarders(pair: Pair) -> list[str]:
+    """The hosts that forward the packets of a pair in an overlay: those whose pods talk to another host."""
+    if pair.host == pair.target.host:
+        return []
+    return [host for host, name in pods(pair)]
 
 
 def pods(pair: Pair) -> Iterator[tuple[str, str]]:

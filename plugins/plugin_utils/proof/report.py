@@ -12,9 +12,10 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.fabric import Fabric
 from ansible_collections.weft.fabric.plugins.plugin_utils.figures import text
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.matrix import Matrix, matrix
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.faults import Fault, faults
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.reported import Reported
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.scope import peers
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.verdict import Verdict, verdicts
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.verdict import Verdict, failing, verdicts
 
 COLUMNS = ("from", "to", "rtt ms", "ttl", "pmtu", "http", "source seen", "result")
 _NAMES = ("from", "to", "source seen", "result")
@@ -27,67 +28,79 @@ _WORST = 10
 
 _PERCENTILES = (50, 90, 99, 100)
 
+_NAMED = 5
+"""Hosts that are named in a line of totals."""
+
 _LISTED = 100
-"""Failures that are written out. As many have a row in the table of many pairs."""
+"""Faults that are written out. As many pairs that fail have a row in the table of many pairs."""
 
 
 @dataclass(frozen=True)
 class Report:
     """The proof.
 
-    :ivar lines: of the table.
-    :ivar failures: each a line that names the pair, the layer and the cause.
-    :ivar remedies: for each layer that fails, what to do.
+    :ivar lines: of the table, and about each fault.
+    :ivar faults: what is to be mended.
+    :ivar culprits: the hosts that have faults.
     :ivar suspects: the nodes at the ends of pairs that do not hold.
     """
 
     lines: list[str]
-    failures: list[str]
-    remedies: list[str]
+    faults: list[Fault]
+    culprits: list[str]
     suspects: list[str]
-    matrix: Matrix
 
 
-def report(
-    results: Mapping[str, Sequence[Mapping[str, Any]]],
-    fabric: Fabric,
-    mtus: Mapping[str, int],
-    states: Mapping[str, Mapping[str, Any]],
-    scope: str,
-) -> Report:
+def report(reported: Reported, fabric: Fabric, scope: str) -> Report:
     """The proof, from what verdicts() takes.
 
     A pair whose other end is on a host without results, and that nothing on this side keeps from working, is unproved.
     """
-    found = verdicts(results, fabric, mtus, states, scope)
+    results = reported.results
+    found = verdicts(reported, fabric, scope)
     bad = [verdict for verdict in found if verdict.check]
-    failed = [verdict for verdict in bad if not verdict.unproved]
-    summary = f"{len(found) - len(bad)} of {len(found)} pairs hold, {len(failed)} fail"
-    if len(failed) < len(bad):
-        summary += f", {len(bad) - len(failed)} unproved: the other end is on a host that is not in this run"
+    failed = failing(found)
     nodes = list(fabric.nodes)
-    checks = dict.fromkeys(verdict.check for verdict in failed if verdict.check)
+    mended = faults(failed)
     return Report(
-        lines=[*_table(found), *_sampled(results, nodes, scope), summary],
-        failures=[*map(_failure, failed[:_LISTED]), *_more(len(failed) - _LISTED)],
-        remedies=[f"{check.layer}: {check.remedy}" for check in checks],
+        lines=[*_table(found), *_sampled(results, nodes, scope), *_totals(found, failed), *_about(mended)],
+        faults=mended,
+        culprits=_culprits(mended, list(results)),
         suspects=sorted({name for verdict in bad for name in (verdict.pair.host, verdict.pair.target.host)}),
-        matrix=matrix([_cell(verdict) for verdict in found], nodes),
     )
 
 
-def _failure(verdict: Verdict) -> str:
-    pair, layer = verdict.pair, verdict.check.layer if verdict.check else ""
-    return f"{pair.source} -> {pair.target.name} {pair.target.address}: {layer}: {verdict.cause}"
+def _totals(found: Sequence[Verdict], failed: Sequence[Verdict]) -> list[str]:
+    """How many pairs hold and fail, and why others are not proved."""
+    unproved = [verdict for verdict in found if verdict.unproved]
+    lines = [f"{len(found) - len(failed) - len(unproved)} of {len(found)} pairs hold, {len(failed)} fail"]
+    for reason in dict.fromkeys(verdict.unproved for verdict in unproved):
+        for probed, word in ((False, "not probed"), (True, "unproved")):
+            those = [verdict for verdict in unproved if verdict.unproved == reason and verdict.probed == probed]
+            names = dict.fromkeys(verdict.pair.target.host if probed else verdict.pair.host for verdict in those)
+            if those:
+                count = f"{len(those)} {'pair' if len(those) == 1 else 'pairs'}"
+                lines.append(f"{count} {word}: {_listed(list(names))} {reason}")
+    return lines
 
 
-def _more(count: int) -> list[str]:
-    return [f"and {count} more"] if count > 0 else []
+def _listed(names: Sequence[str]) -> str:
+    """Hosts as the subject of a sentence."""
+    if len(names) > _NAMED:
+        return f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} more are"
+    *others, last = names
+    return f"{', '.join(others)} and {last} are" if others else f"{last} is"
 
 
-def _cell(verdict: Verdict) -> tuple[str, str, float | str | None]:
-    pair = verdict.pair
-    return pair.host, pair.target.host, verdict.text if verdict.check else pair.result.rtt
+def _about(found: Sequence[Fault]) -> list[str]:
+    lines = [line for fault in found[:_LISTED] for line in ("", *fault.lines)]
+    return [*lines, "", f"and {len(found) - _LISTED} more faults"] if len(found) > _LISTED else lines
+
+
+def _culprits(found: Sequence[Fault], probing: Sequence[str]) -> list[str]:
+    """The hosts that have faults. If none of them is in the run, all hosts of the run."""
+    named = {host for fault in found for host in fault.hosts}
+    return [host for host in probing if host in named] or (list(probing) if found else [])
 
 
 def _table(found: Sequence[Verdict]) -> list[str]:

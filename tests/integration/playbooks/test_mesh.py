@@ -28,6 +28,9 @@ def test_one_node_comes_goes_and_is_repaired(tmp_path: pathlib.Path) -> None:
         assert found["nodes"] == hosts
         assert all(isinstance(cell, float) for row in found["cells"] for cell in row), "of four nodes each probes all"
         assert (tmp_path / "proof" / "matrix.svg").read_text(encoding="utf-8").startswith("<svg")
+        proof = json.loads((tmp_path / "proof" / "proof.json").read_text(encoding="utf-8"))
+        assert (proof["hold"], proof["fail"], proof["faults"]) == (proof["pairs"], 0, [])
+        assert (tmp_path / "proof" / "junit.xml").read_text(encoding="utf-8").count("<testcase") == proof["pairs"]
 
         fabric.inventory = mesh.inventory(COUNT + 1)
         fabric.ok("lab")

@@ -12,9 +12,12 @@ Private to the collection: no other collection may import it.
 from __future__ import annotations
 
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks import (
+    encapsulation,
     fdb,
+    firewall,
     forwarding,
     http,
+    ip_forward,
     isolation,
     link,
     mtu,
@@ -24,6 +27,7 @@ from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks import (
     pod_link,
     pod_route,
     route,
+    tcp,
     underlay,
 )
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check import Check
@@ -31,8 +35,9 @@ from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check imp
 CHECKS: tuple[Check, ...] = tuple(
     file.CHECK
     for file in (
-        *(underlay, link, fdb, neighbour, route, pod_link, pod_route, forwarding),  # without replies
-        *(mtu, http, nat),  # with replies
+        *(underlay, link, fdb, neighbour, route, encapsulation),  # without replies, between nodes
+        *(pod_link, pod_route, ip_forward, firewall, forwarding),  # without replies, to pods
+        *(mtu, tcp, http, nat),  # with replies
         *(isolation, pod),
     )
 )

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof import evidence as found
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check import Cause
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.evidence import Evidence
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.target import Pair
 
 REMEDY = "run weft.fabric.site on the host; if the fault comes back, look for a program that removes such entries"
 
 
-def missing(evidence: Evidence, pair: Pair, section: str, layer: str) -> Iterator[str]:
+def missing(evidence: Evidence, pair: Pair, section: str, layer: str) -> Iterator[Cause]:
     """The entries that the nodes of a pair lack to reach each other, in the family of the target."""
     for near, far in found.both_ways(pair):
         state = evidence.state(near)
@@ -26,4 +27,4 @@ def missing(evidence: Evidence, pair: Pair, section: str, layer: str) -> Iterato
             wanted = {key: value for key, value in entry.items() if key != "onlink"}
             if state and not state.has(section, wanted):
                 told = " ".join(f"{key} {value}" for key, value in wanted.items())
-                yield f"{near} lacks the {layer} entry to {far} ({told})"
+                yield Cause(near, f"{layer} entries are missing", f"to {far}: {told}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Callable
+from typing import Callable, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.evidence import Evidence
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.target import Neighbourhood, Pair, Target
@@ -17,13 +17,27 @@ def _none(_around: Neighbourhood) -> Iterable[Target]:
     return ()
 
 
+class Cause(NamedTuple):
+    """Something that explains why a pair does not hold.
+
+    :ivar host: where the fault is.
+    :ivar text: the fault. Pairs with the same host and text have one fault in common.
+    :ivar detail: what differs between these pairs.
+    """
+
+    host: str
+    text: str
+    detail: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class Check:
     """A layer that can fail, and how that is found out.
 
     :ivar layer: its name in the table.
     :ivar about: whether it is looked into for a pair.
-    :ivar causes: (evidence, pair) -> what is wrong in this layer, each cause in a sentence. Nothing: the layer is fine.
+    :ivar causes: (evidence, pair) -> what may be wrong in this layer; faults.py chooses between several causes by what
+        explains the most pairs. Nothing: the layer is fine.
     :ivar remedy: what to do about it.
     :ivar elsewhere: the cause may be on a host that was not looked at.
     :ivar targets: what a host probes for its sake.
@@ -31,7 +45,7 @@ class Check:
 
     layer: str
     about: Callable[[Pair], bool]
-    causes: Callable[[Evidence, Pair], Iterator[str]]
+    causes: Callable[[Evidence, Pair], Iterator[Cause]]
     remedy: str
     elsewhere: bool = False
     targets: Callable[[Neighbourhood], Iterable[Target]] = _none

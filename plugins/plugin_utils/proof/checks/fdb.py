@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks import _entries
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check import Check, silent
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check import Cause, Check, silent
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.evidence import Evidence
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.target import Pair
 
 
-def _causes(evidence: Evidence, pair: Pair) -> Iterator[str]:
+def _causes(evidence: Evidence, pair: Pair) -> Iterator[Cause]:
     return _entries.missing(evidence, pair, "fdb", CHECK.layer)
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check import Check, silent
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.evidence import Evidence
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check import Cause, Check, silent
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.evidence import Evidence, hosts
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.target import (
     VTEP,
     Neighbourhood,
@@ -39,16 +39,16 @@ def _vteps(around: Neighbourhood, overlay: Overlay) -> list[Target]:
     ]
 
 
-def _causes(_evidence: Evidence, pair: Pair) -> Iterator[str]:
-    hosts = " and ".join(dict.fromkeys((pair.host, pair.target.host)))
-    yield f"{pair.result.error}; links, entries and routes are as planned: {CHECK.remedy} on {hosts}"
+def _causes(_evidence: Evidence, pair: Pair) -> Iterator[Cause]:
+    for host in hosts(pair):
+        yield Cause(host, "packets do not get through, though links, entries and routes are as planned")
 
 
 CHECK = Check(
     "forwarding",
     about=silent,
     causes=_causes,
-    remedy="look at ip_forward, rp_filter and the firewall's FORWARD policy",
+    remedy="look at ip_forward, rp_filter, the interfaces of pods, and firewalls",
     elsewhere=True,
     targets=_targets,
 )

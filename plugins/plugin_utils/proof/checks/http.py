@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check import Check, answered
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check import Cause, Check, answered
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.evidence import Evidence
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.target import Pair
 
 
-def _causes(_evidence: Evidence, pair: Pair) -> Iterator[str]:
+def _causes(_evidence: Evidence, pair: Pair) -> Iterator[Cause]:
     if not pair.result.reachable:
-        yield str(pair.result.error)
+        yield Cause(pair.target.host, "echo servers do not answer", f"{pair.target.pod}: {pair.result.error}")
 
 
 CHECK = Check(

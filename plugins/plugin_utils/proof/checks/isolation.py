@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check import Check
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check import Cause, Check
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.evidence import Evidence
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.target import Neighbourhood, Pair, Target, speaks
 
@@ -28,10 +28,11 @@ def _about(pair: Pair) -> bool:
     return not pair.target.answers
 
 
-def _causes(_evidence: Evidence, pair: Pair) -> Iterator[str]:
+def _causes(_evidence: Evidence, pair: Pair) -> Iterator[Cause]:
     if pair.result.received or pair.result.tcp in ("open", "refused"):
         overlay = pair.target.overlay
-        yield f"a pod of overlay {overlay} answers a pod of another" if overlay else "it answers, but must not"
+        text = f"pods of overlay {overlay} answer pods of another" if overlay else "addresses answer that must not"
+        yield Cause(pair.target.host, text, pair.target.address)
 
 
 CHECK = Check(

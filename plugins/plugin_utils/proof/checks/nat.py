@@ -7,14 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check import Check, answered
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.evidence import Evidence
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check import Cause, Check, answered
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.evidence import Evidence, hosts
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.target import Pair
 
 
-def _causes(_evidence: Evidence, pair: Pair) -> Iterator[str]:
+def _causes(evidence: Evidence, pair: Pair) -> Iterator[Cause]:
     if pair.result.seen and pair.result.seen != pair.result.source:
-        yield f"sent from {pair.result.source}, but the server saw {pair.result.seen}"
+        detail = f"sent from {pair.result.source}, but the server saw {pair.result.seen}"
+        translators = [host for host in hosts(pair) if pair.result.seen in _addresses(evidence, host)]
+        for host in translators or hosts(pair):
+            yield Cause(host, "source addresses are translated", detail)
+
+
+def _addresses(evidence: Evidence, host: str) -> set[str]:
+    """The addresses that a node translates to when it masquerades."""
+    nodes = [overlay.nodes[host] for overlay in evidence.fabric.present]
+    own = [address for node in nodes for share in node.networks for address in (share.vtep, share.gateway)]
+    return {*own, *(node.underlay for node in nodes)}
 
 
 CHECK = Check(

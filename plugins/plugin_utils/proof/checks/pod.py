@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from ansible_collections.weft.fabric.plugins.plugin_utils import drivers
 from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import End
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check import Check
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.evidence import Evidence
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check import Cause, Check
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.evidence import Evidence, hosts
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.target import (
     POD,
     UNDERLAY,
@@ -50,9 +50,10 @@ def _about(pair: Pair) -> bool:
     return pair.target.answers and not pair.target.overlay
 
 
-def _causes(_evidence: Evidence, pair: Pair) -> Iterator[str]:
+def _causes(_evidence: Evidence, pair: Pair) -> Iterator[Cause]:
     if not pair.result.reachable:
-        yield str(pair.result.error)
+        text = "pods do not reach what their driver connects them to"
+        yield from (Cause(host, text) for host in hosts(pair))
 
 
 CHECK = Check(

@@ -9,30 +9,30 @@ from collections.abc import Iterator
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof import evidence as found
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check import Check, silent
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check import Cause, Check, silent
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.evidence import Evidence
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.target import Pair
 
 
-def _causes(evidence: Evidence, pair: Pair) -> Iterator[str]:
+def _causes(evidence: Evidence, pair: Pair) -> Iterator[Cause]:
     for host, name in found.pods(pair):
         if host in evidence.states:
             yield from _lacks(evidence, pair, host, name)
 
 
-def _lacks(evidence: Evidence, pair: Pair, host: str, name: str) -> Iterator[str]:
+def _lacks(evidence: Evidence, pair: Pair, host: str, name: str) -> Iterator[Cause]:
     """What a pod lacks, in the family of the target."""
     state, root = evidence.state(host, name), evidence.state(host)
     if state is None:
-        yield f"{host} has no namespace {name}"
+        yield Cause(host, f"there is no namespace {name}")
         return
     family = values.family(pair.target.address)
     for own in next((end.addresses for end in evidence.ends[host] if end.pod == name), ()):
         if values.family(own) == family and not state.holds(own):
-            yield f"{host}/{name} has no interface with {own} that is up"
+            yield Cause(host, f"{name} has no interface with {own} that is up")
     for share in evidence.overlay(pair.target).nodes[host].networks:
         if values.family(share.gateway) == family and root and not root.holds(share.gateway):
-            yield f"{host} has no interface with {share.gateway} that is up"
+            yield Cause(host, f"there is no interface with {share.gateway} that is up")
 
 
 CHECK = Check(

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof import evidence as found
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check import Check, silent
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check import Cause, Check, silent
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.evidence import Evidence
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.target import Pair
 
 
-def _causes(evidence: Evidence, pair: Pair) -> Iterator[str]:
+def _causes(evidence: Evidence, pair: Pair) -> Iterator[Cause]:
     family = values.family(pair.target.address)
     for host, name in found.pods(pair):
         state = evidence.state(host, name)
@@ -23,7 +23,7 @@ def _causes(evidence: Evidence, pair: Pair) -> Iterator[str]:
             version = ipaddress.ip_address(share.gateway).version
             default = {"dst": values.EVERYTHING[version], "via": share.gateway}
             if values.family(share.gateway) == family and state and not state.has("routes", default):
-                yield f"{host}/{name} lacks the default route via {share.gateway}"
+                yield Cause(host, "pods lack their default route", f"{name} via {share.gateway}")
 
 
 CHECK = Check(

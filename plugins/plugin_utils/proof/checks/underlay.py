@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check import Check, silent
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof import evidence as found
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof.checks.check import Cause, Check, silent
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.evidence import Evidence
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.target import UNDERLAY, Neighbourhood, Pair, Target
 
@@ -19,13 +20,12 @@ def _targets(around: Neighbourhood) -> Iterator[Target]:
             yield Target("", node, "", UNDERLAY, first.nodes[node].underlay, first.name)
 
 
-def _causes(evidence: Evidence, pair: Pair) -> Iterator[str]:
-    if pair.target.kind == UNDERLAY:
-        yield str(pair.result.error)
-    for near, far in ((pair.host, pair.target.host), (pair.target.host, pair.host)):
+def _causes(evidence: Evidence, pair: Pair) -> Iterator[Cause]:
+    for near, far in found.both_ways(pair):
         if (near, far) in evidence.deaf:
             address = evidence.overlay(pair.target).nodes[far].underlay
-            yield f"{near} does not reach {far} at {address}: {evidence.deaf[near, far]}"
+            for host in (far, near):
+                yield Cause(host, "no answer in the underlay", f"{near} -> {far} {address}: {evidence.deaf[near, far]}")
 
 
 CHECK = Check(
