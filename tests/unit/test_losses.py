@@ -12,11 +12,12 @@ import pytest
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address, AddressState
 from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Entry, Kept, Nexthop
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import Hop, Route
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.plugins.module_utils.plan.losses import Losses
-from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
+from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation, Plan
 from ansible_collections.weft.fabric.plugins.module_utils.plan.phases import plan
 
 STATE = AddressState()
@@ -165,3 +166,24 @@ def test_a_link_that_sits_on_one_that_is_deleted() -> None:
     ]
     listed = [{"name": "a", "kind": "veth", "state": "absent"}, {"name": "vlan5", "kind": "vlan", "state": "absent"}]
     assert planned({"links": listed}, FOUR).lost == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "takes"),
+    [
+        (Operation("delete", "pod", FOUR), True),
+        (Operation("delete", "pod", Link("a", "veth")), True),
+        (Operation("move", "pod", Link("a"), Link("b")), True),
+        (Operation("set", "pod", Link("a"), Link("a", "", {"admin_state": "down"})), True),
+        (Operation("set", "pod", Link("a"), Link("a", "", {"controller": ""})), True),
+        (Operation("set", "pod", Link("a"), Link("a", "", {"mtu": 1279})), True),
+        (Operation("set", "pod", Link("a"), Link("a", "", {"mtu": 1280, "admin_state": "up"})), False),
+        (Operation("set", "pod", None, Link("new", "", {"controller": "br0"})), False),
+        (Operation("create", "pod", None, FOUR), False),
+        (Operation("delete", "pod", PLAIN), False),
+    ],
+)
+def test_which_operations_take_something_along(operation: Operation, takes: bool) -> None:
+    """Only for those is everything of a namespace read, and not if the namespace is deleted itself."""
+    assert Plan([operation]).takes_along == ({"pod"} if takes else set())
+    assert Plan([operation, Operation("delete", "", Namespace("pod"))]).takes_along == set()

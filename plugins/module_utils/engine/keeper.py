@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.weft.fabric.plugins.module_utils.kernel import kept
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Failure, Kernel
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import netns_status
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
 from ansible_collections.weft.fabric.plugins.module_utils.plan.losses import Losses
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation
 
@@ -59,11 +60,13 @@ class Keeper:
                     f"{operation.after.label(operation.netns)} is lost, the kernel refuses it now: {why}"
                 )
         for netns, losses in self._losses.items():
-            for item in losses.gone:
-                self._before[netns].forget(item)
+            for gone in losses.gone:
+                self._before[netns].forget(gone)
         for operation in operations:
             verb, netns, item, *_rest = operation
-            if verb == "restore" and (netns, item) not in self._tried:
+            if isinstance(item, Namespace) and verb == "delete":
+                self._before.pop(item.name, None)  # everything in it belongs to it
+            elif verb == "restore" and (netns, item) not in self._tried:
                 self._tried.add((netns, item))
             elif verb in ("delete", "set", "restore") and netns in self._before:
                 self._before[netns].forget(item)

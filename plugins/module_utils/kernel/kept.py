@@ -110,7 +110,7 @@ def _read_entries(kernel: Socket, names: Mapping[int, str]) -> Iterator[Entry]:
     for proxy in (0, NTF_PROXY):
         for message in kernel.dump(RTM_GETNEIGH, NDMSG.pack(0, 0, 0, proxy, 0)):
             family, index, state, flags, kind = NDMSG.unpack_from(message, 16)
-            found = {type: data for type, data in attributes(message, 28).items() if type in NDA_SETTABLE}
+            found = {number: data for number, data in attributes(message, 28).items() if number in NDA_SETTABLE}
             entered = state & NUD_PERMANENT or flags & (NTF_EXT_LEARNED | NTF_PROXY)
             if index not in names or not entered or NDA_DST not in found:
                 continue

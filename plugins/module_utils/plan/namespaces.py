@@ -86,6 +86,7 @@ def remove_namespaces(view: View, names: Sequence[str]) -> None:
     for netns in present:
         view.do("delete", "", Namespace(netns))
         view.state[netns] = Observed("absent")
+        view.losses.pop(netns, None)  # everything in it belongs to it
 
 
 def _fresh() -> Observed:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.values import IPV6_MTU
 
@@ -62,8 +63,14 @@ class Plan:
 
     @property
     def takes_along(self) -> set[str]:
-        """The namespaces in which the kernel may delete objects of others with these operations."""
-        return {item.netns for item in self.operations if _takes_along(item)}
+        """The namespaces in which the kernel may delete objects of others with these operations.
+
+        Everything in a namespace that is deleted belongs to it.
+        """
+        deleted = {
+            item.before.name for item in self.operations if item.verb == "delete" and isinstance(item.before, Namespace)
+        }
+        return {item.netns for item in self.operations if _takes_along(item)} - deleted
 
     def diff(self) -> dict[str, str]:
         """Ansible's diff: one line for each fact that changes, before and after."""
