@@ -39,7 +39,8 @@ test_missing_arguments = life.test_missing_arguments_of(CASES)
 
 
 def static(name: str) -> list[tuple[Any, ...]]:
-    return sorted((entry["mac"], entry.get("vlan")) for entry in bridge_json(name, "fdb") if entry["state"] == "static")
+    rows = [entry for entry in bridge_json(name, "fdb") if entry["state"] == "static"]
+    return sorted(((entry["mac"], entry.get("vlan")) for entry in rows), key=str)
 
 
 def test_entries_of_others_are_kept(run_module, ns) -> None:
@@ -75,6 +76,6 @@ def test_an_entry_is_for_one_vlan_or_for_all(run_module, ns) -> None:
         ([], []),
     ):
         assert run_module("bridge_fdb", netns=name, dev="p0", entries=entries, purge=True)["changed"]
-        assert sorted(static(name), key=str) == sorted(found, key=str)
+        assert static(name) == sorted(found, key=str)
         with unchanged(name):
             assert not run_module("bridge_fdb", netns=name, dev="p0", entries=entries, purge=True)["changed"]
