@@ -78,11 +78,12 @@ def overlay_plans(
     :param pods: each node's pods_pods, by its name.
     :param networks: each node's pods_network, by its name.
     """
+    from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import nodes as nodes_of
     from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import overlays as planning
     from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.fabric import Fabric
     from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import encode, loaded
 
-    planned = planning.plan(overlays, nodes, defaults)
+    planned = planning.plan(overlays, nodes_of.parse(nodes), defaults)
     Fabric(planned, loaded(pods or {}), loaded(networks or {})).check()
     return encode(planned)
 
