@@ -477,8 +477,14 @@ def test_all_that_goes_needs_no_nodes():
         ([{"name": "red", "vni": -7}], ["overlay_overlays[0].vni", "-7"]),
         ([{"name": "red", "port": 0}], ["overlay_overlays[0].port", "0"]),
         ([{"name": "red", "state": "gone"}], ["overlay_overlays[0].state", "gone"]),
-        ([{"name": "red"}, {**BLUE, "name": "red"}], ["overlay_overlays[1].name", "red", "overlay_overlays[0] has it"]),
-        ([{"name": "red"}, {**BLUE, "vni": 10}], ["overlay_overlays[1].vni", "10", "overlay_overlays[0] has it"]),
+        (
+            [{"name": "red"}, {**BLUE, "name": "red"}],
+            ["overlay_overlays[1].name", "red", "[0].name is the same"],
+        ),
+        (
+            [{"name": "red"}, {**BLUE, "vni": 10}],
+            ["overlay_overlays[1].vni", "10", "[0].vni is the same"],
+        ),
         ([{"name": "red"}, {**BLUE, "device": "vxlan0"}], ["overlay_overlays[1].device", "vxlan0"]),
         ([{"name": "red"}, {**BLUE, "bridge": "br0"}], ["overlay_overlays[1].bridge", "br0"]),
         (

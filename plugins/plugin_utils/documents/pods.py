@@ -119,12 +119,6 @@ def _beside(known: Sequence[Pod], default: Network | None) -> list[Link]:
 
 def _attachments(known: Iterable[Pod]) -> Attachments:
     found = Attachments()
-    for pod in known:
-        item = pod.network.driver.attachment(pod.network, pod)
-        if item is not None:
-            (found.present if pod.present else found.absent).append(item)
-    if found.present:
-        from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import attachments_of
-
-        attachments_of("pods_pods", found.present)
+    for pod, item in pods.attachments(known):
+        (found.present if pod.present else found.absent).append(item)
     return found

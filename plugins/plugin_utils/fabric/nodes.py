@@ -10,14 +10,14 @@ node changes no other node's addresses, and no host needs facts about another.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Callable, TypeVar
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import vxlan
-from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import networks
+from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import networks, specification
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.networks import Address, Network
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import encode
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.faults import STOP, Faults
@@ -93,8 +93,9 @@ def parse(given: object, faults: Faults = STOP, variable: str = "") -> list[List
     remedy = "give each node its own underlay address (a cloned machine?)"
     _refuse_duplicates(listed, "address", lambda node: node.address and str(node.address), remedy)
     addressed = [node for node in listed if node.address]
-    for node, usual in odd(addressed, lambda node: node.address.version if node.address else 0):
-        remedy = f"{usual.name} has {usual.address}: run one overlay over IPv4 or over IPv6, not over both"
+    most, others = alike(addressed, lambda node: node.address.version if node.address else 0)
+    for node in others:
+        remedy = f"{most[0].name} has {most[0].address}: run one overlay over IPv4 or over IPv6, not over both"
         node.refuse("address", str(node.address), remedy)
     return listed
 
@@ -116,10 +117,10 @@ def place(listed: Listing, prefixes: Mapping[Network, int], vni: int, mode: str)
     if mode != "vxlan":
         _refuse_overlapping_segments(there)
     if mode == "direct":
-        for node, usual in odd(there, lambda node: node.segment):
-            remedy = (
-                f"mode direct is for nodes of one segment, and {usual.name} is on {usual.segment}: use cross_subnet"
-            )
+        most, others = alike(there, lambda node: node.segment)
+        for node in others:
+            other = f"{most[0].name} is on {most[0].segment}"
+            remedy = f"mode direct is for nodes of one segment, and {other}: use cross_subnet"
             node.refuse("address", f"{node.address} on {node.segment}", remedy)
     return planned
 
@@ -141,15 +142,13 @@ def vtep_mac(vni: int, name: str) -> str:
     return values.derived_mac(f"{vni}/{name}")
 
 
-def odd(items: Iterable[T], key: Callable[[T], Hashable]) -> Iterator[tuple[T, T]]:
-    """The items that differ from most others, each with the first of those others."""
+def alike(items: Iterable[T], key: Callable[[T], Hashable]) -> tuple[list[T], list[T]]:
+    """The items that most have in common what the key says, and those that differ."""
     groups: dict[Hashable, list[T]] = {}
     for item in items:
         groups.setdefault(key(item), []).append(item)
-    usual = max(groups.values(), key=len, default=[])
-    for group in groups.values():
-        if group is not usual:
-            yield from ((item, usual[0]) for item in group)
+    most = max(groups.values(), key=len, default=[])
+    return most, [item for group in groups.values() if group is not most for item in group]
 
 
 def _listed(name: str, node: Mapping[str, Any], faults: Faults, variable: str) -> Listed:
@@ -159,18 +158,9 @@ def _listed(name: str, node: Mapping[str, Any], faults: Faults, variable: str) -
             if key not in _KEYS:
                 own.add(InvalidParameter(f"{where}.{key}", node[key], f"a node takes only {', '.join(_KEYS)}"))
         own.check(values.ifname, f"{where}.dev", node.get("dev"))
-    number = own.check(_number, f"{where}.number", node.get("number"))
+    number = own.check(specification.whole, f"{where}.number", node.get("number"), ", to each node its own")
     address, segment = own.check(networks.underlay, f"{where}.address", node.get("address")) or (None, None)
     return Listed(name, where, own, number, node.get("address"), address, segment, node.get("dev"))
-
-
-def _number(where: str, value: object) -> int:
-    """A node's number. How large it may be depends on each overlay's networks."""
-    if isinstance(value, str) and value.isdecimal() and value.isascii():
-        value = int(value[:40])
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise InvalidParameter(where, value, "give a whole number from 0 on, to each node its own")
-    return value
 
 
 def _node(node: Listed, prefixes: Mapping[Network, int], vni: int, mode: str) -> Node | None:

@@ -7,16 +7,26 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import networks, nodes
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.faults import STOP, Faults
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import MODES, Overlay
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import MODES, Node, Overlay
 
 KEYS = ("name", "state", "cidr", "node_prefix", "vni", "port", "device", "mode", "bridge")
+
+_RULES: Mapping[str, tuple[Any, ...]] = {
+    "name": (values.text,),
+    "state": (values.choice, ("present", "absent")),
+    "vni": (values.vni,),
+    "port": (values.port,),
+    "device": (values.ifname,),
+    "mode": (values.choice, MODES),
+    "bridge": (values.ifname,),
+}
 
 
 def plan(
@@ -40,96 +50,100 @@ def plan(
         if not isinstance(item, Mapping):
             faults.add(InvalidParameter(where, item, "give a dictionary with at least a name"))
             continue
-        for key in item:
-            if key not in KEYS:
-                remedy = f"an overlay takes only {', '.join(KEYS)}"
-                faults.add(InvalidParameter(f"{where}.{key}", item[key], remedy))
-        complete = {**defaults, **item}
-        if defaults["state"] == "absent":
-            complete["state"] = "absent"
-        overlay = _parse(where, item, complete, faults)
+        absent = {"state": "absent"} if defaults["state"] == "absent" else {}
+        one = _Listed(where, item, {**defaults, **item, **absent}, faults)
+        overlay, prefixes = one.parsed(), one.prefixes()
         if overlay is None:
-            planned.setdefault(str(complete.get("name")), _unknown(complete))
+            planned.setdefault(str(one.complete.get("name")), one.unknown())
             continue
-        if overlay.present:
-            overlay = _planned(where, item, overlay, listed, complete, faults)
-        _refuse_duplicates(where, overlay, holders, faults)
-        _refuse_overlapping(where, overlay, planned, faults)
+        overlay = replace(overlay, cidrs=tuple(map(str, prefixes)), nodes=one.nodes(overlay, listed, prefixes))
+        one.refuse_duplicates(overlay, holders)
+        one.refuse_overlapping(overlay, planned)
         planned.setdefault(overlay.name, overlay)
     return planned
 
 
-def _name(where: str, item: Mapping[str, Any], key: str) -> str:
-    """The variable that an overlay's value is from."""
-    if key in item or key == "name":
-        return f"{where}.{key}"
-    return "pods_bridge" if key == "bridge" else f"overlay_{key}"
+@dataclass(frozen=True)
+class _Listed:
+    """An overlay as the inventory lists it.
 
+    :ivar where: the variable with index, for messages.
+    :ivar item: its own values.
+    :ivar complete: the same with the defaults of those that it has not.
+    """
 
-def _parse(where: str, item: Mapping[str, Any], complete: Mapping[str, Any], faults: Faults) -> Overlay | None:
-    """An overlay without its nodes; None: it has faults."""
-    rules: dict[str, tuple[Any, ...]] = {
-        "name": (values.text,),
-        "state": (values.choice, ("present", "absent")),
-        "vni": (values.vni,),
-        "port": (values.port,),
-        "device": (values.ifname,),
-        "mode": (values.choice, MODES),
-        "bridge": (values.ifname,),
-    }
-    found = {
-        key: faults.check(rule, _name(where, item, key), complete.get(key), *more)
-        for key, (rule, *more) in rules.items()
-    }
-    parsed = {key: value for key, value in found.items() if value is not None}
-    return Overlay(**parsed) if len(parsed) == len(rules) else None
+    where: str
+    item: Mapping[str, Any]
+    complete: Mapping[str, Any]
+    faults: Faults
 
+    def name(self, key: str) -> str:
+        """The variable that a value is from."""
+        if key in self.item or key == "name":
+            return f"{self.where}.{key}"
+        return "pods_bridge" if key == "bridge" else f"overlay_{key}"
 
-def _unknown(complete: Mapping[str, Any]) -> Overlay:
-    """An overlay with faults, for pods that name it."""
-    return Overlay(str(complete.get("name")), "present", 0, 0, "", MODES[0], "")
+    def refuse(self, key: str, value: object, remedy: str) -> None:
+        """Report a fault."""
+        self.faults.add(InvalidParameter(self.name(key), value, remedy))
 
+    def parsed(self) -> Overlay | None:
+        """The overlay without its networks and nodes; None: it has faults."""
+        for key in self.item:
+            if key not in KEYS:
+                self.refuse(key, self.item[key], f"an overlay takes only {', '.join(KEYS)}")
+        found = {
+            key: self.faults.check(rule, self.name(key), self.complete.get(key), *more)
+            for key, (rule, *more) in _RULES.items()
+        }
+        known = {key: value for key, value in found.items() if value is not None}
+        return Overlay(**known) if len(known) == len(_RULES) else None
 
-def _planned(
-    where: str,
-    item: Mapping[str, Any],
-    overlay: Overlay,
-    listed: nodes.Listing,
-    complete: Mapping[str, Any],
-    faults: Faults,
-) -> Overlay:
-    """An overlay with its nodes."""
-    cidrs = faults.check(networks.parse, complete["cidr"], _name(where, item, "cidr"))
-    if cidrs is None:
-        return overlay
-    named = _name(where, item, "node_prefix")
-    prefixes = faults.check(networks.prefixes, cidrs, complete["node_prefix"], named)
-    overlay = replace(overlay, cidrs=tuple(map(str, cidrs)))
-    if prefixes is None:
-        return overlay
-    there = nodes.place(listed, prefixes, overlay.vni, overlay.mode)
-    if overlay.mode == "direct":
-        faults.check(nodes.refuse_unroutable, there, cidrs, _name(where, item, "cidr"))
-    return replace(overlay, nodes=there)
+    def unknown(self) -> Overlay:
+        """An overlay in place of one with faults, for pods that name it."""
+        return Overlay(str(self.complete.get("name")), "present", 0, 0, "", MODES[0], "")
 
+    def prefixes(self) -> dict[networks.Network, int]:
+        """The overlay's networks, each with the prefix length of a node's pod subnet; none if they have faults."""
+        if self.complete["state"] == "absent":
+            return {}
+        cidrs = self.faults.check(networks.parse, self.complete["cidr"], self.name("cidr"))
+        if cidrs is None:
+            return {}
+        given = self.complete["node_prefix"]
+        return self.faults.check(networks.prefixes, cidrs, given, self.name("node_prefix")) or {}
 
-def _refuse_duplicates(where: str, overlay: Overlay, holders: dict[tuple[str, object], str], faults: Faults) -> None:
-    """Refuse an overlay that has the name, interface, bridge, or VNI and port of another."""
-    unique: list[tuple[str, object]] = [(key, getattr(overlay, key)) for key in ("name", "device", "bridge")]
-    if overlay.present:
-        unique.append(("vni", (overlay.vni, overlay.port)))
-    for key, value in unique:
-        other = holders.setdefault((key, value), where)
-        if other != where:
-            remedy = f"{other} has it too: give each overlay its own"
-            faults.add(InvalidParameter(f"{where}.{key}", getattr(overlay, key), remedy))
+    def nodes(
+        self, overlay: Overlay, listed: nodes.Listing, prefixes: Mapping[networks.Network, int]
+    ) -> dict[str, Node]:
+        """The overlay's nodes."""
+        if not prefixes:
+            return {}
+        planned = nodes.place(listed, prefixes, overlay.vni, overlay.mode)
+        if overlay.mode == "direct":
+            self.faults.check(nodes.refuse_unroutable, planned, prefixes, self.name("cidr"))
+        return planned
 
+    def refuse_duplicates(self, overlay: Overlay, holders: dict[tuple[str, object], str]) -> None:
+        """Refuse a name, an interface, or a VNI and port that another overlay has."""
+        unique: list[tuple[str, str, object]] = [
+            ("name", "name", overlay.name),
+            ("device", "interface", overlay.device),
+            ("bridge", "interface", overlay.bridge),
+        ]
+        if overlay.present:
+            unique.append(("vni", "vni", (overlay.vni, overlay.port)))
+        for key, kind, value in unique:
+            own = f"{self.where}.{key}"
+            other = holders.setdefault((kind, value), own)
+            if other != own:
+                self.refuse(key, getattr(overlay, key), f"{other} is the same: give each its own")
 
-def _refuse_overlapping(where: str, overlay: Overlay, others: Mapping[str, Overlay], faults: Faults) -> None:
-    for cidr in overlay.cidrs:
-        network = ipaddress.ip_network(cidr)
-        for name, other in others.items():
-            for taken in map(ipaddress.ip_network, other.cidrs):
-                if taken.version == network.version and taken.overlaps(network):
-                    remedy = f"overlay {name} has {taken}: keep the two apart"
-                    faults.add(InvalidParameter(f"{where}.cidr", cidr, remedy))
+    def refuse_overlapping(self, overlay: Overlay, others: Mapping[str, Overlay]) -> None:
+        """Refuse a network that overlaps another overlay's."""
+        for cidr in overlay.cidrs:
+            network = ipaddress.ip_network(cidr)
+            for name, other in others.items():
+                for taken in map(ipaddress.ip_network, other.cidrs):
+                    if taken.version == network.version and taken.overlaps(network):
+                        self.refuse("cidr", cidr, f"overlay {name} has {taken}: keep the two apart")

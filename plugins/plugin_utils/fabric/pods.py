@@ -102,6 +102,29 @@ def refuse_removed_overlays(pods: Iterable[Pod], faults: Faults = STOP) -> None:
             faults.add(InvalidParameter(f"{pod.where}.state", "present", remedy))
 
 
+def attachments(pods: Iterable[Pod], faults: Faults = STOP) -> list[tuple[Pod, dict[str, Any]]]:
+    """The pods' interfaces in CNI networks, as weft.fabric.cni takes them, without those with faults."""
+    items = [(pod, faults.check(_attachment, pod)) for pod in pods if pod.network.driver.assigns]
+    return [(pod, item) for pod, item in items if item]
+
+
+def _attachment(pod: Pod) -> dict[str, Any] | None:
+    """A pod's interface in a CNI network.
+
+    :raises InvalidParameter: the module cni would refuse it.
+    """
+    item = pod.network.driver.attachment(pod.network, pod)
+    from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import attachments_of
+
+    try:
+        attachments_of("", [item])
+    except InvalidParameter as error:
+        # The module lists addresses, and a pod its address.
+        parameter = error.parameter.removeprefix("[0]").replace(".addresses", ".address")
+        raise InvalidParameter(f"{pod.where}{parameter}", error.value, error.remedy) from None
+    return item
+
+
 def default_host_interface(name: str) -> str:
     """The name of the host's end of a pod's veth pair: 12 bytes from the pod's name alone, so that it never changes."""
     return veth_name(name)
