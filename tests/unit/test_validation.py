@@ -389,9 +389,12 @@ def test_a_fault_of_the_whole_fabric_concerns_all_nodes() -> None:
 
 
 def test_all_that_goes_is_not_looked_at() -> None:
-    changes = {"all": {"overlay_state": "absent", "overlay_node": None, "pods_pods": [{"name": "p", "address": "x"}]}}
-    assert of(changes).faults == []
-    assert of({"all": {"pods_state": "absent", "pods_pods": [{"name": "p", "address": "x"}]}}).faults == []
+    lost = [{"name": "p", "address": "10.9.0.1"}]
+    assert of({"all": {"overlay_state": "absent", "overlay_node": None, "pods_pods": lost}}).faults == []
+    assert of({"all": {"pods_state": "absent", "pods_pods": lost}}).faults == []
+    named = [{"name": "a b", "address": "10.9.0.1"}]
+    (fault,) = of({"all": {"overlay_state": "absent"}, "a": {"pods_pods": named}}).faults
+    assert fault.line.startswith("a: pods_pods[0].name: 'a b' is refused")
 
 
 def test_what_a_play_gives_comes_before_the_inventory() -> None:

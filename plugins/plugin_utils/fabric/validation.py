@@ -16,7 +16,7 @@ from typing import Any, Callable
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.plugin_utils import drivers
-from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import Network, Place, Pod
+from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import Place, Pod
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import (
     addresses,
     nodes,
@@ -95,33 +95,39 @@ def _check_overlays(inventory: Inventory, faults: Faults) -> dict[str, Overlay]:
     defaults = {key: shared[f"overlay_{key}"] for key in OVERLAY} | {"bridge": shared["pods_bridge"]}
     there = nodes.parse(listed, faults, "overlay_node")
     planned = overlays.plan(shared["overlay_overlays"], there, defaults, inventory.fabric(faults))
-    if any(overlay.present for overlay in planned.values()):
-        shared_addresses: dict[object, tuple[str, str]] = {}
-        for host in inventory.nodes:
-            found = _check_pods(inventory, host, planned, faults.at(host))
-            _check_names(host, inventory, planned, found, faults.at(host))
-            _check_segments(host, found, shared_addresses, faults.at(host))
+    on_segments: dict[object, tuple[str, str]] = {}
+    for host in inventory.nodes:
+        own = faults.at(host)
+        found = _check_pods(inventory, host, planned, own)
+        if any(overlay.present for overlay in planned.values()):
+            _check_places(inventory, host, planned, found, own)
+            _check_names(host, inventory, planned, found, own)
+            _check_segments(host, found, on_segments, own)
     return planned
 
 
 def _check_pods(inventory: Inventory, host: str, planned: Mapping[str, Overlay], faults: Faults) -> list[Pod]:
-    """The pods of a host without faults."""
-    default: Network | None = None
-    network = inventory.value(host, "pods_network")
-    default = drivers.network("pods_network", network, faults)
-    found = pods.parse(inventory.pods(host), planned, default, faults)
-    pods.refuse_removed_overlays(found, faults)
-    there = [pod for pod in found if pod.present]
+    """The pods of a host without faults that are to be there."""
+    default = drivers.network("pods_network", inventory.value(host, "pods_network"), faults)
+    found = pods.parse(inventory.value(host, "pods_pods"), planned, default, faults)
     pods.attachments(found, faults)
+    return [] if inventory.value(host, "pods_state") == "absent" else [pod for pod in found if pod.present]
+
+
+def _check_places(
+    inventory: Inventory, host: str, planned: Mapping[str, Overlay], there: list[Pod], faults: Faults
+) -> None:
+    """The addresses of a host's pods, in overlays of which the host is a node without faults."""
+    pods.refuse_removed_overlays(there, faults)
     present = [overlay for overlay in planned.values() if overlay.present and host in overlay.nodes]
     every: dict[str, Node] = {name: node for overlay in present for name, node in overlay.nodes.items()}
     if host in every:
         cidrs = tuple(cidr for overlay in planned.values() for cidr in overlay.cidrs)
         # How large packets are has no influence on addresses.
         place = Place(host, every, values.IPV6_MTU, cidrs)
+        default = drivers.network("pods_network", inventory.value(host, "pods_network"), Faults([]))
         for group in addresses.groups(there, default, place, present):
             addresses.placed(*group, faults)
-    return there
 
 
 def _check_names(
