@@ -154,7 +154,10 @@ def _refused(faults: Sequence[Fault], task_vars: Mapping[str, Any], strategy: st
         return {}
     hosts = task_vars["ansible_play_hosts_all"]
     concerned = {host for fault in faults for host in fault.hosts}
-    told = {host: f"The faults above concern {'this host' if host in concerned else 'other hosts'}" for host in hosts}
+    told = {
+        host: f"{'this host' if host in concerned else 'the fabric'} is refused: see above. No host is changed"
+        for host in hosts
+    }
     if not strategy.endswith("linear"):
         # Other strategies do not stop the play for all hosts after a failure.
         return told
