@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _ROLES = pathlib.Path(__file__).resolve().parents[2] / "roles"
 _GROUPS = {"fabric_nodes": "nodes", "fabric_routers": "routers"}
+_READ_BY_OTHERS = {*SHARED, "overlay_node", "pods_pods", "pods_network"}
 _WITHOUT_NODES = {"underlay", "mgmt_routing", "masquerade", "common"}
 """Roles that do their work on hosts of any group."""
 
@@ -78,10 +79,11 @@ class ActionModule(ActionBase):
         """
         options = self._options()
         playbook = bool(task_vars.get("common_playbook"))
-        group = str(task_vars.get("overlay_group", options["overlay_group"]["default"]))
-        if playbook or group == options["overlay_group"]["default"]:
-            group = names["fabric_nodes"]
         groups = task_vars["groups"]
+        group = names["fabric_nodes"]
+        for given in (task_vars, *(task_vars["hostvars"][host] for host in groups.get(group, ())[:1])):
+            if given.get("overlay_group", options["overlay_group"]["default"]) != options["overlay_group"]["default"]:
+                group = str(given["overlay_group"])
         members = [*groups.get(group, ()), *groups.get(names["fabric_routers"], ())]
         if not playbook:
             members += task_vars["ansible_play_hosts_all"]
@@ -98,7 +100,10 @@ class ActionModule(ActionBase):
                 try:
                     variables[host][name] = hostvars[name]
                 except AnsibleError as error:
-                    unreadable[host, name] = task_vars["hostvars"].raw_get(host)[name], str(error)
+                    # Facts of hosts outside the run are not known, and other hosts do not need all of their variables.
+                    if name in _READ_BY_OTHERS or host in task_vars["ansible_play_hosts_all"]:
+                        template = task_vars["hostvars"].raw_get(host)[name]
+                        unreadable[host, name] = template, " ".join(str(error).split())
         return Inventory(
             variables=variables,
             nodes=tuple(groups.get(group, ())),
