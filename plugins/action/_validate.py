@@ -36,7 +36,7 @@ _WITHOUT_NODES = {"underlay", "mgmt_routing", "masquerade", "common"}
 """Roles that do their work on hosts of any group."""
 
 
-class ActionModule(ActionBase):
+class ActionModule(ActionBase):  # type: ignore[misc]
     _requires_connection = False
     _VALID_ARGS: frozenset[str] = frozenset()
 

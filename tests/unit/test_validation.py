@@ -303,7 +303,7 @@ CASES: dict[str, tuple[dict[str, dict[str, Any]], list[str]]] = {
     "one route twice": (
         {"router": {"mgmt_routing_routes": 2 * [{"dst": "192.168.1.0/24", "via": "192.168.2.3", "dev": "eth0"}]}},
         [
-            "router: mgmt_routing_routes[1].dst: '192.168.1.0/24' is refused: another route of the list has the same...",
+            "router: mgmt_routing_routes[1].dst: '192.168.1.0/24' is refused: another route of the list has...",
         ],
     ),
     "masquerading": (
