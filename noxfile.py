@@ -149,6 +149,7 @@ def sanity(session: nox.Session) -> None:
         copy = pathlib.Path(outside, "ansible_collections", "weft", "fabric")
         (copy / "tests").mkdir()
         shutil.copy("tests/config.yml", copy / "tests")
+        shutil.copytree("tests/sanity", copy / "tests" / "sanity")
         with session.chdir(copy):
             try:
                 run(session, "ansible-test", "sanity", "--requirements", "--color=no", "--junit", HOME=str(home))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.plugin_utils.documents import pods
+from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import nodes as nodes_of
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import overlays as planning
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import decode, encode
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay
@@ -29,7 +30,7 @@ def overlays_of(nodes: Any, *overlays: dict[str, Any], **defaults: Any) -> dict[
 
     :param defaults: other values than DEFAULTS.
     """
-    planned = planning.plan(overlays or [{"name": "default"}], nodes, {**DEFAULTS, **defaults})
+    planned = planning.plan(overlays or [{"name": "default"}], nodes_of.parse(nodes), {**DEFAULTS, **defaults})
     found: dict[str, Any] = encode(planned)
     return found
 

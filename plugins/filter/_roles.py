@@ -67,26 +67,6 @@ def hosts(group: str, target: str) -> str:
     return f"{group}:&{target}"
 
 
-def overlay_plans(
-    overlays: Any, nodes: Any, defaults: Mapping[str, Any], pods: Any = None, networks: Any = None
-) -> Any:
-    """The plans of all overlays by name, after a look at the pods on them.
-
-    :param overlays: the variable overlay_overlays.
-    :param nodes: each node's overlay_node, by its name.
-    :param defaults: the values of overlays that have none of their own.
-    :param pods: each node's pods_pods, by its name.
-    :param networks: each node's pods_network, by its name.
-    """
-    from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import overlays as planning
-    from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.fabric import Fabric
-    from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import encode, loaded
-
-    planned = planning.plan(overlays, nodes, defaults)
-    Fabric(planned, loaded(pods or {}), loaded(networks or {})).check()
-    return encode(planned)
-
-
 def overlay_document(overlays: Any, host: str, resync: int = 0) -> Any:
     """A host's ``state`` and ``document`` for the module document, and the links that are ``gone``.
 
@@ -264,7 +244,6 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         functions = (
             hosts,
-            overlay_plans,
             overlay_document,
             pods_plan,
             pods_masquerade,

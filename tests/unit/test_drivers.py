@@ -435,7 +435,13 @@ REFUSED = [
     ("a fan in IPv6", {**FAN, "overlay": "fd00::/8"}, [], ["pods_network.overlay", "fd00::/8", "IPv4"]),
     ("a fan without room", {**FAN, "overlay": "10.0.0.0/16"}, [], ["pods_network.overlay", "/32", "wider"]),
     ("a fan over itself", {**FAN, "overlay": "192.0.0.0/8"}, [], ["pods_network.overlay", "192.168.0.0/16"]),
-    ("a node outside", {**FAN, "underlay": "10.0.0.0/16", "overlay": "11.0.0.0/8"}, [], ["nodes[a]", "192.168.1.138"]),
+    (
+        "a node outside",
+        {**FAN, "underlay": "10.0.0.0/16", "overlay": "11.0.0.0/8"},
+        [],
+        ["pods_network.underlay", "10.0.0.0/16", "node a has"],
+    ),
+    ("a fan over an overlay", {**FAN, "overlay": "172.0.0.0/8"}, [], ["pods_network.overlay", "172.2.0.0/16"]),
 ]
 
 

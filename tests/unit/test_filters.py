@@ -15,7 +15,7 @@ import pytest
 
 from ansible_collections.weft.fabric.plugins.filter._roles import FilterModule
 from ansible_collections.weft.fabric.plugins.filter.overlay_plan import overlay_plan
-from ansible_collections.weft.fabric.tests.overlays import DEFAULTS, overlays_of
+from ansible_collections.weft.fabric.tests.overlays import overlays_of
 
 FILTERS = {**FilterModule().filters(), "overlay_plan": overlay_plan}
 NODES = {name: {"number": at, "address": f"192.168.1.{at + 1}/24", "dev": "eth0"} for at, name in enumerate("ab")}
@@ -73,7 +73,6 @@ CNI_RESULTS = {"a": [{"cniVersion": "1.0.0", "ips": [{"address": "10.8.0.2/24"}]
 CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "overlay_plan": ((NODES, ["10.0.0.0/8", "fd00::/48"], 10), {"mode": "cross_subnet"}),
     "_hosts": (("nodes", "a"), {}),
-    "_overlay_plans": (([{"name": "default"}], NODES, DEFAULTS, PODS, NETWORKS), {}),
     "_overlay_document": ((OVERLAYS, "a", 90), {}),
     "_pods_plan": ((PODS["a"], OVERLAYS, "a", 1500), {"network": NETWORKS["a"]}),
     "_pods_masquerade": ((OVERLAYS, "a"), {}),

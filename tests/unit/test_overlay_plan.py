@@ -31,7 +31,7 @@ def plan(nodes, cidr, vni, node_prefix=None, device="vxlan0", mode="vxlan"):
 
 def plans(overlays, nodes, defaults):
     """All overlays, with their nodes as the filter overlay_plan returns them."""
-    planned = overlays_of.plan(overlays, nodes, defaults)
+    planned = overlays_of.plan(overlays, nodes_of.parse(nodes), defaults)
     return {
         name: {**encode(overlay), "nodes": described(overlay.nodes, overlay.device)}
         for name, overlay in planned.items()
@@ -460,7 +460,7 @@ def test_an_overlay_that_goes():
 
 
 def test_all_that_goes_needs_no_nodes():
-    there = document(plans([{"name": "red"}, BLUE], None, {**DEFAULTS, "state": "absent"}), "a")
+    there = document(plans([{"name": "red"}, BLUE], {}, {**DEFAULTS, "state": "absent"}), "a")
     links = [{"name": "vxlan0", "kind": "vxlan"}, {"name": "vxlan1", "kind": "vxlan"}]
     assert there["document"]["topology"]["namespaces"] == {"": {"links": links}}
     assert (there["state"], there["gone"], there["document"]["isolation"]) == ("absent", [], [])
@@ -477,16 +477,22 @@ def test_all_that_goes_needs_no_nodes():
         ([{"name": "red", "vni": -7}], ["overlay_overlays[0].vni", "-7"]),
         ([{"name": "red", "port": 0}], ["overlay_overlays[0].port", "0"]),
         ([{"name": "red", "state": "gone"}], ["overlay_overlays[0].state", "gone"]),
-        ([{"name": "red"}, {**BLUE, "name": "red"}], ["overlay_overlays[1].name", "red", "overlay_overlays[0] has it"]),
-        ([{"name": "red"}, {**BLUE, "vni": 10}], ["overlay_overlays[1].vni", "10", "overlay_overlays[0] has it"]),
+        (
+            [{"name": "red"}, {**BLUE, "name": "red"}],
+            ["overlay_overlays[1].name", "red", "[0].name is the same"],
+        ),
+        (
+            [{"name": "red"}, {**BLUE, "vni": 10}],
+            ["overlay_overlays[1].vni", "10", "[0].vni is the same"],
+        ),
         ([{"name": "red"}, {**BLUE, "device": "vxlan0"}], ["overlay_overlays[1].device", "vxlan0"]),
         ([{"name": "red"}, {**BLUE, "bridge": "br0"}], ["overlay_overlays[1].bridge", "br0"]),
         (
             [{"name": "red"}, {**BLUE, "cidr": "10.0.0.0/8"}],
             ["overlay_overlays[1].cidr", "10.0.0.0/8", "overlay red has 10.244.0.0/16"],
         ),
-        ([{"name": "red"}, {**BLUE, "cidr": "10.245.0.1/16"}], ["overlay blue: cidr", "10.245.0.1/16"]),
-        ([{"name": "red"}, {**BLUE, "mode": "direct"}], ["overlay blue: nodes[c].address", "cross_subnet"]),
+        ([{"name": "red"}, {**BLUE, "cidr": "10.245.0.1/16"}], ["overlay_overlays[1].cidr", "10.245.0.1/16"]),
+        ([{"name": "red"}, {**BLUE, "mode": "direct"}], ["nodes[c].address", "cross_subnet"]),
     ],
 )
 def test_refused_together(overlays, named):

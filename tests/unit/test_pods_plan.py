@@ -14,7 +14,7 @@ from ansible_collections.weft.fabric.plugins.filter._roles import FilterModule
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import pods
-from ansible_collections.weft.fabric.tests.overlays import DEFAULTS, overlays_of
+from ansible_collections.weft.fabric.tests.overlays import overlays_of
 
 ONE = overlays_of({"network-1": {"number": 0, "address": "192.168.1.138"}})
 POD = {"name": "pod1", "address": "172.2.0.2", "interface": "vceth0", "host_interface": "veth0"}
@@ -237,15 +237,3 @@ def test_refused_in_several_overlays(pod, state, named):
     with pytest.raises(AnsibleFilterError) as refusal:
         pods_plan([pod], overlays_of(NODES, RED, {**BLUE, "state": state}), "a", 1500)
     assert [part for part in ["pods_pods[0].", *named] if part not in refusal.value.message] == []
-
-
-def test_the_overlays_are_not_planned_with_a_pod_that_is_wrong():
-    plans = FILTERS["_overlay_plans"]
-    defaults = {**DEFAULTS, "node_prefix": 24}
-    lost = {"name": "p", "address": "172.2.0.2", "overlay": "blue"}
-    with pytest.raises(AnsibleFilterError, match=r"a: pods_pods\[0\]\.overlay: 'blue' is refused: .*red") as refusal:
-        plans([{"name": "red"}], NODES, defaults, {"a": [lost]})
-    assert "\n" not in refusal.value.message
-    # That goes with what it was in, and what goes altogether is not looked at.
-    assert plans([{"name": "red"}], NODES, defaults, {"a": [{**lost, "state": "absent"}]})
-    assert plans([{"name": "red"}], NODES, {**defaults, "state": "absent"}, {"a": [lost]})

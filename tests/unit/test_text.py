@@ -15,7 +15,7 @@ import pytest
 
 from ansible_collections.weft.fabric.plugins.filter import _roles as filters
 from ansible_collections.weft.fabric.plugins.plugin_utils.drivers import DRIVERS
-from ansible_collections.weft.fabric.tests.overlays import DEFAULTS, overlays_of
+from ansible_collections.weft.fabric.tests.overlays import overlays_of
 
 NODES = {
     "a": {"number": 0, "address": "192.168.1.1/24", "dev": "eth0"},
@@ -27,14 +27,12 @@ PODS = {
 }
 NETWORKS = {"a": {"driver": "bridge"}, "b": {"driver": "none"}}
 HOSTS = {node: {"namespaces": ["pod1", "pod2"], "lacks": []} for node in PODS}
-OVERLAYS = [{"name": "default"}]
 
 
 @pytest.mark.parametrize(
     "call",
     [
         lambda kept: filters.overlay_document(kept(overlays_of(NODES)), "a", 90),
-        lambda kept: filters.overlay_plans(OVERLAYS, NODES, DEFAULTS, kept(PODS), kept(NETWORKS)),
         lambda kept: filters.pods_masquerade(kept(overlays_of(NODES)), "a"),
         lambda kept: filters.pods_plan(PODS["a"], kept(overlays_of(NODES)), "a", 1500),
         lambda kept: filters.pods_plan(PODS["a"], kept(overlays_of(NODES)), state="absent"),

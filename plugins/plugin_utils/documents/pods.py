@@ -60,7 +60,7 @@ def plan(
     pods.refuse_removed_overlays(there)
     fabric = Fabric(overlays, {}, {})
     place = Place(host, fabric.nodes, underlay, tuple(cidr for overlay in fabric.present for cidr in overlay.cidrs))
-    parts = [part for group in _groups(there, default, place, fabric.present) for part in _pieces(*group)]
+    parts = [part for group in addresses.groups(there, default, place, fabric.present) for part in _pieces(*group)]
     ending = [overlay for overlay in overlays.values() if not overlay.present]
     return HostPods(
         present=put_together([{"": {"links": []}}, *parts]),
@@ -85,28 +85,8 @@ def removal(given: object, overlays: Mapping[str, Overlay], network: object = dr
     return HostPods({}, _absent(gone, links), [], [pod.name for pod in gone], _attachments(gone))
 
 
-Group = tuple[Sequence[Pod], Sequence[Network], Place]
-
-
-def _groups(there: Sequence[Pod], default: Network, place: Place, overlays: Iterable[Overlay]) -> Iterator[Group]:
-    """Pods whose addresses are of the same subnets, their networks, and where they are."""
-    for overlay in overlays:
-        inside = [pod for pod in there if pod.overlay is overlay]
-        networks = [item for item in _networks(inside, default) if item.driver.in_overlay]
-        yield inside, networks, replace(place, overlay=overlay)
-    for item in _networks(there, default):
-        if not item.driver.in_overlay:
-            yield [pod for pod in there if pod.network == item], [item], place
-
-
-def _networks(listed: Iterable[Pod], default: Network) -> list[Network]:
-    """Each network once. The host's default is there without pods too."""
-    return list(dict.fromkeys([default, *(pod.network for pod in listed)]))
-
-
 def _pieces(inside: Sequence[Pod], networks: Sequence[Network], place: Place) -> Iterator[Pieces]:
-    subnets = next((item.driver.subnets(item, place) for item in networks), ())
-    own = addresses.place(inside, subnets) if subnets else {pod.name: [] for pod in inside}
+    own = addresses.placed(inside, networks, place)
     routed = [item.address.ip for pod in inside if pod.network.driver.routed for item in own[pod.name]]
     place = replace(place, routed=tuple(routed))
     for item in networks:
@@ -121,30 +101,24 @@ def _absent(gone: Iterable[Pod], shared: Iterable[Link]) -> Pieces:
     return {"": {"links": [*links, *shared]}, **{pod.name: {} for pod in gone}}
 
 
-def _shared(known: Sequence[Pod], default: Network, overlays: Iterable[Overlay]) -> list[Link]:
+def _shared(known: Sequence[Pod], default: Network | None, overlays: Iterable[Overlay]) -> list[Link]:
     """What pods of these overlays have in common on the host."""
     links = {}
     for overlay in overlays:
-        for item in _networks([pod for pod in known if pod.overlay is overlay], default):
+        for item in addresses.networks([pod for pod in known if pod.overlay is overlay], default):
             if item.driver.in_overlay:
                 links.update({link["name"]: link for link in item.driver.removal(item, overlay)})
     return list(links.values())
 
 
-def _beside(known: Sequence[Pod], default: Network) -> list[Link]:
+def _beside(known: Sequence[Pod], default: Network | None) -> list[Link]:
     """What pods in no overlay have in common on the host."""
-    networks = [item for item in (*(pod.network for pod in known), default) if not item.driver.in_overlay]
+    networks = [item for item in addresses.networks(known, default) if not item.driver.in_overlay]
     return list({link["name"]: link for item in networks for link in item.driver.removal(item, None)}.values())
 
 
 def _attachments(known: Iterable[Pod]) -> Attachments:
     found = Attachments()
-    for pod in known:
-        item = pod.network.driver.attachment(pod.network, pod)
-        if item is not None:
-            (found.present if pod.present else found.absent).append(item)
-    if found.present:
-        from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import attachments_of
-
-        attachments_of("pods_pods", found.present)
+    for pod, item in pods.attachments(known):
+        (found.present if pod.present else found.absent).append(item)
     return found

@@ -29,6 +29,7 @@ from ansible_collections.weft.fabric.plugins.plugin_utils.drivers import (
     ptp,
 )
 from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import Driver, End, Network
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.faults import STOP, Faults
 
 DRIVERS: Mapping[str, Driver] = {
     file.DRIVER.name: file.DRIVER for file in (host, bridge, ptp, macvlan, ipvlan, fan, cni, none, container)
@@ -44,22 +45,22 @@ def named(network: object) -> Driver | None:
     return DRIVERS.get(given.get("driver", DEFAULT["driver"]))
 
 
-def network(where: str, given: object) -> Network:
-    """The network of ``pods_network``, or of a pod's own.
-
-    :raises InvalidParameter: for the first fault.
-    """
+def network(where: str, given: object, faults: Faults = STOP) -> Network | None:
+    """The network of ``pods_network``, or of a pod's own; None: it has faults."""
     if not isinstance(given, Mapping):
-        raise InvalidParameter(where, given, "give a dictionary with a driver")
-    driver = DRIVERS[values.choice(f"{where}.driver", given.get("driver", DEFAULT["driver"]), DRIVERS)]
+        faults.add(InvalidParameter(where, given, "give a dictionary with a driver"))
+        return None
+    name = faults.check(values.choice, f"{where}.driver", given.get("driver", DEFAULT["driver"]), DRIVERS)
+    if name is None:
+        return None
+    driver = DRIVERS[name]
     known = ("driver", *driver.needs, *driver.takes)
-    for key, value in given.items():
-        if key not in known:
-            raise InvalidParameter(f"{where}.{key}", value, f"driver {driver.name} takes only {', '.join(known)}")
-    for key in driver.needs:
-        if given.get(key) is None:
-            raise InvalidParameter(f"{where}.{key}", None, f"driver {driver.name} needs it")
-    return driver.parse(driver, where, given)
+    for key in [key for key in given if key not in known]:
+        faults.add(InvalidParameter(f"{where}.{key}", given[key], f"driver {name} takes only {', '.join(known)}"))
+    missing = [key for key in driver.needs if given.get(key) is None]
+    for key in missing:
+        faults.add(InvalidParameter(f"{where}.{key}", None, f"driver {name} needs it"))
+    return None if missing else faults.check(driver.parse, driver, where, given)
 
 
 def reaches(one: End, other: End) -> bool | None:

@@ -42,14 +42,15 @@ class Fan(Network):
         return self.overlay.prefixlen + 32 - self.underlay.prefixlen
 
 
-def subnet(where: str, address: str, fan: Fan) -> ipaddress.IPv4Network:
+def subnet(name: str, address: str, fan: Fan) -> ipaddress.IPv4Network:
     """The subnet of a host, computed from its underlay address: 10.1.138.0/24 of 192.168.1.138 in 192.168.0.0/16.
 
     :raises InvalidParameter: the address is not in the fan's underlay.
     """
     host = ipaddress.ip_address(address)
     if host not in fan.underlay:
-        raise InvalidParameter(where, address, f"the fan expands addresses of {fan.underlay}: give a wider underlay")
+        remedy = f"node {name} has {address}: give the network of all nodes' addresses"
+        raise InvalidParameter(f"{fan.where}.underlay", str(fan.underlay), remedy)
     number = int(host) - int(fan.underlay.network_address)
     return ipaddress.IPv4Network((int(fan.overlay.network_address) + (number << (32 - fan.prefix)), fan.prefix))
 
@@ -73,13 +74,17 @@ def _network(where: str, given: object) -> ipaddress.IPv4Network:
 
 
 def _subnets(fan: Fan, place: Place) -> list[Subnet]:
-    own = subnet(f"nodes[{place.host}].address", place.node.underlay, fan)
+    for cidr in map(ipaddress.ip_network, place.cidrs):
+        if cidr.version == 4 and cidr.overlaps(fan.overlay):
+            remedy = f"an overlay has {cidr}: keep the two apart"
+            raise InvalidParameter(f"{fan.where}.overlay", str(fan.overlay), remedy)
+    own = subnet(place.host, place.node.underlay, fan)
     return [Subnet(own, own[1], {own[1]: "the bridge"})]
 
 
 def _shared(fan: Fan, place: Place) -> Pieces:
     """The bridge and the tunnel, and the routes to the other hosts' subnets."""
-    subnets = {name: subnet(f"nodes[{name}].address", node.underlay, fan) for name, node in place.nodes.items()}
+    subnets = {name: subnet(name, node.underlay, fan) for name, node in place.nodes.items()}
     own, mtu = subnets.pop(place.host), _mtu(place)
     routes = [
         {

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.plugin_utils import drivers
 from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import End, Pod
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import pods
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.faults import STOP
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Node, Overlay
 
 
@@ -39,26 +39,15 @@ class Fabric:
         """All nodes, in the order of their numbers, as the first overlay has them: all overlays have the same nodes."""
         return next((overlay.nodes for overlay in self.present), {})
 
-    def check(self) -> None:
-        """Refuse faults in the pods of all hosts, apart from where their addresses are; not if no overlay is present.
-
-        :raises InvalidParameter: the first fault, which names the host.
-        """
-        if self.present:
-            for host in self.pods:
-                self.ends(host)
-
     def ends(self, host: str) -> list[End]:
         """A host's pods as ends of pairs. Pods whose addresses nobody knows are left out.
 
         :raises InvalidParameter: the first fault, which names the host.
         """
-        try:
-            default = drivers.network("pods_network", self.networks.get(host, drivers.DEFAULT))
-            there = [pod for pod in pods.parse(self.pods.get(host, ()), self.overlays, default) if pod.present]
-            pods.refuse_removed_overlays(there)
-        except InvalidParameter as error:
-            raise InvalidParameter(f"{host}: {error.parameter}", error.value, error.remedy) from None
+        faults = STOP.at(host)
+        default = drivers.network("pods_network", self.networks.get(host, drivers.DEFAULT), faults)
+        there = [pod for pod in pods.parse(self.pods.get(host, ()), self.overlays, default, faults) if pod.present]
+        pods.refuse_removed_overlays(there, faults)
         names = {pod.name: pod for pod in there}
         joined = {pod.name: names.get(pod.network.driver.joins(pod.network) or "", pod) for pod in there}
         return [

@@ -23,21 +23,22 @@ LONGEST_NODE_PREFIX = {4: 30, 6: 126}
 """A subnet with a longer prefix has no room for the VTEP, the gateway and a single pod."""
 
 
-def parse(cidr: object) -> list[Network]:
+def parse(cidr: object, where: str = "cidr") -> list[Network]:
     """An overlay's networks.
 
     :param cidr: a network, or a list of one in IPv4 and one in IPv6.
+    :param where: the parameter's name, for messages.
     :raises InvalidParameter: one of them is no unicast network, or two are of one family.
     """
     if not isinstance(cidr, (list, tuple)):
-        return [_network("cidr", cidr)]
-    networks = [_network(f"cidr[{index}]", item) for index, item in enumerate(cidr)]
+        return [_network(where, cidr)]
+    networks = [_network(f"{where}[{index}]", item) for index, item in enumerate(cidr)]
     if not networks:
-        raise InvalidParameter("cidr", cidr, "give a network such as 10.244.0.0/16")
+        raise InvalidParameter(where, cidr, "give a network such as 10.244.0.0/16")
     for index, network in enumerate(networks[1:], 1):
         if network.version in [other.version for other in networks[:index]]:
             remedy = f"{networks[0]} is IPv{network.version} too: give one network in IPv4 and one in IPv6"
-            raise InvalidParameter(f"cidr[{index}]", str(network), remedy)
+            raise InvalidParameter(f"{where}[{index}]", str(network), remedy)
     return networks
 
 
@@ -48,20 +49,21 @@ def _network(parameter: str, cidr: object) -> Network:
     return network
 
 
-def prefixes(networks: list[Network], node_prefix: object) -> dict[Network, int]:
+def prefixes(networks: list[Network], node_prefix: object, where: str = "node_prefix") -> dict[Network, int]:
     """By network, the prefix length of each node's pod subnet.
 
     :param node_prefix: a prefix length, or a list of one for each network. None: DEFAULT_NODE_PREFIX.
+    :param where: the parameter's name, for messages.
     :raises InvalidParameter: a prefix length leaves a node without room, or there are too few or too many of them.
     """
     given = node_prefix if isinstance(node_prefix, (list, tuple)) else [node_prefix]
     if node_prefix is None:
         given = [DEFAULT_NODE_PREFIX[network.version] for network in networks]
     if len(given) != len(networks):
-        raise InvalidParameter("node_prefix", node_prefix, f"give one for each of {', '.join(map(str, networks))}")
+        raise InvalidParameter(where, node_prefix, f"give one for each of {', '.join(map(str, networks))}")
     return {
         network: values.integer(
-            "node_prefix",
+            where,
             given[index],
             network.prefixlen,
             LONGEST_NODE_PREFIX[network.version],
@@ -91,10 +93,10 @@ def share(network: Network, prefix: int, number: int) -> Share:
     )
 
 
-def underlay(parameter: str, value: object, overlay: Iterable[Network]) -> tuple[Address, Network | None]:
+def underlay(parameter: str, value: object) -> tuple[Address, Network | None]:
     """A node's address, and the network of its segment if the address has a prefix length.
 
-    :raises InvalidParameter: it is no unicast address, or inside the overlay.
+    :raises InvalidParameter: it is no unicast address.
     """
     if isinstance(value, str) and "/" in value:
         interface = ipaddress.ip_interface(values.interface_address(parameter, value))
@@ -103,9 +105,6 @@ def underlay(parameter: str, value: object, overlay: Iterable[Network]) -> tuple
         address, segment = ipaddress.ip_address(values.address(parameter, value)), None
     if not _is_routable(address):
         raise InvalidParameter(parameter, value, "give a unicast address that the other nodes reach")
-    for network in overlay:
-        if address in network:
-            raise InvalidParameter(parameter, value, f"it is inside the overlay {network}: keep the two apart")
     return address, segment
 
 

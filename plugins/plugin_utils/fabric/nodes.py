@@ -10,18 +10,49 @@ node changes no other node's addresses, and no host needs facts about another.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
-from typing import Any, Callable
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Callable, TypeVar
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import vxlan
-from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import networks
-from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.networks import Network
+from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import networks, specification
+from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.networks import Address, Network
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import encode
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.faults import STOP, Faults
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import MODES, Node
 
-Named = list[tuple[str, Node]]
+T = TypeVar("T")
+_KEYS = ("number", "address", "dev")
+Listing = Sequence["Listed"]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A node as the inventory lists it. Values that were refused are None.
+
+    :ivar where: the variable that it is from, for messages.
+    :ivar faults: takes the faults of this node.
+    :ivar given: the underlay address as it is listed.
+    :ivar segment: the network of the address. None: the address has no prefix length.
+    """
+
+    name: str
+    where: str
+    faults: Faults
+    number: int | None
+    given: object
+    address: Address | None
+    segment: Network | None
+    dev: Any
+
+    def refuse(self, parameter: str, value: object, remedy: str, *others: str) -> None:
+        """Report a fault.
+
+        :param others: further nodes that it concerns.
+        """
+        self.faults.add(InvalidParameter(f"{self.where}.{parameter}", value, remedy), *others)
 
 
 def plan(
@@ -29,9 +60,7 @@ def plan(
 ) -> dict[str, Node]:
     """Plan an overlay for all nodes.
 
-    :param nodes: mapping of name to ``{number, address, dev}``, or a list of ``{name, number, address, dev}``; other
-        keys are ignored. ``address`` is the node's underlay address, and ``dev`` the interface that has it. The
-        address's prefix length identifies the node's segment; only modes other than vxlan need it.
+    :param nodes: as parse() takes them.
     :param cidr: the overlay's network, or a list of one in IPv4 and one in IPv6.
     :param vni: VXLAN network identifier.
     :param node_prefix: prefix length of each node's pod subnet, or a list of one for each network. None: 24 in IPv4 and
@@ -42,22 +71,70 @@ def plan(
     """
     overlay = networks.parse(cidr)
     prefixes = networks.prefixes(overlay, node_prefix)
-    identifier = values.integer("vni", vni, 0, values.LARGEST_VNI)
+    identifier = values.vni("vni", vni)
     chosen = values.choice("mode", mode, MODES)
-    planned = sorted(
-        ((name, _node(name, node, prefixes, identifier, chosen)) for name, node in _named(nodes)),
-        key=lambda item: (item[1].number, item[0]),
-    )
-    _refuse_duplicates(planned, "number", lambda node: node.number, "give each node a number of its own")
-    remedy = "give each node its own underlay address (a cloned machine?)"
-    _refuse_duplicates(planned, "address", lambda node: node.underlay, remedy)
-    remedy = "the two names give the same VTEP MAC: rename one of them"
-    _refuse_duplicates(planned, "name", lambda node: node.mac_address, remedy)
-    _refuse_mixed_underlay(planned)
-    _refuse_overlapping_segments(planned)
+    planned = place(parse(nodes), prefixes, identifier, chosen)
     if chosen == "direct":
-        _refuse_need_of_a_tunnel(planned, overlay)
-    return dict(planned)
+        refuse_unroutable(planned, overlay, "cidr")
+    return planned
+
+
+def parse(given: object, faults: Faults = STOP, variable: str = "") -> list[Listed]:
+    """The nodes, each with what is right of its own values, in the order of their numbers.
+
+    :param given: mapping of name to ``{number, address, dev}``, or a list of ``{name, number, address, dev}``; other
+        keys are ignored. ``address`` is the node's underlay address, and ``dev`` the interface that has it. The
+        address's prefix length identifies the node's segment; only modes other than vxlan need it.
+    :param variable: each node's own variable, where the nodes are hosts: it takes no other keys, and needs ``dev``.
+    """
+    listed = [_listed(name, node, faults, variable) for name, node in _named(given, faults)]
+    listed.sort(key=lambda node: (node.number is None, node.number, node.name))
+    _refuse_duplicates(listed, "number", lambda node: node.number, "give each node a number of its own")
+    remedy = "give each node its own underlay address (a cloned machine?)"
+    _refuse_duplicates(listed, "address", lambda node: node.address and str(node.address), remedy)
+    addressed = [node for node in listed if node.address]
+    most, others = alike(addressed, lambda node: node.address.version if node.address else 0)
+    for node in others:
+        remedy = f"{most[0].name} has {most[0].address}: run one overlay over IPv4 or over IPv6, not over both"
+        node.refuse("address", str(node.address), remedy)
+    return listed
+
+
+def place(listed: Listing, prefixes: Mapping[Network, int], vni: int, mode: str) -> dict[str, Node]:
+    """The nodes of one overlay, without those with faults.
+
+    :param prefixes: the overlay's networks, each with the prefix length of a node's pod subnet.
+    :param mode: one of MODES.
+    """
+    planned = {}
+    for node in listed:
+        found = _node(node, prefixes, vni, mode)
+        if found:
+            planned[node.name] = found
+    there = [node for node in listed if node.name in planned]
+    remedy = "the two names give the same VTEP MAC: rename one of them"
+    _refuse_duplicates(there, "name", lambda node: planned[node.name].mac_address, remedy)
+    if mode != "vxlan":
+        _refuse_overlapping_segments(there)
+    if mode == "direct":
+        most, others = alike(there, lambda node: node.segment)
+        for node in others:
+            other = f"{most[0].name} is on {most[0].segment}"
+            remedy = f"mode direct is for nodes of one segment, and {other}: use cross_subnet"
+            node.refuse("address", f"{node.address} on {node.segment}", remedy)
+    return planned
+
+
+def refuse_unroutable(planned: Mapping[str, Node], overlay: Iterable[Network], where: str) -> None:
+    """Refuse networks that mode direct cannot route, as the nodes have no address of their family.
+
+    :param where: the parameter's name, for messages.
+    """
+    underlay = next((node.underlay for node in planned.values()), None)
+    for network in overlay:
+        if underlay and network.version != ipaddress.ip_address(underlay).version:
+            remedy = f"mode direct routes by the underlay's addresses ({underlay}): use cross_subnet"
+            raise InvalidParameter(where, str(network), remedy)
 
 
 def vtep_mac(vni: int, name: str) -> str:
@@ -65,42 +142,75 @@ def vtep_mac(vni: int, name: str) -> str:
     return values.derived_mac(f"{vni}/{name}")
 
 
-def _node(name: str, node: Mapping[str, Any], prefixes: Mapping[Network, int], vni: int, mode: str) -> Node:
-    where = f"nodes[{name}]"
+def alike(items: Iterable[T], key: Callable[[T], Hashable]) -> tuple[list[T], list[T]]:
+    """The items that most have in common what the key says, and those that differ."""
+    groups: dict[Hashable, list[T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    most = max(groups.values(), key=len, default=[])
+    return most, [item for group in groups.values() if group is not most for item in group]
+
+
+def _listed(name: str, node: Mapping[str, Any], faults: Faults, variable: str) -> Listed:
+    where, own = (variable, faults.at(name)) if variable else (f"nodes[{name}]", faults)
+    if variable:
+        for key in node:
+            if key not in _KEYS:
+                own.add(InvalidParameter(f"{where}.{key}", node[key], f"a node takes only {', '.join(_KEYS)}"))
+        own.check(values.ifname, f"{where}.dev", node.get("dev"))
+    number = own.check(specification.whole, f"{where}.number", node.get("number"), ", to each node its own")
+    address, segment = own.check(networks.underlay, f"{where}.address", node.get("address")) or (None, None)
+    return Listed(name, where, own, number, node.get("address"), address, segment, node.get("dev"))
+
+
+def _node(node: Listed, prefixes: Mapping[Network, int], vni: int, mode: str) -> Node | None:
+    """A node of an overlay; None: it has faults."""
+    number, address = node.number, node.address
+    if number is None or address is None:
+        return None
+    right = True
     for room, told in networks.capacity(prefixes):
-        number = values.integer(f"{where}.number", node.get("number"), 0, room - 1, told)
-    address, segment = networks.underlay(f"{where}.address", node.get("address"), prefixes)
+        if node.faults.check(values.integer, f"{node.where}.number", number, 0, room - 1, told) is None:
+            right = False
+    for network in prefixes:
+        if address in network:
+            node.refuse("address", node.given, f"it is inside the overlay {network}: keep the two apart")
+            right = False
     if mode != "vxlan":
-        values.ifname(f"{where}.dev", node.get("dev"))
-        if segment is None:
+        if node.segment is None:
             remedy = f"mode {mode} needs its prefix length to know the nodes of a segment: give {address}/24 or such"
-            raise InvalidParameter(f"{where}.address", node.get("address"), remedy)
+            node.refuse("address", node.given, remedy)
+            right = False
+        right = node.faults.check(values.ifname, f"{node.where}.dev", node.dev) is not None and right
+    if not right:
+        return None
     return Node(
         number=number,
         underlay=str(address),
-        dev=node.get("dev"),
-        segment=None if mode == "vxlan" else str(segment),
-        mac_address=vtep_mac(vni, name),
+        dev=node.dev,
+        segment=None if mode == "vxlan" else str(node.segment),
+        mac_address=vtep_mac(vni, node.name),
         mtu_overhead=0 if mode == "direct" else vxlan.KIND.overhead({"local": str(address)}),
         networks=tuple(networks.share(network, prefix, number) for network, prefix in prefixes.items()),
     )
 
 
-def _named(nodes: object) -> Iterable[tuple[str, Mapping[str, Any]]]:
+def _named(nodes: object, faults: Faults) -> list[tuple[str, Mapping[str, Any]]]:
     if isinstance(nodes, Mapping):
         pairs = [(str(name), node) for name, node in nodes.items()]
     elif isinstance(nodes, Iterable) and not isinstance(nodes, (str, bytes)):
         pairs = [(_name(index, node), node) for index, node in enumerate(nodes)]
     else:
         raise InvalidParameter("nodes", nodes, "give a mapping of name to {number, address}, or a list with names")
-    seen: set[str] = set()
+    found: dict[str, Mapping[str, Any]] = {}
     for name, node in pairs:
         if not isinstance(node, Mapping):
-            raise InvalidParameter(f"nodes[{name}]", node, "give a mapping with number and address")
-        if name in seen:
-            raise InvalidParameter("nodes", name, "this name is listed twice: list each node once")
-        seen.add(name)
-    return pairs
+            faults.add(InvalidParameter(f"nodes[{name}]", node, "give a mapping with number and address"))
+        elif name in found:
+            faults.add(InvalidParameter("nodes", name, "this name is listed twice: list each node once"))
+        else:
+            found[name] = node
+    return list(found.items())
 
 
 def _name(index: int, node: object) -> str:
@@ -108,50 +218,27 @@ def _name(index: int, node: object) -> str:
     return values.text(f"nodes[{index}].name", name)
 
 
-def _refuse_duplicates(planned: Named, parameter: str, value: Callable[[Node], object], remedy: str) -> None:
+def _refuse_duplicates(listed: Listing, parameter: str, value: Callable[[Listed], object], remedy: str) -> None:
     owners: dict[object, str] = {}
-    for name, node in planned:
-        other = owners.setdefault(value(node), name)
-        if other != name:
-            raise InvalidParameter(f"nodes[{name}].{parameter}", value(node), f"{other} has it too; {remedy}")
+    for node in listed:
+        found = value(node)
+        other = owners.setdefault(found, node.name)
+        if found is not None and other != node.name:
+            node.refuse(parameter, found, f"{other} has it too; {remedy}", other)
 
 
-def _refuse_mixed_underlay(planned: Named) -> None:
-    for name, node in planned[1:]:
-        first, other = planned[0]
-        if values.family(node.underlay) != values.family(other.underlay):
-            raise InvalidParameter(
-                f"nodes[{name}].address",
-                node.underlay,
-                f"{first} has {other.underlay}: run one overlay over IPv4 or over IPv6, not over both",
-            )
-
-
-def _refuse_overlapping_segments(planned: Named) -> None:
+def _refuse_overlapping_segments(listed: Listing) -> None:
     """A node would take a node of the other segment for a neighbour that does not answer."""
-    owners: dict[str, str] = {}
-    for name, node in planned:
-        if node.segment is None or node.segment in owners:
+    owners: dict[Network, str] = {}
+    for node in listed:
+        segment = node.segment
+        if segment is None or segment in owners:
             continue
-        segment = ipaddress.ip_network(node.segment)
         for other, owner in owners.items():
-            if segment.overlaps(ipaddress.ip_network(other)):
+            if segment.version == other.version and segment.overlaps(other):
                 remedy = f"{owner} is in {other}, which overlaps: nodes of one segment have one prefix length"
-                raise InvalidParameter(f"nodes[{name}].address", f"{node.underlay}/{segment.prefixlen}", remedy)
-        owners[node.segment] = name
-
-
-def _refuse_need_of_a_tunnel(planned: Named, overlay: list[Network]) -> None:
-    """Refuse nodes and networks that mode direct cannot connect."""
-    for name, node in planned:
-        first, other = planned[0]
-        if node.segment != other.segment:
-            remedy = f"mode direct is for nodes of one segment, and {first} is on {other.segment}: use cross_subnet"
-            raise InvalidParameter(f"nodes[{name}].address", f"{node.underlay} on {node.segment}", remedy)
-    for network in overlay:
-        if planned and network.version != ipaddress.ip_address(planned[0][1].underlay).version:
-            remedy = f"mode direct routes by the underlay's addresses ({planned[0][1].underlay}): use cross_subnet"
-            raise InvalidParameter("cidr", str(network), remedy)
+                node.refuse("address", f"{node.address}/{segment.prefixlen}", remedy, owner)
+        owners[segment] = node.name
 
 
 def described(nodes: Mapping[str, Node], device: object) -> dict[str, dict[str, Any]]:

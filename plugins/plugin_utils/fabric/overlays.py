@@ -7,97 +7,143 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import networks, nodes
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import MODES, Overlay
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.faults import STOP, Faults
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import MODES, Node, Overlay
 
 KEYS = ("name", "state", "cidr", "node_prefix", "vni", "port", "device", "mode", "bridge")
 
+_RULES: Mapping[str, tuple[Any, ...]] = {
+    "name": (values.text,),
+    "state": (values.choice, ("present", "absent")),
+    "vni": (values.vni,),
+    "port": (values.port,),
+    "device": (values.ifname,),
+    "mode": (values.choice, MODES),
+    "bridge": (values.ifname,),
+}
 
-def plan(overlays: object, given: object, defaults: Mapping[str, Any]) -> dict[str, Overlay]:
+
+def plan(
+    overlays: object, listed: nodes.Listing, defaults: Mapping[str, Any], faults: Faults = STOP
+) -> dict[str, Overlay]:
     """Plan all overlays of the same nodes.
 
     :param overlays: a list. Each has a ``name``, and may have ``state``, ``cidr``, ``node_prefix``, ``vni``, ``port``,
         ``device``, ``mode`` and ``bridge``, the name of its pods' bridge.
-    :param given: the nodes, as nodes.plan() takes them.
+    :param listed: the nodes.
     :param defaults: the values of overlays that have none of their own. With state absent, all overlays are absent.
-    :returns: the overlays by name.
-    :raises InvalidParameter: the first fault of one overlay, or of two together.
+    :returns: the overlays by name. An overlay with faults has no nodes.
     """
     if not isinstance(overlays, (list, tuple)) or not overlays:
-        raise InvalidParameter("overlay_overlays", overlays, "give a list of {name, cidr, vni, device, bridge}")
+        faults.add(InvalidParameter("overlay_overlays", overlays, "give a list of {name, cidr, vni, device, bridge}"))
+        return {}
     planned: dict[str, Overlay] = {}
     holders: dict[tuple[str, object], str] = {}
     for index, item in enumerate(overlays):
         where = f"overlay_overlays[{index}]"
-        values_of_one = _complete(where, item, defaults)
-        overlay = _parse(where, item, values_of_one)
-        if overlay.present:
-            overlay = _planned(overlay, given, values_of_one, alone=len(overlays) == 1)
-        _refuse_duplicates(where, overlay, holders)
-        _refuse_overlapping(where, overlay, planned)
-        planned[overlay.name] = overlay
+        if not isinstance(item, Mapping):
+            faults.add(InvalidParameter(where, item, "give a dictionary with at least a name"))
+            continue
+        absent = {"state": "absent"} if defaults["state"] == "absent" else {}
+        one = _Listed(where, item, {**defaults, **item, **absent}, faults)
+        overlay, prefixes = one.parsed(), one.prefixes()
+        if overlay is None:
+            planned.setdefault(str(one.complete.get("name")), one.unknown())
+            continue
+        overlay = replace(overlay, cidrs=tuple(map(str, prefixes)), nodes=one.nodes(overlay, listed, prefixes))
+        one.refuse_duplicates(overlay, holders)
+        one.refuse_overlapping(overlay, planned)
+        planned.setdefault(overlay.name, overlay)
     return planned
 
 
-def _complete(where: str, item: object, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """An overlay's values, with the defaults of those that it has not."""
-    if not isinstance(item, Mapping):
-        raise InvalidParameter(where, item, "give a dictionary with at least a name")
-    for key in item:
-        if key not in KEYS:
-            raise InvalidParameter(f"{where}.{key}", item[key], f"an overlay takes only {', '.join(KEYS)}")
-    complete = {**defaults, **item}
-    if defaults["state"] == "absent":
-        complete["state"] = "absent"
-    return complete
+@dataclass(frozen=True)
+class _Listed:
+    """An overlay as the inventory lists it.
 
+    :ivar where: the variable with index, for messages.
+    :ivar item: its own values.
+    :ivar complete: the same with the defaults of those that it has not.
+    """
 
-def _parse(where: str, item: Mapping[str, Any], complete: Mapping[str, Any]) -> Overlay:
-    def named(key: str) -> str:
-        return f"{where}.{key}" if key in item else f"overlay_{key}"
+    where: str
+    item: Mapping[str, Any]
+    complete: Mapping[str, Any]
+    faults: Faults
 
-    return Overlay(
-        name=values.text(f"{where}.name", complete.get("name")),
-        state=values.choice(named("state"), complete["state"], ("present", "absent")),
-        vni=values.integer(named("vni"), complete["vni"], 0, values.LARGEST_VNI),
-        port=values.integer(named("port"), complete["port"], 1, 65535),
-        device=values.ifname(named("device"), complete["device"]),
-        mode=values.choice(named("mode"), complete["mode"], MODES),
-        bridge=values.ifname(f"{where}.bridge", complete["bridge"]),
-    )
+    def name(self, key: str) -> str:
+        """The variable that a value is from."""
+        if key in self.item or key == "name":
+            return f"{self.where}.{key}"
+        return "pods_bridge" if key == "bridge" else f"overlay_{key}"
 
+    def refuse(self, key: str, value: object, remedy: str) -> None:
+        """Report a fault."""
+        self.faults.add(InvalidParameter(self.name(key), value, remedy))
 
-def _planned(overlay: Overlay, given: object, complete: Mapping[str, Any], alone: bool) -> Overlay:
-    cidr = complete["cidr"]
-    try:
-        planned = nodes.plan(given, cidr, overlay.vni, complete["node_prefix"], overlay.mode)
-        return replace(overlay, nodes=planned, cidrs=tuple(str(network) for network in networks.parse(cidr)))
-    except InvalidParameter as error:
-        which = "" if alone else f"overlay {overlay.name}: "
-        raise InvalidParameter(f"{which}{error.parameter}", error.value, error.remedy) from None
+    def parsed(self) -> Overlay | None:
+        """The overlay without its networks and nodes; None: it has faults."""
+        for key in self.item:
+            if key not in KEYS:
+                self.refuse(key, self.item[key], f"an overlay takes only {', '.join(KEYS)}")
+        found = {
+            key: self.faults.check(rule, self.name(key), self.complete.get(key), *more)
+            for key, (rule, *more) in _RULES.items()
+        }
+        known = {key: value for key, value in found.items() if value is not None}
+        return Overlay(**known) if len(known) == len(_RULES) else None
 
+    def unknown(self) -> Overlay:
+        """An overlay in place of one with faults, for pods that name it."""
+        return Overlay(str(self.complete.get("name")), "present", 0, 0, "", MODES[0], "")
 
-def _refuse_duplicates(where: str, overlay: Overlay, holders: dict[tuple[str, object], str]) -> None:
-    """Refuse an overlay that has the name, interface, bridge, or VNI and port of another."""
-    unique: list[tuple[str, object]] = [(key, getattr(overlay, key)) for key in ("name", "device", "bridge")]
-    if overlay.present:
-        unique.append(("vni", (overlay.vni, overlay.port)))
-    for key, value in unique:
-        other = holders.setdefault((key, value), where)
-        if other != where:
-            remedy = f"{other} has it too: give each overlay its own"
-            raise InvalidParameter(f"{where}.{key}", getattr(overlay, key), remedy)
+    def prefixes(self) -> dict[networks.Network, int]:
+        """The overlay's networks, each with the prefix length of a node's pod subnet; none if they have faults."""
+        if self.complete["state"] == "absent":
+            return {}
+        cidrs = self.faults.check(networks.parse, self.complete["cidr"], self.name("cidr"))
+        if cidrs is None:
+            return {}
+        given = self.complete["node_prefix"]
+        return self.faults.check(networks.prefixes, cidrs, given, self.name("node_prefix")) or {}
 
+    def nodes(
+        self, overlay: Overlay, listed: nodes.Listing, prefixes: Mapping[networks.Network, int]
+    ) -> dict[str, Node]:
+        """The overlay's nodes."""
+        if not prefixes:
+            return {}
+        planned = nodes.place(listed, prefixes, overlay.vni, overlay.mode)
+        if overlay.mode == "direct":
+            self.faults.check(nodes.refuse_unroutable, planned, prefixes, self.name("cidr"))
+        return planned
 
-def _refuse_overlapping(where: str, overlay: Overlay, others: Mapping[str, Overlay]) -> None:
-    for cidr in overlay.cidrs:
-        network = ipaddress.ip_network(cidr)
-        for name, other in others.items():
-            for taken in map(ipaddress.ip_network, other.cidrs):
-                if taken.version == network.version and taken.overlaps(network):
-                    raise InvalidParameter(f"{where}.cidr", cidr, f"overlay {name} has {taken}: keep the two apart")
+    def refuse_duplicates(self, overlay: Overlay, holders: dict[tuple[str, object], str]) -> None:
+        """Refuse a name, an interface, or a VNI and port that another overlay has."""
+        unique: list[tuple[str, str, object]] = [
+            ("name", "name", overlay.name),
+            ("device", "interface", overlay.device),
+            ("bridge", "interface", overlay.bridge),
+        ]
+        if overlay.present:
+            unique.append(("vni", "vni", (overlay.vni, overlay.port)))
+        for key, kind, value in unique:
+            own = f"{self.where}.{key}"
+            other = holders.setdefault((kind, value), own)
+            if other != own:
+                self.refuse(key, getattr(overlay, key), f"{other} is the same: give each its own")
+
+    def refuse_overlapping(self, overlay: Overlay, others: Mapping[str, Overlay]) -> None:
+        """Refuse a network that overlaps another overlay's."""
+        for cidr in overlay.cidrs:
+            network = ipaddress.ip_network(cidr)
+            for name, other in others.items():
+                for taken in map(ipaddress.ip_network, other.cidrs):
+                    if taken.version == network.version and taken.overlaps(network):
+                        self.refuse("cidr", cidr, f"overlay {name} has {taken}: keep the two apart")

@@ -13,61 +13,71 @@ from ansible_collections.weft.fabric.plugins.module_utils.cni.pieces import veth
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.plugin_utils import drivers
 from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import Network, Pod
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.faults import STOP, Faults
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay
 
 _KEYS = ("name", "network", "state")
 _DRIVERS_KEYS = ("address", "interface", "host_interface", "overlay")
 
 
-def parse(pods: object, overlays: Mapping[str, Overlay], default: Network) -> list[Pod]:
-    """The pods of a host.
+def parse(pods: object, overlays: Mapping[str, Overlay], default: Network | None, faults: Faults = STOP) -> list[Pod]:
+    """The pods of a host, without those with faults.
 
     :param pods: list of ``{name, address, interface, host_interface, overlay, network, state}``.
-    :param default: the network of pods that have none of their own.
-    :raises InvalidParameter: the first fault of one pod, or of two together.
+    :param default: the network of pods that have none of their own. None: it has faults.
     """
     if not isinstance(pods, Iterable) or isinstance(pods, (str, bytes, Mapping)):
-        raise InvalidParameter("pods_pods", pods, "give a list of {name, address}")
+        faults.add(InvalidParameter("pods_pods", pods, "give a list of {name, address}"))
+        return []
     holders = {
         ("host_interface", overlay.bridge): f"the bridge of overlay {name}" for name, overlay in overlays.items()
     }
     parsed = []
     for index, item in enumerate(pods):
-        pod = _pod(f"pods_pods[{index}]", item, overlays, default)
+        pod = _pod(f"pods_pods[{index}]", item, overlays, default, faults)
+        if pod is None:
+            continue
         for key, value in (("name", pod.name), ("host_interface", pod.host_interface)):
             other = holders.setdefault((key, value), pod.where)
             if other != pod.where:
-                raise InvalidParameter(f"{pod.where}.{key}", value, f"{other} has it too: give each its own")
+                faults.add(InvalidParameter(f"{pod.where}.{key}", value, f"{other} has it too: give each its own"))
         parsed.append(pod)
     there = [pod for pod in parsed if pod.present]
     for pod in there:
-        pod.network.driver.check(pod, there)
+        faults.check(pod.network.driver.check, pod, there)
     return parsed
 
 
-def _pod(where: str, item: object, overlays: Mapping[str, Overlay], default: Network) -> Pod:
+def _pod(
+    where: str, item: object, overlays: Mapping[str, Overlay], default: Network | None, faults: Faults
+) -> Pod | None:
+    """A pod; None: it has faults."""
     if not isinstance(item, Mapping):
-        raise InvalidParameter(where, item, "give a dictionary with name and address")
-    network = drivers.network(f"{where}.network", item["network"]) if "network" in item else default
+        faults.add(InvalidParameter(where, item, "give a dictionary with name and address"))
+        return None
+    name = faults.check(values.netns, f"{where}.name", item.get("name"))
+    state = faults.check(values.choice, f"{where}.state", item.get("state", "present"), ("present", "absent"))
+    network = drivers.network(f"{where}.network", item["network"], faults) if "network" in item else default
+    interface = faults.check(values.ifname, f"{where}.interface", item.get("interface", "eth0"))
+    outside = item.get("host_interface", default_host_interface(name or ""))
+    host_interface = faults.check(values.ifname, f"{where}.host_interface", outside)
+    overlay = str(item.get("overlay", next(iter(overlays), "")))
+    present = state == "present"
+    if present and overlays:
+        faults.check(values.choice, f"{where}.overlay", overlay, list(overlays))
+    if network is None:
+        return None
+    _refuse_unknown_keys(where, item, network, present, faults)
     driver = network.driver
-    present = values.choice(f"{where}.state", item.get("state", "present"), ("present", "absent")) == "present"
-    known = (_KEYS[0], *driver.pod, *_KEYS[1:])
-    for key in item:
-        # A pod to remove may still have the keys of the driver that it had.
-        if key not in known and (present or key not in _DRIVERS_KEYS):
-            taker = f"a pod with driver {driver.name}" if key in _DRIVERS_KEYS else "a pod"
-            raise InvalidParameter(f"{where}.{key}", item[key], f"{taker} takes only {', '.join(known)}")
-    name = values.netns(f"{where}.name", item.get("name"))
-    host_interface = item.get("host_interface", default_host_interface(name))
-    overlay = str(item.get("overlay", next(iter(overlays))))
-    if present:
-        values.choice(f"{where}.overlay", overlay, list(overlays))
     addressed = "address" in driver.pod and (present or driver.assigns)
+    own = faults.check(driver.addresses, f"{where}.address", item.get("address")) if addressed else ()
+    if name is None or state is None or interface is None or host_interface is None or own is None:
+        return None
     return Pod(
         name=name,
-        addresses=driver.addresses(f"{where}.address", item.get("address")) if addressed else (),
-        interface=values.ifname(f"{where}.interface", item.get("interface", "eth0")),
-        host_interface=values.ifname(f"{where}.host_interface", host_interface),
+        addresses=own,
+        interface=interface,
+        host_interface=host_interface,
         network=network,
         overlay=overlays.get(overlay) if driver.in_overlay else None,
         present=present,
@@ -75,15 +85,44 @@ def _pod(where: str, item: object, overlays: Mapping[str, Overlay], default: Net
     )
 
 
-def refuse_removed_overlays(pods: Iterable[Pod]) -> None:
-    """Refuse pods whose overlay is to be removed.
+def _refuse_unknown_keys(where: str, item: Mapping[str, Any], network: Network, present: bool, faults: Faults) -> None:
+    known = (_KEYS[0], *network.driver.pod, *_KEYS[1:])
+    for key in item:
+        # A pod to remove may still have the keys of the driver that it had.
+        if key not in known and (present or key not in _DRIVERS_KEYS):
+            taker = f"a pod with driver {network.driver.name}" if key in _DRIVERS_KEYS else "a pod"
+            faults.add(InvalidParameter(f"{where}.{key}", item[key], f"{taker} takes only {', '.join(known)}"))
 
-    :raises InvalidParameter: for the first of them.
-    """
+
+def refuse_removed_overlays(pods: Iterable[Pod], faults: Faults = STOP) -> None:
+    """Refuse pods whose overlay is to be removed."""
     for pod in pods:
         if pod.present and pod.overlay and not pod.overlay.present:
             remedy = "its overlay is removed: set state: absent for the pod too"
-            raise InvalidParameter(f"{pod.where}.state", "present", remedy)
+            faults.add(InvalidParameter(f"{pod.where}.state", "present", remedy))
+
+
+def attachments(pods: Iterable[Pod], faults: Faults = STOP) -> list[tuple[Pod, dict[str, Any]]]:
+    """The pods' interfaces in CNI networks, as weft.fabric.cni takes them, without those with faults."""
+    items = [(pod, faults.check(_attachment, pod)) for pod in pods if pod.network.driver.assigns]
+    return [(pod, item) for pod, item in items if item]
+
+
+def _attachment(pod: Pod) -> dict[str, Any] | None:
+    """A pod's interface in a CNI network.
+
+    :raises InvalidParameter: the module cni would refuse it.
+    """
+    item = pod.network.driver.attachment(pod.network, pod)
+    from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import attachments_of
+
+    try:
+        attachments_of("", [item])
+    except InvalidParameter as error:
+        # The module lists addresses, and a pod its address.
+        parameter = error.parameter.removeprefix("[0]").replace(".addresses", ".address")
+        raise InvalidParameter(f"{pod.where}{parameter}", error.value, error.remedy) from None
+    return item
 
 
 def default_host_interface(name: str) -> str:

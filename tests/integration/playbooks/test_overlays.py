@@ -181,8 +181,8 @@ def same_vni(inventory: Any) -> None:
 def test_refused_before_anything_changes(fabric: Fabric) -> None:
     fabric.ok("site", "--tags", "mgmt_routing")
     for change, named in (
-        (bare_address, ["nodes[node-2].address", "192.168.1.12", "prefix length"]),
-        (direct, ["nodes[node-3].address", "192.168.2.0/24", "192.168.1.0/24", "cross_subnet"]),
+        (bare_address, ["node-2: overlay_node.address", "192.168.1.12", "prefix length"]),
+        (direct, ["node-3: overlay_node.address", "192.168.2.0/24", "192.168.1.0/24", "cross_subnet"]),
         (same_vni, ["overlay_overlays[1].vni", "10"]),
     ):
         inventory = example()

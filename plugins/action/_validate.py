@@ -1,0 +1,170 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Validates the whole fabric on the controller: the variables of all hosts, whether they are in the run or not.
+
+Private to the collection's role common, as the underscore says. It contacts no host and does not fail, since its task
+runs once for all hosts, and would fail on the first of them. It prints a line for each fault, and returns:
+
+- C(refused): by host of the play, why it is refused; empty if there is no fault.
+- C(plans), C(pods), C(networks): the overlays with all nodes, and each node's pods_pods and pods_network, as JSON text,
+  because Ansible inspects every value of a structure whenever a template uses it.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ansible import constants
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible.utils.vars import load_extra_vars
+
+from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.inventory import SHARED, Inventory
+
+if TYPE_CHECKING:
+    from ansible_collections.weft.fabric.plugins.plugin_utils.model.faults import Fault
+
+_ROLES = pathlib.Path(__file__).resolve().parents[2] / "roles"
+_GROUPS = {"fabric_nodes": "nodes", "fabric_routers": "routers"}
+_READ_BY_OTHERS = {*SHARED, "overlay_node", "pods_pods", "pods_network"}
+_WITHOUT_NODES = {"underlay", "mgmt_routing", "masquerade", "common"}
+"""Roles that do their work on hosts of any group."""
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    _requires_connection = False
+    _VALID_ARGS: frozenset[str] = frozenset()
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.validation import validate
+        from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import encode
+
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        play = self._task.get_play()
+        before = variables.get("common_fabric")
+        if before and before.get("play") == play._uuid:
+            return {**before, "warnings": []}
+        playbook = bool(variables.get("common_playbook"))
+        extra = load_extra_vars(self._loader) if playbook else variables
+        groups = {name: str(extra.get(name, default)) for name, default in _GROUPS.items()}
+        inventory = self._inventory(variables, groups, _missing(variables, groups, extra, playbook))
+        if playbook and not variables["groups"].get(groups["fabric_routers"]):
+            Display().display("The inventory has no routers: -e fabric_routers=GROUP names a group of them")
+        found = validate(inventory)
+        for fault in found.faults:
+            Display().display(fault.line, color=constants.COLOR_ERROR)
+        result.update(
+            changed=False,
+            play=play._uuid,
+            refused=_refused(found.faults, variables, play.strategy),
+            plans=json.dumps(encode(found.overlays)),
+            pods=json.dumps({node: inventory.pods(node) for node in inventory.nodes}),
+            networks=json.dumps({node: inventory.value(node, "pods_network") for node in inventory.nodes}),
+            warnings=found.warnings,
+        )
+        return result
+
+    def _inventory(
+        self, task_vars: Mapping[str, Any], names: Mapping[str, str], missing: Mapping[str, str]
+    ) -> Inventory:
+        """What the inventory says of all hosts of the fabric.
+
+        :param names: by extra variable, the name of a group.
+        """
+        options = self._options()
+        playbook = bool(task_vars.get("common_playbook"))
+        groups = task_vars["groups"]
+        group = names["fabric_nodes"]
+        for given in (task_vars, *(task_vars["hostvars"][host] for host in groups.get(group, ())[:1])):
+            if given.get("overlay_group", options["overlay_group"]["default"]) != options["overlay_group"]["default"]:
+                group = str(given["overlay_group"])
+        members = [*groups.get(group, ()), *groups.get(names["fabric_routers"], ())]
+        if not playbook:
+            members += task_vars["ansible_play_hosts_all"]
+        variables: dict[str, dict[str, Any]] = {}
+        unreadable: dict[tuple[str, str], tuple[object, str]] = {}
+        others: dict[str, str] = {}
+        for host in dict.fromkeys(members):
+            hostvars = task_vars["hostvars"][host]
+            variables[host] = {}
+            for name in hostvars:
+                if name not in options:
+                    others.setdefault(name, host)
+                    continue
+                try:
+                    variables[host][name] = hostvars[name]
+                except AnsibleError as error:
+                    # Facts of hosts outside the run are not known, and other hosts do not need all of their variables.
+                    if name in _READ_BY_OTHERS or host in task_vars["ansible_play_hosts_all"]:
+                        template = task_vars["hostvars"].raw_get(host)[name]
+                        unreadable[host, name] = template, " ".join(str(error).split())
+        return Inventory(
+            variables=variables,
+            nodes=tuple(groups.get(group, ())),
+            group=group,
+            options=options,
+            overrides=self._overrides(task_vars),
+            names=others,
+            missing=missing,
+            unreadable=unreadable,
+        )
+
+    def _options(self) -> dict[str, Any]:
+        """The options of all roles' argument specifications."""
+        found: dict[str, Any] = {}
+        for path in sorted(_ROLES.glob("*/meta/argument_specs.yml")):
+            for specification in self._loader.load_from_file(str(path))["argument_specs"].values():
+                found.update(specification["options"])
+        return found
+
+    def _overrides(self, task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        """Values that the play or the role gives, and not the inventory."""
+        own = task_vars["hostvars"].raw_get(task_vars["inventory_hostname"])
+        given = [name for name in SHARED if name in task_vars and (name not in own or task_vars[name] != own[name])]
+        defaults = _defaults(self._loader)
+        return {
+            name: self._templar.template(task_vars[name])
+            for name in given
+            if name in own or task_vars[name] != defaults.get(name)
+        }
+
+
+def _defaults(loader: Any) -> dict[str, Any]:
+    """The defaults of all roles, which a role's task sees beside the inventory's variables."""
+    found: dict[str, Any] = {}
+    for path in sorted(_ROLES.glob("*/defaults/main.yml")):
+        found.update(loader.load_from_file(str(path)))
+    return found
+
+
+def _missing(
+    task_vars: Mapping[str, Any], names: Mapping[str, str], extra: Mapping[str, Any], playbook: bool
+) -> dict[str, str]:
+    """The groups that this run needs, and that have no hosts, by the extra variable that names them."""
+    roles = (*task_vars.get("ansible_parent_role_names", ()), *task_vars.get("ansible_play_role_names", ()))
+    needs_nodes = playbook or not {name.rpartition(".")[2] for name in roles} <= _WITHOUT_NODES
+    needed = {"fabric_nodes": needs_nodes, "fabric_routers": "fabric_routers" in extra}
+    return {name: group for name, group in names.items() if needed[name] and not task_vars["groups"].get(group)}
+
+
+def _refused(faults: Sequence[Fault], task_vars: Mapping[str, Any], strategy: str) -> dict[str, str]:
+    """By host of the play, why it is refused: those that faults concern, or else the one that this task runs for."""
+    if not faults:
+        return {}
+    hosts = task_vars["ansible_play_hosts_all"]
+    concerned = {host for fault in faults for host in fault.hosts}
+    told = {
+        host: f"{'this host' if host in concerned else 'the fabric'} is refused: see above. No host is changed"
+        for host in hosts
+    }
+    if not strategy.endswith("linear"):
+        # Other strategies do not stop the play for all hosts after a failure.
+        return told
+    here = [host for host in hosts if host in concerned] or [task_vars["inventory_hostname"]]
+    return {host: told[host] for host in here}
