@@ -111,7 +111,7 @@ ROUTES = Table(
     {"via": "11.255.0.1"},
     ("ip", "route", "show", "dev", "vxlan0"),
     "route {verb} {dst} via {via} dev vxlan0 onlink",
-    {ADD: 1.5, PURGE_ALL: 1.5},
+    {ADD: 1.5, VERIFY: 2.5, PURGE_ALL: 1.5},
 )
 
 
