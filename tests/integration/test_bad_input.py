@@ -152,7 +152,7 @@ CASES: list[tuple[Any, str, str, str]] = [
             ("02-00-5e-00-00-01", "six hexadecimal pairs"),
             ("02:00:5e:00:00:0g", "six hexadecimal pairs"),
             ("0200.5e00.0001", "six hexadecimal pairs"),
-            (2, "write a MAC address in quotes"),
+            (2, "YAML has read it as a number"),
         )
     ),
     (neighbour(lladdr="00:00:00:00:00:00"), "neighbours[0].lladdr", "'00:00:00:00:00:00'", "all zeros"),

@@ -277,8 +277,8 @@ def test_errors_have_remedies(run_module, ns) -> None:
         for arguments, told in (
             ({"name": "default"}, "the kernel's parameters have it for all interfaces"),
             ({"name": "all"}, "the kernel's parameters have it for all interfaces"),
-            ({"name": "e0", "mac_address": "9783981296"}, "write a MAC address in quotes"),
-            ({"name": "e0", "mac_address": 9783981296}, "write a MAC address in quotes"),
+            ({"name": "e0", "mac_address": "9783981296"}, "YAML has read it as a number"),
+            ({"name": "e0", "mac_address": 9783981296}, "YAML has read it as a number"),
         ):
             assert told in run_module("veth", netns=name, **arguments)["msg"]
         refused = run_module("vxlan_neigh", netns=name, dev="lo", entries=[{"dst": "10.0.0.7", "lladdr": mac}])
