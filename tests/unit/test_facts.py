@@ -121,3 +121,10 @@ def test_a_document_is_without_what_the_kernel_makes() -> None:
         "fdb": [],
         "bridge_fdb": [],
     }
+
+
+def test_a_link_as_a_whole_has_what_is_so_on_most() -> None:
+    """What is usual is not shown, and put back after a failure."""
+    link = Link("br0", "bridge", {"hello_time": 2, "max_age": 10, "ifalias": "", "altnames": [], "group": None})
+    assert link.data() == {"name": "br0", "kind": "bridge", "max_age": 10}
+    assert link.data(whole=True) == {**link.data(), "hello_time": 2, "ifalias": "", "altnames": []}

@@ -144,7 +144,7 @@ def as_it_was(document: Document, before: Observed) -> Document:
         if known is None:
             restored.removals.append(Removal("", link, strict=True))
             continue
-        item = {**known.data(), "controller": known.attributes.get("controller", "")}
+        item = {**known.data(whole=True), "controller": known.attributes.get("controller", "")}
         if not known.kind:
             item.pop("mac_address", None)  # a bond returns its ports' own addresses to them
         add_link(restored, "", item)

@@ -87,15 +87,18 @@ class Link:
             words.append(f"peer {self.peer[1]}{place}")
         return " ".join(words)
 
-    def data(self) -> dict[str, Any]:
-        """The link as an item of topology's ``links``, without what is so on most links."""
+    def data(self, whole: bool = False) -> dict[str, Any]:
+        """The link as an item of topology's ``links``.
+
+        :param whole: with what is so on most links.
+        """
         data: dict[str, Any] = {"name": self.name}
         if self.kind in NAMES:
             data["kind"] = self.kind
         mode = self.attributes.get("mode")
         for name, option in {**ATTRIBUTES, **kind_of(self.kind).options, **PORT_OPTIONS}.items():
             value = self.attributes.get(name)
-            absent = value is None or value in option.usual
+            absent = value is None or (value in option.usual and not whole)
             if option.spec is not None and not absent and mode in (option.modes or (mode,)):
                 data[name] = value.data() if isinstance(value, Compound) else value
         if self.peer:
