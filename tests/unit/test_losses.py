@@ -187,3 +187,10 @@ def test_which_operations_take_something_along(operation: Operation, takes: bool
     """Only for those is everything of a namespace read, and not if the namespace is deleted itself."""
     assert Plan([operation]).takes_along == ({"pod"} if takes else set())
     assert Plan([operation, Operation("delete", "", Namespace("pod"))]).takes_along == set()
+
+
+def test_a_namespace_that_is_not_observed_any_more() -> None:
+    """One that held a veth's end which has been moved: the document does not speak of it."""
+    observed = {"": Observed(links={"lo": Link("lo", "", {"admin_state": "up"}, index=1)})}
+    todo = plan(parse_topology({"": {}}), observed, again=True, losses={"far": Losses(kept(FOUR), kept())})
+    assert (todo.operations, todo.lost) == ([], [])

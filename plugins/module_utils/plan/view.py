@@ -49,7 +49,8 @@ class View:
         self.observed = observed
         self.check = check
         self.state = {netns: state.copy() for netns, state in observed.items()}
-        self.losses = dict(losses or {})
+        # A namespace of which the document says nothing is only observed in the first round.
+        self.losses = {netns: found for netns, found in (losses or {}).items() if netns in observed}
         self.remade: dict[tuple[str, str], Mapping[str, Any]] = {}
         self.parted: dict[tuple[str, str], list[str]] = {}
         self.plan = Plan(view=self.state)
