@@ -51,9 +51,9 @@ ACCEPTED = {
     "txqlen": "`txqlen`",
     "protocol": "`proto 119`",
     "broadcast": "`brd`",
+    "noprefixroute": "`noprefixroute`",
 }
 SCOPE = "`scope host`"
-METRIC = "metric 256"
 
 
 def _without_noise(found: Any) -> Any:
@@ -101,8 +101,6 @@ def state(host: str, pod: str) -> Any:
         for route in part["routes"]:
             if route.get("scope") == "host":
                 route["scope"] = "link"  # SCOPE
-            if route["dst"] == SIX["subnet"] and "gateway" in route:
-                route.pop("metric")  # METRIC
         part["routes"].sort(key=lambda route: json.dumps(route, sort_keys=True))
     return found
 

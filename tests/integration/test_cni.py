@@ -24,7 +24,6 @@ from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.cni import (
     ACCEPTED,
     DEFAULT,
-    METRIC,
     ONE,
     SCOPE,
     SIX,
@@ -329,4 +328,4 @@ def test_two_runs_at_once_give_no_address_twice(attach: Attach, ns) -> None:
 
 
 def test_each_accepted_difference_is_told() -> None:
-    assert [words for words in (*ACCEPTED.values(), SCOPE, METRIC) if words not in PAGE] == []
+    assert [words for words in (*ACCEPTED.values(), SCOPE) if words not in PAGE] == []

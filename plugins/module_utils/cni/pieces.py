@@ -23,7 +23,7 @@ Routes = Sequence[Mapping[str, Any]]
 class Interface:
     """A pod's own interface, whatever connects it.
 
-    :ivar addresses: in CIDR notation.
+    :ivar addresses: in CIDR notation, or as items of ``addresses`` of an interface.
     :ivar mtu: bytes, or ``auto``; None leaves it to the kernel.
     :ivar mac_address: None leaves it to the piece.
     :ivar recreate: whether another interface of this name is deleted, and this one made.
@@ -32,7 +32,7 @@ class Interface:
 
     netns: str
     name: str
-    addresses: Sequence[str] = ()
+    addresses: Sequence[Any] = ()
     mtu: int | str | None = None
     mac_address: str | None = None
     recreate: bool = False

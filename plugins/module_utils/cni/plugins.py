@@ -90,11 +90,12 @@ def _ptp(item: Attachment) -> Pieces:
     hosts = {f"{gateway}/{own.address.max_prefixlen}": str(own.address.ip) for gateway, own in gateways.items()}
     routes = [pieces.route(host, dev, src=source) for host, source in hosts.items()]
     for own in item.addresses:
-        # It takes the place of the kernel's own route to the subnet, which has this metric.
-        metric = {"metric": 256} if own.address.version == 6 else {}
-        routes.append(pieces.route(own.address.network, dev, own.gateway, src=str(own.address.ip), **metric))
+        routes.append(pieces.route(own.address.network, dev, own.gateway, src=str(own.address.ip)))
     back = [pieces.route(f"{own.address.ip}/{own.address.max_prefixlen}", outside) for own in item.addresses]
-    return pieces.point_to_point(_cabled(item), outside, list(hosts), [*routes, *_routes_of(item)], back)
+    # These take the place of the kernel's own routes to the subnets.
+    addresses = [{"address": str(own.address), "noprefixroute": True} for own in item.addresses]
+    inside = replace(_cabled(item), addresses=addresses)
+    return pieces.point_to_point(inside, outside, list(hosts), [*routes, *_routes_of(item)], back)
 
 
 def _macvlan(item: Attachment) -> Pieces:
