@@ -160,7 +160,7 @@ def _refused(faults: Sequence[Fault], task_vars: Mapping[str, Any], strategy: st
     hosts = task_vars["ansible_play_hosts_all"]
     concerned = {host for fault in faults for host in fault.hosts}
     told = {
-        host: f"{'this host' if host in concerned else 'the fabric'} is refused: see above. No host is changed"
+        host: f"{'This host' if host in concerned else 'The inventory'} has faults, listed above. No host is changed"
         for host in hosts
     }
     if not strategy.endswith("linear"):
