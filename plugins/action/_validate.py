@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _ROLES = pathlib.Path(__file__).resolve().parents[2] / "roles"
 _GROUPS = {"fabric_nodes": "nodes", "fabric_routers": "routers"}
+_FACT = "common_fabric"
 _READ_BY_OTHERS = {*SHARED, "overlay_node", "pods_pods", "pods_network"}
 _WITHOUT_NODES = {"underlay", "mgmt_routing", "masquerade", "common"}
 """Roles that do their work on hosts of any group."""
@@ -47,7 +48,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         play = self._task.get_play()
-        before = variables.get("common_fabric")
+        before = variables.get(_FACT)
         if before and before.get("play") == play._uuid:
             return {**before, "warnings": []}
         playbook = bool(variables.get("common_playbook"))
@@ -110,7 +111,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             group=group,
             options=options,
             overrides=self._overrides(task_vars),
-            names=others,
+            # The roles' own facts, such as overlay_pods, exist only after the first validation of a run.
+            names={} if _FACT in others else others,
             missing=missing,
             unreadable=unreadable,
         )
@@ -160,7 +162,7 @@ def _refused(faults: Sequence[Fault], task_vars: Mapping[str, Any], strategy: st
     hosts = task_vars["ansible_play_hosts_all"]
     concerned = {host for fault in faults for host in fault.hosts}
     told = {
-        host: f"{'this host' if host in concerned else 'the fabric'} is refused: see above. No host is changed"
+        host: f"{'This host' if host in concerned else 'The inventory'} has faults, listed above. No host is changed"
         for host in hosts
     }
     if not strategy.endswith("linear"):
