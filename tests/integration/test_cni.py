@@ -237,6 +237,8 @@ def test_the_kernel_has_what_the_reference_plugin_makes(name: str, attach: Attac
     ours_only, theirs_only = differences(settled(ours, our_pod), settled(theirs, their_pod))
     if name == "loopback":
         assert any(line.startswith(" pod links lo flags: ") for line in ours_only), "it stays up"
+    elif name == "bridge mtu":
+        assert {line.partition(":")[2] for line in ours_only} == {" 1400"}, "the MTU that was asked for holds"
     else:
         # An interface that went back keeps nothing of where it has been.
         assert (ours_only, [line for line in theirs_only if " ifalias: " not in line]) == ([], [])
