@@ -178,7 +178,7 @@ def test_killed_within_the_creation_of_a_namespace(absent: bool) -> None:
     """Between making the file and mounting the namespace on it."""
     with host(None):
         path = pathlib.Path("/run/netns", PODS[0])
-        path.touch(0o444)
+        path.touch(0o200)  # the mode of a file of ours until a namespace is mounted on it
         would = reconcile(parse_topology({PODS[0]: {}}, absent=absent), check=True)
         assert path.stat().st_size == 0 and path.exists() and not os.path.ismount(path)
         did = reconcile(parse_topology({PODS[0]: {}}, absent=absent))
