@@ -26,7 +26,7 @@ test-fast: setup-dev
 	$(call nox,--sessions lint unit docs-check license-check extra-checks)
 
 test-vm: setup-dev
-	$(call nox,--no-dependencies --sessions kinds vagrant underlay nothing-left)
+	$(call nox,--no-dependencies --sessions oldest-kernel kinds vagrant sites nothing-left)
 
 bench: setup-dev
 	@.venv/bin/python tests/bench/bench.py

@@ -35,8 +35,8 @@ OLDEST_PYROUTE2 = "pyroute2==0.7.2"  # Debian 12's
 FEW_EXAMPLES = "--hypothesis-profile=few"
 PLAYBOOKS = "tests/integration/playbooks"
 
-VM = [sys.executable, "tools/vm/run.py", "--", "molecule", "test", "-s"]
-VM_SCENARIOS = {"vagrant", "underlay", "kinds"}
+VM = [sys.executable, "tools/vm/run.py"]
+VM_SCENARIOS = {"vagrant", "underlay", "survive", "kinds"}
 SCENARIOS = {path.parent.name for path in CHECKOUT.glob("molecule/*/molecule.yml")} - VM_SCENARIOS
 
 LINTERS = {
@@ -103,9 +103,9 @@ def install(session: nox.Session, *packages: str) -> None:
 
 
 @nox.session(python=False)
-def vagrant(session: nox.Session) -> None:
-    """A site on virtual machines as users have them."""
-    run(session, *VM, "vagrant")
+def machines(session: nox.Session) -> None:
+    """What virtual machines are made of, built beside other sessions."""
+    run(session, "nice", *VM, "--", "true")
 
 
 @nox.session(python=False)
@@ -115,12 +115,31 @@ def integration(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
-def underlay(session: nox.Session) -> None:
-    """A site whose underlay moves, on virtual machines."""
-    run(session, *VM, "underlay")
+def vagrant(session: nox.Session) -> None:
+    """A site on virtual machines as users have them."""
+    run(session, *VM, "--vagrant", "--", "molecule", "test", "-s", "vagrant")
 
 
-@nox.session(python=False, requires=["integration"])
+@nox.session(python=False, requires=["machines"])
+@nox.parametrize("scenario", [nox.param(name, id=name) for name in ("survive", "underlay")])
+def sites(session: nox.Session, scenario: str) -> None:
+    """A site beside its hosts' daemons and operators, and one whose underlay moves, on virtual machines."""
+    run(session, *VM, "--", "molecule", "test", "-s", scenario)
+
+
+def modules(session: nox.Session, **environment: str) -> None:
+    """Tests of the modules on a virtual machine's kernel."""
+    written = str(report.directory(session.name) / "report.xml")
+    run(session, *VM, "--", "molecule", "test", "-s", "kinds", WEFT_REPORT=written, **environment)
+
+
+@nox.session(name="oldest-kernel", python=False, default=False)
+def oldest_kernel(session: nox.Session) -> None:
+    """All tests of modules on the oldest kernel that is supported, Debian 12's."""
+    modules(session, WEFT_KERNEL="debian")
+
+
+@nox.session(python=False, requires=["integration", "machines"])
 def kinds(session: nox.Session) -> None:
     """The tests that this machine's kernel lacks something for; if none ran here, all tests of modules."""
     environment = {}
@@ -130,7 +149,7 @@ def kinds(session: nox.Session) -> None:
         listed = report.directory(session.name) / "tests"
         listed.write_text("".join(f"{name}\n" for name in lacking), encoding="utf-8")
         environment["WEFT_TESTS"] = str(listed)
-    run(session, *VM, "kinds", **environment)
+    modules(session, **environment)
 
 
 @nox.session(python=False)

@@ -20,7 +20,8 @@ if [ "$profile" = dev ]; then
         iptables:iptables /usr/lib/cni/bridge:containernetworking-plugins"
     requirements="requirements-dev.txt"
 elif [ "$profile" = vm ]; then
-    commands="qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils libvirtd:libvirt-daemon-system virsh:libvirt-clients
+    commands="gcc:gcc /usr/include/stdio.h:libc6-dev make:make flex:flex bison:bison bc:bc m4:m4 xz:xz-utils ssh-keygen:openssh-client
+        qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils libvirtd:libvirt-daemon-system virsh:libvirt-clients
         dnsmasq:dnsmasq-base iptables:iptables vagrant:vagrant-libvirt mmdebstrap:mmdebstrap pkill:procps"
     requirements=
 else

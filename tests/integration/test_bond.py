@@ -93,7 +93,8 @@ OPTIONS = (
 FOREIGN = (
     ("lacp_rate", "fast", "active-backup"),
     ("ad_select", "count", "balance-xor"),
-    ("primary", "p1", "802.3ad"),
+    # With 802.3ad, ports tell of LACP while nobody changes anything.
+    ("primary", "p1", "balance-xor"),
 )
 
 

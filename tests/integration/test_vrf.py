@@ -164,6 +164,8 @@ def test_routes_and_rules_of_a_vrf(run_module, ns) -> None:
     name = ns()
     ip(name, "link", "add", "p0", "type", "veth", "peer", "name", "q0")
     ip(name, "link", "set", "q0", "up")
+    # Else the kernel has no route for what comes by an interface.
+    run("ip", "netns", "exec", name, "sysctl", "-qw", "net.ipv4.ip_forward=1")
     links = [
         {"name": "vrf0", "kind": "vrf", "table": 10, "ports": ["p0"]},
         {"name": "p0", "admin_state": "up", "addresses": ["10.0.0.1/24", "fd00:10::1/64"]},

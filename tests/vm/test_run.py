@@ -1,10 +1,11 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A box is built once, and tools/vm/run.py leaves nothing else behind, however it ends."""
+"""Boxes and a kernel are built once, and tools/vm/run.py leaves nothing else behind, however it ends."""
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import signal
@@ -15,8 +16,18 @@ import pytest
 
 TOOLS = pathlib.Path(__file__).parents[2] / "tools" / "vm"
 RUN = TOOLS / "run.py"
+# Ready when machines are there, with a libvirt or without; what then ends them is for a test to say.
+END = """
+echo ready
+read -r _end
+exit 3
+"""
+PLATFORM = {"name": "idle", "box": "debian12", "memory": 256, "cpus": 1, "nics": {"lan1": "192.168.1.11/24"}}
+MACHINES = f"""
+echo "$1" | {sys.executable} {TOOLS}/machines.py up
+{END}"""
 # A machine without a disk, which is there until somebody ends it.
-MACHINE = """\
+DOMAIN = """\
 <domain type='qemu'>
   <name>idle</name>
   <memory unit='MiB'>64</memory>
@@ -24,14 +35,11 @@ MACHINE = """\
   <devices><interface type='network'><source network='default'/></interface></devices>
 </domain>
 """
-SCRIPT = """
+LIBVIRT = f"""
 virsh --quiet net-define /usr/share/libvirt/networks/default.xml
 virsh --quiet net-start default
 echo "$1" | virsh --quiet create /dev/stdin
-echo ready
-read -r _end
-exit 3
-"""
+{END}"""
 
 
 def processes(ancestor: int) -> dict[int, str]:
@@ -76,7 +84,18 @@ def test_a_box_is_built_once(name: str) -> None:
     )
     assert (second.returncode, second.stderr, second.stdout) == (0, "", first.stdout)
     box = pathlib.Path(second.stdout.strip())
-    assert {f"{name}.box", f"{name}.json", "vmlinuz"} == {path.name for path in box.iterdir()}
+    assert {f"{name}.box", f"{name}.json", "disk", "initrd", "key", "vmlinuz"} == {path.name for path in box.iterdir()}
+
+
+def test_a_kernel_is_built_once_or_says_why_not() -> None:
+    first, second = (
+        subprocess.run([TOOLS / "build_kernel.sh"], capture_output=True, text=True, check=False) for _time in "12"
+    )
+    if second.returncode:
+        assert second.stderr.startswith("no User-mode Linux: ")
+    else:
+        assert (second.stderr, second.stdout) == ("", first.stdout)
+        assert os.access(second.stdout.strip(), os.X_OK)
 
 
 def libvirt_runs() -> bool:
@@ -88,22 +107,40 @@ def libvirt_runs() -> bool:
         return False
 
 
-@pytest.mark.skipif(libvirt_runs(), reason="run.py uses the libvirt that runs, and starts nothing that could be left")
 @pytest.mark.parametrize("ending", ["Ctrl-C", "SIGTERM", "the command fails"])
-def test_nothing_is_left(ending: str) -> None:
+@pytest.mark.parametrize(
+    "options, script, argument, processes_there",
+    [
+        pytest.param([], MACHINES, json.dumps([PLATFORM]), ("machines/idle",), id="machines"),
+        pytest.param(
+            ["--vagrant"],
+            LIBVIRT,
+            DOMAIN,
+            ("libvirtd", "virtlogd", "dnsmasq", "qemu-system"),
+            id="libvirt",
+            marks=pytest.mark.skipif(libvirt_runs(), reason="run.py uses the libvirt that runs, and starts none"),
+        ),
+    ],
+)
+def test_nothing_is_left(
+    options: list[str], script: str, argument: str, processes_there: tuple[str, ...], ending: str
+) -> None:
     before = machine()
     # A process group of its own that hears Ctrl-C, as a shell gives it to what is run in a terminal.
-    command = ["env", "--default-signal=INT", sys.executable, str(RUN), "--", "sh", "-ec", SCRIPT, "sh", MACHINE]
+    run_py = ["env", "--default-signal=INT", sys.executable, str(RUN), *options]
+    command = [*run_py, "--", "sh", "-ec", script, "sh", argument]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as run:
         assert run.stdin and run.stdout
         assert "ready\n" in iter(run.stdout.readline, "")
         there = processes(run.pid)
-        names = " ".join(there.values())
-        for daemon in ("libvirtd", "virtlogd", "dnsmasq", "qemu-system"):
-            assert daemon in names
-        homes = {line[5:] for pid in there for line in environment(pid) if line.startswith("HOME=/var/tmp/weft-vm-")}
+        commands = " ".join(word for pid in there for word in words(pid, "cmdline"))
+        for name in processes_there:
+            assert name in commands
+        homes = {
+            line[5:] for pid in there for line in words(pid, "environ") if line.startswith("HOME=/var/tmp/weft-vm-")
+        }
         assert len(homes) == 1 and all(map(os.path.isdir, homes))
 
         if ending == "Ctrl-C":
@@ -120,9 +157,9 @@ def test_nothing_is_left(ending: str) -> None:
     assert machine() == before
 
 
-def environment(pid: int) -> list[str]:
-    """A process's environment; nothing, if it has ended."""
+def words(pid: int, file: str) -> list[str]:
+    """What the kernel says of a process; nothing, if it has ended."""
     try:
-        return pathlib.Path(f"/proc/{pid}/environ").read_text(encoding="utf-8", errors="replace").split("\0")
+        return pathlib.Path(f"/proc/{pid}/{file}").read_text(encoding="utf-8", errors="replace").split("\0")
     except (FileNotFoundError, ProcessLookupError):
         return []

@@ -2,9 +2,12 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Build a Vagrant box for libvirt out of a Debian release's packages, and say where it is. Needs root.
+# Build a machine's disk out of a Debian release's packages, and say where it is. Needs root.
 #
 #   tools/vm/build_box.sh debian12 | debian13
+#
+# disk boots by User-mode Linux, or by QEMU with vmlinuz and initrd; the user vagrant has the private key. A box for Vagrant and
+# libvirt is made of the same.
 #
 # A box is kept under /var/cache/weft by what it is made from: a second build costs nothing. All of it may be deleted.
 set -eu
@@ -49,13 +52,16 @@ fi
 work=$(mktemp -d "$cache/.$name.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM HUP
-echo "building the box weft/$name (once; kept in $box)" >&2
+echo "building the box $name (once; kept in $box)" >&2
 
-# The public half of Vagrant's well-known key pair: such boxes are reachable from this machine only.
-cat >"$work/authorized_keys" <<'END'
+mkdir "$work/made" "$work/box"
+ssh-keygen -q -t ed25519 -N "" -C "$name" -f "$work/key"
+mv "$work/key" "$work/made/key"
+# And the public half of Vagrant's well-known key pair: such machines are reachable from this one only.
+cat "$work/key.pub" - >"$work/authorized_keys" <<'END'
 ssh-rsa AAAAB3NzaC1yc2EAAAABIwAAAQEA6NF8iallvQVp22WDkTkyrtvp9eWW6A8YVr+kz4TjGYe7gHzIw+niNltGEFHzD8+v1I2YJ6oXevct1YeS0o9HZyN1Q9qgCgzUFtdOKLv6IedplqoPkcmF0aYet2PkEDo3MlTBckFXPITAMzF8dJSIFo9D8HfdOV0IAdx4O7PtixWKn5y2hMNG0zQPyUecp4pzC6kivAIhyfHilFR61RGL+GPXQ2MWZWFYbAGjyiYJnAmCP3NOTd0jMZEnDkbUvxhMmBYSdETk1rRgm+R4LOzFUGaHqHDLKLX+FIPKcF96hrucXzcWyLbIbEgE98OHlnVYCzRdK8jlqm8tehUc9c9WhQ== vagrant insecure public key
 END
-# Only the first interface: Vagrant configures the others.
+# Only the first interface: Vagrant configures the others. machines.py has systemd configure all by the kernel's command line.
 cat >"$work/eth0.network" <<'END'
 [Match]
 Name=eth0
@@ -76,7 +82,11 @@ install -d -m 700 -o 1000 -g 1000 "$root/home/vagrant/.ssh"
 install -m 600 -o 1000 -g 1000 "$work/authorized_keys" "$root/home/vagrant/.ssh/authorized_keys"
 echo "vagrant ALL=(ALL) NOPASSWD: ALL" >"$root/etc/sudoers.d/vagrant"
 install -m 644 "$work/eth0.network" "$root/etc/systemd/network/eth0.network"
-chroot "$root" systemctl enable systemd-networkd
+# User-mode Linux calls its interfaces vec0, vec1, ...
+for number in 0 1 2; do
+    printf '%s\n' "[Match]" "OriginalName=vec$number" "[Link]" "Name=eth$number" >"$root/etc/systemd/network/10-eth$number.link"
+done
+chroot "$root" systemctl enable systemd-networkd systemd-network-generator
 chroot "$root" systemctl mask NetworkManager NetworkManager-wait-online
 # Chores that a machine of some minutes does without, and what nobody needs who only comes by SSH: a sixth of what an emulated
 # machine takes to boot.
@@ -84,7 +94,8 @@ chroot "$root" systemctl mask apt-daily.timer apt-daily-upgrade.timer e2scrub_al
     getty@tty1 serial-getty@ttyS0 systemd-binfmt dev-hugepages.mount dev-mqueue.mount \
     sys-kernel-debug.mount sys-kernel-tracing.mount \
     modprobe@configfs modprobe@dm_mod modprobe@drm modprobe@efi_pstore modprobe@fuse modprobe@loop
-echo "/dev/vda / ext4 defaults,noatime 0 0" >"$root/etc/fstab"
+# The disk has another name in each kind of machine, and is mounted as it shall be.
+: >"$root/etc/fstab"
 install -m 644 "$work/keep_compiled.py" "$root/usr/lib/python3/dist-packages/keep_compiled.py"
 echo "import keep_compiled" >"$root/usr/lib/python3/dist-packages/keep_compiled.pth"
 echo "d /run/keep_compiled 0700 root root" >"$root/etc/tmpfiles.d/keep_compiled.conf"
@@ -105,15 +116,14 @@ chmod +x "$work/customise"
 
 # shellcheck disable=SC2086
 include=$(printf '%s,' linux-image-cloud-$architecture $packages)
-mmdebstrap --quiet --variant=minbase --include="${include%,}" \
+# The initrd is made below.
+INITRD=No mmdebstrap --quiet --variant=minbase --include="${include%,}" \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
     --customize-hook="$work/customise \"\$1\" $work" \
     "$suite" "$work/root" >&2
 
-mkdir "$work/box"
-cp "$work"/root/boot/vmlinuz-* "$work/box/vmlinuz"
-rm "$work"/root/boot/initrd.img-*
+cp "$work"/root/boot/vmlinuz-* "$work/made/vmlinuz"
 # An initrd of what it takes to have the disk. With Debian's, an emulated machine begins twelve seconds later.
 mkdir -p "$work/root/initrd/bin" "$work/root/initrd/dev" "$work/root/initrd/modules" "$work/root/initrd/root"
 cp "$work/root/bin/busybox" "$work/root/initrd/bin/busybox"
@@ -123,7 +133,7 @@ busybox mount -t devtmpfs dev /dev
 for module in /modules/*; do
     busybox insmod "$module"
 done
-until busybox mount -o ro -t ext4 /dev/vda /root; do
+until busybox mount -o noatime -t ext4 /dev/vda /root; do
     busybox sleep 0.1
 done
 busybox mount -o move /dev /root/dev
@@ -147,11 +157,12 @@ done
 cd /initrd
 busybox find . | busybox cpio -o -H newc
 END
-chroot "$work/root" sh /make-initrd >"$work/box/initrd"
+chroot "$work/root" sh /make-initrd >"$work/made/initrd"
 rm -r "$work/root/initrd" "$work/root/make-initrd"
-truncate --size 4G "$work/disk"
-mkfs.ext4 -q -d "$work/root" "$work/disk"
-qemu-img convert -c -O qcow2 -o compression_type=zstd "$work/disk" "$work/box/box.img"
+truncate --size 4G "$work/made/disk"
+mkfs.ext4 -q -d "$work/root" "$work/made/disk"
+cp "$work/made/vmlinuz" "$work/made/initrd" "$work/box"
+qemu-img convert -c -O qcow2 -o compression_type=zstd "$work/made/disk" "$work/box/box.img"
 echo '{"provider": "libvirt", "format": "qcow2", "virtual_size": 4}' >"$work/box/metadata.json"
 # The machine boots the kernel beside this file, which spares the box a boot loader.
 cat >"$work/box/Vagrantfile" <<'END'
@@ -165,8 +176,6 @@ Vagrant.configure("2") do |config|
   end
 end
 END
-mkdir "$work/made"
-cp "$work/box/vmlinuz" "$work/made"
 tar --create --file "$work/made/$name.box" --directory "$work/box" .
 # A version in time, so that Vagrant prefers this box to one that was made before it from something else.
 cat >"$work/made/$name.json" <<END
