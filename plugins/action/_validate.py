@@ -48,21 +48,18 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         play = self._task.get_play()
+        overrides = self._overrides(variables)
+        asked = {"play": play._uuid, "overrides": overrides}
         before = variables.get(_FACT)
-        if before and before.get("play") == play._uuid:
+        if before and before.get("asked") == asked:
             return {**before, "warnings": []}
-        playbook = bool(variables.get("common_playbook"))
-        extra = load_extra_vars(self._loader) if playbook else variables
-        groups = {name: str(extra.get(name, default)) for name, default in _GROUPS.items()}
-        inventory = self._inventory(variables, groups, _missing(variables, groups, extra, playbook))
-        if playbook and not variables["groups"].get(groups["fabric_routers"]):
-            Display().display("The inventory has no routers: -e fabric_routers=GROUP names a group of them")
+        inventory = self._inventory(variables, overrides)
         found = validate(inventory)
         for fault in found.faults:
             Display().display(fault.line, color=constants.COLOR_ERROR)
         result.update(
             changed=False,
-            play=play._uuid,
+            asked=asked,
             refused=_refused(found.faults, variables, play.strategy),
             plans=json.dumps(encode(found.overlays)),
             pods=json.dumps({node: inventory.pods(node) for node in inventory.nodes}),
@@ -71,23 +68,20 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         )
         return result
 
-    def _inventory(
-        self, task_vars: Mapping[str, Any], names: Mapping[str, str], missing: Mapping[str, str]
-    ) -> Inventory:
-        """What the inventory says of all hosts of the fabric.
-
-        :param names: by extra variable, the name of a group.
-        """
-        options = self._options()
+    def _inventory(self, task_vars: Mapping[str, Any], overrides: Mapping[str, Any]) -> Inventory:
+        """What the inventory says of all hosts of the fabric."""
         playbook = bool(task_vars.get("common_playbook"))
-        groups = task_vars["groups"]
-        group = names["fabric_nodes"]
-        for given in (task_vars, *(task_vars["hostvars"][host] for host in groups.get(group, ())[:1])):
-            if given.get("overlay_group", options["overlay_group"]["default"]) != options["overlay_group"]["default"]:
-                group = str(given["overlay_group"])
-        members = [*groups.get(group, ()), *groups.get(names["fabric_routers"], ())]
-        if not playbook:
-            members += task_vars["ansible_play_hosts_all"]
+        extra = load_extra_vars(self._loader) if playbook else task_vars
+        names = {name: str(extra.get(name, default)) for name, default in _GROUPS.items()}
+        groups, group = task_vars["groups"], _group_of_nodes(task_vars, names["fabric_nodes"])
+        missing = {} if groups.get(group) or not _needs_nodes(task_vars) else {"fabric_nodes": group}
+        routers = groups.get(names["fabric_routers"], ())
+        if not routers and "fabric_routers" in extra:
+            missing["fabric_routers"] = names["fabric_routers"]
+        elif not routers and playbook:
+            Display().display("The inventory has no routers: -e fabric_routers=GROUP names a group of them")
+        members = [*groups.get(group, ()), *routers, *(() if playbook else task_vars["ansible_play_hosts_all"])]
+        options = self._options()
         variables: dict[str, dict[str, Any]] = {}
         unreadable: dict[tuple[str, str], tuple[object, str]] = {}
         others: dict[str, str] = {}
@@ -110,7 +104,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             nodes=tuple(groups.get(group, ())),
             group=group,
             options=options,
-            overrides=self._overrides(task_vars),
+            overrides=overrides,
             # The roles' own facts, such as overlay_pods, exist only after the first validation of a run.
             names={} if _FACT in others else others,
             missing=missing,
@@ -137,6 +131,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         }
 
 
+def _group_of_nodes(task_vars: Mapping[str, Any], group: str) -> str:
+    """The group that overlay_group names, or else the given one."""
+    default = _GROUPS["fabric_nodes"]
+    first = [task_vars["hostvars"][host] for host in task_vars["groups"].get(group, ())[:1]]
+    given = [str(variables.get("overlay_group", default)) for variables in (task_vars, *first)]
+    return next((name for name in given if name != default), group)
+
+
 def _defaults(loader: Any) -> dict[str, Any]:
     """The defaults of all roles, which a role's task sees beside the inventory's variables."""
     found: dict[str, Any] = {}
@@ -145,14 +147,11 @@ def _defaults(loader: Any) -> dict[str, Any]:
     return found
 
 
-def _missing(
-    task_vars: Mapping[str, Any], names: Mapping[str, str], extra: Mapping[str, Any], playbook: bool
-) -> dict[str, str]:
-    """The groups that this run needs, and that have no hosts, by the extra variable that names them."""
+def _needs_nodes(task_vars: Mapping[str, Any]) -> bool:
+    """Whether there is something to do on nodes: in a playbook, and in a play with a role for them."""
     roles = (*task_vars.get("ansible_parent_role_names", ()), *task_vars.get("ansible_play_role_names", ()))
-    needs_nodes = playbook or not {name.rpartition(".")[2] for name in roles} <= _WITHOUT_NODES
-    needed = {"fabric_nodes": needs_nodes, "fabric_routers": "fabric_routers" in extra}
-    return {name: group for name, group in names.items() if needed[name] and not task_vars["groups"].get(group)}
+    alone = {name.rpartition(".")[2] for name in roles}
+    return bool(task_vars.get("common_playbook")) or not alone <= _WITHOUT_NODES
 
 
 def _refused(faults: Sequence[Fault], task_vars: Mapping[str, Any], strategy: str) -> dict[str, str]:
