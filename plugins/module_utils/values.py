@@ -29,6 +29,11 @@ LARGEST_MTU = 65535
 LONGEST_IFNAME = 15  # bytes (include/uapi/linux/if.h: IFNAMSIZ)
 LARGEST_VNI = 2**24 - 1  # RFC 7348
 LARGEST_VLAN = 4094  # IEEE 802.1Q
+MAIN_TABLE = 254  # include/uapi/linux/rtnetlink.h: RT_TABLE_MAIN
+# rtnetlink's mark of who installed a route or a rule (rtm_protocol). Ours is one that nobody has registered in
+# iproute2's rt_protos, so that purging never touches those of a routing daemon, of DHCP or of an administrator.
+ROUTE_PROTOCOL = 119
+ROUTE_PROTOCOLS = range(119, 128)  # for documents that share an interface and are purged apart
 EVERYTHING = {4: "0.0.0.0/0", 6: "::/0"}  # the destination of a default route, by IP version
 _MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", re.ASCII).fullmatch
 _UNICAST = re.compile("[0-9a-f][02468ace](?::[0-9a-f]{2}){5}", re.ASCII).fullmatch

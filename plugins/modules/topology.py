@@ -130,8 +130,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import PURGE, STATE
 from ansible_collections.weft.fabric.plugins.module_utils.bodies import apply_document
 from ansible_collections.weft.fabric.plugins.module_utils.model import facts
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOL
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
+from ansible_collections.weft.fabric.plugins.module_utils.values import ROUTE_PROTOCOL
 
 SPEC = {
     **STATE,

@@ -13,10 +13,8 @@ import pytest
 from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
 from ansible_collections.weft.fabric.plugins.module_utils.kernel import routes as codec
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.codecs import CODECS
 from ansible_collections.weft.fabric.plugins.module_utils.model import routes
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route
 from ansible_collections.weft.fabric.tests.integration import life
 from ansible_collections.weft.fabric.tests.integration.kernel import Monitor, ip, ip_json, run
 from ansible_collections.weft.fabric.tests.integration.life import Case
@@ -182,7 +180,7 @@ def test_what_the_kernel_does_not_find_is_looked_for(place: str, monkeypatch: py
         (other, "cannot delete route 10.9.0.0/16 .* No such process .ESRCH.; the kernel shows it"),
         (twice, None),
     ):
-        monkeypatch.setitem(CODECS, Route, CODECS[Route]._replace(delete=broken))
+        monkeypatch.setattr(codec, "CODEC", codec.CODEC._replace(delete=broken))
         if told:
             with pytest.raises(KernelError, match=told):
                 reconcile(wanted)

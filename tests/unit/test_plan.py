@@ -19,7 +19,6 @@ from ansible_collections.weft.fabric.plugins.module_utils.model import facts
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
-    ROUTE_PROTOCOL,
     Hop,
     Route,
     by_place,
@@ -28,6 +27,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
 from ansible_collections.weft.fabric.plugins.module_utils.plan.phases import plan
+from ansible_collections.weft.fabric.plugins.module_utils.values import ROUTE_PROTOCOL
 from ansible_collections.weft.fabric.tests.documents import documents
 from ansible_collections.weft.fabric.tests.unit.pure_kernel import PureKernel
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from ansible_collections.weft.fabric.plugins.module_utils.engine import links
 from ansible_collections.weft.fabric.plugins.module_utils.engine.refusal import NOT_FOUND, refusal
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, KernelError
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.codecs import CODECS
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.codecs import codec_of
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import read_device
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Failure, Kernel, Request
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import create_netns, remove_netns
@@ -146,7 +146,7 @@ class _Worker:
     def _requests(self, batch: list[Operation], descriptors: ExitStack) -> tuple[Sequence[Request], Iterable[Request]]:
         """The requests of a batch, and those that have to come before them."""
         verb, netns, before, after, *_rest = batch[0]
-        codec = CODECS.get(type(after or before))
+        codec = codec_of(after or before)
         if codec:
             items = [operation.after or operation.before for operation in batch]
             socket, indexes = self.kernel.socket(netns), self._indexes_of(netns)

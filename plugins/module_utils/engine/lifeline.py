@@ -24,9 +24,10 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.links import add_link, complete
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.model.removal import BEFORE, Removal
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOLS, Route, flattened
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route, flattened
 from ansible_collections.weft.fabric.plugins.module_utils.plan.checks import taken_by
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
+from ansible_collections.weft.fabric.plugins.module_utils.values import ROUTE_PROTOCOLS
 
 _VARIABLE = b"SSH_CONNECTION="  # ssh(1)
 

@@ -9,7 +9,7 @@ import errno
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.codecs import CODECS
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.codecs import codec_of
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import PORT_OPTIONS, kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
@@ -63,7 +63,7 @@ def _remedy(operation: Operation, item: Any, code: int, detail: str) -> str:
     if code == errno.EPERM:
         return "set 'become: true'; in a container, give it CAP_NET_ADMIN, and CAP_SYS_ADMIN for namespaces"
     remedy = ""
-    codec = CODECS.get(type(item))
+    codec = codec_of(item)
     if codec:
         remedy = codec.remedy(item, code)
     elif isinstance(item, Link):

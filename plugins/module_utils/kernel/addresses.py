@@ -11,6 +11,7 @@ import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.codec import Codec
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import SKIP_STATISTICS
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import (
     family,
@@ -225,3 +226,6 @@ def read_tentative(kernel: Socket) -> set[str]:
         if _U32.unpack(attribute[IFA_FLAGS])[0] & IFA_F_TENTATIVE:
             found.add(to_text(attribute[IFA_ADDRESS]))
     return found
+
+
+CODEC = Codec(put, delete, read, around=promoting, remedy=remedy)

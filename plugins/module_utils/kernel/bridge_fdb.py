@@ -9,6 +9,7 @@ import errno
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.codec import Codec
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.neigh import NDMSG
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket, attributes
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
@@ -70,3 +71,6 @@ def read(kernel: Socket, scope: Scope, links: Mapping[str, Link], _names: Mappin
             entry = BridgeEntry(names[at], said[NDA_LLADDR].hex(":"), vlan, bool(flags & NTF_STICKY))
             found[entry.key] = entry
     return found
+
+
+CODEC = Codec(put, delete, read, remedy=remedy)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, repeat
 from typing import Any
 
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.codec import Codec
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import read_names
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import to_texts
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.neigh import NDMSG, is_declared, payloads, to_macs
@@ -120,3 +121,6 @@ def _keys(dev: str, count: int, attribute: Mapping[int, Sequence[bytes]], names:
     if NDA_IFINDEX in attribute:
         numbers[2] = [names.get(index, str(index)) for index in numbers[2]]
     return fdb_keys(repeat(dev), to_macs(attribute[NDA_LLADDR]), addresses, ports, *numbers)
+
+
+CODEC = Codec(put, delete, read)

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import repeat
 
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.codec import Codec
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import WORD, to_texts
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.neigh import NDMSG, is_declared, payloads, to_macs
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket, columns
@@ -62,3 +63,6 @@ def _of_device(kernel: Socket, index: int) -> dict[str, str]:
                     addresses += to_texts(attribute[NDA_DST])
                     lladdrs += to_macs(attribute[NDA_LLADDR])
     return dict(zip(addresses, lladdrs))
+
+
+CODEC = Codec(put, delete, read)

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterable, Mapping
 
 from ansible_collections.weft.fabric.plugins.module_utils.kernel import portvlan
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.codecs import CODECS
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.codecs import codec
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import read_device, read_names
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import (
     Kernel,
@@ -91,8 +91,9 @@ def _read(connections: Kernel, netns: str, scope: Scope) -> tuple[Observed, Scop
             found.links[names[index]].attributes.update(attributes)
     if scope.tables and not scope.links:
         names = read_names(kernel)
-    for kind, codec in CODECS.items():
-        setattr(found, LISTS[kind], codec.read(kernel, scope, found.links, names))
+    for name in LISTS:
+        if scope.asks(name):
+            setattr(found, name, codec(name).read(kernel, scope, found.links, names))
     return found, scope
 
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.addresses import read_tentative
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.codec import Codec
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.hops import (
     REJECTED,
     TYPES,
@@ -79,12 +80,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
 )
 from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
-    ROUTE_PROTOCOL,
-    Route,
-    RoutePlace,
-    by_place,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route, RoutePlace, by_place
+from ansible_collections.weft.fabric.plugins.module_utils.values import ROUTE_PROTOCOL
 
 RTMSG = struct.Struct("=BBBBBBBBI")
 """struct rtmsg: family, dst_len, src_len, tos, table, protocol, scope, type, flags."""
@@ -339,3 +336,6 @@ def _metrics_of(data: bytes) -> dict[str, Any]:
 def _expires(cacheinfo: bytes) -> int:
     """The hundredths of a second after which the kernel removes a route; 0: it stays."""
     return max(0, _EXPIRES.unpack(cacheinfo)[0]) if cacheinfo else 0
+
+
+CODEC = Codec(put, delete, read, add, wait=wait, remedy=remedy)

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.codec import Codec
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import packed, to_bytes, to_text
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket, attributes
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
@@ -42,8 +43,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     RTM_NEWRULE,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOL
 from ansible_collections.weft.fabric.plugins.module_utils.model.rule import LOOKUP, Rule
+from ansible_collections.weft.fabric.plugins.module_utils.values import ROUTE_PROTOCOL
 
 _HEADER = struct.Struct("=BBBBBxxBI")  # struct fib_rule_hdr: family, dst_len, src_len, tos, table, action, flags
 _U32 = struct.Struct("=I")
@@ -166,3 +167,6 @@ def _rest(found: Mapping[int, bytes], flags: int) -> bytes | None:
     others = {kind: data for kind, data in found.items() if kind not in _MODELLED and usual.get(kind) != data}
     inverted = flags & FIB_RULE_INVERT
     return bytes([inverted]) + packed(others) if inverted or others else None
+
+
+CODEC = Codec(put, delete, read, remedy=remedy)

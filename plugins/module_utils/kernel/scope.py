@@ -14,8 +14,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import BRID
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import MAIN
-from ansible_collections.weft.fabric.plugins.module_utils.values import IPV6_MTU
+from ansible_collections.weft.fabric.plugins.module_utils.values import IPV6_MTU, MAIN_TABLE
 
 _OF_PORTS = {name for name, option in PORT_OPTIONS.items() if option.place == BRIDGE}
 
@@ -56,6 +55,10 @@ class Scope:
     ports: bool = False
     takers: set[str] = field(default_factory=set)
 
+    def asks(self, name: str) -> bool:
+        """Whether objects of a type are read, by the name of the type's lists."""
+        return bool(self.tables) or self.protocol is not None if name == "routes" else bool(getattr(self, name))
+
     def by_own_names(self, own: Mapping[str, str]) -> Scope:
         """The scope with the own names of links.
 
@@ -88,7 +91,7 @@ def everything(others: Iterable[str] = (), tables: Iterable[int] = ()) -> Scope:
         aliases=True,
         links=True,
         addresses=True,
-        tables={MAIN, *tables},
+        tables={MAIN_TABLE, *tables},
         rules=True,
         neighbours={None},
         fdb={None},
@@ -136,7 +139,10 @@ def _of_entries(desired: Desired, protocol: int) -> Scope:
         neighbours={*neighbours},
         fdb={*fdb},
         bridge_fdb={*desired.bridge_fdb_devices},
-        tables={*(route.table for route in routes), *([desired.purge_table or MAIN] if desired.purge_routes else ())},
+        tables={
+            *(route.table for route in routes),
+            *([desired.purge_table or MAIN_TABLE] if desired.purge_routes else ()),
+        },
         protocol=protocol if desired.purge_routes and desired.purge_table is None else None,
         devices={
             *neighbours,

@@ -79,6 +79,11 @@ class Address(NamedTuple):
         return "" if own == other else str(other)
 
     @property
+    def list_name(self) -> str:
+        """The name of the lists of such objects (objects.py)."""
+        return "addresses"
+
+    @property
     def disturbs(self) -> bool:
         """Whether the kernel may change more than what is asked for: an address takes routes along."""
         return True

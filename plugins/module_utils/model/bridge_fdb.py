@@ -36,6 +36,11 @@ class BridgeEntry(NamedTuple):
         return self[:3]
 
     @property
+    def list_name(self) -> str:
+        """The name of the lists of such objects (objects.py)."""
+        return "bridge_fdb"
+
+    @property
     def disturbs(self) -> bool:
         """Whether the kernel may change more than what is asked for."""
         return False

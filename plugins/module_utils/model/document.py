@@ -7,22 +7,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of
-from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address, AddressKey
-from ansible_collections.weft.fabric.plugins.module_utils.model.bridge_fdb import BridgeTable
-from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbKey
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
-from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbours
 from ansible_collections.weft.fabric.plugins.module_utils.model.removal import Removal
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
-    ROUTE_PROTOCOL,
-    Route,
-    RouteKey,
-    devices_of,
-)
-from ansible_collections.weft.fabric.plugins.module_utils.model.rule import Rule, RuleKey
+from ansible_collections.weft.fabric.plugins.module_utils.values import ROUTE_PROTOCOL
+
+if TYPE_CHECKING:
+    # Python compiles all imports in each call, and few documents have objects of every type.
+    from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address, AddressKey
+    from ansible_collections.weft.fabric.plugins.module_utils.model.bridge_fdb import BridgeTable
+    from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbKey
+    from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbours
+    from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route, RouteKey
+    from ansible_collections.weft.fabric.plugins.module_utils.model.rule import Rule, RuleKey
 
 
 @dataclass
@@ -76,6 +76,10 @@ class Desired:
     @property
     def route_devices(self) -> set[str]:
         """The devices that routes name."""
+        if not self.routes:
+            return set()
+        from ansible_collections.weft.fabric.plugins.module_utils.model.route import devices_of
+
         return devices_of(self.routes.values())
 
     @property

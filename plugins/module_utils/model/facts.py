@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
-from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
-from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
-from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
-from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbour
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import DOCUMENTED_PROTOCOLS, NOWHERE, flattened
-from ansible_collections.weft.fabric.plugins.module_utils.model.rule import DOCUMENTED_RULES
+
+if TYPE_CHECKING:
+    from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
+    from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbKey
+    from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbours
 
 
 def document(observed: Observed) -> dict[str, Any]:
@@ -22,6 +22,13 @@ def document(observed: Observed) -> dict[str, Any]:
 
     Objects that the kernel, a daemon or DHCP created by themselves are left out: it would be wrong to declare them.
     """
+    from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
+        DOCUMENTED_PROTOCOLS,
+        NOWHERE,
+        flattened,
+    )
+    from ansible_collections.weft.fabric.plugins.module_utils.model.rule import DOCUMENTED_RULES
+
     links = [link.data() for link in observed.links.values() if link.name != "lo"]
     if observed.links["lo"].attributes["admin_state"] != "up":
         links.append({"name": "lo", "admin_state": "down"})  # topology brings it up unless it is told not to
@@ -38,12 +45,8 @@ def document(observed: Observed) -> dict[str, Any]:
             if route.protocol in DOCUMENTED_PROTOCOLS and (route.hops or route.type in NOWHERE)
         ],
         "rules": [rule.data() for rule in observed.rules if rule.protocol in DOCUMENTED_RULES and rule.rest is None],
-        "neighbours": [
-            Neighbour(dev, dst, lladdr).data()
-            for dev, there in observed.neighbours.items()
-            for dst, lladdr in there.items()
-        ],
-        "fdb": [entry.data() for entry in make_all(FdbEntry, observed.fdb)],
+        "neighbours": _neighbours(observed.neighbours),
+        "fdb": _fdb(observed.fdb),
         "bridge_fdb": [entry.data() for entry in observed.bridge_fdb.values()],
     }
 
@@ -61,15 +64,36 @@ def wanted(desired: Desired, observed: Observed) -> dict[str, Any]:
             if wanted.met_by(route)
         ],
         "rules": [rule.data() for wanted in desired.rules.values() for rule in observed.rules if wanted.met_by(rule)],
-        "neighbours": [
-            Neighbour(dev, dst, observed.neighbours[dev][dst]).data()
-            for dev, listed in desired.neighbours.items()
-            for dst in listed
-            if dst in observed.neighbours.get(dev, {})
-        ],
-        "fdb": [entry.data() for entry in make_all(FdbEntry, observed.fdb) if entry.dev in devices],
+        "neighbours": _neighbours(
+            {
+                dev: {dst: observed.neighbours[dev][dst] for dst in listed if dst in observed.neighbours.get(dev, {})}
+                for dev, listed in desired.neighbours.items()
+            }
+        ),
+        "fdb": _fdb(key for key in observed.fdb if key[0] in devices),
         "bridge_fdb": [observed.bridge_fdb[key].data() for key in desired.bridge_fdb if key in observed.bridge_fdb],
     }
+
+
+# Files about a type are imported where there are objects of it: Python compiles all imports in each call.
+
+
+def _neighbours(found: Neighbours) -> list[dict[str, Any]]:
+    if not found:
+        return []
+    from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbour
+
+    return [Neighbour(dev, dst, lladdr).data() for dev, there in found.items() for dst, lladdr in there.items()]
+
+
+def _fdb(found: Iterable[FdbKey]) -> list[dict[str, Any]]:
+    keys = list(found)
+    if not keys:
+        return []
+    from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
+    from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
+
+    return [entry.data() for entry in make_all(FdbEntry, keys)]
 
 
 def _found(desired: Desired, observed: Observed) -> list[Address]:

@@ -40,6 +40,11 @@ class FdbEntry(NamedTuple):
     nhid: int | None = None
 
     @property
+    def list_name(self) -> str:
+        """The name of the lists of such objects (objects.py)."""
+        return "fdb"
+
+    @property
     def disturbs(self) -> bool:
         """Whether the kernel may change more than what is asked for."""
         return False

@@ -25,6 +25,11 @@ class Neighbour(NamedTuple):
     lladdr: str
 
     @property
+    def list_name(self) -> str:
+        """The name of the lists of such objects (objects.py)."""
+        return "neighbours"
+
+    @property
     def disturbs(self) -> bool:
         """Whether the kernel may change more than what is asked for."""
         return False

@@ -4,25 +4,16 @@
 """The types of objects in a namespace besides its links: one file each, and one line each here.
 
 Each type has the same methods: label(), lines() and data() for people, disturbs, found_in() and drop_from() for plans.
+Its list_name is the name of its lists: in a document, in its Desired and in Observed.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
-from ansible_collections.weft.fabric.plugins.module_utils.model.bridge_fdb import BridgeEntry
-from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
-from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbour
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route
-from ansible_collections.weft.fabric.plugins.module_utils.model.rule import Rule
-
-# By type, the name of its lists: in a document, in its Desired and in Observed.
-LISTS: dict[type[Any], str] = {
-    Address: "addresses",
-    Route: "routes",
-    Rule: "rules",
-    Neighbour: "neighbours",
-    FdbEntry: "fdb",
-    BridgeEntry: "bridge_fdb",
-}
+LISTS = (
+    "addresses",  # address.py
+    "routes",  # route.py
+    "rules",  # rule.py
+    "neighbours",  # neighbour.py
+    "fdb",  # fdb.py
+    "bridge_fdb",  # bridge_fdb.py
+)

@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address, AddressKey
-from ansible_collections.weft.fabric.plugins.module_utils.model.bridge_fdb import BridgeTable
-from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbKey
-from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
-from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbours
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route, RoutePlace, by_place, flattened
-from ansible_collections.weft.fabric.plugins.module_utils.model.rule import Rule
+if TYPE_CHECKING:
+    # Python compiles all imports in each call, and few documents have objects of every type.
+    from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address, AddressKey
+    from ansible_collections.weft.fabric.plugins.module_utils.model.bridge_fdb import BridgeTable
+    from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbKey
+    from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+    from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbours
+    from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route, RoutePlace
+    from ansible_collections.weft.fabric.plugins.module_utils.model.rule import Rule
 
 
 @dataclass
@@ -56,7 +59,10 @@ class Observed:
     def forget_entries(self, dev: str) -> None:
         """Take out everything that the kernel removes with a link: its addresses, routes, neighbours and FDB."""
         self.addresses = {key: item for key, item in self.addresses.items() if item.dev != dev}
-        self.routes = by_place(route for route in flattened(self.routes) if dev not in route.devices)
+        if self.routes:
+            from ansible_collections.weft.fabric.plugins.module_utils.model.route import by_place, flattened
+
+            self.routes = by_place(route for route in flattened(self.routes) if dev not in route.devices)
         self.neighbours.pop(dev, None)
         self.fdb = {item: None for item in self.fdb if item[0] != dev}
         self.bridge_fdb = {key: entry for key, entry in self.bridge_fdb.items() if entry.dev != dev}

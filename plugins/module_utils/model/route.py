@@ -14,20 +14,16 @@ from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of, prefix_of
 
-# rtnetlink's mark of who installed a route (rtm_protocol). Ours is one that nobody has registered in iproute2's
-# rt_protos, so that purging never touches a route of a routing daemon, of DHCP or of an administrator.
-ROUTE_PROTOCOL = 119
-ROUTE_PROTOCOLS = range(119, 128)  # for documents that share an interface and are purged apart
 # Routes that the kernel makes itself, and those of routing daemons, DHCP and router advertisements, do not belong in a
 # document. RTPROT_BOOT and RTPROT_STATIC (3 and 4) are the marks of ip(8) and of administrators.
-DOCUMENTED_PROTOCOLS = (3, 4, *ROUTE_PROTOCOLS)
+DOCUMENTED_PROTOCOLS = (3, 4, *values.ROUTE_PROTOCOLS)
 # Names that iproute2 ships (/etc/iproute2): rt_protos, rt_tables, rt_scopes.
 PROTOCOLS = {
     "redirect": 1, "kernel": 2, "boot": 3, "static": 4, "ra": 9, "mrt": 10, "zebra": 11, "bird": 12, "dhcp": 16,
     "keepalived": 18, "babel": 42, "bgp": 186, "isis": 187, "ospf": 188, "rip": 189, "eigrp": 192,
 }  # fmt: skip
-TABLES = {"default": 253, "main": 254, "local": 255}
-MAIN = TABLES["main"]
+TABLES = {"default": 253, "main": values.MAIN_TABLE, "local": 255}
+MAIN = values.MAIN_TABLE
 SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254}
 TYPES = ("unicast", "local", "blackhole", "unreachable", "prohibit", "throw")
 NOWHERE = TYPES[2:]  # routes of these types have no next hop
@@ -124,6 +120,11 @@ class Route(NamedTuple):
         return {hop.dev for hop in self.nexthops if hop.dev}
 
     @property
+    def list_name(self) -> str:
+        """The name of the lists of such objects (objects.py)."""
+        return "routes"
+
+    @property
     def disturbs(self) -> bool:
         """Whether the kernel may change more than what is asked for: it finds the interface of a hop without one."""
         return self.dev is None and any(hop.dev is None for hop in self.hops)
@@ -144,7 +145,7 @@ class Route(NamedTuple):
         words += [f"tos {self.tos:#04x}"] if self.tos else []
         if self.nexthops is None:
             words += [_way(self.via, self.dev).strip()] if self.via or self.dev else []
-        if self.protocol is not None and self.protocol not in ROUTE_PROTOCOLS:
+        if self.protocol is not None and self.protocol not in values.ROUTE_PROTOCOLS:
             words.append(f"proto {name_in(PROTOCOLS, self.protocol)}")
         if self.scope is not None and self.scope != self.usual_scope:
             words.append(f"scope {name_in(SCOPES, self.scope)}")

@@ -11,8 +11,9 @@ from typing import Any, Callable, NamedTuple
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of, prefix_of
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOLS, TABLES, name_in
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import TABLES, name_in
 from ansible_collections.weft.fabric.plugins.module_utils.model.routes import number_in, table, tos
+from ansible_collections.weft.fabric.plugins.module_utils.values import ROUTE_PROTOCOLS
 
 # The kernel's own rules, and those of daemons, do not belong in a document. ip(8) sets no mark (RTPROT_UNSPEC).
 DOCUMENTED_RULES = (0, 3, 4, *ROUTE_PROTOCOLS)
@@ -63,6 +64,11 @@ class Rule(NamedTuple):
     def key(self) -> RuleKey:
         """The priority, and the packets that it is about."""
         return self[:15]
+
+    @property
+    def list_name(self) -> str:
+        """The name of the lists of such objects (objects.py)."""
+        return "rules"
 
     @property
     def disturbs(self) -> bool:

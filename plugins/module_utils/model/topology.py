@@ -6,23 +6,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of
-from ansible_collections.weft.fabric.plugins.module_utils.model.address import parse_address
-from ansible_collections.weft.fabric.plugins.module_utils.model.bridge_fdb import add_bridge_fdb
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
-from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import add_fdb
 from ansible_collections.weft.fabric.plugins.module_utils.model.links import add_link, complete
-from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import add_neighbours
 from ansible_collections.weft.fabric.plugins.module_utils.model.objects import LISTS
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOL, ROUTE_PROTOCOLS
-from ansible_collections.weft.fabric.plugins.module_utils.model.routes import add_routes
-from ansible_collections.weft.fabric.plugins.module_utils.model.rule import add_rules
+from ansible_collections.weft.fabric.plugins.module_utils.values import ROUTE_PROTOCOL, ROUTE_PROTOCOLS
 
-_SECTIONS = ("links", *LISTS.values(), "joins")
+if TYPE_CHECKING:
+    # Ansible sends along what it sees imported. A file is only imported where a document has something for it, because
+    # Python compiles all imports in each call.
+    from ansible_collections.weft.fabric.plugins.module_utils.model import bridge_fdb, fdb, neighbour, routes, rule  # noqa: F401
+    from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
+
+_SECTIONS = ("links", *LISTS, "joins")
+_PACKAGE = __name__.rpartition(".")[0]
+# By list, the file and the function that adds its entries to a document.
+_ADD = {
+    "routes": ("routes", "add_routes"),
+    "rules": ("rule", "add_rules"),
+    "neighbours": ("neighbour", "add_neighbours"),
+    "bridge_fdb": ("bridge_fdb", "add_bridge_fdb"),
+    "fdb": ("fdb", "add_fdb"),
+}
 
 
 def parse_topology(
@@ -87,18 +97,14 @@ def _parse_namespace(document: Document, netns: str, content: Mapping[str, Any])
     desired = document.at(netns)
     for where, item in entries("links"):
         add_link(document, netns, item, where)
-    for where, item in entries("addresses"):
-        desired.add_address(parse_address(item, where), f"{where}address")
-    where = f"{prefix}routes"
-    add_routes(desired.routes, values.items(where, content.get("routes")), where, document.absent)
-    where = f"{prefix}rules"
-    add_rules(desired.rules, values.items(where, content.get("rules")), where, document.absent)
+    _parse_addresses(desired, entries("addresses"))
+    for section, (file, add) in _ADD.items():
+        where = f"{prefix}{section}"
+        listed = values.items(where, content.get(section))
+        if listed:
+            more = (document.absent,) if section in ("routes", "rules") else ()
+            getattr(import_module(f"{_PACKAGE}.{file}"), add)(getattr(desired, section), listed, where, *more)
     desired.purge_rules = document.purge and not document.absent and content.get("rules") is not None
-    where = f"{prefix}neighbours"
-    add_neighbours(desired.neighbours, values.items(where, content.get("neighbours")), where)
-    where = f"{prefix}bridge_fdb"
-    add_bridge_fdb(desired.bridge_fdb, values.items(where, content.get("bridge_fdb")), where)
-    add_fdb(desired.fdb, values.items(f"{prefix}fdb", content.get("fdb")), f"{prefix}fdb")
     if document.purge:
         holders = {link.name for link in desired.links.values() if kind_of(link.kind).entries}
         desired.purge_neighbours |= holders | desired.neighbour_devices
@@ -106,3 +112,10 @@ def _parse_namespace(document: Document, netns: str, content: Mapping[str, Any])
         desired.purge_fdb |= holders | desired.fdb_devices
         if not document.absent:
             desired.purge_routes |= {*desired.links, *desired.route_devices}
+
+
+def _parse_addresses(desired: Desired, listed: Iterable[tuple[str, dict[str, Any]]]) -> None:
+    for where, item in listed:
+        from ansible_collections.weft.fabric.plugins.module_utils.model.address import parse_address
+
+        desired.add_address(parse_address(item, where), f"{where}address")

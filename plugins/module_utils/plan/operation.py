@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
@@ -90,7 +89,7 @@ class Plan:
 def _takes_along(operation: Operation) -> bool:
     verb, _netns, before, after, *_rest = operation
     if verb == "delete":
-        return isinstance(before, (Address, Link))
+        return isinstance(before, Link) or getattr(before, "list_name", "") == "addresses"
     if not isinstance(before, Link):
         return False
     wanted = after.attributes

@@ -12,25 +12,33 @@ never lacks both. Only objects that are in the way are removed before.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Callable
 
-from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
-from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.model.removal import AFTER, BEFORE
-from ansible_collections.weft.fabric.plugins.module_utils.plan.absent import listed
-from ansible_collections.weft.fabric.plugins.module_utils.plan.addresses import add_addresses, purge_addresses
-from ansible_collections.weft.fabric.plugins.module_utils.plan.fdb import set_fdb
 from ansible_collections.weft.fabric.plugins.module_utils.plan.namespaces import join_namespace, make_namespace
-from ansible_collections.weft.fabric.plugins.module_utils.plan.neighbours import set_neighbours
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
 from ansible_collections.weft.fabric.plugins.module_utils.plan.order import ordered
-from ansible_collections.weft.fabric.plugins.module_utils.plan.removal import remove, remove_unwanted
-from ansible_collections.weft.fabric.plugins.module_utils.plan.routes import note_unwanted, set_routes
-from ansible_collections.weft.fabric.plugins.module_utils.plan.rules import note_unwanted_rules, set_rules
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 
 if TYPE_CHECKING:
+    # Ansible sends along what it sees imported. A file is only imported where a document has something for it, because
+    # Python compiles all imports in each call.
+    from ansible_collections.weft.fabric.plugins.module_utils.plan import (  # noqa: F401
+        absent,
+        addresses,
+        bridge_fdb,
+        fdb,
+        links,
+        neighbours,
+        ports,
+        removal,
+        restore,
+        routes,
+        rules,
+    )
     from ansible_collections.weft.fabric.plugins.module_utils.plan.losses import Losses
 
 Phase = Callable[[View], None]
@@ -58,16 +66,36 @@ def plan(
     return view.plan
 
 
+_PACKAGE = __name__.rpartition(".")[0]
+
+
+def _call(file: str, name: str, *arguments: Any) -> Any:
+    """Call a function of a file of this package, which is imported only now."""
+    return getattr(import_module(f"{_PACKAGE}.{file}"), name)(*arguments)
+
+
+def _remove(view: View, phase: str) -> None:
+    removals = [removal for removal in view.document.removals if removal.phase == phase]
+    if removals:
+        _call("removal", "remove", view, removals)
+
+
 def _remove_before(view: View) -> None:
-    remove(view, [removal for removal in view.document.removals if removal.phase == BEFORE])
+    _remove(view, BEFORE)
 
 
 def _remove_after(view: View) -> None:
-    remove(view, [removal for removal in view.document.removals if removal.phase == AFTER])
+    _remove(view, AFTER)
 
 
 def _remove_listed(view: View) -> None:
-    remove(view, [*listed(view.document)])
+    _call("removal", "remove", view, [*_call("absent", "listed", view.document)])
+
+
+def _remove_unwanted(view: View) -> None:
+    for netns in view.document.namespaces:
+        if view.unwanted[netns]:
+            _call("removal", "remove_unwanted", view, netns)
 
 
 def _make_namespaces(view: View) -> None:
@@ -79,98 +107,60 @@ def _make_namespaces(view: View) -> None:
             join_namespace(view, netns, desired.joins)
 
 
-def _each_link(step: Callable[[View, str, Link], None]) -> Phase:
+def _each_link(file: str, step: str) -> Phase:
     def phase(view: View) -> None:
         for netns, link in ordered(view.document):
-            step(view, netns, link)
+            _call(file, step, view, netns, link)
 
     return phase
 
 
-def _each_namespace(step: Callable[[View, str, Desired], None]) -> Phase:
+def _each(file: str, step: str, *lists: str) -> Phase:
+    """A phase of each namespace for which the document has one of these lists."""
+
     def phase(view: View) -> None:
         for netns, desired in view.document.namespaces.items():
-            step(view, netns, desired)
+            if any(getattr(desired, name) for name in lists):
+                _call(file, step, view, netns, desired)
 
     return phase
-
-
-# These are imported when there is a link. Modules of entries have none, and Ansible compiles in each call what is
-# imported.
-
-
-def _clear_way(view: View, netns: str, link: Link) -> None:
-    from ansible_collections.weft.fabric.plugins.module_utils.plan.links import clear_way
-
-    clear_way(view, netns, link)
-
-
-def _make_or_change(view: View, netns: str, link: Link) -> None:
-    from ansible_collections.weft.fabric.plugins.module_utils.plan.links import make_or_change
-
-    make_or_change(view, netns, link)
 
 
 def _restore(view: View) -> None:
-    if view.losses:
-        from ansible_collections.weft.fabric.plugins.module_utils.plan.restore import restore
-
-        for netns in view.losses:
-            restore(view, netns)
+    for netns in view.losses:
+        _call("restore", "restore", view, netns)
 
 
 def _show_lost(view: View) -> None:
     if view.losses:
-        from ansible_collections.weft.fabric.plugins.module_utils.plan.restore import show_lost
-
-        show_lost(view)
-
-
-def _release(view: View, netns: str, desired: Desired) -> None:
-    if desired.purge_ports:
-        from ansible_collections.weft.fabric.plugins.module_utils.plan.ports import release
-
-        release(view, netns, desired)
-
-
-def _attach_and_raise(view: View, netns: str, link: Link) -> None:
-    from ansible_collections.weft.fabric.plugins.module_utils.plan.ports import attach_and_raise
-
-    attach_and_raise(view, netns, link)
-
-
-def _set_bridge_fdb(view: View, netns: str, desired: Desired) -> None:
-    if desired.bridge_fdb or desired.purge_bridge_fdb:
-        from ansible_collections.weft.fabric.plugins.module_utils.plan.bridge_fdb import set_bridge_fdb
-
-        set_bridge_fdb(view, netns, desired)
+        _call("restore", "show_lost", view)
 
 
 PRESENT: tuple[Phase, ...] = (
     _remove_before,
     _make_namespaces,
-    _each_link(_clear_way),
-    _each_link(_make_or_change),
-    _each_namespace(_release),
-    _each_link(_attach_and_raise),
+    _each_link("links", "clear_way"),
+    _each_link("links", "make_or_change"),
+    _each("ports", "release", "purge_ports"),
+    _each_link("ports", "attach_and_raise"),
     _restore,
-    _each_namespace(add_addresses),
+    _each("addresses", "add_addresses", "addresses"),
     _restore,
-    _each_namespace(set_fdb),
-    _each_namespace(_set_bridge_fdb),
-    _each_namespace(set_neighbours),
-    _each_namespace(set_routes),
-    _each_namespace(set_rules),
-    _each_namespace(remove_unwanted),
-    _each_namespace(purge_addresses),
+    _each("fdb", "set_fdb", "fdb", "purge_fdb"),
+    _each("bridge_fdb", "set_bridge_fdb", "bridge_fdb", "purge_bridge_fdb"),
+    _each("neighbours", "set_neighbours", "neighbours", "purge_neighbours"),
+    _each("routes", "set_routes", "routes", "purge_routes"),
+    _each("rules", "set_rules", "rules", "purge_rules"),
+    _remove_unwanted,
+    _each("addresses", "purge_addresses", "purge_addresses"),
     _remove_after,
     _restore,
     _show_lost,
 )
 ABSENT: tuple[Phase, ...] = (
-    _each_namespace(note_unwanted),
-    _each_namespace(note_unwanted_rules),
-    _each_namespace(remove_unwanted),
+    _each("routes", "note_unwanted", "purge_routes"),
+    _each("rules", "note_unwanted_rules", "purge_rules"),
+    _remove_unwanted,
     _remove_listed,
     _restore,
     _show_lost,

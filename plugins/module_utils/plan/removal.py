@@ -12,11 +12,8 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of, one
-from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
-from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace, place_of
-from ansible_collections.weft.fabric.plugins.module_utils.model.objects import LISTS
 from ansible_collections.weft.fabric.plugins.module_utils.model.removal import Removal
 from ansible_collections.weft.fabric.plugins.module_utils.plan.moves import give_back
 from ansible_collections.weft.fabric.plugins.module_utils.plan.namespaces import remove_namespaces
@@ -31,7 +28,7 @@ def remove(view: View, removals: Collection[Removal]) -> None:
     entries = [removal for removal in removals if not isinstance(removal.item, (Link, Namespace))]
     for netns, group in groupby(entries, attrgetter("netns")):
         now = view.at(netns)
-        found = [item.found_in(getattr(now, LISTS[type(item)]), now.links) for _netns, item, *_rest in group]
+        found = [item.found_in(getattr(now, item.list_name), now.links) for _netns, item, *_rest in group]
         delete_entries(view, netns, [item for item in found if item is not None])
     _remove_links(view, [removal for removal in removals if isinstance(removal.item, Link)])
     names = [removal.item for removal in removals if isinstance(removal.item, Namespace)]
@@ -43,17 +40,17 @@ def delete_entries(view: View, netns: str, items: Collection[Any]) -> None:
     """Plan to delete addresses, routes, neighbours and FDB entries that exist."""
     view.do_all("delete", netns, items, repeat(None))
     now = view.at(netns)
-    for kind, group in groupby(items, type):
-        table = getattr(now, LISTS[kind])
+    for name, group in groupby(items, attrgetter("list_name")):
+        table = getattr(now, name)
         for item in group:
             item.drop_from(table)
             if netns in view.losses:
                 view.losses[netns].forget(item)
-            if kind is Address and netns in view.losses:
+            if name == "addresses" and netns in view.losses:
                 view.losses[netns].deleted(item, now.addresses.values())
 
 
-def remove_unwanted(view: View, netns: str, _desired: Desired) -> None:
+def remove_unwanted(view: View, netns: str) -> None:
     """Remove routes, neighbours and FDB entries that authoritative lists do not contain, those noted last first."""
     delete_entries(view, netns, [*chain.from_iterable(reversed(view.unwanted.pop(netns, [])))])
 

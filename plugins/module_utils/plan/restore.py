@@ -15,7 +15,6 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Entr
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
     PROTOCOLS,
-    ROUTE_PROTOCOLS,
     Hop,
     Route,
     put_in,
@@ -23,7 +22,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
 from ansible_collections.weft.fabric.plugins.module_utils.plan.losses import Losses
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Lost
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
-from ansible_collections.weft.fabric.plugins.module_utils.values import IPV6_MTU
+from ansible_collections.weft.fabric.plugins.module_utils.values import IPV6_MTU, ROUTE_PROTOCOLS
 
 
 def restore(view: View, netns: str) -> None:

@@ -14,7 +14,6 @@ from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile impor
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.model import facts
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOL
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.plugins.module_utils.sections.section import (
     Outcome,
@@ -23,6 +22,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.sections.section impor
     Section,
     parameters,
 )
+from ansible_collections.weft.fabric.plugins.module_utils.values import ROUTE_PROTOCOL
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils.host import lab
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOLS
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
+from ansible_collections.weft.fabric.plugins.module_utils.values import ROUTE_PROTOCOLS
 from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import HOSTS, NODES, Fabric, article, standing
 
 OTHER_MAC = "02:00:5e:00:00:77"
@@ -33,7 +33,7 @@ OURS = {str(number) for number in ROUTE_PROTOCOLS}
 REPAIR = """
 import json, sys
 from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import ROUTE_PROTOCOL
+from ansible_collections.weft.fabric.plugins.module_utils.values import ROUTE_PROTOCOL
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 said = [], []
 for item in json.load(sys.stdin):

@@ -1,0 +1,48 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the kernel is asked about one type of object: the record that each type's file fills in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Callable, NamedTuple
+
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+
+
+def _never_waits(_kernel: Socket, _items: Iterable[Any]) -> None:
+    """The kernel takes these objects at once."""
+
+
+def _no_remedy(_item: Any, _code: int) -> str:
+    """The error itself says all there is to say."""
+    return ""
+
+
+def _alone(
+    _kernel: Socket, _indexes: Mapping[str, int], _items: Iterable[Any]
+) -> tuple[Sequence[Request], Sequence[Request]]:
+    """The deletion of these objects takes nothing along that could be kept."""
+    return (), ()
+
+
+class Codec(NamedTuple):
+    """The functions of one type.
+
+    :ivar add: makes them beside others that have their keys; None: as put() does.
+    :ivar around: requests before and after those of delete(), in the same send, that keep what the kernel would delete
+        besides.
+    :ivar wait: returns when the kernel is ready for put().
+    :ivar remedy: what a user can do about an errno; empty: nothing more than the error says.
+    """
+
+    put: Callable[[Mapping[str, int], Sequence[Any]], Iterable[Request]]
+    delete: Callable[[Mapping[str, int], Sequence[Any]], Iterable[Request]]
+    read: Callable[[Socket, Scope, Mapping[str, Link], Mapping[int, str]], Any]
+    add: Callable[[Mapping[str, int], Sequence[Any]], Iterable[Request]] | None = None
+    around: Callable[[Socket, Mapping[str, int], Sequence[Any]], tuple[Sequence[Request], Sequence[Request]]] = _alone
+    wait: Callable[[Socket, Iterable[Any]], None] = _never_waits
+    remedy: Callable[[Any, int], str] = _no_remedy
