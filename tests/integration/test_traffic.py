@@ -162,6 +162,6 @@ def test_what_a_program_made_stays_when_asked(run_module, ns) -> None:
         before = ip_json(name, "link")
         assert not run_module("tuntap", **arguments, persist=False, admin_state="down")["changed"]
         assert ip_json(name, "link") == before
-        made = run_module("tuntap", **arguments)
+        made = run_module("tuntap", **arguments, persist=True)
         assert made["diff"]["before"] == f"netns {name}: link tun0 persist off\nnetns {name}: link tun0 down\n"
     assert ip_json(name, "link", "show", "tun0")[0]["linkinfo"]["info_data"]["persist"]

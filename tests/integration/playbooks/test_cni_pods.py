@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 from typing import Any
 
 from ansible_collections.weft.fabric.tests.integration import kernel
@@ -103,7 +104,7 @@ def test_the_role_pods(tmp_path: pathlib.Path) -> None:
         fabric.node(host, "ip", "-n", "pod1", "link", "set", "eth0", "down")
         proof = fabric.play("verify")
         assert proof.rc != 0
-        assert "network-1 -> network-1/pod1 10.22.0.2: pod: " in proof.text
+        assert re.search(r"^network-1 +network-1/pod1 10\.22\.0\.2 .* FAILED: pod$", proof.text, re.MULTILINE)
 
         fabric.node(host, "sh", "-c", REBOOT)
         fabric.node(host, "weft-fabric", "apply")

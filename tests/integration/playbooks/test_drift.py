@@ -134,7 +134,9 @@ class Node:
                     if row["scope"] == "global"
                 )
         for route in routes:
-            if route["protocol"] in OURS or route["type"] == "blackhole":
+            if route["type"] == "blackhole":
+                yield f"route blackhole {route['dst']} proto boot"
+            elif route["protocol"] in OURS:
                 words = [f"route {route['dst']}"]
                 named = (("via", "gateway"), ("dev", "dev"), ("src", "prefsrc"))
                 words += [f"{word} {route[key]}" for word, key in named if key in route]
