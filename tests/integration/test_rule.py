@@ -24,6 +24,7 @@ STATES: dict[str, tuple[str, dict[str, Any]]] = {
     "from": ("from 10.0.0.0/8 table 7", {"from": "10.0.0.0/8", "table": 7}),
     "to": ("to 10.0.0.1 table main", {"to": "10.0.0.1", "table": "main"}),
     "interfaces": ("iif v0 oif v1 table 70000", {"iif": "v0", "oif": "v1", "table": 70000}),
+    "no mark": ("fwmark 0/0xffffffff table 7", {"fwmark": 0, "table": 7}),
     "mark": ("fwmark 0x10 table 7", {"fwmark": "0x10", "table": 7}),
     "mark and mask": ("fwmark 16/255 table 7", {"fwmark": 16, "fwmask": "0xff", "table": 7}),
     "tos": ("tos 0x10 table 7", {"tos": 16, "table": 7}),
@@ -140,6 +141,20 @@ def test_one_that_only_looks_alike_stays(words: str, run_module: Any, place: str
     assert [rule for rule in rules(place) if rule not in before] == found[:-1]
     if found[:-1]:
         ip(place, "rule", "delete", "priority", "100")
+    assert rules(place) == before
+
+
+def test_a_zero_is_shown(run_module: Any, place: str) -> None:
+    """In the diff, and in the facts, which may become a document."""
+    before = rules(place)
+    items = [{"priority": 0, "fwmark": 0, "table": "7"}, {"priority": 1, "table": "main", "suppress_prefixlength": 0}]
+    done = run_module("rule", netns=place, rules=items)
+    assert done["diff"]["after"].splitlines() == [
+        f"netns {place}: rule priority 0 fwmark 0x0 table 7",
+        f"netns {place}: rule priority 1 table main suppress_prefixlength 0",
+    ]
+    assert run_module("topology_info", namespaces=[place])["namespaces"][place]["rules"] == items
+    assert run_module("rule", state="absent", netns=place, rules=items)["changed"]
     assert rules(place) == before
 
 

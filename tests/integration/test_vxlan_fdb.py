@@ -164,6 +164,32 @@ def test_one_entry_of_a_mac_address_is_changed_alone(run_module, ns) -> None:
     assert {*entries(name)} ^ {*before} == {changed.format(7), changed.format(9)}
 
 
+def test_a_destination_becomes_nexthops_and_back(run_module, ns) -> None:
+    """The kernel refuses the one, and takes the other without doing anything."""
+    name = ns()
+    with_entries_of_others(name)
+    for words in ({"dst": "10.3.0.7"}, {"nhid": 102}):
+        asked = {"netns": name, "dev": "vx0", "entries": [{"lladdr": MACS[2], **words}]}
+        done = run_module("vxlan_fdb", **asked)
+        shown = " ".join(f"{option} {value}" for option, value in words.items())
+        assert (done.get("msg"), done["changed"]) == (None, True)
+        assert [line for line in entries(name) if MACS[2] in line] == [f"{MACS[2]} {shown} self permanent"]
+        assert len(done["diff"]["before"].splitlines()) == len(done["diff"]["after"].splitlines()) == 1
+        with unchanged(name):
+            assert not run_module("vxlan_fdb", **asked)["changed"]
+
+
+def test_frames_are_flooded_to_nexthops(run_module, ns) -> None:
+    name = ns()
+    with_entries_of_others(name)
+    ip(name, "link", "add", "vx1", "type", "vxlan", "id", "8", "dstport", "4789")
+    asked = {"netns": name, "dev": "vx1", "entries": [{"lladdr": FLOOD, "nhid": 102}]}
+    assert run_module("vxlan_fdb", **asked)["changed"]
+    assert bridge(name, "fdb", "show", "dev", "vx1").split() == [FLOOD, "nhid", "102", "self", "permanent"]
+    with unchanged(name):
+        assert not run_module("vxlan_fdb", **asked)["changed"]
+
+
 @pytest.mark.parametrize("whose", ["self", "master"])
 def test_a_control_planes_flood_entries_stay(whose: str, run_module, ns) -> None:
     """They bear no mark of who made them; those of MAC addresses do, in the VXLAN or in its bridge."""
@@ -187,6 +213,9 @@ def test_entries_that_are_none_are_refused(run_module, ns) -> None:
     ip_batch(name, "link add vx0 type vxlan id 7 dstport 4789")
     done = run_module("vxlan_fdb", netns=name, dev="vx0", entries=[{"lladdr": MACS[1], "nhid": 99}])
     assert done["failed"] and "FDB entry" in done["msg"] and "nhid 99" in done["msg"]
+    assert "nhid is a group of nexthops that were made with 'fdb'" in done["msg"]
+    other = run_module("vxlan_fdb", netns=name, dev="vx0", entries=[{"lladdr": MACS[1], "dst": "fd00::9"}])
+    assert "dst is of the IP version of the VXLAN's own outer packets" in other["msg"]
     with unchanged(name):
         for entry, told in (
             ({"lladdr": MACS[1]}, "give either the other VTEP's address, or nhid"),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, repeat
@@ -123,4 +124,13 @@ def _keys(dev: str, count: int, attribute: Mapping[int, Sequence[bytes]], names:
     return fdb_keys(repeat(dev), to_macs(attribute[NDA_LLADDR]), addresses, ports, *numbers)
 
 
-CODEC = Codec(put, delete, read)
+def remedy(item: FdbEntry, code: int) -> str:
+    """How the user can mend a refusal; empty: nothing more is known than the error itself."""
+    if code == errno.EAFNOSUPPORT:
+        return "dst is of the IP version of the VXLAN's own outer packets: see its local, remote or group"
+    if code == errno.EINVAL and item.nhid is not None:
+        return "nhid is a group of nexthops that were made with 'fdb': see 'ip nexthop'"
+    return ""
+
+
+CODEC = Codec(put, delete, read, remedy=remedy)

@@ -144,7 +144,7 @@ def _rule(raw: bytes) -> Rule:
         dst=network(FRA_DST, dst_len),
         iif=name(FRA_IIFNAME),
         oif=name(FRA_OIFNAME),
-        fwmark=number(FRA_FWMARK) if FRA_FWMASK in found else None,
+        fwmark=(number(FRA_FWMARK) or 0) if FRA_FWMASK in found else None,
         fwmask=number(FRA_FWMASK),
         tos=tos or None,
         ipproto=found[FRA_IP_PROTO][0] if FRA_IP_PROTO in found else None,

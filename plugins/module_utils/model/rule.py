@@ -98,7 +98,7 @@ class Rule(NamedTuple):
 
     def data(self) -> dict[str, Any]:
         """The rule as an item of topology's ``rules``, without what is not set or usual."""
-        found = {name: value for name, value in self._asdict().items() if value not in (None, False)}
+        found = {name: value for name, value in self._asdict().items() if value is not None}
         data = {_NAMES.get(name, name): value for name, value in found.items() if name not in _UNSHOWN}
         for name in ("sport", "dport", "uidrange"):
             if name in data:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import filterfalse
+from itertools import filterfalse, repeat
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
@@ -29,17 +29,19 @@ def set_fdb(view: View, netns: str, desired: Desired) -> None:
         return
     unlike = make_all(FdbEntry, filterfalse(now.fdb.__contains__, desired.fdb))
     # The entries by which a VXLAN floods itself, because of its remote or group, are not reported.
-    own = {
-        (name, values.ZERO_MAC, link.attributes.get("remote") or link.attributes.get("group"))
-        for name, link in links.items()
-    }
+    floods = {name: link.attributes.get("remote") or link.attributes.get("group") for name, link in links.items()}
+    own = {(name, values.ZERO_MAC, address) for name, address in floods.items() if address}
     ways = with_ways(now.fdb)
     asked = (entry.on(links[entry.dev]) for entry in unlike if entry[:3] not in own)
     reported = [entry if entry in now.fdb else ways.get(entry, entry) for entry in asked]
     missing = [entry for entry in reported if entry not in now.fdb]
     if missing:
+        # The kernel replaces no destination by nexthops, and takes the opposite and does nothing (vxlan_fdb_nh_update,
+        # vxlan_fdb_replace).
         replaced = _take_replaced(now.fdb, missing)
-        view.do_all("set", netns, replaced, missing)
+        stuck = {old for old, new in zip(replaced, missing) if old and (old.nhid is None) != (new.nhid is None)}
+        view.do_all("delete", netns, stuck, repeat(None))
+        view.do_all("set", netns, (None if old in stuck else old for old in replaced), missing)
         now.fdb.update(dict.fromkeys(missing))
     if desired.purge_fdb:
         others = filterfalse({*reported}.__contains__, filterfalse(desired.fdb.__contains__, now.fdb))
