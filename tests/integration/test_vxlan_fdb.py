@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.weft.fabric.tests.integration import life
-from ansible_collections.weft.fabric.tests.integration.kernel import bridge, ip_batch, unchanged
+from ansible_collections.weft.fabric.tests.integration.kernel import bridge, ip, ip_batch, unchanged
 from ansible_collections.weft.fabric.tests.integration.life import FLOOD, MACS, Case
 
 CASES = {
