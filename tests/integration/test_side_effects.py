@@ -159,7 +159,10 @@ def test_a_link_that_gets_another_mac_address() -> None:
 def test_a_port_of_a_vrf() -> None:
     """The kernel takes it down and up; its routes in other tables than the VRF's stay there."""
     before = state()
-    reach({"": {"links": [{"name": "vrf0", "kind": "vrf", "table": 10, "ports": ["nic0"]}]}})
+    did = reach({"": {"links": [{"name": "vrf0", "kind": "vrf", "table": 10, "ports": ["nic0"]}]}})
+    # A route cannot have a source address of another table.
+    lost = lines(did.diff, "before", " (lost: its source address 10.1.0.7 belongs to a VRF now)")
+    assert [line.partition(" dev ")[0] for line in lost] == ["route default via 10.1.0.254"]
     after = state()
     assert of(after["addresses"], "nic0") == of(before["addresses"], "nic0")
     assert after["nexthops"] == before["nexthops"]

@@ -131,12 +131,22 @@ def _obstacle_of_route(view: View, netns: str, route: Route) -> str:
         if found:
             return found
     held = [*_addresses(view, netns)]
-    if route.src and all(item.address.partition("/")[0] != route.src for item in held):
+    holders = {item.dev for item in held if item.address.partition("/")[0] == route.src}
+    if route.src and not holders:
         return f"{route.src} is no address of this host any more"
+    if route.src and ":" not in route.src and all(_is_elsewhere(view, netns, dev, route) for dev in holders):
+        return f"its source address {route.src} belongs to a VRF now"
     for hop in route.hops:
         if hop.via and not hop.onlink and not hop.via.startswith("fe80:") and not _reaches(view, netns, hop, held):
             return f"the gateway {hop.via} is not reachable"
     return ""
+
+
+def _is_elsewhere(view: View, netns: str, dev: str, route: Route) -> bool:
+    """Whether an interface is in a VRF with another table, and so its addresses (fib_semantics.c: fib_valid_prefsrc)."""
+    links = view.at(netns).links
+    held = links.get((links[dev].attributes.get("controller") if dev in links else "") or "")
+    return held is not None and held.attributes.get("table", route.table) != route.table
 
 
 def _addresses(view: View, netns: str) -> Iterator[Address]:
