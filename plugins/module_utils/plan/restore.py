@@ -143,7 +143,7 @@ def _obstacle_of_route(view: View, netns: str, route: Route) -> str:
 
 
 def _is_elsewhere(view: View, netns: str, dev: str, route: Route) -> bool:
-    """Whether an interface is in a VRF with another table, and so its addresses (fib_semantics.c: fib_valid_prefsrc)."""
+    """Whether an interface is in a VRF with another table, and so its addresses (fib_semantics.c)."""
     links = view.at(netns).links
     held = links.get((links[dev].attributes.get("controller") if dev in links else "") or "")
     return held is not None and held.attributes.get("table", route.table) != route.table
