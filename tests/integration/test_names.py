@@ -57,6 +57,7 @@ USES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "parent": ("macvlan", {"name": "mv0", "parent": "DEV"}),
     "underlay": ("vxlan", {"name": "vx0", "vni": 5, "dev": "DEV", "mtu": "auto"}),
+    "rule": ("rule", {"rules": [{"priority": 5, "iif": "DEV", "oif": "DEV", "table": 7}]}),
     "document": (
         "topology",
         {

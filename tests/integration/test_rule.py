@@ -184,6 +184,11 @@ def test_a_removal_says_which_it_could_mean(run_module: Any, place: str) -> None
     assert rules(place) == before
 
 
+def test_a_long_name_of_no_interface(run_module: Any, place: str) -> None:
+    refused = run_module("rule", netns=place, rules=[{"priority": 100, "iif": "a-name-of-nobody-yet", "table": 7}])
+    assert "of at most 15 bytes" in refused["msg"]
+
+
 def test_rules_of_a_document(run_module: Any) -> None:
     """A list of them is authoritative if it is there, and each document knows its own."""
     with two_links() as name:

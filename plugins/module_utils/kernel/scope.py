@@ -151,6 +151,7 @@ def _of_entries(desired: Desired, protocol: int) -> Scope:
             *desired.bridge_fdb_devices,
             *(address.dev for address in desired.addresses),
             *desired.route_devices,
+            *(name for rule in desired.rules.values() for name in (rule.iif, rule.oif) if name),
             *desired.purge_addresses,
         },
     )
