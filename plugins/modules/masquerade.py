@@ -52,6 +52,7 @@ options:
       out_interface:
         description:
           - Masquerade only packets that leave through this interface. It does not have to exist yet.
+          - Its own name, because nftables does not know alternative ones.
           - A trailing C(*) makes it a prefix of names, as in nft. V(eth*) stands for V(eth0) and V(eth1).
           - By default packets are masqueraded on every interface.
         type: str

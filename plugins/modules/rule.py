@@ -57,7 +57,7 @@ options:
         description: Bits of the mark that are compared. All 32 by default.
         type: str
       tos:
-        description: Type of service, a multiple of 4.
+        description: Type of service, a multiple of 4. At most 28 for IPv4.
         type: int
       ipproto:
         description: IP protocol, V(tcp), V(udp), V(icmp), V(icmpv6), V(sctp) or a number.

@@ -75,7 +75,7 @@ def body(module: AnsibleModule) -> dict[str, Any]:
             # Entered, because a file without a namespace can be opened.
             with inside(values.namespace(f"namespaces[{index}]", name)):
                 pass
-    scopes = {name: everything(others=[other for other in names if other != name]) for name in names}
+    scopes = {name: everything([other for other in names if other != name], protocol=0) for name in names}
     with Kernel() as kernel:
         observed = observe(kernel, scopes)
     found: dict[str, Any] = {}

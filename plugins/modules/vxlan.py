@@ -54,7 +54,7 @@ options:
       - Whether the device learns MAC addresses from the packets that arrive. A new interface does not, by default.
     type: bool
   ageing:
-    description: Seconds after which a learned MAC address is forgotten.
+    description: Seconds after which a learned MAC address is forgotten, at least 1.
     type: int
   remote:
     description:

@@ -286,8 +286,15 @@ def test_an_interface_without_ipv6(mtu: int, disabled: str, told: str, run_modul
 
 
 def test_another_scope_in_one_subnet(run_module, host: str) -> None:
-    done = run_module("address", netns=host, dev="v0", addresses=[{"address": "10.4.0.2/24", "scope": "link"}])
-    assert "addresses of one subnet have one scope" in done["msg"]
+    """Refused before the address that exists is deleted, and the default route with it."""
+    ip_batch(host, "address add 10.4.0.2/24 dev v0", "route add default via 10.4.0.9 dev v0 src 10.4.0.2 proto dhcp")
+    for check in (True, False):
+        for asked in ("10.4.0.2/24", "10.4.0.3/24"):
+            with unchanged(host):
+                items = [{"address": asked, "scope": "link"}]
+                done = run_module("address", check=check, netns=host, dev="v0", addresses=items)
+            assert f"'{asked} scope link' is refused: addresses of one subnet have one scope" in done["msg"]
+            assert "10.4.0.1/24 is there: remove that first" in done["msg"]
 
 
 def commands() -> st.SearchStrategy[list[str]]:

@@ -57,6 +57,7 @@ USES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "parent": ("macvlan", {"name": "mv0", "parent": "DEV"}),
     "underlay": ("vxlan", {"name": "vx0", "vni": 5, "dev": "DEV", "mtu": "auto"}),
+    "rule": ("rule", {"rules": [{"priority": 5, "iif": "DEV", "oif": "DEV", "table": 7}]}),
     "document": (
         "topology",
         {
@@ -150,6 +151,17 @@ def test_alternative_names_are_declared(run_module, named) -> None:
         for taken in ("e1", "far"):
             refused = run_module("veth", netns=named, name="e0", altnames=[taken])
             assert f"altnames: '{taken}' is refused: it is a name of e1" in refused["msg"]
+        refused = run_module("veth", netns=named, name="e0", altnames=["e0", "more"])
+        assert "altnames: 'e0' is refused: it is the own name of the interface" in refused["msg"]
+
+
+def test_the_name_that_a_task_uses_stays(run_module, named) -> None:
+    for check in (True, False):
+        with unchanged(named):
+            refused = run_module("veth", check=check, netns=named, name=SHORT, altnames=["other"])
+        assert f"{SHORT}, by which the task finds e0, would be removed" in refused["msg"]
+    for changed in (True, False):
+        assert run_module("veth", netns=named, name=SHORT, altnames=["other", SHORT])["changed"] is changed
 
 
 # -- namespaces ----------------------------------------------------------------------------------------

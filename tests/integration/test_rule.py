@@ -16,7 +16,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel import rules as
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import NLM_F_CREATE, NLM_F_REQUEST
 from ansible_collections.weft.fabric.plugins.module_utils.model.rule import Rule
 from ansible_collections.weft.fabric.tests.integration import life
-from ansible_collections.weft.fabric.tests.integration.kernel import Monitor, ip, ip_json, new_namespace
+from ansible_collections.weft.fabric.tests.integration.kernel import Monitor, ip, ip_json, new_namespace, unchanged
 from ansible_collections.weft.fabric.tests.integration.kernel.namespaces import inside
 from ansible_collections.weft.fabric.tests.integration.routing import two_links
 
@@ -182,6 +182,28 @@ def test_a_removal_says_which_it_could_mean(run_module: Any, place: str) -> None
     assert run_module("rule", state="absent", netns=place, rules=[{"priority": 100, "table": 7}])["changed"]
     assert run_module("rule", state="absent", netns=place, rules=[{"priority": 100}])["changed"]
     assert rules(place) == before
+
+
+def test_facts_have_the_routes_that_rules_lead_to(run_module: Any) -> None:
+    """A document from them says all that there is, so that it purges nothing."""
+    with two_links() as name:
+        listed = [
+            {"dst": "10.9.0.0/16", "table": 7, "via": "10.0.0.9", "dev": "v0"},
+            {"dst": "10.10.0.0/16", "table": 70000, "type": "throw"},
+            {"dst": "10.11.0.0/16", "table": 255, "type": "local", "dev": "lo"},
+            {"dst": "fd09::/64", "table": 7, "metric": 1024, "via": "fd00::9", "dev": "v0"},
+        ]
+        assert run_module("route", netns=name, routes=listed).get("msg") is None
+        ip(name, "route", "add", "10.12.0.0/16", "dev", "v0", "table", "8", "proto", "bird")
+        found = run_module("topology_info", namespaces=[name])["namespaces"]
+        assert sorted(found[name]["routes"], key=str) == sorted(listed, key=str)
+        with unchanged(name):
+            assert not run_module("topology", namespaces=found, purge=True)["changed"]
+
+
+def test_a_long_name_of_no_interface(run_module: Any, place: str) -> None:
+    refused = run_module("rule", netns=place, rules=[{"priority": 100, "iif": "a-name-of-nobody-yet", "table": 7}])
+    assert "of at most 15 bytes" in refused["msg"]
 
 
 def test_rules_of_a_document(run_module: Any) -> None:

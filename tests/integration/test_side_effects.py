@@ -199,6 +199,19 @@ def test_an_address_that_is_made_again(option: dict[str, Any], ns) -> None:
         assert len(lines(did.diff, "after", " (restored)")) == 2
 
 
+def test_an_address_that_loses_the_route_to_its_subnet(ns) -> None:
+    """It is deleted and made again, and then no route leads to the gateway."""
+    name = ns()
+    with inside(name):
+        ip_batch("", "link add nic0 type veth peer name far0", "link set far0 up", "link set nic0 up")
+        ip_batch("", "address add 10.1.0.1/24 dev nic0", "route add default via 10.1.0.9 proto dhcp")
+        did = reach({"": {"addresses": [{"dev": "nic0", "address": "10.1.0.1/24", "noprefixroute": True}]}})
+        told = "route default via 10.1.0.9 dev nic0 proto dhcp (lost: the gateway 10.1.0.9 is not reachable)"
+        assert told in did.diff["before"].splitlines()
+        assert "default" not in did.diff["after"] and not did.warnings
+        assert not ip_json("", "route", "show", "default")
+
+
 @pytest.mark.usefixtures("host")
 def test_routes_of_an_address_that_goes() -> None:
     did = reach({"": {"addresses": [{"dev": "nic0", "address": "10.1.0.7/24"}]}}, absent=True)
@@ -295,6 +308,8 @@ def test_a_link_that_is_made_again(ns) -> None:
             "link set br0 up",
             "link add vx0 address 02:00:5e:00:00:77 mtu 1400 type vxlan id 10 dstport 4789 local 192.0.2.1",
             "link set vx0 master br0",
+            "link set vx0 alias uplink txqueuelen 77",
+            "link property add dev vx0 altname overlay-of-somebody",
             "link set vx0 up",
             "address add 10.5.0.1/24 brd + dev vx0 metric 5",
             "address add fd05::1/64 dev vx0 nodad valid_lft 3000 preferred_lft 2000",
@@ -307,6 +322,7 @@ def test_a_link_that_is_made_again(ns) -> None:
         (now,) = ip_json("", "link", "show", "vx0")
         assert now["ifindex"] != index and now["linkinfo"]["info_data"]["id"] == 11
         assert (now["master"], now["address"], now["mtu"]) == ("br0", "02:00:5e:00:00:77", 1400)
+        assert (now["ifalias"], now["txqlen"], now["altnames"]) == ("uplink", 77, ["overlay-of-somebody"])
         assert (of(state()["addresses"], "vx0"), state()["routes"]) == (
             of(before["addresses"], "vx0"),
             before["routes"],

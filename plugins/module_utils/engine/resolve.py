@@ -49,7 +49,8 @@ def resolved(document: Document, check: bool = False) -> tuple[Document, list[st
 def by_own_names(document: Document, observed: Mapping[str, Observed]) -> Document:
     """The document with the own name of each link that it names by an alternative one (ip-link(8), ``altname``).
 
-    :raises InvalidParameter: a link that is to be made has an alternative name of another one.
+    :raises InvalidParameter: a link that is to be made has an alternative name of another one, or loses the name by
+        which the document finds it.
     """
     own = {netns: state.own_names for netns, state in observed.items()}
     renamed = replace(document, namespaces={}, removals=[])
@@ -58,6 +59,7 @@ def by_own_names(document: Document, observed: Mapping[str, Observed]) -> Docume
     for netns, desired in document.namespaces.items():
         for link in desired.links.values():
             _refuse_of_another(netns, link, observed)
+            _refuse_to_forget(link, own.get(netns, {}))
             merge(renamed, netns, _link(netns, link, own))
     for removal in document.removals:
         item, names = removal.item, own.get(removal.netns, {})
@@ -131,6 +133,14 @@ def _link(netns: str, link: Link, own: Mapping[str, Mapping[str, str]]) -> Link:
         peer=link.peer and (link.peer[0], named(*link.peer)),
         origin=link.origin and (link.origin[0], named(*link.origin)),
     )
+
+
+def _refuse_to_forget(link: Link, own: Mapping[str, str]) -> None:
+    """A list of alternative names contains the one that the task itself uses; udev's are kept anyway."""
+    names = link.attributes.get("altnames")
+    if link.kind and names is not None and link.name in own and link.name not in names:
+        remedy = f"{link.name}, by which the task finds {own[link.name]}, would be removed: list it too"
+        raise InvalidParameter(f"{link.where}altnames", ",".join(names), remedy)
 
 
 def _refuse_of_another(netns: str, link: Link, observed: Mapping[str, Observed]) -> None:

@@ -109,6 +109,8 @@ def remedy(item: Rule, code: int) -> str:
     """How the user can mend a refusal; empty: nothing more is known than the error itself."""
     if code in (errno.EAFNOSUPPORT, errno.EOPNOTSUPP):
         return "this kernel has no policy rules: run one with CONFIG_IP_MULTIPLE_TABLES and CONFIG_IPV6_MULTIPLE_TABLES"
+    if code == errno.ERANGE:
+        return "no interface has the name: of one that is to come, give the own name, of at most 15 bytes"
     if code == errno.EINVAL and item.l3mdev:
         return "this kernel has no VRFs: run one with CONFIG_NET_L3_MASTER_DEV"
     return ""

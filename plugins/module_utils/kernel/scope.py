@@ -28,7 +28,7 @@ class Scope:
     :ivar links: all links, with all their attributes.
     :ivar devices: names of devices to look up if links are not read.
     :ivar tables: routing tables.
-    :ivar protocol: of all tables, the routes of this number; None: of no other table.
+    :ivar protocol: of all tables, the routes of this number, or all of them if it is 0; None: of no other table.
     :ivar rules: policy rules.
     :ivar neighbours: devices; None in it: every device.
     :ivar fdb: devices; None in it: every VXLAN.
@@ -81,17 +81,19 @@ class Scope:
         )
 
 
-def everything(others: Iterable[str] = (), tables: Iterable[int] = ()) -> Scope:
+def everything(others: Iterable[str] = (), tables: Iterable[int] = (), protocol: int | None = None) -> Scope:
     """Everything in one namespace that a document can hold.
 
     :param others: namespaces that may contain a veth's other end.
     :param tables: routing tables besides the main one.
+    :param protocol: of all tables, the routes of this number; 0: all of them.
     """
     return Scope(
         aliases=True,
         links=True,
         addresses=True,
         tables={MAIN_TABLE, *tables},
+        protocol=protocol,
         rules=True,
         neighbours={None},
         fdb={None},
@@ -151,6 +153,7 @@ def _of_entries(desired: Desired, protocol: int) -> Scope:
             *desired.bridge_fdb_devices,
             *(address.dev for address in desired.addresses),
             *desired.route_devices,
+            *(name for rule in desired.rules.values() for name in (rule.iif, rule.oif) if name),
             *desired.purge_addresses,
         },
     )

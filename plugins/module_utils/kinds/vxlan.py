@@ -151,7 +151,7 @@ KIND = Kind(
             six="IFLA_VXLAN_GROUP6",
         ),
         "learning": boolean("IFLA_VXLAN_LEARNING"),
-        "ageing": number("IFLA_VXLAN_AGEING", 0, 2**31 - 1, "seconds", usual=(300,)),
+        "ageing": number("IFLA_VXLAN_AGEING", 1, 2**31 - 1, "seconds", usual=(300,)),  # 0 is taken for 300
         "ttl": Option("IFLA_VXLAN_TTL", _byte, instead={INHERIT: "IFLA_VXLAN_TTL_INHERIT"}, fixed_values=(INHERIT,)),
         "tos": Option(
             "IFLA_VXLAN_TOS",

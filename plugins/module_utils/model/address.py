@@ -72,11 +72,14 @@ class Address(NamedTuple):
 
     def _peers_subnet(self) -> str:
         """The subnet of the other end, if that is not the subnet of the address itself."""
+        own, other = self._replace(peer=None).subnet, self.subnet
+        return "" if own == other else str(other[0])
+
+    @property
+    def subnet(self) -> tuple[int, int]:
+        """The subnet of the other end, or else of an IPv4 address itself: its bits, and how many they are."""
         head, _slash, prefix = self.address.partition("/")
-        own, other = (
-            int.from_bytes(socket.inet_aton(text), "big") >> (32 - int(prefix)) for text in (head, self.peer or head)
-        )
-        return "" if own == other else str(other)
+        return int.from_bytes(socket.inet_aton(self.peer or head), "big") >> (32 - int(prefix)), int(prefix)
 
     @property
     def list_name(self) -> str:

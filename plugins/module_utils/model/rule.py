@@ -240,21 +240,24 @@ def parse_rule(item: Mapping[str, Any], where: str, absent: bool = False) -> Rul
     if "fwmark" in found:
         found.setdefault("fwmask", EVERY_BIT)
     found = {name: value for name, value in found.items() if value not in (0, False) or name in _MAY_BE_ZERO}
-    _check(found, item, where, absent)
+    _check(family, found, item, where, absent)
     if not absent:
         found.setdefault("action", LOOKUP)
     return Rule(family, found.pop("priority", None), **found)
 
 
+_IPV4_TOS = 0x1C  # of IPTOS_TOS_MASK, which net/ipv4/fib_rules.c takes, the bits that are not of congestion
 _MAY_BE_ZERO = ("priority", "fwmark", "suppress_prefixlength", "uidrange")
 
 
-def _check(found: Mapping[str, Any], item: Mapping[str, Any], where: str, absent: bool) -> None:
+def _check(family: int, found: Mapping[str, Any], item: Mapping[str, Any], where: str, absent: bool) -> None:
     """Refuse parameters that do not fit each other."""
     if "fwmask" in found and "fwmark" not in found:
         raise InvalidParameter(f"{where}fwmask", item["fwmask"], "it needs 'fwmark'")
     if found.get("fwmark", 0) & ~found.get("fwmask", EVERY_BIT):
         raise InvalidParameter(f"{where}fwmark", item["fwmark"], "it has bits that fwmask has not, so it never matches")
+    if family == 4 and found.get("tos", 0) > _IPV4_TOS:
+        raise InvalidParameter(f"{where}tos", item["tos"], f"the kernel takes at most {_IPV4_TOS:#x} for IPv4")
     ports = [name for name in ("sport", "dport") if name in found]
     if ports and "ipproto" not in found:
         raise InvalidParameter(f"{where}{ports[0]}", item[ports[0]], "it needs 'ipproto': tcp, udp or sctp")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
+from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address, scope_name
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of
 from ansible_collections.weft.fabric.plugins.module_utils.plan.removal import delete_entries
@@ -20,6 +20,7 @@ def add_addresses(view: View, netns: str, desired: Desired) -> None:
     """Add missing addresses, and change those that differ."""
     for address in _in_order(desired):
         _check_mtu(view, netns, address, desired.addresses[address])
+        _check_scope(view, netns, address, desired.addresses[address])
         _set_address(view, netns, address)
     _show_order(view, netns, desired)
 
@@ -40,6 +41,18 @@ def _check_mtu(view: View, netns: str, address: Address, where: str) -> None:
     if ":" in address.address and mtu is not None and mtu < IPV6_MTU:
         remedy = f"{address.dev} has an MTU of {mtu} bytes, and IPv6 needs at least {IPV6_MTU}: raise that first"
         raise InvalidParameter(where, address.address, remedy)
+
+
+def _check_scope(view: View, netns: str, address: Address, where: str) -> None:
+    """IPv4 addresses of one subnet have one scope (net/ipv4/devinet.c: __inet_insert_ifa)."""
+    if address.scope is None:
+        return
+    for other in view.at(netns).addresses.values():
+        if other.scope in (None, address.scope) or (other.dev, other.subnet) != (address.dev, address.subnet):
+            continue
+        if other.address != address.address:
+            remedy = f"addresses of one subnet have one scope, and {other.address} is there: remove that first"
+            raise InvalidParameter(where, f"{address.address} scope {scope_name(address.scope)}", remedy)
 
 
 def _set_address(view: View, netns: str, address: Address) -> None:

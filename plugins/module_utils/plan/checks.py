@@ -41,6 +41,8 @@ def check_own(view: View, netns: str, link: Link) -> None:
 
 def check_names(view: View, netns: str, link: Link, names: Sequence[str]) -> None:
     """A name is the name of one link, be it its own or an alternative one."""
+    if link.name in names:
+        raise InvalidParameter(f"{link.where}altnames", link.name, "it is the own name of the interface: leave it out")
     for other in view.at(netns).links.values():
         taken = {*names} & {other.name, *(other.attributes.get("altnames") or ())}
         if taken and other.name != link.name:

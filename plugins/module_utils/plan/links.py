@@ -28,6 +28,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.plan.moves import fetc
 from ansible_collections.weft.fabric.plugins.module_utils.plan.ports import enslave
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View, parent_place
 
+_KEPT = ("mac_address", "mtu", "promisc", "controller", "txqueuelen", "ifalias", "altnames", "group")
+
 
 def clear_way(view: View, netns: str, link: Link) -> None:
     """Delete a link of this name that the kernel cannot turn into the wanted one, or refuse to."""
@@ -64,8 +66,8 @@ def _kept(view: View, netns: str, link: Link, current: Link) -> dict[str, Any]:
     kind, attributes = kind_of(link.kind), {**current.attributes, **link.attributes}
     kept = {
         name: current.attributes[name]
-        for name in ("mac_address", "mtu", "promisc", "controller", *PORT_OPTIONS)
-        if current.attributes.get(name) not in (None, "", False)
+        for name in (*_KEPT, *PORT_OPTIONS)
+        if name not in kind.options and current.attributes.get(name) not in (None, "", False, [])
     }
     if not kind.has_own_mac(attributes.get("mode")):
         kept.pop("mac_address", None)
@@ -144,9 +146,12 @@ def _create(view: View, netns: str, link: Link) -> None:
 
 
 def _created(view: View, link: Link) -> Link:
-    """The link as it is asked for when it is made; what needs other links comes later."""
+    """The link as it is asked for when it is made.
+
+    What needs other links comes later, and what the kernel ignores of a new one (rtnl_create_link).
+    """
     kind = kind_of(link.kind)
-    later = {*LATER, "altnames", *(kind.options if kind.control and not kind.control.makes else ())}
+    later = {*LATER, "altnames", "ifalias", *(kind.options if kind.control and not kind.control.makes else ())}
     attributes = {name: value for name, value in link.attributes.items() if name not in later}
     return Link(link.name, link.kind, attributes, link.peer, where=link.where)
 

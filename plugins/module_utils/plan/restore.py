@@ -160,7 +160,7 @@ def _reaches(view: View, netns: str, hop: Hop, held: list[Address]) -> bool:
     subnets = [
         f"{item.peer or head}/{prefix}"
         for item in held
-        if item.dev == hop.dev
+        if item.dev == hop.dev and not item.noprefixroute
         for head, _slash, prefix in [item.address.partition("/")]
     ]
     losses: Losses = view.losses[netns]
