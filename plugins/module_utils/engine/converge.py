@@ -65,6 +65,7 @@ def converge(
 
 def _converge(kernel: Kernel, document: Document, scopes: Mapping[str, Scope], todo: Plan, keeper: Keeper) -> Plan:
     """Carry out a plan, and further ones until nothing is left to do; the last plan."""
+    missed: set[str] = set()
     for _round in range(ROUNDS):
         undone = apply(kernel, todo.operations)
         keeper.note(todo.operations, undone.not_restored)
@@ -73,9 +74,11 @@ def _converge(kernel: Kernel, document: Document, scopes: Mapping[str, Scope], t
         todo = plan(document, observe(kernel, scopes), again=True, losses=keeper.losses_now())
         deletions = (operation for operation in todo.operations if operation.verb == "delete")
         still_there = {operation.before.label(operation.netns) for operation in deletions}
-        for operation, answer in undone.not_found:
-            if operation.before.label(operation.netns) in still_there:
-                raise answer
+        # Once may be a program of the host that has deleted an object, and made it again, in between.
+        answers = {operation.before.label(operation.netns): answer for operation, answer in undone.not_found}
+        for label in sorted(answers.keys() & still_there & missed):
+            raise answers[label]
+        missed = {*answers}
         if not todo.operations:
             return todo
     left = todo.diff()["after"].splitlines() or todo.diff()["before"].splitlines()
