@@ -36,7 +36,8 @@ def _bridges(given: Iterable[Attachment], kept: Collection[str]) -> list[dict[st
                 links.setdefault(name, _vlan_gateway(item.network.bridge, vlan))
             gateways.setdefault(name, {}).update(dict.fromkeys(map(str, item.gateways)))
     for name, addresses in gateways.items():
-        links[name].update(pieces.gateway([*addresses]))
+        # Others may have addresses there: those that forceAddress takes the place of are removed one by one.
+        links[name].update(pieces.gateway([*addresses]), purge_addresses=False)
         if name in kept:
             links[name].pop("mac_address", None)
     return [*links.values()]
