@@ -68,3 +68,22 @@ def entries_body(
         return {**result, option: facts.wanted(outcome.document.at(netns), outcome.state[netns])[section]}
 
     return body
+
+
+def device_entries_body(
+    section: str, add: Callable[[Any, list[Any], str, str], None]
+) -> Callable[[AnsibleModule], dict[str, Any]]:
+    """The body of a module that manages the ``entries`` of one ``dev``, and may ``purge`` others there.
+
+    :param section: the name of the list in topology's document.
+    :param add: (the document's list, entries, place of the list in the user's parameters, device) adds the entries.
+    """
+
+    def fill(module: AnsibleModule, document: Document, netns: str) -> None:
+        dev = values.link_name("dev", module.params["dev"])
+        desired = document.at(netns)
+        add(getattr(desired, section), module.params["entries"], "entries", dev)
+        if module.params["purge"]:
+            getattr(desired, f"purge_{section}").add(dev)
+
+    return entries_body("entries", fill, section)

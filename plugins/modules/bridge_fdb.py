@@ -67,14 +67,11 @@ entries:
   sample: [{dev: veth11, lladdr: "02:00:5e:10:00:01"}]
 """
 
-from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
-from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS, PURGE, STATE
-from ansible_collections.weft.fabric.plugins.module_utils.bodies import entries_body
+from ansible_collections.weft.fabric.plugins.module_utils.bodies import device_entries_body
 from ansible_collections.weft.fabric.plugins.module_utils.model.bridge_fdb import add_bridge_fdb
-from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 
 SPEC = {
     **STATE,
@@ -94,16 +91,8 @@ SPEC = {
 }
 
 
-def add(module: AnsibleModule, document: Document, netns: str) -> None:
-    dev = values.link_name("dev", module.params["dev"])
-    desired = document.at(netns)
-    add_bridge_fdb(desired.bridge_fdb, module.params["entries"], "entries", dev)
-    if module.params["purge"]:
-        desired.purge_bridge_fdb.add(dev)
-
-
 def main() -> None:
-    run(entries_body("entries", add, "bridge_fdb"), argument_spec=SPEC)
+    run(device_entries_body("bridge_fdb", add_bridge_fdb), argument_spec=SPEC)
 
 
 if __name__ == "__main__":

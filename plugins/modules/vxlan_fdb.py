@@ -88,13 +88,10 @@ entries:
   sample: [{dev: vxlan0, lladdr: "ea:39:22:52:ca:06", dst: 192.168.2.142}]
 """
 
-from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
-from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS, PURGE, STATE
-from ansible_collections.weft.fabric.plugins.module_utils.bodies import entries_body
-from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
+from ansible_collections.weft.fabric.plugins.module_utils.bodies import device_entries_body
 from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import add_fdb
 
 SPEC = {
@@ -119,16 +116,8 @@ SPEC = {
 }
 
 
-def add(module: AnsibleModule, document: Document, netns: str) -> None:
-    dev = values.link_name("dev", module.params["dev"])
-    desired = document.at(netns)
-    add_fdb(desired.fdb, module.params["entries"], "entries", dev)
-    if module.params["purge"]:
-        desired.purge_fdb.add(dev)
-
-
 def main() -> None:
-    run(entries_body("entries", add, "fdb"), argument_spec=SPEC)
+    run(device_entries_body("fdb", add_fdb), argument_spec=SPEC)
 
 
 if __name__ == "__main__":

@@ -64,13 +64,10 @@ entries:
   sample: [{dev: vxlan0, dst: 172.2.1.0, lladdr: "ea:39:22:52:ca:06"}]
 """
 
-from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
-from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS, PURGE, STATE
-from ansible_collections.weft.fabric.plugins.module_utils.bodies import entries_body
-from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
+from ansible_collections.weft.fabric.plugins.module_utils.bodies import device_entries_body
 from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import add_neighbours
 
 SPEC = {
@@ -90,16 +87,8 @@ SPEC = {
 }
 
 
-def add(module: AnsibleModule, document: Document, netns: str) -> None:
-    dev = values.link_name("dev", module.params["dev"])
-    desired = document.at(netns)
-    add_neighbours(desired.neighbours, module.params["entries"], "entries", dev)
-    if module.params["purge"]:
-        desired.purge_neighbours.add(dev)
-
-
 def main() -> None:
-    run(entries_body("entries", add, "neighbours"), argument_spec=SPEC)
+    run(device_entries_body("neighbours", add_neighbours), argument_spec=SPEC)
 
 
 if __name__ == "__main__":

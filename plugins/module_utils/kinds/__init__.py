@@ -13,7 +13,7 @@ Private to the collection: no other collection may import it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
@@ -57,7 +57,7 @@ OF_THE_KERNEL = {"tun": "tuntap"}
 _OTHER = Kind("")
 
 
-@lru_cache(maxsize=None)  # noqa: UP033 - as in the rest of the package
+@cache
 def kind_of(name: str) -> Kind:
     """The record of a kind; of one that the collection does not make, and of none, a record of no options."""
     return cast(Kind, import_module(f"{__name__}.{name}").KIND) if name in NAMES else _OTHER

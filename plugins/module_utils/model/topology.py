@@ -115,7 +115,10 @@ def _parse_namespace(document: Document, netns: str, content: Mapping[str, Any])
 
 
 def _parse_addresses(desired: Desired, listed: Iterable[tuple[str, dict[str, Any]]]) -> None:
-    for where, item in listed:
-        from ansible_collections.weft.fabric.plugins.module_utils.model.address import parse_address
+    items = [*listed]
+    if not items:
+        return
+    from ansible_collections.weft.fabric.plugins.module_utils.model.address import parse_address
 
+    for where, item in items:
         desired.add_address(parse_address(item, where), f"{where}address")
