@@ -104,7 +104,7 @@ def install(session: nox.Session, *packages: str) -> None:
 
 @nox.session(python=False)
 def machines(session: nox.Session) -> None:
-    """What virtual machines are made of, built beside other sessions."""
+    """Build the disks and the kernel of the virtual machines, while other sessions run."""
     run(session, "nice", *VM, "--", "true")
 
 
@@ -123,7 +123,7 @@ def vagrant(session: nox.Session) -> None:
 @nox.session(python=False, requires=["machines"])
 @nox.parametrize("scenario", [nox.param(name, id=name) for name in ("survive", "underlay")])
 def sites(session: nox.Session, scenario: str) -> None:
-    """A site beside its hosts' daemons and operators, and one whose underlay moves, on virtual machines."""
+    """Sites on virtual machines: one whose daemons and operators interfere, and one whose underlay moves."""
     run(session, *VM, "--", "molecule", "test", "-s", scenario)
 
 

@@ -140,7 +140,7 @@ def _group_of_nodes(task_vars: Mapping[str, Any], group: str) -> str:
 
 
 def _defaults(loader: Any) -> dict[str, Any]:
-    """The defaults of all roles, which a role's task sees beside the inventory's variables."""
+    """The defaults of all roles. A role's task sees them in addition to the inventory's variables."""
     found: dict[str, Any] = {}
     for path in sorted(_ROLES.glob("*/defaults/main.yml")):
         found.update(loader.load_from_file(str(path)))
@@ -160,12 +160,12 @@ def _refused(faults: Sequence[Fault], task_vars: Mapping[str, Any], strategy: st
         return {}
     hosts = task_vars["ansible_play_hosts_all"]
     concerned = {host for fault in faults for host in fault.hosts}
-    told = {
+    messages = {
         host: f"{'This host' if host in concerned else 'The inventory'} has faults, listed above. No host is changed"
         for host in hosts
     }
     if not strategy.endswith("linear"):
         # Other strategies do not stop the play for all hosts after a failure.
-        return told
+        return messages
     here = [host for host in hosts if host in concerned] or [task_vars["inventory_hostname"]]
-    return {host: told[host] for host in here}
+    return {host: messages[host] for host in here}
