@@ -67,28 +67,22 @@ def hosts(group: str, target: str) -> str:
     return f"{group}:&{target}"
 
 
-def overlay_document(overlays: Any, host: str, resync: int = 0) -> Any:
-    """A host's ``state`` and ``document`` for the module document, and the links that are ``gone``.
+def overlay_documents(overlays: Any, host: str, resync: int = 0, adopt: Sequence[str] = ()) -> str:
+    """The role overlay's part of ``documents`` of the module host, for a host.
 
-    The document is JSON text, since Ansible looks at each value of a structure.
+    It is JSON text, since Ansible looks at each value of a structure.
     """
     from ansible_collections.weft.fabric.plugins.plugin_utils.documents import overlay
 
-    found = overlay.of_host(_overlays(overlays), host)
-    return {
-        "state": found.state,
-        "document": json.dumps({**found.document, "resync": resync}),
-        "gone": found.gone,
-    }
+    found = {**overlay.of_host(_overlays(overlays), host), "resync": resync, "adopt": adopt}
+    return json.dumps({"overlay": found})
 
 
-def pods_plan(
-    pods: Any, overlays: Any, host: str = "", mtu: Any = None, state: str = "present", network: Any = None
-) -> Any:
+def pods_plan(pods: Any, overlays: Any, host: str, mtu: Any, network: Any = None) -> Any:
     """A host's pods as topologies: see documents.pods.HostPods.
 
     :param pods: the variable pods_pods.
-    :param mtu: of the underlay's interface, in bytes. Not needed, nor is the host, where the state is absent.
+    :param mtu: of the underlay's interface, in bytes.
     :param network: the variable pods_network.
     """
     from ansible_collections.weft.fabric.plugins.plugin_utils import drivers
@@ -96,8 +90,6 @@ def pods_plan(
     from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import encode
 
     default = drivers.DEFAULT if network is None else network
-    if state == "absent":
-        return encode(planning.removal(pods, _overlays(overlays), default))
     return encode(planning.plan(pods, _overlays(overlays), host, mtu, default))
 
 
@@ -244,7 +236,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         functions = (
             hosts,
-            overlay_document,
+            overlay_documents,
             pods_plan,
             pods_masquerade,
             verify_pods,

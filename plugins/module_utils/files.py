@@ -40,15 +40,22 @@ LOCK_LIMIT = 30.0
 _LOCK_PAUSE = 0.05
 
 
+_held = False
+
+
 @contextmanager
 def alone() -> Iterator[None]:
     """Let only one process of this collection at a time change the host: a controller, another one, the host's timer.
 
     The lock is a file in a directory in which root alone can create files (flock(2)). The holder's process number is in
-    it. It is removed with the lock, so that nothing is left on the host.
+    it. It is removed with the lock, so that nothing is left on the host. Within the block, it may be taken again.
 
     :raises KernelError: another process has held the lock for LOCK_LIMIT seconds.
     """
+    global _held
+    if _held:
+        yield
+        return
     try:
         descriptor = _locked()
     except PermissionError:
@@ -56,9 +63,11 @@ def alone() -> Iterator[None]:
         return
     except OSError as error:
         raise refused("lock", LOCK, error) from error
+    _held = True
     try:
         yield
     finally:
+        _held = False
         remove(LOCK)
         os.close(descriptor)
 

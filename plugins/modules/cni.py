@@ -146,6 +146,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import STATE
 from ansible_collections.weft.fabric.plugins.module_utils.host import documents
 from ansible_collections.weft.fabric.plugins.module_utils.host.replay import carry_out
+from ansible_collections.weft.fabric.plugins.module_utils.sections.section import Run
 
 ARGUMENT_SPEC = {
     **STATE,
@@ -167,9 +168,15 @@ ARGUMENT_SPEC = {
 
 
 def body(module: AnsibleModule) -> dict[str, Any]:
-    absent = module.params["state"] == "absent"
-    wanted = documents.parse("cni", {"cni": module.params["attachments"]}, absent, option="attachments")
-    return carry_out(wanted, module.check_mode, module.warn)
+    found = documents.parse("cni", {"cni": module.params["attachments"]}, option="attachments").values
+    if module.params["state"] == "absent":
+        run_of = Run({}, [{"cni": {"cni": found.get("cni", ())}}], module.check_mode, single=True)
+    else:
+        run_of = Run({"cni": dict(found)}, check=module.check_mode, single=True)
+    result = carry_out(run_of)
+    for warning in result.warnings:
+        module.warn(warning)
+    return {"changed": result.changed, "diff": result.diff, **result.returned.get("cni", {})}
 
 
 def main() -> None:

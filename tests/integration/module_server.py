@@ -102,8 +102,8 @@ def _next(control: socket.socket) -> tuple[str, list[int]] | None:
 
 def main() -> None:
     """The server's side."""
-    # And what "document" imports, which the slowest tests call over and over.
-    host = ("host.install", "host.replay", "plan.leftover", "cni.attach", "probe.echo_server")
+    # And what "host" imports, which the slowest tests call over and over.
+    host = ("host.transaction", "plan.leftover", "cni.attach", "probe.echo_server")
     used = (*host, "sections.cni", "sections.topology")
     for shared in ("module", "engine.reconcile", *used):
         importlib.import_module(f"{_SHARED}.{shared}")

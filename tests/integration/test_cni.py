@@ -316,9 +316,10 @@ def test_two_runs_at_once_give_no_address_twice(attach: Attach, ns) -> None:
         else:
             program = (
                 "import sys; from ansible_collections.weft.fabric.plugins.module_utils.host import documents, replay; "
-                "run = replay.run_of(documents.parse('x', {'cni': "
-                f"[{{'netns': {pods[number]!r}, 'network': {network!r}}}]}}), False); "
-                "replay.prepare(run); print(run.values['cni'][0].addresses[0].address)"
+                "found = documents.parse('x', {'cni': "
+                f"[{{'netns': {pods[number]!r}, 'network': {network!r}}}]}}); "
+                "run = replay.Run(documents.values_of({'x': found})); "
+                "replay.prepare(run); print(run.documents['x']['cni'][0].addresses[0].address)"
             )
             return kernel.run(sys.executable, "-c", program).strip()
         return str(done["ips"][0]["address"])

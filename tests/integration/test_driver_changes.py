@@ -67,23 +67,16 @@ WAYS: dict[str, dict[str, Any]] = {
 MARKS = {"ipvlan": pytest.mark.needs_kind("ipvlan"), "fan": pytest.mark.needs_kind("ipip")}
 
 
-def parameters(way: str, pod_state: str) -> dict[str, Any]:
+def document(way: str) -> dict[str, Any]:
     """What the role pods makes of a pod that is connected this way, beside one that stays as it is."""
-    listed = [{"name": POD, **WAYS[way], "state": pod_state}] if way else []
+    listed = [{"name": POD, **WAYS[way]}] if way else []
     listed.append({"name": BESIDE, "network": {"driver": "none"}})
     # Bridges are there only where a pod needs them.
     plan = pods_plan(listed, OVERLAYS, "network-1", {"driver": "none"})
     return {
-        "document": {
-            "topology": {"namespaces": plan["present"], "purge": True, "purge_links": True},
-            "cni": plan["cni"]["present"],
-            "sysctl": {},
-            "echo_server": {"namespaces": plan["running"], "port": 8000},
-        },
-        "absent": {
-            "topology": {"namespaces": plan["absent"]},
-            "cni": plan["cni"]["absent"],
-        },
+        "topology": {"namespaces": plan["namespaces"], "purge": True},
+        "cni": plan["cni"],
+        "echo_server": {"namespaces": plan["running"], "port": 8000},
     }
 
 
@@ -98,9 +91,9 @@ def host(run_module) -> Iterator[tuple[str, Any]]:
             *(f"link set {name} up" for name in ("enp1s0", "eth8")),
         )
 
-        def connect(way: str, check: bool = False, pod_state: str = "present") -> Any:
+        def connect(way: str, check: bool = False) -> Any:
             with kernel.inside(place):
-                done = run_module("document", name="pods", **parameters(way, pod_state), check=check)
+                done = run_module("host", documents={"pods": document(way)}, check=check)
             assert "msg" not in done, done
             return done
 
@@ -245,35 +238,22 @@ def test_the_interface_that_a_pod_sits_on_keeps_its_mac_address(way: str, run_mo
         ("cni host-device", "container"),
     ],
 )
-def test_a_run_that_ends_before_it_is_stored_is_gone_on_with(old: str, new: str, run_module) -> None:
-    stored = pathlib.Path("/etc/weft/pods.json")
+def test_a_run_that_is_killed_before_its_end_is_gone_on_with(old: str, new: str, run_module) -> None:
+    record = pathlib.Path("/etc/weft")
     with host(run_module) as (place, connect):
-        connect(old)
-        last = stored.read_bytes()
-        connect(new)
-        found, written = state(place), stored.read_bytes()
-        stored.write_bytes(last)
-        connect(new)
-        assert (state(place), stored.read_bytes()) == (found, written)
+        assert connect(old)["generation"] == 1
+        assert connect(new)["generation"] == 2
+        found = state(place)
+        for name, number in (("pending", 2), ("current", 1), ("confirmed", 1)):
+            (record / name).unlink(missing_ok=True)
+            (record / name).symlink_to(f"generations/{number}")
+        assert connect(new)["generation"] == 3
+        assert state(place) == found
         assert not connect(new)["changed"]
 
 
-# A pod that goes is listed as it is, as it was meant to be, or as in another network.
-GOING = [(driver, driver) for driver in DRIVERS] + [
-    ("cni bridge", "none"),
-    ("cni bridge", "bridge"),
-    ("cni bridge", "cni bridge of other addresses"),
-    ("cni ptp of another network", "cni macvlan"),
-    ("cni host-device", "macvlan"),
-    ("bridge", "cni bridge"),
-    ("macvlan", "none"),
-]
-
-
-@pytest.mark.parametrize(
-    ("old", "listed"), [pytest.param(*pair, marks=[MARKS[way] for way in pair[:1] if way in MARKS]) for pair in GOING]
-)
-def test_a_pod_goes_however_it_is_listed(old: str, listed: str, run_module, fresh: dict[str, Any]) -> None:
+@pytest.mark.parametrize("old", [pytest.param(way, marks=[MARKS[way]] if way in MARKS else []) for way in DRIVERS])
+def test_a_pod_that_is_not_listed_any_more(old: str, run_module, fresh: dict[str, Any]) -> None:
     if "" not in fresh:
         with host(run_module) as (place, connect):
             connect("")
@@ -281,11 +261,11 @@ def test_a_pod_goes_however_it_is_listed(old: str, listed: str, run_module, fres
     with host(run_module) as (place, connect):
         connect(old)
         before = state(place)
-        check = connect(listed, check=True, pod_state="absent")
+        check = connect("", check=True)
         assert state(place) == before
-        done = connect(listed, pod_state="absent")
+        done = connect("")
         assert check["diff"] == done["diff"]
         assert state(place) == fresh[""]
         with kernel.Monitor(place) as monitor:
-            assert not connect(listed, pod_state="absent")["changed"]
+            assert not connect("")["changed"]
         assert asked(monitor.changes) == []

@@ -45,12 +45,12 @@ def isolate(run_module) -> Callable[..., Any]:
     """Keep groups of networks apart: in check mode first, which changes nothing and has the same diff."""
 
     def call(router: str, groups: Any, **more: Any) -> Any:
-        parameters = {"name": "overlay", "persist": False, "document": {"isolation": groups}, **more}
+        parameters = {"persist": False, "documents": {"overlay": {"isolation": groups}}, **more}
         with kernel.inside(router):
             before = kernel.run("nft", "list", "ruleset")
-            would = run_module("document", check=True, **parameters)
+            would = run_module("host", check=True, **parameters)
             assert kernel.run("nft", "list", "ruleset") == before
-            done = run_module("document", **parameters)
+            done = run_module("host", **parameters)
         assert "msg" not in done, done
         assert (would["changed"], would["diff"]) == (done["changed"], done["diff"])
         return done
@@ -111,17 +111,7 @@ def test_the_table_is_removed(groups: Any, more: Any, router: tuple[str, dict[st
     assert not isolate(place, groups, **more)["changed"]
 
 
-@pytest.mark.usefixtures("disk")
-def test_what_the_last_version_kept_apart(router: tuple[str, dict[str, str]], isolate) -> None:
-    place, _hosts = router
-    topology = {"namespaces": {}, "purge_links": True}
-    isolate(place, GROUPS, persist=True, document={"topology": topology, "isolation": GROUPS})
-    assert "weft_isolation" in tables(place)
-    assert isolate(place, None, persist=True, document={"topology": topology})["changed"]
-    assert "weft_isolation" not in tables(place)
-
-
 def test_a_network_that_is_none(router: tuple[str, dict[str, str]], run_module) -> None:
     with kernel.inside(router[0]):
-        done = run_module("document", name="overlay", persist=False, document={"isolation": [["10.1.0.1/24"]]})
+        done = run_module("host", persist=False, documents={"overlay": {"isolation": [["10.1.0.1/24"]]}})
     assert "isolation[0][0]: '10.1.0.1/24' is refused: it has host bits set" in done["msg"]

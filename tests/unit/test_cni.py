@@ -254,21 +254,15 @@ def test_the_role():
     given = [
         {"name": "p1"},
         {"name": "p2", "address": "10.22.0.9", "interface": "net1"},
-        {"name": "p3", "state": "absent"},
         {"name": "p4", "network": {"driver": "container", "container": "p1"}},
     ]
     found = filters.pods_plan(given, OVERLAYS, "a", 1500, network=network)
-    assert found["cni"]["present"] == [
+    assert found["cni"] == [
         {"netns": "p1", "interface": "eth0", "network": NET, "recreate": True},
         {"netns": "p2", "interface": "net1", "network": NET, "recreate": True, "addresses": ["10.22.0.9"]},
     ]
-    assert [item["netns"] for item in found["cni"]["absent"]] == ["p3"]
     assert found["running"] == ["p1", "p2"]
-    assert found["present"]["p1"] == {}
-    gone = filters.pods_plan(given[:3], OVERLAYS, state="absent", network=network)
-    bridges = [link for link in gone["absent"][""]["links"] if link["name"] == "cni0"]
-    assert bridges == [{"name": "cni0", "kind": "bridge", "shared": True}]
-    assert [item["netns"] for item in gone["cni"]["absent"]] == ["p1", "p2", "p3"]
+    assert found["namespaces"]["p1"] == {}
     with pytest.raises(FabricError, match=r"pods_pods\[0\]\.network\.config\.typo"):
         wrong = {"driver": "cni", "config": {**NET, "typo": 1}}
         filters.pods_plan([{"name": "p", "network": wrong}], OVERLAYS, "a", 1500)

@@ -73,7 +73,7 @@ CNI_RESULTS = {"a": [{"cniVersion": "1.0.0", "ips": [{"address": "10.8.0.2/24"}]
 CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "overlay_plan": ((NODES, ["10.0.0.0/8", "fd00::/48"], 10), {"mode": "cross_subnet"}),
     "_hosts": (("nodes", "a"), {}),
-    "_overlay_document": ((OVERLAYS, "a", 90), {}),
+    "_overlay_documents": ((OVERLAYS, "a", 90, ["vxlan0"]), {}),
     "_pods_plan": ((PODS["a"], OVERLAYS, "a", 1500), {"network": NETWORKS["a"]}),
     "_pods_masquerade": ((OVERLAYS, "a"), {}),
     "_verify_pods": ((PODS, NETWORKS, CNI_RESULTS), {}),

@@ -115,7 +115,7 @@ def reached(path: pathlib.Path) -> set[str]:
 
 def test_a_host_is_sent_what_its_own_command_needs() -> None:
     """The command and the servers' program are packed and run, not imported."""
-    sent = reached(PLUGINS / "modules" / "document.py")
+    sent = reached(PLUGINS / "modules" / "host.py")
     command = MODULES["module_utils.host.command"]
     assert {"module_utils.host.command", "module_utils.probe.echo_program", *reached(command)} <= sent
 

@@ -422,15 +422,14 @@ def test_one_overlay_is_a_list_of_one():
     planned = plans([{"name": "default"}], SEGMENTS, DEFAULTS)
     assert planned["default"]["nodes"] == plan(SEGMENTS, "10.244.0.0/16", 10)
     there = document(planned, "a")
-    found = there["document"]["topology"]["namespaces"][""]
+    found = there["topology"]["namespaces"][""]
     assert [link["name"] for link in found["links"]] == ["eth0", "vxlan0"]
     assert [route["dst"] for route in found["routes"]] == ["10.244.1.0/24", "10.244.2.0/24"]
-    assert "isolation" not in there["document"], "nothing has to be asked of nftables"
-    assert (there["state"], there["gone"]) == ("present", [])
+    assert "isolation" not in there, "nothing has to be asked of nftables"
 
 
 def test_two_overlays_have_their_own_devices_entries_and_macs():
-    found = document(both(mode="cross_subnet"), "a")["document"]
+    found = document(both(mode="cross_subnet"), "a")
     topology = found["topology"]["namespaces"][""]
     devices = topology["links"][1:]
     assert [(link["name"], link["vni"], link["addresses"]) for link in devices] == [
@@ -444,26 +443,15 @@ def test_two_overlays_have_their_own_devices_entries_and_macs():
     assert found["sysctl"]["net/ipv4/conf/vxlan1/rp_filter"] == 2
 
 
-def test_direct_has_no_device_and_takes_the_one_of_another_mode_away():
+def test_direct_has_no_device():
     planned = plans([{"name": "default"}], TWO, {**DEFAULTS, "mode": "direct"})
     there = document(planned, "a")
-    assert [link["name"] for link in there["document"]["topology"]["namespaces"][""]["links"]] == ["eth0"]
-    assert there["gone"] == [{"name": "vxlan0", "kind": "vxlan"}]
-    assert there["document"]["sysctl"] == {"net.ipv4.ip_forward": 1, "net.ipv4.conf.all.accept_redirects": 0}
-
-
-def test_an_overlay_that_goes():
-    there = document(both(state="absent"), "a")
-    assert there["gone"] == [{"name": "vxlan1", "kind": "vxlan"}]
-    assert there["document"]["isolation"] == [["10.244.0.0/16"]], "of one group nothing is left to keep apart"
-    assert "net/ipv4/conf/vxlan1/rp_filter" not in there["document"]["sysctl"]
+    assert [link["name"] for link in there["topology"]["namespaces"][""]["links"]] == ["eth0"]
+    assert there["sysctl"] == {"net.ipv4.ip_forward": 1, "net.ipv4.conf.all.accept_redirects": 0}
 
 
 def test_all_that_goes_needs_no_nodes():
-    there = document(plans([{"name": "red"}, BLUE], {}, {**DEFAULTS, "state": "absent"}), "a")
-    links = [{"name": "vxlan0", "kind": "vxlan"}, {"name": "vxlan1", "kind": "vxlan"}]
-    assert there["document"]["topology"]["namespaces"] == {"": {"links": links}}
-    assert (there["state"], there["gone"], there["document"]["isolation"]) == ("absent", [], [])
+    assert document(plans([{"name": "red"}, BLUE], {}, {**DEFAULTS, "state": "absent"}), "a") == {}
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.host import documents, install
+from ansible_collections.weft.fabric.plugins.module_utils.host import documents, generation, install
 from ansible_collections.weft.fabric.plugins.module_utils.host.archive import engine
+from ansible_collections.weft.fabric.plugins.module_utils.host.generation import Generation
 
 ROOT = pathlib.Path(__file__).parents[2]
 BRIDGE = {"namespaces": {"": {"links": [{"name": "br0", "kind": "bridge"}]}}}
@@ -26,17 +27,17 @@ BRIDGE = {"namespaces": {"": {"links": [{"name": "br0", "kind": "bridge"}]}}}
 @pytest.mark.parametrize(
     ("content", "parameter"),
     [
-        ([], "document"),
-        ({"topologie": {}}, "document.topologie"),
+        ([], "documents"),
+        ({"topologie": {}}, "documents.topologie"),
         ({"topology": {"namespaces": []}}, "namespaces"),
-        ({"topology": {"namespaces": {}, "state": "absent"}}, "document.topology.state"),
+        ({"topology": {"namespaces": {}, "state": "absent"}}, "documents.topology.state"),
         ({"topology": {"namespaces": {"": {"links": [{"name": "a b"}]}}}}, 'namespaces."".links[0].name'),
-        ({"topology": {**BRIDGE, "purge": "perhaps"}}, "document.topology.purge"),
+        ({"topology": {**BRIDGE, "purge": "perhaps"}}, "documents.topology.purge"),
         ({"masquerade": {"rules": [{"source": "10.0.0.1/8"}]}}, "rules[0].source"),
-        ({"masquerade": {"table": "a-b", "rules": [{"source": "10.0.0.0/8"}]}}, "document.masquerade.table"),
-        ({"echo_server": {"namespaces": ["a/b"]}}, "document.echo_server.namespaces[0]"),
-        ({"echo_server": {"namespaces": ["a"], "port": 0}}, "document.echo_server.port"),
-        ({"resync": -1}, "document.resync"),
+        ({"masquerade": {"table": "a-b", "rules": [{"source": "10.0.0.0/8"}]}}, "documents.masquerade.table"),
+        ({"echo_server": {"namespaces": ["a/b"]}}, "documents.echo_server.namespaces[0]"),
+        ({"echo_server": {"namespaces": ["a"], "port": 0}}, "documents.echo_server.port"),
+        ({"resync": -1}, "documents.resync"),
     ],
 )
 def test_refused(content: Any, parameter: str) -> None:
@@ -48,33 +49,29 @@ def test_refused(content: Any, parameter: str) -> None:
 @pytest.mark.parametrize("name", ["", "Pods", "../pods", "a b", "0"])
 def test_a_name_that_is_none(name: str) -> None:
     with pytest.raises(InvalidParameter):
-        documents.path_of(name)
+        documents.parse(name, {})
 
 
-def test_the_text_is_the_document() -> None:
+def test_the_text_of_a_generation_is_its_documents() -> None:
     content = {
         "topology": {**BRIDGE, "purge": True},
         "masquerade": {"table": "weft_pods", "rules": [{"source": "10.0.0.0/8", "out_interface": None}]},
         "echo_server": {"namespaces": ["pod1"], "port": 8000},
         "resync": 90,
     }
-    stored = documents.parse("pods", content)
-    written = json.loads(str(stored))
-    assert written.pop("format") == documents.FORMAT
-    assert written == content
-    assert str(documents.parse("pods", written)) == str(stored)
+    found = {"pods": documents.parse("pods", content, persist=False)}
+    text = json.loads(str(Generation(7, found, "abc", "0.1.0", 1, "192.0.2.1")))
+    assert (text["format"], text["number"], text["revision"]) == (generation.FORMAT, 7, "abc")
+    assert text["documents"] == {"pods": {"persist": False, "content": content}}
 
 
 def test_what_is_not_given_is_not_written() -> None:
-    assert json.loads(str(documents.parse("pods", {"topology": BRIDGE, "masquerade": None}))).keys() == {
-        "format", "topology",
-    }  # fmt: skip
+    assert documents.parse("pods", {"topology": BRIDGE, "masquerade": None}).content.keys() == {"topology"}
 
 
 def test_order() -> None:
     names = ["another", "pods", "overlay", "masquerade", "mgmt_routing", "own"]
-    stored = documents.ordered(documents.parse(name, {}) for name in names)
-    assert [document.name for document in stored] == [
+    assert [*documents.ordered(documents.parse(name, {}) for name in names)] == [
         "mgmt_routing", "masquerade", "overlay", "pods", "another", "own",
     ]  # fmt: skip
 

@@ -25,7 +25,7 @@ pods_plan, pods_masquerade = FILTERS["_pods_plan"], FILTERS["_pods_masquerade"]
 
 def test_the_articles_pod():
     assert pods_plan([POD], ONE, "network-1", 1500) == {
-        "present": {
+        "namespaces": {
             "": {
                 "links": [
                     {
@@ -52,34 +52,17 @@ def test_the_articles_pod():
                 "routes": [{"dst": "default", "via": "172.2.0.1", "dev": "vceth0", "src": "172.2.0.2"}],
             },
         },
-        "absent": {"": {"links": []}},
         "running": ["pod1"],
-        "gone": [],
-        "cni": {"present": [], "absent": []},
+        "cni": [],
     }
-
-
-def test_a_pod_that_goes_leaves_the_others():
-    plan = pods_plan([POD, {"name": "pod2", "state": "absent"}], ONE, "network-1", 1500)
-    assert plan["present"] == pods_plan([POD], ONE, "network-1", 1500)["present"]
-    host_interface = pods.default_host_interface("pod2")
-    assert plan["absent"] == {"": {"links": [{"name": host_interface, "kind": "veth"}]}, "pod2": {}}
-    assert (plan["running"], plan["gone"]) == (["pod1"], ["pod2"])
-
-
-def test_all_that_was_made_is_taken_away():
-    plan = pods_plan([POD], ONE, state="absent")
-    links = [{"name": "veth0", "kind": "veth"}, {"name": "br0", "kind": "bridge"}]
-    assert plan.pop("cni") == {"present": [], "absent": []}
-    assert plan == {"present": {}, "absent": {"": {"links": links}, "pod1": {}}, "running": [], "gone": ["pod1"]}
 
 
 def test_ipv6():
     six = overlays_of({"a": {"number": 1, "address": "2001:db8::1"}}, cidr="fd00:10:244::/48")
     plan = pods_plan([{"name": "pod1", "address": "fd00:10:244:1::2"}], six, "a", 1500)
-    veth = plan["present"][""]["links"][1]
+    veth = plan["namespaces"][""]["links"][1]
     assert veth["peer"] == {"name": "eth0", "netns": "pod1", "mtu": 1430, "addresses": ["fd00:10:244:1::2/64"]}
-    assert plan["present"]["pod1"]["routes"][0]["via"] == "fd00:10:244:1::1"
+    assert plan["namespaces"]["pod1"]["routes"][0]["via"] == "fd00:10:244:1::1"
 
 
 DUAL = overlays_of({"a": {"number": 1, "address": "192.0.2.1"}}, cidr=["10.244.0.0/16", "fd00::/48"])
@@ -87,7 +70,7 @@ DUAL = overlays_of({"a": {"number": 1, "address": "192.0.2.1"}}, cidr=["10.244.0
 
 def test_dual_stack():
     both = {"name": "pod1", "address": ["fd00:0:0:1::2", "10.244.1.2"]}
-    plan = pods_plan([both, {"name": "pod2", "address": "fd00:0:0:1::3"}], DUAL, "a", 1500)["present"]
+    plan = pods_plan([both, {"name": "pod2", "address": "fd00:0:0:1::3"}], DUAL, "a", 1500)["namespaces"]
     bridge, first, second = plan[""]["links"]
     assert bridge["addresses"] == ["10.244.1.1/24", "fd00:0:0:1::1/64"]
     assert first["peer"]["addresses"] == ["fd00:0:0:1::2/64", "10.244.1.2/24"]
@@ -125,13 +108,9 @@ def test_refused_in_dual_stack(address, named):
     assert [part for part in named if part not in refusal.value.message] == []
 
 
-@pytest.mark.parametrize("state", ["present", "absent"])
-def test_the_engine_takes_both_documents(state):
-    plan = pods_plan(
-        [POD, {"name": "pod2", "address": "172.2.0.3"}, {"name": "pod3", "state": "absent"}], ONE, "network-1", 1500
-    )
-    document = parse_topology(plan[state], absent=state == "absent")
-    assert {name for name in document.namespaces if name} == set(plan["running" if state == "present" else "gone"])
+def test_the_engine_takes_the_document():
+    plan = pods_plan([POD, {"name": "pod2", "address": "172.2.0.3"}], ONE, "network-1", 1500)
+    assert {name for name in parse_topology(plan["namespaces"]).namespaces if name} == set(plan["running"])
 
 
 @given(name=st.text("abcdefghijklmnopqrstuvwxyz0123456789-.", min_size=1, max_size=63))
@@ -164,7 +143,7 @@ REFUSED = [
         [{**POD, "host_interface": "br0"}],
         ["pods_pods[0].host_interface", "br0", "the bridge of overlay default"],
     ),
-    ("a state", [{**POD, "state": "gone"}], ["pods_pods[0].state", "gone", "present, absent"]),
+    ("a state", [{**POD, "state": "gone"}], ["pods_pods[0].state", "gone", "takes only"]),
     (
         "one address twice",
         [POD, {"name": "pod2", "address": "172.2.0.2"}],
@@ -205,35 +184,25 @@ def test_each_overlay_has_its_bridge_and_its_pods():
     there = overlays_of(NODES, RED, {**BLUE, "mode": "direct"})
     given = [{"name": "pod1", "address": "172.2.0.2"}, {"name": "pod2", "address": "10.0.0.2", "overlay": "blue"}]
     found = pods_plan(given, there, "a", 1500)
-    links = found["present"][""]["links"]
+    links = found["namespaces"][""]["links"]
     assert [(link["name"], link["mtu"]) for link in links if link["kind"] == "bridge"] == [("br0", 1450), ("br1", 1500)]
     assert [(link["controller"], link["mtu"]) for link in links if link["kind"] == "veth"] == [
         ("br0", 1450),
         ("br1", 1500),
     ]
-    assert found["present"]["pod2"]["routes"][0]["via"] == "10.0.0.1"
+    assert found["namespaces"]["pod2"]["routes"][0]["via"] == "10.0.0.1"
     assert [rule["source"] for rule in pods_masquerade(there, "a")] == ["172.2.0.0/24", "10.0.0.0/24"]
-    gone = pods_plan(given, there, state="absent")["absent"]
-    assert [link["name"] for link in gone[""]["links"] if link["kind"] == "bridge"] == ["br0", "br1"]
-
-
-def test_an_overlay_that_goes_takes_its_bridge_along():
-    there = overlays_of(NODES, RED, {**BLUE, "state": "absent"})
-    found = pods_plan([{"name": "pod2", "overlay": "blue", "state": "absent"}], there, "a", 1500)
-    assert found["absent"][""]["links"][-1] == {"name": "br1", "kind": "bridge"}
-    assert [link["name"] for link in found["present"][""]["links"]] == ["br0"]
 
 
 @pytest.mark.parametrize(
-    ("pod", "state", "named"),
+    ("pod", "named"),
     [
-        ({"name": "a", "address": "172.2.0.2", "overlay": "green"}, "present", ["overlay", "green", "red, blue"]),
-        ({"name": "a", "address": "172.2.0.2", "overlay": "blue"}, "present", ["address", "172.2.0.2", "10.0.0.0/24"]),
-        ({"name": "a", "address": "10.0.0.2", "overlay": "blue"}, "absent", ["state", "its overlay is removed"]),
+        ({"name": "a", "address": "172.2.0.2", "overlay": "green"}, ["overlay", "green", "red, blue"]),
+        ({"name": "a", "address": "172.2.0.2", "overlay": "blue"}, ["address", "172.2.0.2", "10.0.0.0/24"]),
     ],
-    ids=["no such overlay", "another overlay's address", "an overlay that goes"],
+    ids=["no such overlay", "another overlay's address"],
 )
-def test_refused_in_several_overlays(pod, state, named):
+def test_refused_in_several_overlays(pod, named):
     with pytest.raises(AnsibleFilterError) as refusal:
-        pods_plan([pod], overlays_of(NODES, RED, {**BLUE, "state": state}), "a", 1500)
+        pods_plan([pod], overlays_of(NODES, RED, BLUE), "a", 1500)
     assert [part for part in ["pods_pods[0].", *named] if part not in refusal.value.message] == []

@@ -32,10 +32,9 @@ HOSTS = {node: {"namespaces": ["pod1", "pod2"], "lacks": []} for node in PODS}
 @pytest.mark.parametrize(
     "call",
     [
-        lambda kept: filters.overlay_document(kept(overlays_of(NODES)), "a", 90),
+        lambda kept: filters.overlay_documents(kept(overlays_of(NODES)), "a", 90),
         lambda kept: filters.pods_masquerade(kept(overlays_of(NODES)), "a"),
         lambda kept: filters.pods_plan(PODS["a"], kept(overlays_of(NODES)), "a", 1500),
-        lambda kept: filters.pods_plan(PODS["a"], kept(overlays_of(NODES)), state="absent"),
         lambda kept: filters.verify_pods(kept(PODS), kept(NETWORKS), {}),
         lambda kept: filters.verify_targets(
             kept(overlays_of(NODES)), "a", kept(PODS), 8000, kept(NETWORKS), "all"
@@ -61,10 +60,9 @@ from ansible_collections.weft.fabric.plugins.filter import _roles as filters
 assert filters.hosts("nodes", "all") == "nodes:&all"
 known = set(sys.modules)
 overlays, pods = json.loads(sys.stdin.read())
-filters.overlay_document(overlays, "a")
+filters.overlay_documents(overlays, "a")
 filters.pods_masquerade(overlays, "a")
-for state in ("present", "absent"):
-    filters.pods_plan(pods["a"], overlays, "a", 1500, state)
+filters.pods_plan(pods["a"], overlays, "a", 1500)
 filters.verify_targets(overlays, "a", pods, 8000)
 print(json.dumps(sorted(name for name in set(sys.modules) - known if name.startswith("ansible_collections"))))
 """
@@ -96,6 +94,6 @@ def test_a_plays_header_imports_what_its_workers_need() -> None:
 
 
 def test_a_document_is_text_that_ansible_takes_for_a_dictionary() -> None:
-    found = filters.overlay_document(overlays_of(NODES), "a", 90)
-    assert found["document"].startswith("{")
-    assert json.loads(found["document"])["resync"] == 90
+    found = filters.overlay_documents(overlays_of(NODES), "a", 90)
+    assert found.startswith("{")
+    assert json.loads(found)["overlay"]["resync"] == 90

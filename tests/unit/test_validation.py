@@ -173,7 +173,7 @@ CASES: dict[str, tuple[dict[str, dict[str, Any]], list[str]]] = {
             "green",
         ]}},
         [
-            "nodes: overlay_overlays[1].color: 'red' is refused: an overlay takes only name, state, cidr, node_prefix, "
+            "nodes: overlay_overlays[1].color: 'red' is refused: an overlay takes only name, cidr, node_prefix, "
             "vni, port, device, mode, bridge",
             "nodes: overlay_overlays[1].name: 'red' is refused: overlay_overlays[0].name is the same: give each its "
             "own",
@@ -216,11 +216,15 @@ CASES: dict[str, tuple[dict[str, dict[str, Any]], list[str]]] = {
         [
             "a: pods_pods[0].name: 'a b' is refused: a namespace's name holds no '/' and no white space, and has 1 to "
             "255 bytes",
-            "a: pods_pods[0].state: 'gone' is refused: give one of present, absent",
             f"a: pods_pods[0].interface: 'e/0' is refused: {NAMES}",
             f"a: pods_pods[0].host_interface: 'h/0' is refused: {NAMES}",
+            "a: pods_pods[0].overlay: 'red' is refused: give one of default",
             "a: pods_pods[0].adress: 1 is refused: a pod takes only name, address, interface, host_interface, overlay, "
-            "network, state",
+            "network",
+            "a: pods_pods[0].state: 'gone' is refused: a pod takes only name, address, interface, host_interface, "
+            "overlay, network",
+            "a: pods_pods[0].address: '10.244.0' is refused: give an IPv4 or IPv6 address, like 192.168.1.138 or "
+            "2001:db8::1",
             "a: pods_pods[2].network.mode: 'l2' is refused: driver ptp takes only driver",
             "a: pods_pods[2].name: 'p' is refused: pods_pods[1] has it too: give each its own",
             "a: pods_pods[2].host_interface: 'veth90a8e112' is refused: pods_pods[1] has it too: give each its own",
@@ -252,12 +256,6 @@ CASES: dict[str, tuple[dict[str, dict[str, Any]], list[str]]] = {
         [
             "a: pods_pods[1].address[0]: '10.7.0.2' is refused: network net has 10.8.0.1 to 10.8.0.254",
         ],
-    ),
-    "an overlay that is removed, and its pod is not": (
-        {"all": {"overlay_overlays": [{"name": "red"}, {"name": "blue", "state": "absent", "device": "vxlan1",
-                                                         "bridge": "br1"}]},
-         "a": {"pods_pods": [{"name": "p", "address": "10.244.0.2", "overlay": "blue"}]}},
-        ["a: pods_pods[0].state: 'present' is refused: its overlay is removed: set state: absent for the pod too"],
     ),
     # Names of interfaces
     "interfaces of one name": (

@@ -179,15 +179,6 @@ def test_what_a_node_probes():
     ]
 
 
-def test_a_pod_that_is_absent_is_neither_probed_nor_probes():
-    gone = {**PODS, "network-1": [{"name": "pod1", "state": "absent"}]}
-    assert [probe["name"] for probe in targets(OVERLAYS, "network-1", gone, 8000)] == [
-        "network-2 underlay",
-        "network-2 VTEP",
-        "network-2/pod2",
-    ]
-
-
 def test_an_ipv6_pods_url():
     six = overlays_of({"a": {"number": 0, "address": "192.0.2.1"}}, cidr="fd00::/48")
     probes = targets(six, "a", {"a": [{"name": "p", "address": "fd00::2"}]}, 80)

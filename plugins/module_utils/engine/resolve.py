@@ -94,6 +94,7 @@ def _desired(desired: Desired, own: Mapping[str, str]) -> Desired:
         purge_addresses=named(desired.purge_addresses),
         purge_ports=named(desired.purge_ports),
         purge_routes=named(desired.purge_routes),
+        purged_protocols={number: named(devices) for number, devices in desired.purged_protocols.items()},
         purge_neighbours=named(desired.purge_neighbours),
         purge_fdb=named(desired.purge_fdb),
         purge_bridge_fdb=named(desired.purge_bridge_fdb),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import pkgutil
 import zipfile
@@ -24,12 +25,17 @@ _PREFIX = module_utils.__name__
 
 def engine() -> bytes:
     """The archive. The same code always gives the same bytes."""
+    return _packed(interpreter())
+
+
+@functools.cache
+def _packed(python: str) -> bytes:
     packages = _PREFIX.split(".")
     sources = {f"{'/'.join(packages[:depth])}/__init__.py": b"" for depth in range(1, len(packages))}
     sources.update(_sources(module_utils.__path__[0], "/".join(packages)))
     sources["__main__.py"] = f"import sys\n\nfrom {_PREFIX}.host.command import main\n\nsys.exit(main())\n".encode()
     # -I: the caller's environment and directory are not searched for imports.
-    packed = io.BytesIO(f"#!{interpreter()} -I\n".encode())
+    packed = io.BytesIO(f"#!{python} -I\n".encode())
     packed.seek(0, io.SEEK_END)
     with zipfile.ZipFile(packed, "w") as archive:
         for name, source in sources.items():

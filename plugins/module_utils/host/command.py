@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command weft-fabric: replays this host's documents, compares them with the kernel, and prints them.
+"""The command weft-fabric: applies this host's confirmed generation, compares them with the kernel, and prints them.
 
 It runs on the host without Ansible, from the archive that archive.py makes of this package.
 """
@@ -13,15 +13,17 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Callable, NoReturn, TextIO
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from typing import NoReturn, TextIO
 
 from ansible_collections.weft.fabric.plugins.module_utils import sections
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.host import documents
-from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Stored
+from ansible_collections.weft.fabric.plugins.module_utils.files import alone
+from ansible_collections.weft.fabric.plugins.module_utils.host import generation
+from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Documents, values_of
 from ansible_collections.weft.fabric.plugins.module_utils.host.replay import replay, show
-from ansible_collections.weft.fabric.plugins.module_utils.sections.section import Section
+from ansible_collections.weft.fabric.plugins.module_utils.sections.section import Run, Section
 
 FAILED = 1
 DRIFT = 2
@@ -37,7 +39,7 @@ exit status:
   {os.EX_USAGE}  wrong usage
   {os.EX_CONFIG}  a document cannot be used; nothing was changed
 
-Documents are below {documents.DIRECTORY}, one for each role of weft.fabric.
+The documents, one for each role of weft.fabric, are those of the generation {generation.DIRECTORY}/confirmed.
 """
 _FILES = "The section {name} is stored in {files}. Without NAME, these files are compared and replayed as well.\n"
 
@@ -76,7 +78,7 @@ def main() -> int:
     try:
         stored = _chosen(arguments.names)
     except FabricError as error:
-        return _complain(error, os.EX_CONFIG if isinstance(error, documents.Unusable) else FAILED)
+        return _complain(error, os.EX_CONFIG if isinstance(error, generation.Unusable) else FAILED)
     if arguments.command == "show":
         return _show(stored)
     if arguments.command == "diff":
@@ -101,53 +103,63 @@ def _complain(error: FabricError, status: int, about: str = "") -> int:
     return status
 
 
-def _chosen(names: Sequence[str]) -> list[Stored]:
+def _chosen(names: Sequence[str]) -> Documents:
     # All documents are read, whichever were named: one that cannot be used is reported before anything changes.
-    stored = documents.load()
-    known = [document.name for document in stored]
+    confirmed = generation.read().confirmed
+    stored = {name: one for name, one in (confirmed.documents if confirmed else {}).items() if one.persist}
     for name in names:
-        if name not in known:
-            raise InvalidParameter("NAME", name, f"this host has {', '.join(known) or 'no documents'}")
-    return [document for document in stored if not names or document.name in names]
+        if name not in stored:
+            raise InvalidParameter("NAME", name, f"this host has {', '.join(stored) or 'no documents'}")
+    return {name: document for name, document in stored.items() if not names or name in names}
 
 
-def _apply(stored: Sequence[Stored], everything: bool, seconds: int) -> int:
+def _apply(stored: Documents, everything: bool, seconds: int) -> int:
     until = time.monotonic() + seconds
     while (status := _replay(stored, everything, check=False)) and (left := until - time.monotonic()) > 0:
         time.sleep(min(_AGAIN, left))
     return status
 
 
-def _replay(stored: Sequence[Stored], everything: bool, check: bool) -> int:
-    """Replay documents. If one fails, the others are replayed all the same."""
-    status = 0
-    drift = False
-    steps = [(document.name, _sections(document, check)) for document in stored]
-    if everything:
-        # Last, because a link that has just been created has the kernel's defaults.
-        steps += [(name, _reassert(record.reassert, check)) for name, record in _records() if record.reassert]
-    for name, outcomes in steps:
+def _replay(stored: Documents, everything: bool, check: bool) -> int:
+    """Carry out documents together. If that fails, each is carried out alone, so that one does not stop the others."""
+    status, drift = 0, False
+    with nullcontext() if check else alone():
         try:
-            for changes, warnings in outcomes:
-                drift = drift or bool(changes)
-                for line in changes:
-                    _say(f"{name}: {line}")
-                for warning in warnings:
-                    _say(f"weft-fabric: {name}: {warning}", sys.stderr)
+            drift = _carry_out(stored, check)
         except FabricError as error:
-            status = _complain(error, FAILED, f"{name}: ")
+            status = _complain(error, FAILED) if len(stored) < 2 else 0
+            for name, document in stored.items() if not status else ():
+                try:
+                    drift = _carry_out({name: document}, check) or drift
+                except FabricError as own:
+                    status = _complain(own, FAILED, f"{name}: ")
+            status = status or _complain(error, FAILED)
+        # Last, because a link that has just been created has the kernel's defaults.
+        for name, record in _records() if everything else ():
+            try:
+                lines = _lines(record.reassert(check)) if record.reassert else []
+                drift = _say_all(name, lines) or drift
+            except FabricError as error:
+                status = _complain(error, FAILED, f"{name}: ")
     return status or (DRIFT if drift and check else 0)
 
 
-def _sections(document: Stored, check: bool) -> Iterator[tuple[list[str], Sequence[str]]]:
-    """Replay a document's sections one by one: (a line for each change, warnings)."""
-    for section, outcome in replay(document, check):
-        yield [line for diff in outcome.diffs for line in _lines(diff, section.noun)], outcome.warnings
+def _carry_out(stored: Documents, check: bool) -> bool:
+    """Carry out documents together, and print each change; whether there are any."""
+    drift = False
+    owned = frozenset(owned for document in stored.values() for owned in document.owned)
+    for step in replay(Run(values_of(stored), check=check, owned=owned)):
+        lines = [line for diff in step.outcome.diffs for line in _lines(diff, step.section.noun)]
+        drift = _say_all(step.role, lines) or drift
+        for warning in step.outcome.warnings:
+            _say(f"weft-fabric: {step.role}: {warning}", sys.stderr)
+    return drift
 
 
-def _reassert(reassert: Callable[[bool], Mapping[str, str]], check: bool) -> Iterator[tuple[list[str], Sequence[str]]]:
-    """Bring the host to the state that a section's own files describe."""
-    yield _lines(reassert(check)), []
+def _say_all(name: str, lines: Sequence[str]) -> bool:
+    for line in lines:
+        _say(f"{name}: {line}")
+    return bool(lines)
 
 
 def _records() -> list[tuple[str, Section]]:
@@ -165,15 +177,16 @@ def _lines(diff: Mapping[str, str], what: str = "") -> list[str]:
     return removed + [f"+ {what}{line}" for line in after if line not in before]
 
 
-def _show(stored: Sequence[Stored]) -> int:
+def _show(stored: Documents) -> int:
     status = 0
     shown = {}
-    for document in stored:
+    for name, document in stored.items():
         try:
-            shown[document.name] = {"document": document.content, "state": show(document)}
+            state = show(Run(values_of({name: document}), check=True), name)
+            shown[name] = {"document": document.content, "state": state}
         except FabricError as error:
-            status = _complain(error, FAILED, f"{document.name}: ")
-            shown[document.name] = {"document": document.content}
+            status = _complain(error, FAILED, f"{name}: ")
+            shown[name] = {"document": document.content}
     try:
         _say(json.dumps(shown, indent=1, sort_keys=True))
     except BrokenPipeError:

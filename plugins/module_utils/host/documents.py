@@ -1,59 +1,46 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documents below /etc/weft: what each role wants of this host, also after a reboot.
-
-A section of a document has the name of a module, and that module's parameters.
-"""
+"""Documents: what each role wants of this host. A section has the name of a module, and that module's parameters."""
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ansible_collections.weft.fabric.plugins.module_utils import files, sections, values
-from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.host import trusted
-from ansible_collections.weft.fabric.plugins.module_utils.host.trusted import Untrusted
+from ansible_collections.weft.fabric.plugins.module_utils import sections, values
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.sections.section import Owned, Values
 
-DIRECTORY = "/etc/weft"
-FORMAT = 1
-# The order of replay: links of the nodes and routes between them, the overlay, then what uses the overlay.
+# The order of roles in results and messages.
 ORDER = ("underlay", "mgmt_routing", "masquerade", "overlay", "pods")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}").fullmatch
-_SUFFIX = ".json"
 _RESYNC = "resync"
+_AFTERWARDS = "afterwards"
+_ADOPT = "adopt"
 _LONGEST_RESYNC = 86400
-_REMEDY = "it stays as it is; remove it, and run the playbook weft.fabric.site again, which writes a new one"
 
 
-class Unusable(FabricError):
-    """A document that cannot be replayed, however often it is tried."""
+class Document(NamedTuple):
+    """A role's document.
 
-
-class Stored(NamedTuple):
-    """A document.
-
-    :ivar content: the sections as they were given, without those that have files of their own.
-    :ivar absent: everything that it lists is removed.
+    :ivar content: the sections as they were given.
     :ivar values: the parsed sections.
-    :ivar resync: the interval in seconds at which all documents are replayed; 0: only when the host starts.
+    :ivar resync: the interval in seconds at which the host applies its documents again; 0: only when it starts.
+    :ivar persist: whether the host applies the document again after a reboot.
+    :ivar adopt: the names of objects that it makes and that are taken over if somebody else has made them.
+    :ivar afterwards: the parsed sections that are set up once when the document is removed, and belong to nobody then.
     """
 
     name: str
     content: Mapping[str, Any]
-    absent: bool
     values: Values
-    resync: int = 0
-
-    def __str__(self) -> str:
-        """The file's text."""
-        return json.dumps({"format": FORMAT, **self.content}, indent=1, sort_keys=True) + "\n"
+    resync: int
+    persist: bool
+    adopt: frozenset[str]
+    afterwards: Values
 
     @property
     def owned(self) -> Iterator[Owned]:
@@ -62,117 +49,78 @@ class Stored(NamedTuple):
             yield from sections.load(name).owns(self.name, value)
 
 
-def path_of(name: str) -> str:
-    """The path of a document.
-
-    :raises InvalidParameter: the name is not allowed.
-    """
-    if not _NAME(name):
-        raise InvalidParameter("name", name, "give a lower case letter, and up to 63 of letters, digits and '_'")
-    return f"{DIRECTORY}/{name}{_SUFFIX}"
+Documents = Mapping[str, Document]
+"""By role."""
 
 
-def parse_absent(wanted: Stored, content: Any) -> Stored | None:
-    """What is removed besides; None: nothing.
-
-    :raises InvalidParameter: for the first parameter that is wrong, or a namespace that the document lists as well.
-    """
-    besides = parse(wanted.name, content or {}, True, "absent")
-    if not any(besides.owned):
-        return None
-    if wanted.absent:
-        raise InvalidParameter("absent", content, "the document is absent: list it there")
-    for name in besides.values.keys() & wanted.values.keys():
-        section = sections.load(name)
-        kept = set(section.owns(wanted.name, wanted.values[name]))
-        for owned in section.owns(wanted.name, besides.values[name]):
-            if owned.what == "namespace" and owned in kept:
-                raise InvalidParameter(f"absent.{name}.namespaces", owned.name, "the document has it: list it once")
-    return besides
-
-
-def parse(name: str, content: Any, absent: bool = False, where: str = "document", option: str | None = None) -> Stored:
+def parse(
+    name: str, content: Any, where: str = "documents", persist: bool = True, option: str | None = None
+) -> Document:
     """A document from its sections.
 
-    :param absent: everything that it lists is removed.
-    :param where: its name in messages.
+    :param where: its place in the user's parameters.
     :param option: the name of its only section in messages, if a module takes that as an option.
     :raises InvalidParameter: for the first parameter that is wrong.
     """
+    if not _NAME(name):
+        raise InvalidParameter(where, name, "give a lower case letter, and up to 63 of letters, digits and '_'")
     given = values.given(values.mapping(where, content))
+    known_sections = (*sections.NAMES, _RESYNC, _ADOPT, _AFTERWARDS)
     for section, value in given.items():
-        if section not in (*sections.NAMES, _RESYNC):
-            known = ", ".join((*sections.NAMES, _RESYNC))
+        if section not in known_sections:
+            known = ", ".join(known_sections)
             raise InvalidParameter(f"{where}.{section}", value, f"a document takes only {known}")
     found: dict[str, Any] = {}
     needed: dict[str, dict[str, Any]] = {}
-    kept = dict(given)
     # From the last section to the first, because a section adds parameters to those before it.
     for section in reversed(sections.NAMES):
         if section not in given and section not in needed:
             continue
         record = sections.load(section)
-        if record.files:
-            kept.pop(section, None)
         own = given.get(section, {})
         if section in needed:
             own = {**needed[section], **values.mapping(f"{where}.{section}", own)}
-        value = record.parse(option if option and section in given else f"{where}.{section}", own, absent)
+        value = record.parse(option if option and section in given else f"{where}.{section}", own)
         if value is None:
             continue
         found[section] = value
-        for other, parameters in record.needs(value).items() if not absent else ():
+        for other, parameters in record.needs(value).items():
             needed.setdefault(other, {}).update(parameters)
     resync = values.integer(f"{where}.{_RESYNC}", given.get(_RESYNC, 0), 0, _LONGEST_RESYNC, "seconds")
-    return Stored(name, kept, absent, found, resync)
+    later = given.get(_AFTERWARDS)
+    afterwards = parse(name, later, f"{where}.{_AFTERWARDS}").values if later else {}
+    names = values.items(f"{where}.{_ADOPT}", given.get(_ADOPT))
+    adopt = frozenset(values.text(f"{where}.{_ADOPT}[{index}]", item) for index, item in enumerate(names))
+    return Document(name, given, found, resync, persist, adopt, afterwards)
 
 
-def names() -> list[str]:
-    """The names of this host's documents.
+def asked_for(given: Mapping[str, Any], known: Documents, persist: bool) -> dict[str, Document]:
+    """The documents of a call by role; those that the host has already are not parsed again.
 
-    :raises KernelError: the directory cannot be read.
+    :raises InvalidParameter: for the first parameter that is wrong.
     """
-    try:
-        found = os.listdir(DIRECTORY)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise files.refused("read", DIRECTORY, error) from error
-    stems = sorted(path[: -len(_SUFFIX)] for path in found if path.endswith(_SUFFIX))
-    return [stem for stem in stems if _NAME(stem)]
+    found = {}
+    for name, content in given.items():
+        same = known.get(name)
+        if same and same.persist == persist and isinstance(content, dict) and values.given(content) == same.content:
+            found[name] = same
+        else:
+            found[name] = parse(name, content, f"documents.{name}", persist)
+    return found
 
 
-def load(but: str = "") -> list[Stored]:
-    """All documents of this host, in the order in which they are replayed.
-
-    :param but: the name of a document to leave out.
-    :raises Unusable: a document cannot be replayed.
-    :raises KernelError: a file cannot be read.
-    """
-    return ordered(_read(name) for name in names() if name != but)
+def ordered(documents: Iterable[Document]) -> dict[str, Document]:
+    """Documents by role, in the order of roles."""
+    found = sorted(documents, key=lambda document: ((*ORDER, document.name).index(document.name), document.name))
+    return {document.name: document for document in found}
 
 
-def ordered(stored: Iterable[Stored]) -> list[Stored]:
-    """Documents in the order in which they are replayed."""
-    return sorted(stored, key=lambda document: ((*ORDER, document.name).index(document.name), document.name))
+def afterwards(asked: Documents, known: Documents) -> dict[str, dict[str, Any]]:
+    """By role, the sections that are set up when documents are removed: those of the call, or those that are stored."""
+    found = {name: document.afterwards or known[name].afterwards for name, document in asked.items() if name in known}
+    return {name: dict(values) for name, values in found.items() if values}
 
 
-def _read(name: str) -> Stored:
-    path = path_of(name)
-    try:
-        trusted.check(path, "the document")
-        content = json.loads(files.read(path) or b"")
-        if not isinstance(content, dict) or not isinstance(content.get("format"), int):
-            raise Unusable(f"{path} is not a document of weft.fabric (it has no format number): {_REMEDY}")
-        if content["format"] != FORMAT:
-            age = "an older" if content["format"] < FORMAT else "a newer"
-            formats = f"format {content['format']}, this one reads {FORMAT}"
-            raise Unusable(f"{path} was written by {age} weft.fabric ({formats}): {_REMEDY}")
-        del content["format"]
-        return parse(name, content)
-    except Untrusted as error:
-        raise Unusable(str(error)) from error
-    except (ValueError, RecursionError) as error:
-        raise Unusable(f"{path} is not a document of weft.fabric ({error}): {_REMEDY}") from error
-    except InvalidParameter as error:
-        raise Unusable(f"{path} cannot be replayed ({error}): {_REMEDY}") from error
+def values_of(documents: Documents) -> dict[str, dict[str, Any]]:
+    """The parsed sections of documents by role, to be changed by a run."""
+    return {name: dict(document.values) for name, document in documents.items()}

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import files
 
-NOTE = "# Written by weft.fabric.document, which also removes it.\n"
+NOTE = "# Written by weft.fabric.host, which also removes it.\n"
 
 
 class Entry(NamedTuple):

@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files installed next to the documents: the command that replays them, its units, and files that make the host's
-own network managers leave our links alone.
+"""The files that follow from a generation: the command that applies it, its units, and files that make the host's own
+network managers leave our links alone.
 
 All of them follow from the documents, so they are compared, written and removed file by file. Sources:
 systemd.network(5), networkd.conf(5), systemd.link(5), NetworkManager.conf(5).
@@ -10,18 +10,19 @@ systemd.network(5), networkd.conf(5), systemd.link(5), NetworkManager.conf(5).
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import glob
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import files, sections
-from ansible_collections.weft.fabric.plugins.module_utils.host import documents
+from ansible_collections.weft.fabric.plugins.module_utils.host import trusted
 from ansible_collections.weft.fabric.plugins.module_utils.host.archive import engine
-from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Stored
+from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Document, Documents
 from ansible_collections.weft.fabric.plugins.module_utils.host.entries import (
     NOTE,
     Change,
@@ -41,7 +42,6 @@ from ansible_collections.weft.fabric.plugins.module_utils.host.systemd import (
     systemd_runs,
     units,
 )
-from ansible_collections.weft.fabric.plugins.module_utils.host.trusted import check, check_interpreter
 
 VERSION = "0.1.0"
 
@@ -82,69 +82,18 @@ ManageForeignRoutingPolicyRules=no
 """
 
 
-def known(name: str, wanted: Stored | None) -> list[Stored]:
-    """The stored documents, before a document is stored or removed.
+def plan(generations: Sequence[Documents], systemd: bool | None = None) -> list[Change]:
+    """The changes after which a host has the files of these generations, in the order in which they are made.
 
-    :param wanted: None: the document of that name is removed.
-    :raises FabricError: a document cannot be used, or somebody else than root could change what root will run.
-    """
-    if wanted and systemd_runs():
-        _check_trusted()
-    # A document that is replaced has to be usable, because it may be newer than this module; a removed one need not.
-    return documents.load(but="" if wanted else name)
-
-
-def _check_trusted() -> None:
-    """Check what root runs unattended when the host starts.
-
-    :raises FabricError: somebody else could change it.
-    """
-    check_interpreter()
-    for path in (COMMAND, *glob.glob(f"{LIBRARY}/*.pyz"), LIBRARY, *PATHS):
-        check(path, "the file")
-
-
-def store(name: str, wanted: Stored | None, before: Sequence[Stored], check: bool) -> dict[str, Any]:
-    """Store a document and the files installed next to it, or remove the stored document.
-
-    :param wanted: None: the document of that name is removed.
-    :param before: the result of known().
-    :param check: change nothing.
-    :returns: ``changed``, ``diff``, and the keys that the module document returns.
-    :raises FabricError: the file system or a daemon refuses.
-    """
-    path = documents.path_of(name)
-    others = [document for document in before if document.name != name]
-    stored = documents.ordered([*others, wanted] if wanted else others)
-    systemd = systemd_runs()
-    changes = plan(stored, systemd)
-    changed = bool(changes) or interrupted() or timer_is_stopped(stored, systemd)
-    if changed and not check:
-        apply(changes, systemd)
-        if any(change.path == COMMAND for change in changes) and stored:
-            run(COMMAND, "--help")  # it has to start at boot as well
-    return {
-        "changed": changed,
-        "file": path,
-        "unit": SERVICE if systemd and stored else LEFT_OUT if stored else "not needed: there are no documents",
-        "systemd": systemd,
-        "diff": [change.diff() for change in changes],
-    }
-
-
-def plan(stored: Sequence[Stored], systemd: bool) -> list[Change]:
-    """The changes after which a host has exactly these documents, in the order in which they are made.
-
-    :param systemd: whether the host runs systemd.
+    :param systemd: whether the host runs systemd; None: find out.
     :raises KernelError: a file cannot be read.
     """
-    wanted = dict(_wanted(stored, systemd))
+    stored = [document for one in generations for document in one.values() if document.persist]
+    wanted = dict(_wanted(stored, systemd_runs() if systemd is None else systemd))
     possible = [COMMAND, NETWORKD, *PATHS]
-    # Engines of other versions, and documents of other names.
-    possible += [documents.path_of(name) for name in documents.names()]
+    # Engines of other versions, and files of other roles.
     for pattern in (f"{LIBRARY}/*.pyz", *(path.format("*") for path in (NETWORK, LINK, NETWORK_MANAGER))):
         possible += glob.glob(pattern) + glob.glob(files.beside(pattern))
-    possible += glob.glob(files.beside(f"{documents.DIRECTORY}/*.json"))
     # Files that an interrupted run was writing.
     possible += [files.beside(path) for path in dict.fromkeys([*wanted, *possible])]
     unwanted = [path for path in dict.fromkeys(possible) if path not in wanted]
@@ -153,7 +102,7 @@ def plan(stored: Sequence[Stored], systemd: bool) -> list[Change]:
     return [change for change in changes if change.before != change.after]
 
 
-def _wanted(stored: Sequence[Stored], systemd: bool) -> Iterator[tuple[str, Entry]]:
+def _wanted(stored: Sequence[Document], systemd: bool) -> Iterator[tuple[str, Entry]]:
     if not stored:
         return
     archive = engine()
@@ -163,31 +112,54 @@ def _wanted(stored: Sequence[Stored], systemd: bool) -> Iterator[tuple[str, Entr
     systemd_here, network_manager_here = os.path.isdir("/etc/systemd"), os.path.isdir("/etc/NetworkManager")
     if systemd_here and any(_has_links(document) for document in stored):
         yield NETWORKD, Entry(_NETWORKD_TEXT.encode())
-    yield documents.DIRECTORY, Entry(b"", 0o700, "directory")
-    for document in stored:
-        made, ports = _links(document)
+    for role in dict.fromkeys(document.name for document in stored):
+        made, ports = _links([document for document in stored if document.name == role])
         names = sorted(made + ports)
         if names and systemd_here:
-            yield NETWORK.format(document.name), Entry(_NETWORK_TEXT.format(" ".join(names)).encode())
+            yield NETWORK.format(role), Entry(_NETWORK_TEXT.format(" ".join(names)).encode())
         if made and systemd_here:
-            yield LINK.format(document.name), Entry(_LINK_TEXT.format(" ".join(made)).encode())
+            yield LINK.format(role), Entry(_LINK_TEXT.format(" ".join(made)).encode())
         if names and network_manager_here:
             devices = ";".join(f"interface-name:{name}" for name in names)
-            yield NETWORK_MANAGER.format(document.name), Entry(_NETWORK_MANAGER_TEXT.format(devices).encode())
-        yield documents.path_of(document.name), Entry(str(document).encode(), 0o600)
+            yield NETWORK_MANAGER.format(role), Entry(_NETWORK_MANAGER_TEXT.format(devices).encode())
     if systemd:
         yield from units(max(document.resync for document in stored))
 
 
-def _has_links(document: Stored) -> bool:
+def _has_links(document: Document) -> bool:
     return any(sections.load(name).links for name in document.values)
 
 
-def _links(document: Stored) -> tuple[list[str], list[str]]:
-    """The links of the host's own namespace that a document makes, and the host's interfaces that it makes ports."""
-    own = [owned for owned in document.owned if not owned.netns and _PLAIN(owned.name)]
+def _links(stored: Iterable[Document]) -> tuple[list[str], list[str]]:
+    """The links of the host's own namespace that documents make, and the host's interfaces that they make ports."""
+    own = [owned for document in stored for owned in document.owned if not owned.netns and _PLAIN(owned.name)]
     made, ports = ({owned.name for owned in own if owned.what == what} for what in ("link", "port"))
     return sorted(made), sorted(ports)
+
+
+def check(wanted: Documents, changes: Sequence[Change], room: int) -> None:
+    """Ask everything that could refuse changes of files.
+
+    :param room: bytes that are needed below /etc besides.
+    :raises FabricError: a file system is read-only or has no room, or somebody else than root could change what root
+        runs unattended when the host starts.
+    """
+    if systemd_runs() and any(document.persist for document in wanted.values()):
+        trusted.check_interpreter()
+        for path in (COMMAND, *glob.glob(f"{LIBRARY}/*.pyz"), LIBRARY, *PATHS):
+            trusted.check(path, "the file")
+    needed: dict[str, int] = {"/etc": room} if room else {}
+    for change in changes:
+        directory = os.path.dirname(change.path)
+        needed[directory] = needed.get(directory, 0) + (len(change.after.data) if change.after else 0)
+    for directory, size in needed.items():
+        while not os.path.isdir(directory):
+            directory = os.path.dirname(directory)
+        status = os.statvfs(directory)
+        if status.f_flag & os.ST_RDONLY:
+            raise files.refused("write", directory, OSError(errno.EROFS, directory))
+        if size and status.f_bavail * status.f_frsize < size:
+            raise files.refused("write", directory, OSError(errno.ENOSPC, directory))
 
 
 def interrupted() -> bool:
@@ -195,12 +167,22 @@ def interrupted() -> bool:
     return os.path.lexists(PENDING)
 
 
-def apply(changes: Sequence[Change], systemd: bool) -> None:
-    """Carry out a plan, and let the daemons read the changes.
+def is_unfinished(wanted: Documents) -> bool:
+    """Whether something is left to do although all files are right."""
+    stored = any(document.persist and document.resync for document in wanted.values())
+    return interrupted() or (stored and systemd_runs() and not active(TIMER))
 
+
+def apply(generations: Sequence[Documents], systemd: bool | None = None) -> None:
+    """Install the files of these generations, remove all others, and let the daemons read the changes.
+
+    :param systemd: whether the host runs systemd; None: find out.
     :raises FabricError: the file system or a daemon refuses. Files that were written stay, and the next run continues.
     """
-    again = interrupted()
+    systemd = systemd_runs() if systemd is None else systemd
+    changes, again = plan(generations, systemd), interrupted()
+    if not changes and not again and not any(map(is_unfinished, generations)):
+        return
     files.replace(PENDING, b"", 0o600)
     removed = {change.path for change in changes if change.after is None}
     for unit in UNITS_FROM_ABOVE:
@@ -209,16 +191,21 @@ def apply(changes: Sequence[Change], systemd: bool) -> None:
             run("systemctl", "stop", unit)
     for change in changes:
         change.apply()
-    for directory in (documents.DIRECTORY, LIBRARY, os.path.dirname(NETWORKD)):
+    for directory in (LIBRARY, os.path.dirname(NETWORKD)):
         remove_if_empty(directory)
     if systemd:
         _reload([change.path for change in changes], again)
+    if any(change.path == COMMAND and change.after for change in changes):
+        run(COMMAND, "--help")  # it has to start at boot as well
     files.remove(PENDING)
 
 
-def timer_is_stopped(stored: Sequence[Stored], systemd: bool) -> bool:
-    """Whether the timer is wanted and does not run."""
-    return systemd and any(document.resync for document in stored) and not active(TIMER)
+def described(wanted: Documents) -> dict[str, Any]:
+    """What applies the documents after a reboot, as the module host returns it."""
+    systemd = systemd_runs()
+    stored = any(document.persist for document in wanted.values())
+    unit = SERVICE if systemd and stored else LEFT_OUT if stored else "not needed: there are no documents"
+    return {"unit": unit, "systemd": systemd}
 
 
 def _reload(paths: Sequence[str], again: bool) -> None:

@@ -1,120 +1,109 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documents carried out, section by section: by a role's task, and by the host itself when it starts."""
+"""The documents of a host carried out together, section by section."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import sections
-from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Stored
-from ansible_collections.weft.fabric.plugins.module_utils.sections.section import Outcome, Run, Section
+from ansible_collections.weft.fabric.plugins.module_utils.sections.section import Count, Outcome, Run, Section
 
 
-def carry_out(
-    document: Stored,
-    check: bool,
-    warn: Callable[[str], None],
-    store: Callable[[], dict[str, Any]] | None = None,
-    last: Stored | None = None,
-    besides: Stored | None = None,
-) -> dict[str, Any]:
-    """Carry out a document, and store it.
+class Step(NamedTuple):
+    """What a section has done for a role, or in check mode would do."""
 
-    :param check: change nothing.
-    :param warn: gets each warning.
-    :param store: writes the document, and returns its part of the result.
-    :param last: the document's last version; None: unknown, or the same.
-    :param besides: a document that lists what is removed besides.
-    :returns: the module's result.
-    :raises FabricError: the document is refused, or the host refuses a change. If a section refuses it before anything
-        changes, it is not stored.
+    role: str
+    section: Section
+    outcome: Outcome
+
+
+@dataclass
+class Result:
+    """What a run has done, or in check mode would do.
+
+    :ivar changed_roles: the roles of which something has changed.
+    :ivar returned: by role, what its sections return.
     """
-    result: dict[str, Any] = {"changed": False, "diff": []}
-    planned = run_of(document, True, last, besides)
-    prepare(planned)
-    if store and not planned.late:
-        _add(result, store())
-    for _section, outcome in replay(document, check, last, besides):
-        _add(result, {"changed": outcome.changed, "diff": [*outcome.diffs], **outcome.returned})
-        for warning in outcome.warnings:
-            warn(warning)
-    if store and planned.late:
-        _add(result, store())
+
+    changed: bool = False
+    diff: list[Mapping[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    changed_roles: dict[str, None] = field(default_factory=dict)
+    returned: dict[str, dict[str, Any]] = field(default_factory=dict)
+    count: Count = field(default_factory=Count)
+
+    def add(self, step: Step) -> None:
+        """Add what a section has done for a role."""
+        outcome = step.outcome
+        self.changed = self.changed or outcome.changed
+        self.diff += [diff for diff in outcome.diffs if diff["before"] != diff["after"]]
+        self.warnings += [warning for warning in outcome.warnings if warning not in self.warnings]
+        self.returned.setdefault(step.role, {}).update(outcome.returned)
+        if outcome.changed:
+            self.changed_roles[step.role] = None
+        self.count = Count(*map(sum, zip(self.count, outcome.counts)))
+
+
+def carry_out(run: Run) -> Result:
+    """Carry out documents.
+
+    :raises FabricError: a document is refused, or the host refuses a change.
+    """
+    result = Result()
+    for step in replay(run):
+        result.add(step)
     return result
 
 
-def _add(result: dict[str, Any], more: Mapping[str, Any]) -> None:
-    changed, diff = result["changed"] or more["changed"], result["diff"] + more["diff"]
-    result.update(more, changed=changed, diff=diff)
+def replay(run: Run) -> Iterator[Step]:
+    """Carry out documents section by section, each when the iterator gets there.
 
-
-def replay(
-    document: Stored, check: bool, last: Stored | None = None, besides: Stored | None = None
-) -> Iterator[tuple[Section, Outcome]]:
-    """Carry out a document section by section, each when the iterator gets there; in reverse order if it is absent.
-
-    :param check: change nothing.
     :raises FabricError: a section cannot be carried out; the sections before it have been.
     """
-    run = run_of(document, check, last, besides)
     yield from prepare(run)
-    found = _sections(run)
-    for section in reversed(found) if run.absent else found:
-        run.links_changed = False
-        outcome = section.converge(run)
-        if outcome:
-            yield section, _with_managers(run, outcome)
+    found = [sections.load(name) for name in sections.NAMES if run.of(name) or run.before(name)]
+    warned = False
     for section in found:
-        outcome = section.finish(run)
-        if outcome:
-            yield section, outcome
+        for role, outcome in section.converge(run):
+            if run.links_changed and not warned and run.documents:
+                warned = True
+                outcome = outcome._replace(warnings=[*outcome.warnings, *_managers(run)])
+            yield Step(role, section, outcome)
+    for section in found:
+        for role, outcome in section.finish(run):
+            yield Step(role, section, outcome)
 
 
-def run_of(document: Stored, check: bool, last: Stored | None = None, besides: Stored | None = None) -> Run:
-    """A run of a document."""
-    values, before, also = (dict(stored.values) if stored else {} for stored in (document, last, besides))
-    return Run(document.name, document.absent, check, values, before, also)
+def prepare(run: Run) -> list[Step]:
+    """Decide what is done, from the last section to the first.
 
-
-def prepare(run: Run) -> list[tuple[Section, Outcome]]:
-    """Prepare a run in each of its sections, from the last to the first.
-
-    :returns: the sections that changed something, each with its outcome.
+    :returns: the sections that changed something.
     """
-    outcomes = []
+    steps = []
     for name in reversed(sections.NAMES):
         # Asked each time, because a section may add others that come before it.
-        if _concerns(run, name):
+        if run.of(name) or run.before(name):
             section = sections.load(name)
-            outcome = section.prepare(run)
-            if outcome and outcome.changed:
-                outcomes.append((section, outcome))
-    return outcomes
+            for role, outcome in section.prepare(run) or ():
+                if outcome.changed:
+                    steps.append(Step(role, section, outcome))
+    return steps
 
 
-def _sections(run: Run) -> list[Section]:
-    return [sections.load(name) for name in sections.NAMES if _concerns(run, name)]
-
-
-def _concerns(run: Run, name: str) -> bool:
-    """Whether a section has something to do. If namespaces are removed or replaced, any section may have."""
-    return bool(run.replaced) or name in run.values or name in run.last or name in run.besides
-
-
-def _with_managers(run: Run, outcome: Outcome) -> Outcome:
-    """An outcome that has changed links, with a warning for each manager that would remove some of it again."""
-    if not run.links_changed or run.absent:
-        return outcome
+def _managers(run: Run) -> list[str]:
+    """A warning for each network manager that would remove some of what was changed."""
+    if run.whole is None:
+        return []
     from ansible_collections.weft.fabric.plugins.module_utils.host import managers
 
-    return outcome._replace(warnings=[*outcome.warnings, *managers.warnings(run.topology.document)])
+    return managers.warnings(run.whole)
 
 
-def show(document: Stored) -> dict[str, Any]:
-    """What the host has of a document, by section."""
-    run = run_of(document, check=True)
+def show(run: Run, role: str) -> dict[str, Any]:
+    """What the host has of a role's document, by section. The run is of this document alone."""
     prepare(run)
-    return {name: sections.load(name).show(run) for name in sections.NAMES if name in run.values}
+    return {name: sections.load(name).show(run, role) for name in sections.NAMES if name in run.documents[role]}

@@ -61,7 +61,7 @@ def read(kernel: Socket) -> Kept:
     """The objects of a namespace that belong to no link, and are deleted with links or addresses."""
     names = read_names(kernel)
     found = addresses.read(kernel, Scope(addresses=True), {}, names)
-    known = flattened(routes.read(kernel, Scope(protocol=0), {}, names))
+    known = flattened(routes.read(kernel, Scope(protocols={0}), {}, names))
     return Kept(
         frozenset(names.values()),
         {key: item for key, item in found.items() if not _is_the_kernels(item)},

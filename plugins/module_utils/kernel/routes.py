@@ -248,8 +248,8 @@ def read(
     for table in sorted(scope.tables):
         for run in _runs(kernel, RTMSG.pack(0, 0, 0, 0, 0, 0, 0, 0, 0) + WORD.pack(8, RTA_TABLE, table)):
             found += chain.from_iterable(_of_run(run, names))
-    if scope.protocol is not None:
-        for run in _runs(kernel, RTMSG.pack(0, 0, 0, 0, 0, scope.protocol, 0, 0, 0)):
+    for protocol in scope.protocols:
+        for run in _runs(kernel, RTMSG.pack(0, 0, 0, 0, 0, protocol, 0, 0, 0)):
             routes = chain.from_iterable(_of_run(run, names, scope.tables))
             found += [route for route in routes if route.table not in scope.tables]
     return by_place(found)

@@ -28,7 +28,7 @@ class Scope:
     :ivar links: all links, with all their attributes.
     :ivar devices: names of devices to look up if links are not read.
     :ivar tables: routing tables.
-    :ivar protocol: of all tables, the routes of this number, or all of them if it is 0; None: of no other table.
+    :ivar protocols: of all tables, the routes of these numbers; 0 in it: all of them.
     :ivar rules: policy rules.
     :ivar neighbours: devices; None in it: every device.
     :ivar fdb: devices; None in it: every VXLAN.
@@ -45,7 +45,7 @@ class Scope:
     devices: set[str] = field(default_factory=set)
     addresses: bool = False
     tables: set[int] = field(default_factory=set)
-    protocol: int | None = None
+    protocols: set[int] = field(default_factory=set)
     rules: bool = False
     neighbours: set[str | None] = field(default_factory=set)
     fdb: set[str | None] = field(default_factory=set)
@@ -57,7 +57,7 @@ class Scope:
 
     def asks(self, name: str) -> bool:
         """Whether objects of a type are read, by the name of the type's lists."""
-        return bool(self.tables) or self.protocol is not None if name == "routes" else bool(getattr(self, name))
+        return bool(self.tables or self.protocols) if name == "routes" else bool(getattr(self, name))
 
     def by_own_names(self, own: Mapping[str, str]) -> Scope:
         """The scope with the own names of links.
@@ -93,7 +93,7 @@ def everything(others: Iterable[str] = (), tables: Iterable[int] = (), protocol:
         links=True,
         addresses=True,
         tables={MAIN_TABLE, *tables},
-        protocol=protocol,
+        protocols=set() if protocol is None else {protocol},
         rules=True,
         neighbours={None},
         fdb={None},
@@ -107,8 +107,9 @@ def scope_of(document: Document) -> dict[str, Scope]:
     """The scopes that planning a document needs, by namespace."""
     scopes = {}
     removed, names = _removed(document)
+    entries = [netns for netns, item, *_rest in document.removals if not isinstance(item, (Link, Namespace))]
     below = {place for desired in document.namespaces.values() for place in _parents(desired)}
-    places = dict.fromkeys((*document.namespaces, *removed))
+    places = dict.fromkeys((*document.namespaces, *removed, *entries))
     for netns in places:
         desired = document.namespaces.get(netns, Desired())
         scope = scopes[netns] = _of_entries(desired, document.route_protocol)
@@ -118,7 +119,25 @@ def scope_of(document: Document) -> dict[str, Scope]:
         likely = [link.peer[0] for link in desired.links.values() if link.peer] + _parents(desired)
         scope.others = [place for place in dict.fromkeys((*likely, *places)) if place != netns]
         _add_links(scope, desired, document.absent)
+    for netns, item, *_rest in document.removals:
+        if not isinstance(item, (Link, Namespace)):
+            _add_removed(scopes[netns], item)
     return scopes
+
+
+def _add_removed(scope: Scope, item: Any) -> None:
+    """Add what an entry needs that is removed."""
+    if item.list_name == "routes":
+        scope.tables.add(item.table)
+        scope.devices |= item.devices
+    elif item.list_name == "rules":
+        scope.rules = True
+    elif item.list_name == "addresses":
+        scope.addresses = True
+        scope.devices.add(item.dev)
+    else:
+        getattr(scope, item.list_name).add(item.dev)
+        scope.devices.add(item.dev)
 
 
 def _add_links(scope: Scope, desired: Desired, absent: bool) -> None:
@@ -135,17 +154,15 @@ def _add_links(scope: Scope, desired: Desired, absent: bool) -> None:
 def _of_entries(desired: Desired, protocol: int) -> Scope:
     """The scope that the addresses, routes, neighbours and FDB entries of a namespace need."""
     neighbours, fdb, routes = desired.neighbour_devices, desired.fdb_devices, desired.routes.values()
+    purged = {*desired.purged_protocols, *([protocol] if desired.purge_routes else ())}
     return Scope(
         addresses=bool(desired.addresses or desired.purge_addresses),
         rules=bool(desired.rules or desired.purge_rules),
         neighbours={*neighbours},
         fdb={*fdb},
         bridge_fdb={*desired.bridge_fdb_devices},
-        tables={
-            *(route.table for route in routes),
-            *([desired.purge_table or MAIN_TABLE] if desired.purge_routes else ()),
-        },
-        protocol=protocol if desired.purge_routes and desired.purge_table is None else None,
+        tables={*(route.table for route in routes), *([desired.purge_table or MAIN_TABLE] if purged else ())},
+        protocols=purged if desired.purge_table is None else set(),
         devices={
             *neighbours,
             *fdb,

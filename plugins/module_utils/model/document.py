@@ -37,6 +37,8 @@ class Desired:
     :ivar purge_routes: devices on which routes of ours are removed if they are not listed; None in it: on every device.
     :ivar purge_table: the one table that they are removed from; None: from every table.
     :ivar purge_rules: whether rules of ours are removed if they are not listed.
+    :ivar protocols: the numbers that mark routes, if not the document's.
+    :ivar purged_protocols: by such a number, the same as ``purge_routes``.
     """
 
     create: bool = False
@@ -55,6 +57,8 @@ class Desired:
     purge_routes: set[str | None] = field(default_factory=set)
     purge_table: int | None = None
     purge_rules: bool = False
+    protocols: dict[RouteKey, int] = field(default_factory=dict)
+    purged_protocols: dict[int, set[str | None]] = field(default_factory=dict)
     purge_neighbours: set[str] = field(default_factory=set)
     purge_fdb: set[str] = field(default_factory=set)
     purge_bridge_fdb: set[str] = field(default_factory=set)
@@ -121,6 +125,8 @@ class Document:
     :ivar absent: everything that the document lists is removed.
     :ivar purge: its lists are authoritative.
     :ivar removals: namespaces and links that are removed besides.
+    :ivar owned: what the host's generations have made, as (what, name, namespace); None: it does not matter.
+    :ivar adopt: the names of objects that are taken over although they are not ours; None: all.
     :ivar route_protocol: the number that marks its routes. If it has a number of its own, all routes with that number
         belong to the document, whatever interface they are on.
     """
@@ -130,6 +136,8 @@ class Document:
     route_protocol: int = ROUTE_PROTOCOL
     namespaces: dict[str, Desired] = field(default_factory=dict)
     removals: list[Removal] = field(default_factory=list)
+    owned: frozenset[tuple[str, str, str]] | None = None
+    adopt: frozenset[str] | None = None
 
     @property
     def moves_interfaces(self) -> bool:

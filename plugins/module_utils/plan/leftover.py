@@ -1,24 +1,27 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is removed beside what a document wants: what its last version listed, and what is listed to be absent. Pure."""
+"""What is removed because an earlier document listed it, and the one that is wanted does not. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
-from typing import NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple
 
-from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
+from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbour
 from ansible_collections.weft.fabric.plugins.module_utils.model.removal import AFTER, Removal
 
 
 class Left(NamedTuple):
     """What is removed.
 
-    :ivar removals: namespaces and links.
+    :ivar removals: namespaces, links and entries.
     :ivar replaced: names of namespaces that are removed, or made anew.
     """
 
@@ -26,63 +29,76 @@ class Left(NamedTuple):
     replaced: Sequence[str]
 
 
-def listed(absent: Document) -> Left:
-    """What a document lists that is to be absent."""
-    names = [netns for netns, desired in absent.namespaces.items() if desired.create]
-    inside = [
-        Removal(netns, replace(link, shared=True))
-        for netns, desired in absent.namespaces.items()
-        for link in desired.links.values()
-        # What was made is removed with its namespace.
-        if netns and (link.origin or not desired.create)
-    ]
-    outside = [link for link in absent.at("").links.values() if link.kind]
-    return Left(
-        [
-            *inside,
-            *(Removal("", Namespace(name)) for name in names),
-            *(Removal("", replace(link, shared=True), AFTER) for link in outside),
-        ],
-        names,
-    )
-
-
 def between(was: Document, now: Document, leaving: Collection[tuple[str, str]]) -> Left:
-    """What a version of a document lists, and a newer one does not.
+    """What a document lists, and a newer one does not.
 
     :param leaving: interfaces, each with its namespace, that are removed even where the newer one lists an equal one.
     """
-    both = [netns for netns in was.namespaces if netns in now.namespaces]
-    replaced = [netns for netns in both if was.namespaces[netns].joins != now.namespaces[netns].joins]
-    removals = [removal for netns in both if netns for removal in _inside(netns, was, now, replaced, leaving)]
-    apart = [name for name in replaced if now.namespaces[name].joins is None]
-    removals += [Removal("", Namespace(name, was.namespaces[name].joins)) for name in apart]
-    return Left([*removals, *_outside(was, now)], replaced)
+    made = [netns for netns, desired in was.namespaces.items() if desired.create]
+    gone = [netns for netns in made if netns not in now.namespaces or not now.namespaces[netns].create]
+    replaced = [netns for netns in made if netns not in gone and was.at(netns).joins != now.at(netns).joins]
+    inside = [
+        removal
+        for netns in was.namespaces
+        if netns
+        for removal in _inside(netns, was, now, [*gone, *replaced], leaving)
+    ]
+    apart = [netns for netns in replaced if now.at(netns).joins is None]
+    names = [Removal("", Namespace(netns, was.at(netns).joins)) for netns in (*gone, *apart)]
+    entries = chain.from_iterable(
+        _entries(netns, desired, now.namespaces.get(netns, Desired()), was.route_protocol)
+        for netns, desired in was.namespaces.items()
+        if netns not in gone and netns not in replaced
+    )
+    return Left([*inside, *names, *_outside(was, now), *entries], [*gone, *replaced])
 
 
 def _inside(
-    netns: str, was: Document, now: Document, replaced: Sequence[str], leaving: Collection[tuple[str, str]]
+    netns: str, was: Document, now: Document, anew: Sequence[str], leaving: Collection[tuple[str, str]]
 ) -> Iterator[Removal]:
     """Interfaces of a namespace that are not the same any more, or return to where they came from."""
     for link in was.namespaces[netns].links.values():
         ends = [(netns, link.name), *([link.peer] if link.peer else [])]
         stays = (netns, link.name) not in leaving and all(_is_same(was, now, *end) for end in ends)
         # What is made is removed with its namespace.
-        if (link.kind and netns not in replaced and not stays) or (link.origin and not stays):
+        if (link.kind and netns not in anew and not stays) or (link.origin and not stays):
             yield Removal(netns, Link(link.name, link.kind, origin=link.origin, shared=True))
 
 
 def _is_same(was: Document, now: Document, netns: str, name: str) -> bool:
     """Whether a link stays what it is: one of which less is asked for now would keep what it had."""
-    link, twin = was.namespaces[netns].links[name], now.namespaces[netns].links.get(name)
+    link, twin = was.namespaces[netns].links[name], now.namespaces.get(netns, Desired()).links.get(name)
     if twin is None or link.attributes.keys() - twin.attributes.keys():
         return False
     return (link.kind, link.peer, link.origin) == (twin.kind, twin.peer, twin.origin)
 
 
 def _outside(was: Document, now: Document) -> Iterator[Removal]:
-    """The host's links that nothing needs any more, except those that lead to a namespace that stays."""
-    for link in was.at("").links.values():
-        kept = link.name in now.at("").links
-        if link.kind and not kept and (link.peer is None or link.peer[0] in now.namespaces):
+    """The host's links that nothing needs any more."""
+    kept = now.namespaces.get("", Desired()).links
+    for link in was.namespaces.get("", Desired()).links.values():
+        if link.kind and link.name not in kept:
             yield Removal("", Link(link.name, link.kind, shared=True), AFTER)
+
+
+def _entries(netns: str, was: Desired, now: Desired, protocol: int) -> Iterator[Removal]:
+    """Entries of a namespace that stays: the routes with our mark, and all others."""
+    routes = [
+        route._replace(protocol=route.protocol or was.protocols.get(key, protocol))
+        for key, route in was.routes.items()
+        if key not in now.routes
+    ]
+    known = now.neighbours
+    neighbours = [
+        Neighbour(dev, dst, lladdr)
+        for dev, entries in was.neighbours.items()
+        for dst, lladdr in entries.items()
+        if dst not in known.get(dev, {})
+    ]
+    fdb = make_all(FdbEntry, [key for key in was.fdb if key not in now.fdb])
+    kept = {address[:2] for address in now.addresses}
+    addresses = [address for address in was.addresses if address[:2] not in kept]
+    rules = [rule._replace(protocol=protocol) for key, rule in was.rules.items() if key not in now.rules]
+    behind = [entry for key, entry in was.bridge_fdb.items() if key not in now.bridge_fdb]
+    items: Iterator[Any] = chain(routes, rules, neighbours, fdb, behind, addresses)
+    return (Removal(netns, item, AFTER) for item in items)

@@ -47,11 +47,13 @@ class Plan:
     """Everything that a run asks of the kernel.
 
     :ivar lost: what operations take along for good.
+    :ivar adopted: objects of somebody else that are ours from now on, each with its namespace.
     :ivar view: the state afterwards, by namespace, as far as it can be known before.
     """
 
     operations: list[Operation] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    adopted: list[tuple[str, Any]] = field(default_factory=list)
     lost: list[Lost] = field(default_factory=list)
     view: dict[str, Observed] = field(default_factory=dict)
 
@@ -75,15 +77,23 @@ class Plan:
         """Ansible's diff: one line for each fact that changes, before and after."""
         before: list[str] = []
         after: list[str] = []
+        deleted = {_end(item) for item in self.operations if item.verb == "delete" and isinstance(item.before, Link)}
         for operation in self.operations:
             if operation.shown:
                 then, now = _facts(operation)
+                if operation.verb == "create" and isinstance(operation.after, Link) and _end(operation) in deleted:
+                    now[0] += " (recreated)"
                 before += then
                 after += now
         for netns, item, reason in self.lost:
             lines = [item.summary(netns)] if isinstance(item, Link) else item.lines(netns)
             before += [f"{line} (lost: {reason})" for line in lines]
         return {"before": "".join(f"{line}\n" for line in before), "after": "".join(f"{line}\n" for line in after)}
+
+
+def _end(operation: Operation) -> tuple[str, str]:
+    """The namespace and name of a link that an operation is on."""
+    return operation.netns, (operation.after or operation.before).name
 
 
 def _takes_along(operation: Operation) -> bool:

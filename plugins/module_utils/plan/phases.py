@@ -11,11 +11,11 @@ never lacks both. Only objects that are in the way are removed before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Callable
 
-from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.model.removal import AFTER, BEFORE
 from ansible_collections.weft.fabric.plugins.module_utils.plan.namespaces import join_namespace, make_namespace
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         fdb,
         links,
         neighbours,
+        ownership,
         ports,
         removal,
         restore,
@@ -61,9 +62,27 @@ def plan(
     :raises FabricError: there is no way, or only a forbidden one.
     """
     view = View(document, observed, check, losses)
+    if not again and _may_be_foreign(view):
+        _call("ownership", "refuse_foreign", view)
     for phase in ABSENT if document.absent else PRESENT[1:] if again else PRESENT:
         phase(view)
     return view.plan
+
+
+def _may_be_foreign(view: View) -> bool:
+    """Whether something that the document makes may be somebody else's; ownership.py decides."""
+    owned = view.document.owned
+    return owned is not None and any(
+        (desired.create and ("namespace", netns, "") not in owned)
+        or any(link.kind and ("link", link.name, netns) not in owned for link in desired.links.values())
+        or (desired.routes and _lacks_routes(desired, view.observed[netns]))
+        for netns, desired in view.document.namespaces.items()
+    )
+
+
+def _lacks_routes(desired: Desired, observed: Observed) -> bool:
+    missing: Iterable[Any] = _call("routes", "missing_routes", desired.routes.values(), observed.routes)
+    return any(True for _route in missing)
 
 
 _PACKAGE = __name__.rpartition(".")[0]
@@ -149,7 +168,7 @@ PRESENT: tuple[Phase, ...] = (
     _each("fdb", "set_fdb", "fdb", "purge_fdb"),
     _each("bridge_fdb", "set_bridge_fdb", "bridge_fdb", "purge_bridge_fdb"),
     _each("neighbours", "set_neighbours", "neighbours", "purge_neighbours"),
-    _each("routes", "set_routes", "routes", "purge_routes"),
+    _each("routes", "set_routes", "routes", "purge_routes", "purged_protocols"),
     _each("rules", "set_rules", "rules", "purge_rules"),
     _remove_unwanted,
     _each("addresses", "purge_addresses", "purge_addresses"),

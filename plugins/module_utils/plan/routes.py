@@ -20,17 +20,18 @@ def set_routes(view: View, netns: str, desired: Desired) -> None:
         first = next(iter(route.dst for route in desired.routes.values() if dev in route.devices))
         view.require(netns, dev, f"route {first}: dev")
     routes = view.at(netns).routes
-    missing = [*_missing(desired.routes.values(), routes)]
+    missing = [*missing_routes(desired.routes.values(), routes)]
 
     def reach(route: Route) -> tuple[bool, int]:
         return any(hop.via and not hop.onlink for hop in route.hops), -int(route.dst.rpartition("/")[2])
 
     for route in sorted(missing, key=reach):
-        _set(view, netns, route, [other for other in routes.get(route.place, ()) if other.key == route.key])
+        protocol = desired.protocols.get(route.key, view.document.route_protocol)
+        _set(view, netns, route, protocol, [other for other in routes.get(route.place, ()) if other.key == route.key])
     note_unwanted(view, netns, desired)
 
 
-def _missing(wanted: Collection[Route], routes: Routes) -> Iterator[Route]:
+def missing_routes(wanted: Collection[Route], routes: Routes) -> Iterator[Route]:
     """The routes that none of the observed ones meets."""
     there = [routes.get(route[:2], ()) for route in wanted]
     if not all_met([*wanted], [*chain.from_iterable(there)]):
@@ -39,17 +40,17 @@ def _missing(wanted: Collection[Route], routes: Routes) -> Iterator[Route]:
                 yield route
 
 
-def _set(view: View, netns: str, route: Route, rivals: Sequence[Route]) -> None:
+def _set(view: View, netns: str, route: Route, protocol: int, rivals: Sequence[Route]) -> None:
     """Set a route, in place of one of those that have its key.
 
     It changes the one that leads where it does, or else one of ours, or the first, which is the one that is used.
     """
     routes = view.at(netns).routes
-    ours = [other for other in rivals if other.protocol == view.document.route_protocol]
+    ours = [other for other in rivals if other.protocol == protocol]
     known = next((other for other in (*filter(route.leads_as, rivals), *ours, *rivals)), None)
     wanted = route.over(known) if known else route
     if wanted.protocol is None:
-        wanted = wanted._replace(protocol=view.document.route_protocol)
+        wanted = wanted._replace(protocol=protocol)
     there = routes.get(route.place, ())
     if known is wanted.replaced_in(rivals):
         view.do("set" if known else "create", netns, known, wanted)
@@ -67,16 +68,18 @@ def _set(view: View, netns: str, route: Route, rivals: Sequence[Route]) -> None:
 
 
 def note_unwanted(view: View, netns: str, desired: Desired) -> None:
-    """Note the routes with the document's number that authoritative lists do not contain."""
-    if not desired.purge_routes:
-        return
-    everywhere = None in desired.purge_routes
+    """Note the routes with the document's numbers that authoritative lists do not contain."""
+    purged = {
+        **desired.purged_protocols,
+        **({view.document.route_protocol: desired.purge_routes} if desired.purge_routes else {}),
+    }
     unwanted: list[Route] = []
-    for route in flattened(view.at(netns).routes):
+    for route in flattened(view.at(netns).routes) if purged else ():
+        devices = purged.get(route.protocol or 0)
         if (
-            route.protocol == view.document.route_protocol
+            devices
             and desired.purge_table in (None, route.table)
-            and (everywhere or (route.devices and route.devices <= desired.purge_routes))
+            and (None in devices or (route.devices and route.devices <= devices))
         ):
             unwanted += _unlisted(route, desired.routes.get(route.key))
     view.unwanted[netns].append(unwanted)

@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.weft.fabric.plugins.module_utils.sections.section import Outcome, Owned, Run, Section
+from ansible_collections.weft.fabric.plugins.module_utils.sections.section import (
+    Count,
+    Outcome,
+    Outcomes,
+    Owned,
+    Run,
+    Section,
+    counted,
+)
 
 if TYPE_CHECKING:
     # Python compiles in each call what is imported, and most documents list no interface.
@@ -16,7 +24,7 @@ if TYPE_CHECKING:
     from ansible_collections.weft.fabric.plugins.module_utils.sections.topology import Topology
 
 
-def _parse(where: str, given: Any, _absent: bool) -> tuple[Attachment, ...] | None:
+def _parse(where: str, given: Any) -> tuple[Attachment, ...] | None:
     if given == []:
         return None
     from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import attachments_of
@@ -33,50 +41,44 @@ def _needs(items: Sequence[Attachment]) -> Mapping[str, Mapping[str, Any]]:
 # -- before anything changes in the kernel ---------------------------------------------------------
 
 
-def _prepare(run: Run) -> Outcome | None:
+def _prepare(run: Run) -> Outcomes | None:
     """Reserve addresses, and add the pieces of each interface to the topology.
 
     An address stays reserved whatever becomes of the rest: the next run finds it.
     """
-    if not any(values.get("cni") for values in (run.values, run.last, run.besides)):
-        return None
     from ansible_collections.weft.fabric.plugins.module_utils.cni import attach, execute
 
-    if run.absent:
-        made = _as_made(run.values, run.last.get("cni", ()))
-        if not made:
-            return None
-        if not run.last:
-            attach.check_absent(made)
-        run.values["cni"] = attach.with_addresses(made)
-        run.values["topology"] = _with_own_links(run.topology, made)
-        return None
-    run.left["cni"] = attach.with_addresses(_left(run))
-    run.late = run.late or bool(run.left["cni"])
-    if "cni" not in run.values:
-        return None
-    execute.check_programs(run.values["cni"])
-    known = run.last["topology"].document.namespaces if "topology" in run.last else ()
-    items, lines = attach.reserve(run.values["cni"], run.check, known)
-    run.values["cni"] = items
-    run.values["topology"] = _made_of(run.topology, items)
-    return _told([], lines)
+    listed = [item for items in run.of("cni").values() for item in items]
+    leaving: dict[tuple[str, str], Attachment] = {}
+    for former in run.former:
+        for found in former.values():
+            items = found.get("cni", ())
+            if items:
+                found["topology"] = (_own_links if run.single else _with_pieces)(found.get("topology"), items)
+            leaving.update({(item.netns, item.interface): item for item in items if not _stays(item, listed)})
+    if run.single:
+        attach.check_absent(leaving.values())
+    run.left["cni"] = attach.with_addresses([*leaving.values()])
+    run.leaving.update(leaving)
+    run.kept["sysctl"] = lambda: _kept(run)
+    known = {netns for _role, topology in run.before("topology") for netns in topology.document.namespaces}
+    outcomes = []
+    for role, items in run.of("cni").items():
+        found = run.documents[role]
+        execute.check_programs(items)
+        found["cni"], lines = attach.reserve(items, run.check, known)
+        found["topology"] = _made_of(found.get("topology"), found["cni"])
+        outcomes.append((role, _told([], lines)))
+    return iter(outcomes)
 
 
-def _left(run: Run) -> list[Attachment]:
-    """The interfaces that are removed: those of the last version that do not stay, and those listed besides."""
-    known, items = run.last.get("cni", ()), run.values.get("cni", ())
-    leaving = []
-    if known:
-        run.last["topology"] = _with_pieces(run.last.get("topology"), known)
-    if run.purges:
-        there = {*run.topology.document.namespaces, *(item.netns for item in items)}
-        leaving = [item for item in known if item.netns in there and not _stays(item, items)]
-        run.leaving.update((item.netns, item.interface) for item in leaving)
-    listed = _as_made(run.besides, known)
-    if listed:
-        run.besides["topology"] = _with_own_links(run.besides.get("topology"), listed)
-    return [*leaving, *listed]
+def _kept(run: Run) -> dict[str, str]:
+    """Forwarding stays on as long as a bridge of the networks stays because of ports of others."""
+    from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import sysctls
+
+    items = run.left["cni"]
+    there = run.state[""].links if "" in run.state else {}
+    return sysctls(items) if any(item.network.bridge in there for item in items if item.network.bridge) else {}
 
 
 def _stays(item: Attachment, items: Iterable[Attachment]) -> bool:
@@ -86,19 +88,6 @@ def _stays(item: Attachment, items: Iterable[Attachment]) -> bool:
         return one.netns, one.interface, one.container, one.network.plugin, one.network.ipam
 
     return any(key(item) == key(other) for other in items)
-
-
-def _as_made(absent: Mapping[str, Any], known: Iterable[Attachment]) -> list[Attachment]:
-    """Interfaces that are to be absent, as the last version of the document made them.
-
-    Where another network is listed, that network knows neither the link nor the addresses.
-
-    :param known: the last version's.
-    """
-    namespaces = absent["topology"].document.namespaces if "topology" in absent else {}
-    made = [item for item in known if item.netns in namespaces]
-    names = {(item.netns, item.interface) for item in made}
-    return made + [item for item in absent.get("cni", ()) if (item.netns, item.interface) not in names]
 
 
 def _with_pieces(topology: Topology | None, items: Sequence[Attachment]) -> Topology:
@@ -122,52 +111,52 @@ def _made_of(topology: Topology | None, items: Sequence[Attachment]) -> Topology
     return found
 
 
-def _with_own_links(topology: Topology | None, items: Iterable[Attachment]) -> Topology:
-    """What is to be absent, with the interfaces alone: a namespace and a bridge are removed where they are listed."""
+def _own_links(_topology: Topology | None, items: Iterable[Attachment]) -> Topology:
+    """The interfaces alone: a namespace and a bridge are not removed with them."""
     from ansible_collections.weft.fabric.plugins.module_utils.cni.plugins import own_link
     from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
     from ansible_collections.weft.fabric.plugins.module_utils.model.links import add_link
     from ansible_collections.weft.fabric.plugins.module_utils.sections.topology import Topology
 
-    topology = topology or Topology(Document(absent=True))
-    found = topology.of(topology.namespaces)
+    document = Document(absent=True)
     for item in items:
         link = own_link(item)
         if link is not None:
-            add_link(found.document, item.netns, link, f"{item.where}.")
-    return found
+            add_link(document, item.netns, link, f"{item.where}.")
+    return Topology(document)
 
 
 # -- on the host -----------------------------------------------------------------------------------
 
 
-def _converge(run: Run) -> Outcome | None:
-    items, left = run.values.get("cni", ()), run.left.get("cni", ())
-    if not items and not left:
-        return None
+def _converge(run: Run) -> Outcomes:
     from ansible_collections.weft.fabric.plugins.module_utils.cni import attach, execute
 
-    if run.absent:
-        run.kept["sysctl"] = _kept(run, items)
-    wanted = () if run.absent else items
+    left = run.left["cni"]
+    before, after = _leases(run, left)
+    wanted = run.of("cni")
+    items = [item for one in wanted.values() for item in one]
     known = [*items, *left]
-    leases = _leases(run, wanted, [*left, *(items if run.absent else ())])
-    wanted = () if run.absent else run.values["cni"] if items else ()
-    tables = [attach.masquerade(wanted, known, run.check)]
-    if any("macspoofchk" in item.network.options for item in (*known, *run.last.get("cni", ()))):
-        tables.append(attach.spoof_check(wanted, known, run.state, run.check))
-    mains = attach.results(wanted, run.state)
-    results, before, after = execute.converge(wanted, mains, [*left, *(items if run.absent else ())], run.check)
-    plugins = _told([*leases[0], *before], [*leases[1], *after])
-    diffs = [*(table["diff"] for table in tables), *(plugins.diffs if plugins.changed else ())]
-    changed = plugins.changed or any(table["changed"] for table in tables)
-    return Outcome(changed, diffs, returned={"cni": results} if wanted else {})
+    tables = [attach.masquerade(items, known, run.check)]
+    once = [item for _role, was in run.before("cni") for item in was]
+    if any("macspoofchk" in item.network.options for item in (*known, *once)):
+        tables.append(attach.spoof_check(items, known, run.state, run.check))
+    results, removed, added = execute.converge(items, attach.results(items, run.state), left, run.check)
+    plugins = _told([*before, *removed], [*after, *added])
+    diffs = [table["diff"] for table in tables if table["changed"]] + [*(plugins.diffs if plugins.changed else ())]
+    counts = Count(*map(sum, zip(*map(counted, diffs)))) if diffs else Count()
+    found = iter(results)
+    for role in wanted or dict.fromkeys(role for role, _items in run.before("cni")):
+        returned = {"cni": [next(found, {}) for _item in wanted[role]]} if role in wanted else {}
+        yield role, Outcome(bool(diffs), diffs, returned=returned, counts=counts)
+        diffs, counts = [], Count()
 
 
-def _leases(run: Run, items: Sequence[Attachment], gone: Sequence[Attachment]) -> tuple[Sequence[str], Sequence[str]]:
+def _leases(run: Run, gone: Sequence[Attachment]) -> tuple[Sequence[str], Sequence[str]]:
     """Release and ask for leases, and give the interfaces what has been leased; lines of both."""
     from ansible_collections.weft.fabric.plugins.module_utils.cni import dhcp
 
+    items = [item for one in run.of("cni").values() for item in one]
     if not any(map(dhcp.has, (*items, *gone))):
         return (), ()
     found, before, after = dhcp.converge(items, gone, run.check)
@@ -176,41 +165,31 @@ def _leases(run: Run, items: Sequence[Attachment], gone: Sequence[Attachment]) -
 
         run.state = {**run.state, **reconcile(_made_of(None, found).document).state}
         leased = {item.where: item for item in found}
-        run.values["cni"] = tuple(leased.get(item.where, item) for item in items)
+        for role, own in run.of("cni").items():
+            run.documents[role]["cni"] = tuple(leased.get(item.where, item) for item in own)
     return before, after
 
 
-def _kept(run: Run, items: Iterable[Attachment]) -> dict[str, str]:
-    """Forwarding stays on as long as a bridge of the networks stays because of ports of others."""
-    from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import sysctls
-    from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
-
-    document = run.topology.document
-    shared = [link.name for link in document.at("").links.values() if link.shared]
-    after = reconcile(document, check=True).state[""].links if shared else {}
-    return sysctls(items) if any(name in after for name in shared) else {}
-
-
-def _finish(run: Run) -> Outcome | None:
+def _finish(run: Run) -> Outcomes:
     """Release addresses, once no link has them any more."""
-    going = run.values.get("cni", ()) if run.absent else run.left.get("cni", ())
-    if not going:
-        return None
     from ansible_collections.weft.fabric.plugins.module_utils.cni.attach import release
 
-    return _told(release(going, () if run.absent else run.values.get("cni", ()), run.check))
+    if run.left["cni"]:
+        kept = [item for items in run.of("cni").values() for item in items]
+        roles = [*run.of("cni"), *(role for role, _items in run.before("cni"))]
+        yield roles[0], _told(release(run.left["cni"], kept, run.check))
 
 
 def _told(before: Sequence[str], after: Sequence[str] = ()) -> Outcome:
     text = {side: "".join(f"{line}\n" for line in lines) for side, lines in (("before", before), ("after", after))}
-    return Outcome(bool(before or after), [text])
+    return Outcome(bool(before or after), [text], counts=counted(text))
 
 
-def _show(run: Run) -> list[dict[str, Any]]:
+def _show(run: Run, role: str) -> list[dict[str, Any]]:
     from ansible_collections.weft.fabric.plugins.module_utils.cni.attach import results
     from ansible_collections.weft.fabric.plugins.module_utils.cni.execute import known
 
-    items = run.values["cni"]
+    items = run.documents[role]["cni"]
     return [dict(known(item, main)) for item, main in zip(items, results(items, run.state))]
 
 

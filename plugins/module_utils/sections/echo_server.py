@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.sections.section import (
     Outcome,
+    Outcomes,
     Owned,
     Run,
     Section,
+    counted,
     parameters,
 )
 
@@ -38,42 +40,48 @@ def servers_of(where: str, given: Mapping[str, Any]) -> Servers:
     return Servers(tuple(values.netns(f"{where}namespaces[{index}]", name) for index, name in enumerate(names)), port)
 
 
-def _parse(where: str, given: Any, _absent: bool) -> Servers:
+def _parse(where: str, given: Any) -> Servers:
     return servers_of(f"{where}.", parameters(where, given, ("namespaces", "port")))
 
 
 def _prepare(run: Run) -> None:
     """Clear the way for namespaces that somebody has deleted while their servers were running."""
-    if run.check or run.absent or "echo_server" not in run.values:
+    if run.check:
         return
     from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import netns_status
     from ansible_collections.weft.fabric.plugins.module_utils.probe.echo_server import clear_lost
 
-    missing = [name for name in run.values["echo_server"].namespaces if netns_status(name) != "present"]
+    names = [name for servers in run.of("echo_server").values() for name in servers.namespaces]
+    missing = [name for name in names if netns_status(name) != "present"]
     if missing:
         clear_lost(missing)
 
 
-def _converge(run: Run) -> Outcome | None:
-    servers: Servers = run.values.get("echo_server", Servers((), 0))
-    if not servers.namespaces and not run.replaced:
-        return None
+def _converge(run: Run) -> Outcomes:
     from ansible_collections.weft.fabric.plugins.module_utils.probe.echo_server import converge
 
-    result = converge(servers.namespaces, servers.port, run.absent, run.check, run.replaced)
-    return Outcome(result["changed"], [result["diff"]])
+    wanted = run.of("echo_server")
+    kept = {netns for servers in wanted.values() for netns in servers.namespaces}
+    former = run.before("echo_server")
+    for role in dict.fromkeys([*wanted, *(role for role, _servers in former)]):
+        servers = wanted.get(role, Servers((), 0))
+        had = {netns for other, was in former if other == role for netns in was.namespaces}
+        ended = (had - kept) | ({*had, *servers.namespaces} & {*run.replaced})
+        if servers.namespaces or ended:
+            result = converge(servers.namespaces, servers.port, False, run.check, sorted(ended))
+            yield role, Outcome(result["changed"], [result["diff"]], counts=counted(result["diff"], ":"))
 
 
-def _show(run: Run) -> list[dict[str, Any]]:
+def _show(run: Run, role: str) -> list[dict[str, Any]]:
     from ansible_collections.weft.fabric.plugins.module_utils.probe.echo_server import running
 
-    names = run.values["echo_server"].namespaces
+    names = run.documents[role]["echo_server"].namespaces
     return [
         {"netns": server.netns, "port": server.port, "pid": server.pid} for server in running() if server.netns in names
     ]
 
 
-def _owns(_document: str, servers: Servers) -> Iterable[Owned]:
+def _owns(_role: str, servers: Servers) -> Iterable[Owned]:
     return [Owned("server", f"port {servers.port}", netns) for netns in servers.namespaces]
 
 

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 TABLE = "weft_isolation"
 
 
-def _parse(where: str, given: Any, absent: bool) -> tuple[str, tuple[Drop, ...] | None]:
+def _parse(where: str, given: Any) -> tuple[str, tuple[Drop, ...]] | None:
     from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import isolated
 
-    groups = values.items(where, given)
-    return TABLE, (isolated(groups) or None) if not absent else None
+    rules = isolated(values.items(where, given))
+    return (TABLE, rules) if rules else None
 
 
 SECTION = table_section("isolation", _parse)

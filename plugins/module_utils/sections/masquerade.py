@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import Rule
 
 
-def _parse(where: str, given: Any, absent: bool) -> tuple[str, tuple[Rule, ...] | None]:
+def _parse(where: str, given: Any) -> tuple[str, tuple[Rule, ...]] | None:
     from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import TABLE, masquerade_of, table_name
 
     found = parameters(where, given, ("table", "rules"))
     table = table_name(f"{where}.table", values.text("table", found.get("table", TABLE)))
     rules = values.items("rules", found.get("rules"))
-    return table, masquerade_of(rules) if rules and not absent else None
+    return (table, masquerade_of(rules)) if rules else None
 
 
 SECTION = table_section("masquerade", _parse)

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The record of a section, and the state that the sections of one document share while it is carried out."""
+"""The record of a section, and the state that the sections of a host's documents share while they are carried out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
@@ -13,23 +13,52 @@ from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 
 if TYPE_CHECKING:
+    from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
     from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 
 Values = Mapping[str, Any]
 """The parsed value of each section."""
 
 
+class Count(NamedTuple):
+    """How many objects of a host differ."""
+
+    added: int = 0
+    changed: int = 0
+    recreated: int = 0
+    removed: int = 0
+
+
 class Outcome(NamedTuple):
-    """The changes that a section has made, or in check mode would make.
+    """The changes that a section has made for a role, or in check mode would make.
 
     :ivar diffs: Ansible's diffs.
-    :ivar returned: further keys of a module's result.
+    :ivar counts: the objects in them.
+    :ivar returned: further keys of the role's part of the result.
     """
 
     changed: bool
     diffs: Sequence[Mapping[str, str]] = ()
     warnings: Sequence[str] = ()
     returned: Mapping[str, Any] = {}
+    counts: Count = Count()
+
+
+def counted(diff: Mapping[str, str], separator: str = "\n") -> Count:
+    """The objects of a diff with a line for each.
+
+    :param separator: ends the name of an object in its line.
+    """
+    before, after = (
+        {line.partition(separator)[0]: line for line in diff[key].splitlines()} for key in ("before", "after")
+    )
+    both = before.keys() & after.keys()
+    changed = sum(before[name] != after[name] for name in both)
+    return Count(len(after.keys() - both), changed, 0, len(before.keys() - both))
+
+
+Outcomes = Iterator[tuple[str, Outcome]]
+"""By role."""
 
 
 class Owned(NamedTuple):
@@ -47,52 +76,60 @@ class Owned(NamedTuple):
 
 @dataclass
 class Run:
-    """One document that is planned or carried out.
+    """The documents of a host while they are planned or carried out.
 
-    :ivar name: the document's name, which a section's own files have too.
-    :ivar absent: everything that the document lists is removed.
+    :ivar documents: by role, the parsed sections. A section may add to those before it.
+    :ivar former: the same of each earlier generation. What they have and ``documents`` have not is removed.
     :ivar check: nothing is changed.
-    :ivar values: the document's sections. A section may add to those before it.
-    :ivar last: the sections of the document's last version, if that is known and differs.
-    :ivar besides: the sections of a document that lists what is removed besides.
-    :ivar left: by section, what is removed because the last version or ``besides`` lists it.
-    :ivar late: the document is stored after it has been carried out, and not before. If a change cuts the host off, a
-        reboot then restores the last version. If this run is interrupted, the next one still knows the last version.
-    :ivar leaving: interfaces of the last version, each with its namespace, that are removed even if an equal one is
+    :ivar strict: a missing object is an error in check mode too. Otherwise an earlier task may be about to make it.
+    :ivar owned: what the host's generations have made.
+    :ivar known: the parsed sections of all generations that the host has, by role.
+    :ivar used: objects of somebody else that the documents list and that are as they should be; they are not removed.
+    :ivar adopt: the names of objects that are taken over although they are not in ``owned``; None: all.
+    :ivar single: a module's task, which removes the objects that it names and nothing around them.
+    :ivar whole: the topologies of all roles as one, once it is prepared.
+    :ivar left: by section, what is removed because an earlier generation has it.
+    :ivar leaving: interfaces of earlier generations, each with its namespace, that are removed even if an equal one is
         listed.
     :ivar replaced: names of namespaces that are removed or replaced.
-    :ivar kept: by section, settings that stay although the document is removed, because others still need them.
+    :ivar kept: by section, settings that stay although no document has them, because others still need them; called
+        once the topology has been carried out.
     :ivar state: the kernel's state by namespace, once the topology has been carried out or shown.
-    :ivar links_changed: the last section that was carried out has changed links, addresses or routes.
+    :ivar links_changed: links, addresses or routes have changed.
     """
 
-    name: str
-    absent: bool
-    check: bool
-    values: dict[str, Any]
-    last: dict[str, Any] = field(default_factory=dict)
-    besides: dict[str, Any] = field(default_factory=dict)
+    documents: dict[str, dict[str, Any]]
+    former: Sequence[dict[str, dict[str, Any]]] = ()
+    check: bool = False
+    strict: bool = False
+    owned: frozenset[Owned] = frozenset()
+    known: Sequence[Mapping[str, Values]] = ()
+    used: frozenset[tuple[str, ...]] = frozenset()
+    adopt: frozenset[str] | None = frozenset()
+    single: bool = False
+    whole: Document | None = None
     left: dict[str, Any] = field(default_factory=dict)
-    late: bool = False
     leaving: set[tuple[str, str]] = field(default_factory=set)
     replaced: list[str] = field(default_factory=list)
-    kept: dict[str, dict[str, str]] = field(default_factory=dict)
+    kept: dict[str, Callable[[], Values]] = field(default_factory=dict)
     state: Mapping[str, Observed] = field(default_factory=dict)
     links_changed: bool = False
 
-    @property
-    def topology(self) -> Any:
-        """The topology (topology.py) with everything that other sections have added to it; None: there is none."""
-        return self.values.get("topology")
+    def of(self, section: str) -> dict[str, Any]:
+        """A section's value in each role that has it."""
+        return {role: found[section] for role, found in self.documents.items() if section in found}
 
-    @property
-    def purges(self) -> bool:
-        """Whether objects of the last version that this one does not list are removed."""
-        return self.topology is not None and bool(self.topology.purge_links)
+    def before(self, section: str) -> list[tuple[str, Any]]:
+        """A section's value in each role of each earlier generation, with the role."""
+        return [(role, found[section]) for one in self.former for role, found in one.items() if section in found]
 
 
 def _nothing(*_arguments: Any) -> None:
     return None
+
+
+def _no_outcomes(_run: Run) -> Outcomes:
+    return iter(())
 
 
 def _no_needs(_value: Any) -> Mapping[str, Mapping[str, Any]]:
@@ -102,29 +139,30 @@ def _no_needs(_value: Any) -> Mapping[str, Mapping[str, Any]]:
 class Section(NamedTuple):
     """A section of a document.
 
-    Its functions are called for a document that lists the section, or whose last version does. In check mode they
-    change nothing and return the same outcome, so that the diff shows exactly what a run does.
+    Its functions are called for the documents of a host together, if one of them or of an earlier generation has the
+    section. In check mode they change nothing and return the same outcomes, so that the diff shows exactly what a run
+    does.
 
-    :ivar parse: (place in the user's parameters, parameters, document is absent) -> value; None: nothing is wanted.
-    :ivar converge: makes the host as the document says, or removes what it lists.
-    :ivar show: the host's state of the section, after the sections before it have been shown.
-    :ivar owns: (document's name, value) -> the objects that belong to the document.
+    :ivar parse: (place in the user's parameters, parameters) -> value; None: nothing is wanted.
+    :ivar converge: makes the host as the documents say.
+    :ivar show: (run, role) -> the host's state of a role's section, after the sections before it have been shown.
+    :ivar owns: (role, value) -> the objects that belong to a document.
     :ivar needs: (value) -> parameters that it adds to sections before it, by section.
     :ivar prepare: decides what the run does before anything changes in the kernel, from the last section to the first.
     :ivar finish: follows when all sections have been carried out.
     :ivar links: it has links, addresses or routes of the host, which network managers have to leave alone.
     :ivar noun: begins each line of the command's output.
-    :ivar files: the files that store the section's values; they are not part of the stored document then.
+    :ivar files: the files that its values are stored in as well.
     :ivar reassert: (check) -> diff: makes the host as all of those files say.
     """
 
-    parse: Callable[[str, Any, bool], Any]
-    converge: Callable[[Run], Outcome | None]
-    show: Callable[[Run], Any]
+    parse: Callable[[str, Any], Any]
+    converge: Callable[[Run], Outcomes]
+    show: Callable[[Run, str], Any]
     owns: Callable[[str, Any], Iterable[Owned]]
     needs: Callable[[Any], Mapping[str, Mapping[str, Any]]] = _no_needs
-    prepare: Callable[[Run], Outcome | None] = _nothing
-    finish: Callable[[Run], Outcome | None] = _nothing
+    prepare: Callable[[Run], Outcomes | None] = _nothing
+    finish: Callable[[Run], Outcomes] = _no_outcomes
     links: bool = False
     noun: str = ""
     files: str = ""
@@ -143,34 +181,45 @@ def parameters(where: str, given: Any, known: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def table_section(name: str, parse: Callable[[str, Any, bool], Any]) -> Section:
+def table_section(name: str, parse: Callable[[str, Any], Any]) -> Section:
     """The record of a section whose rules are one table of nftables.
 
     :param name: the section's name.
-    :param parse: returns (the table's name, its rules); None instead of rules removes the table.
+    :param parse: returns (the table's name, its rules); None: no table is wanted.
     """
 
     def prepare(run: Run) -> None:
-        if run.purges and name not in run.values and name in run.last:
-            run.values[name] = (run.last[name][0], None)
-            run.late = True
+        roles: dict[str, str] = {}
+        for role, (called, _rules) in run.of(name).items():
+            other = roles.setdefault(called, role)
+            if other != role:
+                where = f"documents.{role}.{name}.table"
+                raise InvalidParameter(where, called, f"the document {other} has it too: give each a table of its own")
 
-    def converge(run: Run) -> Outcome | None:
-        if name not in run.values:
-            return None
+    def converge(run: Run) -> Outcomes:
+        for role, (called, rules) in run.of(name).items():
+            yield role, _table(called, rules, run.check)
+
+    def finish(run: Run) -> Outcomes:
+        kept = {called for called, _rules in run.of(name).values()}
+        for called, role in {found[0]: role for role, found in run.before(name)}.items():
+            if called not in kept:
+                yield role, _table(called, None, run.check)
+
+    def show(run: Run, role: str) -> list[dict[str, Any]]:
         from ansible_collections.weft.fabric.plugins.module_utils.nft import table
 
-        called, rules = run.values[name]
-        result = table.converge(called, rules, run.check)
-        return Outcome(result["changed"], [result["diff"]])
-
-    def show(run: Run) -> list[dict[str, Any]]:
-        from ansible_collections.weft.fabric.plugins.module_utils.nft import table
-
-        observed = table.read(run.values[name][0])
+        observed = table.read(run.documents[role][name][0])
         return [rule.as_dict() for rule in observed.rules.values()] if observed else []
 
-    def owns(_document: str, value: Any) -> Iterable[Owned]:
-        return [Owned("table", value[0])] if value[1] else []
+    def owns(_role: str, value: Any) -> Iterable[Owned]:
+        return [Owned("table", value[0])]
 
-    return Section(parse, converge, show, owns, prepare=prepare)
+    return Section(parse, converge, show, owns, prepare=prepare, finish=finish)
+
+
+def _table(called: str, rules: Any, check: bool) -> Outcome:
+    from ansible_collections.weft.fabric.plugins.module_utils.nft import table
+
+    result = table.converge(called, rules, check)
+    return Outcome(result["changed"], [result["diff"]], counts=counted(result["diff"]))

@@ -14,7 +14,7 @@ import glob
 import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.weft.fabric.plugins.module_utils import files, values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
@@ -29,7 +29,14 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.sysctl import (
     refused,
     write_live,
 )
-from ansible_collections.weft.fabric.plugins.module_utils.sections.section import Outcome, Owned, Run, Section
+from ansible_collections.weft.fabric.plugins.module_utils.sections.section import (
+    Outcome,
+    Outcomes,
+    Owned,
+    Run,
+    Section,
+    counted,
+)
 
 DIRECTORY = "/etc/sysctl.d"
 FILES = f"{DIRECTORY}/99-weft-*.conf"
@@ -144,11 +151,14 @@ def plan(
     return File(dict(settings), recorded), {**restored, **settings}
 
 
-def converge(name: str, settings: Values, check: bool) -> tuple[list[str], dict[str, Any]]:
+def converge(
+    name: str, settings: Values, check: bool, coming: Callable[[str], bool] = lambda _key: True
+) -> tuple[list[str], dict[str, Any]]:
     """Set parameters, live and in a file of ours. Without settings, restore the previous values and remove the file.
 
     :param settings: the result of settings_of().
-    :param check: change nothing; a parameter that does not exist yet is a warning.
+    :param check: change nothing; a parameter that does not exist yet is a warning if it is ``coming``.
+    :param coming: whether a parameter is going to exist.
     :returns: warnings, and the result of the module sysctl.
     :raises FabricError: a parameter does not exist, or the kernel or the file system refuses.
     """
@@ -158,9 +168,9 @@ def converge(name: str, settings: Values, check: bool) -> tuple[list[str], dict[
     settings = {**_advertised(settings, file), **settings}
     live = {key: read_live(key) for key in (*settings, *file.before)}
     missing = [key for key in settings if live[key] is None]
-    if missing and not check:
+    for key in [key for key in missing if not check or not coming(key)]:
         remedy = "no such parameter: correct it, or make the interface it is of first"
-        raise InvalidParameter("settings", missing[0], remedy)
+        raise InvalidParameter("settings", key, remedy)
     heirs = _heirs(path, settings, file)
     kept = {
         key for heir in heirs.values() for key in heir.settings if _same(heir.settings[key], file.settings.get(key))
@@ -280,32 +290,53 @@ def reassert(check: bool) -> dict[str, str]:
 # -- the section -----------------------------------------------------------------------------------
 
 
-def _parse(where: str, given: Any, _absent: bool) -> Values:
+def _parse(where: str, given: Any) -> Values:
     return settings_of(values.mapping(where, given))
 
 
-def _converge(run: Run) -> Outcome | None:
-    if "sysctl" not in run.values:
-        return None
-    settings: Values = run.values["sysctl"]
-    if run.absent:
-        kept = run.kept.get("sysctl", {})
-        there = parse(read_file(path_of_file(run.name))).settings if kept else {}
-        settings = {key: value for key, value in kept.items() if key in there}
-    warnings, result = converge(run.name, settings, run.check)
+def _prepare(run: Run) -> None:
+    """Refuse two roles that set a parameter differently."""
+    roles: dict[str, str] = {}
+    for role, settings in run.of("sysctl").items():
+        for key, value in settings.items():
+            other = roles.setdefault(key, role)
+            theirs = run.documents[other]["sysctl"][key]
+            if theirs != value:
+                remedy = f"the document {other} sets it to {theirs}: give both the same value"
+                raise InvalidParameter(f"documents.{role}.sysctl[{key}]", value, remedy)
+
+
+def _converge(run: Run) -> Outcomes:
+    wanted = run.of("sysctl")
+    for role, settings in wanted.items():
+        yield role, _outcome(role, settings, run)
+    # Last, so that a parameter that another role has taken over is not restored first.
+    for role in dict.fromkeys(role for role, _settings in run.before("sysctl") if role not in wanted):
+        kept = run.kept["sysctl"]() if "sysctl" in run.kept else {}
+        there = parse(read_file(path_of_file(role))).settings if kept else {}
+        yield role, _outcome(role, {key: value for key, value in kept.items() if key in there}, run)
+
+
+def _outcome(role: str, settings: Values, run: Run) -> Outcome:
+    made = {link.name for link in run.whole.at("").links.values() if link.kind} if run.whole else set()
+
+    def coming(key: str) -> bool:
+        return not run.strict or any(name in re.split("/" if "/" in key else r"\.", key) for name in made)
+
+    warnings, result = converge(role, settings, run.check, coming)
     if result["changed"] and any(settings.get(key) == "1" for key in FORWARDING):
         from ansible_collections.weft.fabric.plugins.module_utils.kernel import firewall
 
         warnings += firewall.obstacles()
-    return Outcome(result["changed"], result["diff"], warnings)
+    return Outcome(result["changed"], result["diff"], warnings, counts=counted(result["diff"][0], " = "))
 
 
-def _show(run: Run) -> dict[str, str | None]:
-    return {key: read_live(key) for key in run.values["sysctl"]}
+def _show(run: Run, role: str) -> dict[str, str | None]:
+    return {key: read_live(key) for key in run.documents[role]["sysctl"]}
 
 
 def _owns(name: str, settings: Values) -> Iterable[Owned]:
     return [Owned("file", path_of_file(name))] if settings else []
 
 
-SECTION = Section(_parse, _converge, _show, _owns, files=FILES, reassert=reassert)
+SECTION = Section(_parse, _converge, _show, _owns, prepare=_prepare, files=FILES, reassert=reassert)

@@ -1,12 +1,15 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Links, addresses, routes and entries of a host's namespaces. Other sections may add to them."""
+"""Links, addresses, routes and entries of a host's namespaces. Other sections may add to them.
+
+The topologies of all roles are planned together, as one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
@@ -14,9 +17,13 @@ from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile impor
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.model import facts
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.merged import merged, role_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
+from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation, Plan
 from ansible_collections.weft.fabric.plugins.module_utils.sections.section import (
+    Count,
     Outcome,
+    Outcomes,
     Owned,
     Run,
     Section,
@@ -30,12 +37,10 @@ class Topology:
     """The wanted state of a host's namespaces.
 
     :ivar namespaces: the parameter that the document was parsed from.
-    :ivar purge_links: objects of the document's last version that this one does not list are removed.
     """
 
     document: Document = field(default_factory=Document)
     namespaces: Mapping[str, Any] = field(default_factory=dict)
-    purge_links: bool = False
 
     def with_pieces(self, pieces: Mapping[str, Mapping[str, Any]]) -> Topology:
         """The topology with pieces of another section.
@@ -47,72 +52,137 @@ class Topology:
             into = namespaces.setdefault(netns, {})
             for name, entries in content.items():
                 into[name] = [*(into.get(name) or []), *entries]
-        return self.of(namespaces)
-
-    def of(self, namespaces: Mapping[str, Any]) -> Topology:
-        """A topology of other namespaces, with the same options."""
         known = self.document
-        document = parse_topology(namespaces, known.absent, known.purge, known.route_protocol)
-        return Topology(document, namespaces, self.purge_links)
+        return Topology(parse_topology(namespaces, False, known.purge, known.route_protocol), namespaces)
 
 
-def _parse(where: str, given: Any, absent: bool) -> Topology:
-    found = parameters(where, given, ("namespaces", "purge", "purge_links", "route_protocol"))
-    purge_links = values.boolean(f"{where}.purge_links", found.get("purge_links", False))
+def _parse(where: str, given: Any) -> Topology:
+    found = parameters(where, given, ("namespaces", "purge", "route_protocol"))
     purge = values.boolean(f"{where}.purge", found.get("purge", False))
-    protocol = found.get("route_protocol", ROUTE_PROTOCOL)
     namespaces = found.get("namespaces")
-    document = parse_topology(namespaces, absent, purge, protocol)
+    document = parse_topology(namespaces, False, purge, found.get("route_protocol", ROUTE_PROTOCOL))
     for netns, desired in document.namespaces.items():
         if values.is_process(netns) and not desired.create:
             raise InvalidParameter(f"{where}.namespaces", netns, "a document outlives a process: give a name or a path")
-    return Topology(document, namespaces or {}, purge_links)
+    return Topology(document, namespaces or {})
+
+
+def _parts(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Document]:
+    return {role: found["topology"].document for role, found in documents.items() if "topology" in found}
 
 
 def _prepare(run: Run) -> None:
-    topology: Topology | None = run.topology
-    if topology is None:
+    whole = merged(_parts(run.documents))
+    if not run.single:
+        for desired in whole.namespaces.values():
+            for link in desired.links.values():
+                link.recreate = link.recreate or bool(link.kind)  # all are ours
+        whole.owned, whole.adopt = run.owned, run.adopt
+    if run.former:
+        # Not before: Python compiles all imports in each call, and most documents have not changed.
+        from ansible_collections.weft.fabric.plugins.module_utils.plan import leftover
+
+        left = [leftover.between(merged(_parts(one)), whole, run.leaving) for one in run.former]
+        removals = {
+            (removal.netns, str(removal.item)): removal
+            for found in left
+            for removal in found.removals
+            if _key(removal.netns, removal.item) not in run.used
+        }
+        whole.removals += removals.values()
+        run.replaced += dict.fromkeys(name for found in left for name in found.replaced)
+    run.whole = whole
+
+
+def _converge(run: Run) -> Outcomes:
+    if run.whole is None:
         return
-    if not run.absent and (run.last or run.besides):
-        topology = run.values["topology"] = _with_removals(run, topology)
-    run.late = run.late or topology.document.moves_interfaces
-
-
-def _with_removals(run: Run, topology: Topology) -> Topology:
-    """The topology with removals of what the last version lists, and of what is listed besides."""
-    # Not before: Python compiles all imports in each call, and most documents have not changed.
-    from ansible_collections.weft.fabric.plugins.module_utils.plan import leftover
-
-    was, absent = (values.get("topology") for values in (run.last if run.purges else {}, run.besides))
-    left = [leftover.between(was.document, topology.document, run.leaving)] if was else []
-    left += [leftover.listed(absent.document)] if absent else []
-    removals = [removal for part in left for removal in part.removals]
-    run.replaced += [name for part in left for name in part.replaced]
-    run.late = run.late or bool(removals or run.replaced)
-    return replace(topology, document=replace(topology.document, removals=[*topology.document.removals, *removals]))
-
-
-def _converge(run: Run) -> Outcome | None:
-    topology: Topology | None = run.topology
-    if topology is None:
-        return None
-    outcome = reconcile(topology.document, run.check)
+    outcome = reconcile(run.whole, run.check, run.strict)
     run.state = outcome.state
+    run.used = _used(run, outcome.plan.operations)
     run.links_changed = outcome.changed
-    # Without the entries: the controller keeps the results of all N hosts, and each host has N entries.
+    parts = [_parts(run.documents), *map(_parts, run.former)]
+    changes: dict[str, list[Operation]] = {role: [] for one in parts for role in one}
+    for operation in outcome.plan.operations:
+        changes.setdefault(_role_of(parts, operation), []).append(operation)
+    warnings, adopted = outcome.warnings, outcome.plan.adopted
+    for role, operations in changes.items():
+        taken = [
+            f"{item.label(netns)} (adopted)\n" for netns, item in adopted if role_of(parts[0], netns, item) == role
+        ]
+        diffs = [{"before": "", "after": "".join(taken)}] if taken else []
+        diffs += [Plan(operations).diff()] if operations else []
+        yield role, Outcome(bool(operations), diffs, warnings, _found(run, role), _count(operations))
+        warnings = []
+
+
+def _key(netns: str, item: Any) -> tuple[str, ...]:
+    return (netns, item.dev, item.address) if getattr(item, "list_name", "") == "addresses" else ()
+
+
+def _used(run: Run, operations: list[Operation]) -> frozenset[tuple[str, ...]]:
+    """Addresses of interfaces that we do not make, which were there before a document listed them."""
+    made = {_key(operation.netns, operation.after) for operation in operations}
+    listed = {key for one in run.known for part in _parts(one).values() for key in _on_interfaces(part)}
+    wanted = {key for part in _parts(run.documents).values() for key in _on_interfaces(part)}
+    return frozenset((wanted & run.used) | (wanted - listed - made))
+
+
+def _on_interfaces(document: Document) -> Iterator[tuple[str, ...]]:
+    """The addresses that a document lists on interfaces that it does not make."""
+    for netns, desired in document.namespaces.items():
+        made = {link.name for link in desired.links.values() if link.kind}
+        for address in desired.addresses:
+            if address.dev not in made:
+                yield _key(netns, address)
+
+
+def _count(operations: list[Operation]) -> Count:
+    verbs: dict[tuple[str, str], list[str]] = {}
+    for operation in operations:
+        if operation.shown:
+            verb = "create" if operation.verb == "set" and operation.before is None else operation.verb
+            verbs.setdefault((operation.netns, (operation.after or operation.before).label()), []).append(verb)
+    added = [found for found in verbs.values() if "create" in found and "delete" not in found]
+    removed = [found for found in verbs.values() if "delete" in found and "create" not in found]
+    recreated = [found for found in verbs.values() if "delete" in found and "create" in found]
+    changed = len(verbs) - len(added) - len(removed) - len(recreated)
+    return Count(len(added), changed, len(recreated), len(removed))
+
+
+def _role_of(parts: list[dict[str, Document]], operation: Operation) -> str:
+    """The role that wants an operation, or once wanted what it removes."""
+    item = operation.before if operation.verb == "delete" else operation.after
+    places = dict.fromkeys([operation.netns, operation.to])
+    roles = (role_of(one, netns, item) for one in parts for netns in places)
+    return next(filter(None, roles), next(iter(parts[0]), ""))
+
+
+def _found(run: Run, role: str) -> dict[str, Any]:
+    """A role's links as the kernel has them.
+
+    Without the entries: the controller keeps the results of all N hosts, and each host has N entries.
+    """
+    if "topology" not in run.documents.get(role, {}):
+        return {}
+    document = run.documents[role]["topology"].document
+    if any(state.own_names for state in run.state.values()):
+        from ansible_collections.weft.fabric.plugins.module_utils.engine.resolve import by_own_names
+
+        document = by_own_names(document, run.state)
     found = {
-        netns: {"links": facts.wanted_links(desired, outcome.state[netns])}
-        for netns, desired in outcome.document.namespaces.items()
+        netns: {"links": facts.wanted_links(desired, run.state[netns])}
+        for netns, desired in document.namespaces.items()
     }
-    return Outcome(outcome.changed, [outcome.diff], outcome.warnings, {"namespaces": found})
+    return {"namespaces": found}
 
 
-def _show(run: Run) -> dict[str, Any]:
+def _show(run: Run, role: str) -> dict[str, Any]:
     from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel
     from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import observe
     from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import scope_of
 
-    document = run.topology.document
+    document = run.documents[role]["topology"].document
     with Kernel() as kernel:
         run.state = observe(kernel, scope_of(document))
     if any(state.own_names for state in run.state.values()):

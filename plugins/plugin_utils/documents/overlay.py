@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
@@ -25,43 +24,19 @@ _FORWARDING = {
 }
 
 
-@dataclass(frozen=True)
-class HostOverlays:
-    """All overlays on one host, as parameters of the module document.
+def of_host(overlays: Mapping[str, Overlay], host: str) -> dict[str, Any]:
+    """The document of a host with all overlays.
 
-    :ivar gone: links to remove besides: those of overlays that are absent, or that need none any more.
-    """
-
-    state: str
-    document: dict[str, Any]
-    gone: list[dict[str, str]]
-
-
-def of_host(overlays: Mapping[str, Overlay], host: str) -> HostOverlays:
-    """What a host has of all overlays.
-
-    Where an overlay is present, the first link is the underlay's interface.
+    The first link is the underlay's interface.
 
     :raises InvalidParameter: the host's underlay interface is not named.
     """
     there = [overlay for overlay in overlays.values() if overlay.present]
-    gone = [
-        {"name": overlay.device, "kind": "vxlan"}
-        for overlay in overlays.values()
-        if not (overlay.present and overlay.tunnelled)
-    ]
-    topology = {
-        "namespaces": {"": _root(there, host) if there else {"links": gone}},
-        "purge": bool(there),
-        "purge_links": bool(there),
-        "route_protocol": ROUTE_PROTOCOL,
-    }
-    isolation = {"isolation": [list(overlay.cidrs) for overlay in there]} if len(overlays) > 1 else {}
-    return HostOverlays(
-        state="present" if there else "absent",
-        document={"topology": topology, "sysctl": _settings(there), **isolation},
-        gone=gone if there else [],
-    )
+    if not there:
+        return {}
+    topology = {"namespaces": {"": _root(there, host)}, "purge": True, "route_protocol": ROUTE_PROTOCOL}
+    isolation = {"isolation": [list(overlay.cidrs) for overlay in there]} if len(there) > 1 else {}
+    return {"topology": topology, "sysctl": _settings(there), **isolation}
 
 
 def _root(overlays: Sequence[Overlay], host: str) -> dict[str, list[Any]]:

@@ -68,7 +68,6 @@ class Pod:
     host_interface: str
     network: Network
     overlay: Overlay | None
-    present: bool
     where: str
 
 

@@ -46,7 +46,7 @@ class Fabric:
         """
         faults = STOP.at(host)
         default = drivers.network("pods_network", self.networks.get(host, drivers.DEFAULT), faults)
-        there = [pod for pod in pods.parse(self.pods.get(host, ()), self.overlays, default, faults) if pod.present]
+        there = pods.parse(self.pods.get(host, ()), self.overlays, default, faults)
         pods.refuse_removed_overlays(there, faults)
         names = {pod.name: pod for pod in there}
         joined = {pod.name: names.get(pod.network.driver.joins(pod.network) or "", pod) for pod in there}

@@ -16,7 +16,7 @@ from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import networks
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.faults import STOP, Faults
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import MODES, Node, Overlay
 
-KEYS = ("name", "state", "cidr", "node_prefix", "vni", "port", "device", "mode", "bridge")
+KEYS = ("name", "cidr", "node_prefix", "vni", "port", "device", "mode", "bridge")
 
 _RULES: Mapping[str, tuple[Any, ...]] = {
     "name": (values.text,),
@@ -34,8 +34,8 @@ def plan(
 ) -> dict[str, Overlay]:
     """Plan all overlays of the same nodes.
 
-    :param overlays: a list. Each has a ``name``, and may have ``state``, ``cidr``, ``node_prefix``, ``vni``, ``port``,
-        ``device``, ``mode`` and ``bridge``, the name of its pods' bridge.
+    :param overlays: a list. Each has a ``name``, and may have ``cidr``, ``node_prefix``, ``vni``, ``port``, ``device``,
+        ``mode`` and ``bridge``, the name of its pods' bridge.
     :param listed: the nodes.
     :param defaults: the values of overlays that have none of their own. With state absent, all overlays are absent.
     :returns: the overlays by name. An overlay with faults has no nodes.
@@ -50,8 +50,7 @@ def plan(
         if not isinstance(item, Mapping):
             faults.add(InvalidParameter(where, item, "give a dictionary with at least a name"))
             continue
-        absent = {"state": "absent"} if defaults["state"] == "absent" else {}
-        one = _Listed(where, item, {**defaults, **item, **absent}, faults)
+        one = _Listed(where, item, {**defaults, **item, "state": defaults["state"]}, faults)
         overlay, prefixes = one.parsed(), one.prefixes()
         if overlay is None:
             planned.setdefault(str(one.complete.get("name")), one.unknown())

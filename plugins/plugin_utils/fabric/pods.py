@@ -16,14 +16,14 @@ from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import 
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.faults import STOP, Faults
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay
 
-_KEYS = ("name", "network", "state")
+_KEYS = ("name", "network")
 _DRIVERS_KEYS = ("address", "interface", "host_interface", "overlay")
 
 
 def parse(pods: object, overlays: Mapping[str, Overlay], default: Network | None, faults: Faults = STOP) -> list[Pod]:
     """The pods of a host, without those with faults.
 
-    :param pods: list of ``{name, address, interface, host_interface, overlay, network, state}``.
+    :param pods: list of ``{name, address, interface, host_interface, overlay, network}``.
     :param default: the network of pods that have none of their own. None: it has faults.
     """
     if not isinstance(pods, Iterable) or isinstance(pods, (str, bytes, Mapping)):
@@ -42,9 +42,8 @@ def parse(pods: object, overlays: Mapping[str, Overlay], default: Network | None
             if other != pod.where:
                 faults.add(InvalidParameter(f"{pod.where}.{key}", value, f"{other} has it too: give each its own"))
         parsed.append(pod)
-    there = [pod for pod in parsed if pod.present]
-    for pod in there:
-        faults.check(pod.network.driver.check, pod, there)
+    for pod in parsed:
+        faults.check(pod.network.driver.check, pod, parsed)
     return parsed
 
 
@@ -56,22 +55,19 @@ def _pod(
         faults.add(InvalidParameter(where, item, "give a dictionary with name and address"))
         return None
     name = faults.check(values.netns, f"{where}.name", item.get("name"))
-    state = faults.check(values.choice, f"{where}.state", item.get("state", "present"), ("present", "absent"))
     network = drivers.network(f"{where}.network", item["network"], faults) if "network" in item else default
     interface = faults.check(values.ifname, f"{where}.interface", item.get("interface", "eth0"))
     outside = item.get("host_interface", default_host_interface(name or ""))
     host_interface = faults.check(values.ifname, f"{where}.host_interface", outside)
     overlay = str(item.get("overlay", next(iter(overlays), "")))
-    present = state == "present"
-    if present and overlays:
+    if overlays:
         faults.check(values.choice, f"{where}.overlay", overlay, list(overlays))
     if network is None:
         return None
-    _refuse_unknown_keys(where, item, network, present, faults)
+    _refuse_unknown_keys(where, item, network, faults)
     driver = network.driver
-    addressed = "address" in driver.pod and (present or driver.assigns)
-    own = faults.check(driver.addresses, f"{where}.address", item.get("address")) if addressed else ()
-    if name is None or state is None or interface is None or host_interface is None or own is None:
+    own = faults.check(driver.addresses, f"{where}.address", item.get("address")) if "address" in driver.pod else ()
+    if name is None or interface is None or host_interface is None or own is None:
         return None
     return Pod(
         name=name,
@@ -80,26 +76,24 @@ def _pod(
         host_interface=host_interface,
         network=network,
         overlay=overlays.get(overlay) if driver.in_overlay else None,
-        present=present,
         where=where,
     )
 
 
-def _refuse_unknown_keys(where: str, item: Mapping[str, Any], network: Network, present: bool, faults: Faults) -> None:
+def _refuse_unknown_keys(where: str, item: Mapping[str, Any], network: Network, faults: Faults) -> None:
     known = (_KEYS[0], *network.driver.pod, *_KEYS[1:])
     for key in item:
-        # A pod to remove may still have the keys of the driver that it had.
-        if key not in known and (present or key not in _DRIVERS_KEYS):
+        if key not in known:
             taker = f"a pod with driver {network.driver.name}" if key in _DRIVERS_KEYS else "a pod"
             faults.add(InvalidParameter(f"{where}.{key}", item[key], f"{taker} takes only {', '.join(known)}"))
 
 
 def refuse_removed_overlays(pods: Iterable[Pod], faults: Faults = STOP) -> None:
-    """Refuse pods whose overlay is to be removed."""
+    """Refuse pods if the overlays are to be removed."""
     for pod in pods:
-        if pod.present and pod.overlay and not pod.overlay.present:
-            remedy = "its overlay is removed: set state: absent for the pod too"
-            faults.add(InvalidParameter(f"{pod.where}.state", "present", remedy))
+        if pod.overlay and not pod.overlay.present:
+            remedy = "the overlays are removed (overlay_state): remove the pod, or all of them with pods_state: absent"
+            faults.add(InvalidParameter(f"{pod.where}.name", pod.name, remedy))
 
 
 def attachments(pods: Iterable[Pod], faults: Faults = STOP) -> list[tuple[Pod, dict[str, Any]]]:
@@ -150,7 +144,7 @@ def with_assigned(pods: Mapping[str, Any], networks: Mapping[str, Any], results:
 
 def _is_assigned(pod: Mapping[str, Any], network: Any) -> bool:
     driver = drivers.named(pod.get("network", network))
-    return pod.get("state", "present") == "present" and driver is not None and driver.assigns
+    return driver is not None and driver.assigns
 
 
 def _addresses_of(result: Mapping[str, Any]) -> list[str]:

@@ -111,7 +111,7 @@ def _check_pods(inventory: Inventory, host: str, planned: Mapping[str, Overlay],
     default = drivers.network("pods_network", inventory.value(host, "pods_network"), faults)
     found = pods.parse(inventory.value(host, "pods_pods"), planned, default, faults)
     pods.attachments(found, faults)
-    return [] if inventory.value(host, "pods_state") == "absent" else [pod for pod in found if pod.present]
+    return [] if inventory.value(host, "pods_state") == "absent" else found
 
 
 def _check_places(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import pathlib
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -37,8 +36,6 @@ def _host(tmp_path: pathlib.Path) -> Iterator[None]:
 
 
 @pytest.fixture
-def stored() -> dict[str, Any]:
+def stored() -> None:
     """DOCUMENT is on the host, and nothing of it is in the kernel."""
-    done = store(name="pods", document=DOCUMENT)
-    assert done["changed"], done
-    return done
+    store(pods=DOCUMENT)

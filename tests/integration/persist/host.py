@@ -1,23 +1,24 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host's stored documents, the command weft-fabric, and what a reboot does."""
+"""A host's generations, the command weft-fabric, and what a reboot does."""
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import stat
 import subprocess
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
-from ansible_collections.weft.fabric.plugins.module_utils.host import documents, install
+from ansible_collections.weft.fabric.plugins.module_utils.host import documents, generation, install
+from ansible_collections.weft.fabric.plugins.module_utils.host.generation import Generation
 from ansible_collections.weft.fabric.tests.integration import kernel
 
 COMMAND = "/usr/local/sbin/weft-fabric"
 WEFT = pathlib.Path("/etc/weft")
-PODS = WEFT / "pods.json"
+CONFIRMED = WEFT / "confirmed" / "generation.json"
 FORWARD = "net.ipv4.ip_forward"
 PEER = "02:00:00:00:00:07"
 
@@ -85,10 +86,21 @@ def tree() -> dict[str, tuple[str, bytes]]:
     return found
 
 
-def store(name: str, document: Any = None, state: str = "present", check: bool = False) -> dict[str, Any]:
-    """What the module document does before it turns to the kernel; a refusal is the result's ``msg``."""
-    try:
-        wanted = documents.parse(name, document) if state == "present" else None
-        return install.store(name, wanted, install.known(name, wanted), check)
-    except FabricError as error:
-        return {"msg": str(error)}
+def generation_of(**content: Any) -> Generation:
+    """The next generation of this host, with these documents."""
+    wanted = documents.ordered(documents.parse(name, document) for name, document in content.items())
+    return Generation(generation.next_number(), wanted, "", install.VERSION, 0, "")
+
+
+def store(**content: Any) -> None:
+    """Store these documents on the host, and nothing in its kernel."""
+    new = generation_of(**content)
+    generation.begin(new)
+    generation.settle(new)
+    install.apply([new.documents])
+
+
+def text() -> dict[str, Any]:
+    """What is stored of the documents."""
+    found = json.loads(CONFIRMED.read_text())
+    return {name: part["content"] for name, part in found["documents"].items()}

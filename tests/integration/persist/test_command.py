@@ -114,7 +114,7 @@ def test_show(stored):
 
 def test_one_document_alone(stored):
     bridge = {"namespaces": {"": {"links": [{"name": "br7", "kind": "bridge"}]}}}
-    store(name="overlay", document={"topology": bridge})
+    store(pods=DOCUMENT, overlay={"topology": bridge})
     assert succeed("apply", "overlay").startswith("overlay: + link br7 type bridge")
     assert [row["ifname"] for row in kernel.ip_json("", "link", "show", "type", "bridge")] == ["br7"]
     assert command("diff", "overlay").returncode == 0
@@ -124,7 +124,7 @@ def test_one_document_alone(stored):
 def test_an_interface_that_is_not_there_yet(stored):
     """What depends on it is told and fails, what does not is made; tried again, all is there."""
     route = {"dst": "10.8.0.0/16", "via": "10.7.0.2", "dev": "late0"}
-    store(name="mgmt_routing", document={"topology": {"namespaces": {"": {"routes": [route]}}}})
+    store(pods=DOCUMENT, mgmt_routing={"topology": {"namespaces": {"": {"routes": [route]}}}})
     done = command("apply")
     assert done.returncode == 1
     assert done.stderr.startswith("weft-fabric: mgmt_routing: ") and "late0" in done.stderr
@@ -138,7 +138,7 @@ def test_an_interface_that_is_not_there_yet(stored):
 def test_an_interface_is_waited_for_as_long_as_asked(stored):
     """Attempts are repeated, each told of, until the interface is there or the time is over."""
     bridge = {"namespaces": {"": {"links": [{"name": "late0", "controller": "br7"}]}}}
-    store(name="overlay", document={"topology": bridge})
+    store(pods=DOCUMENT, overlay={"topology": bridge})
     kernel.ip("", "link", "add", "br7", "type", "bridge")
     done = command("apply", "--wait", "1")
     assert done.returncode == 1

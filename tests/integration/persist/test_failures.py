@@ -7,34 +7,42 @@ from __future__ import annotations
 
 import copy
 import os
-import pathlib
 import sys
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.module_utils.host import documents, install
+from ansible_collections.weft.fabric.plugins.module_utils.host import generation, install
+from ansible_collections.weft.fabric.plugins.module_utils.host.generation import Generation
 from ansible_collections.weft.fabric.tests.integration import kernel
-from ansible_collections.weft.fabric.tests.integration.persist.host import DOCUMENT, PODS, WEFT, command, store, tree
+from ansible_collections.weft.fabric.tests.integration.persist.host import (
+    CONFIRMED,
+    DOCUMENT,
+    WEFT,
+    command,
+    generation_of,
+    text,
+    tree,
+)
 
 
 def test_a_full_disk(run_module):
-    """An error; the network stays as it is, the old document is kept, and nothing is left beside it."""
+    """An error; the network stays as it is, the old generation is kept, and nothing is left beside it."""
     WEFT.mkdir()
-    kernel.run("mount", "-t", "tmpfs", "-o", "size=8k,mode=0700", "tmpfs", str(WEFT))
+    kernel.run("mount", "-t", "tmpfs", "-o", "size=20k,mode=0700", "tmpfs", str(WEFT))
     try:
-        assert store(name="pods", document=DOCUMENT)["changed"]
-        old = PODS.read_bytes()
+        assert run_module("host", documents={"pods": DOCUMENT})["changed"]
+        old = tree()
         larger = copy.deepcopy(DOCUMENT)
-        larger["echo_server"]["namespaces"] += [f"pod{number}" for number in range(2, 2000)]
-        message = store(name="pods", document=larger)["msg"]
-        assert message == (f"cannot write {PODS}: No space left on device (ENOSPC); make room; the file is as it was")
+        larger["topology"]["namespaces"][""]["links"] += [
+            {"name": f"br{number}", "kind": "bridge", "addresses": [f"10.{number // 250 + 20}.{number % 250}.1/24"]}
+            for number in range(1, 400)
+        ]
         with kernel.unchanged(""):
-            assert run_module("document", name="pods", document=larger)["msg"] == message
-        assert ([path.name for path in WEFT.iterdir()], PODS.read_bytes()) == (["pods.json"], old)
-        assert command("diff").returncode == 2
-        kernel.run("mount", "-o", "remount,size=1m", str(WEFT))
-        assert store(name="pods", document=larger)["changed"]
-        assert store(name="pods", state="absent")["changed"]
+            message = run_module("host", documents={"pods": larger})["msg"]
+        assert "No space left on device (ENOSPC); make room" in message and "\n" not in message
+        assert (tree(), text()) == (old, {"pods": DOCUMENT})
+        assert command("diff").returncode == 0
+        assert run_module("host", documents={"pods": {}}, state="absent")["changed"]
         assert list(WEFT.iterdir()) == []
     finally:
         kernel.run("umount", str(WEFT))
@@ -68,46 +76,36 @@ def _killed_at(step: int, act: Callable[[], None]) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
 
 
-def _converge(*stored: documents.Stored) -> None:
-    changes = install.plan(stored, systemd=False)
-    if changes or install.interrupted():
-        install.apply(changes, systemd=False)
+def _settle(new: Generation) -> None:
+    """All that is written for a generation."""
+    new = new._replace(number=generation.next_number())
+    generation.begin(new)
+    install.apply([new.documents], systemd=False)
+    generation.settle(new)
 
 
-def test_killed_between_any_two_steps(tmp_path):
-    """From nothing to a document, to another one, and to nothing: each killed before each of its steps."""
-    first = documents.parse("pods", DOCUMENT)
+def test_killed_between_any_two_steps(monkeypatch):
+    """From nothing to a generation, to another one, and to nothing: each killed before each of its steps."""
+    monkeypatch.setattr(install, "run", lambda *_words: None)  # the command itself changes nothing
     other = copy.deepcopy(DOCUMENT)
     other["topology"]["namespaces"][""]["links"][0]["name"] = "br1"
     other["topology"]["namespaces"][""]["links"][1]["controller"] = "br1"
-    second = documents.parse("pods", other)
-    stages: list[list[documents.Stored]] = [[], [first], [second], []]
+    stages = [generation_of(), generation_of(pods=DOCUMENT), generation_of(pods=other), generation_of()]
     for before, after in zip(stages, stages[1:]):
-        _converge(*after)
-        wanted = tree()
+        _settle(after)
+        wanted = {path: found for path, found in tree().items() if "/etc/weft" not in path}
         step = 1
         while True:
-            _converge(*before)
-            if not _killed_at(step, lambda after=after: _converge(*after)):
+            _settle(before)
+            if not _killed_at(step, lambda after=after: _settle(after)):
                 break
-            if PODS.exists():
-                assert PODS.read_text() in (str(first), str(second)), "a document is whole or not there"
-            _converge(*after)
-            assert tree() == wanted, f"step {step}"
+            record = generation.read()
+            for found in record.known:
+                assert found.asks_for(before.documents) or found.asks_for(after.documents), "a generation is whole"
+            _settle(after)
+            assert {path: found for path, found in tree().items() if "/etc/weft" not in path} == wanted, f"step {step}"
             assert not install.interrupted()
+            assert not [path for path in tree() if path.endswith(".weft-new")]
             step += 1
-        assert tree() == wanted
         assert step > 10
-
-
-def test_teardown_takes_what_a_killed_run_left(stored):
-    left = [
-        WEFT / ".pods.json.weft-new",
-        WEFT / ".overlay.json.weft-new",
-        pathlib.Path("/usr/local/sbin/.weft-fabric.weft-new"),
-    ]
-    for path in left:
-        path.write_text("half")
-    assert store(name="pods", state="absent")["changed"]
-    assert [path for path in left if path.exists()] == []
-    assert not WEFT.exists()
+    assert not WEFT.exists() and not CONFIRMED.exists()

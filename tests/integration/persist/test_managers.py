@@ -13,9 +13,15 @@ import subprocess
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.module_utils.host import documents, install
+from ansible_collections.weft.fabric.plugins.module_utils.host import install
 from ansible_collections.weft.fabric.tests.integration import kernel
-from ansible_collections.weft.fabric.tests.integration.persist.host import COMMAND, DOCUMENT, FORWARD, store
+from ansible_collections.weft.fabric.tests.integration.persist.host import (
+    COMMAND,
+    DOCUMENT,
+    FORWARD,
+    generation_of,
+    store,
+)
 
 
 def test_network_managers_are_told(stored):
@@ -29,14 +35,14 @@ def test_network_managers_are_told(stored):
     assert "ManageForeignRoutes=no\n" in networkd
     document = copy.deepcopy(DOCUMENT)
     document["topology"]["namespaces"][""] = {"links": [{"name": "br1", "kind": "bridge"}, {"name": "enp1s0"}]}
-    assert store(name="pods", document=document)["changed"]
+    store(pods=document)
     assert "Name=br1\n" in pathlib.Path("/etc/systemd/network/10-weft-pods.network").read_text()
 
 
 def test_no_manager_no_files():
     shutil.rmtree("/etc/NetworkManager")
     shutil.rmtree("/etc/systemd")
-    assert store(name="pods", document=DOCUMENT)["changed"]
+    store(pods=DOCUMENT)
     assert not os.path.exists("/etc/NetworkManager") and not os.path.exists("/etc/systemd")
 
 
@@ -45,7 +51,7 @@ def test_dhcpcd_is_named(run_module):
     route = {"topology": {"namespaces": {"": {"routes": [{"dst": "10.8.0.0/16", "dev": "lo"}]}}}}
 
     def warnings(document):
-        done = run_module("document", check=True, name="pods", document=document)
+        done = run_module("host", check=True, documents={"pods": document})
         return [warning["event"]["msg"] for warning in done.get("warnings", [])]
 
     assert warnings(DOCUMENT) == []
@@ -69,7 +75,7 @@ def test_dhcpcd_is_named(run_module):
 
 def test_systemd_takes_the_units(tmp_path):
     """The units as systemd's own reader sees them. What systemd does with them is tested where it runs: in a VM."""
-    with_timer = documents.parse("overlay", {"resync": 90})
+    with_timer = generation_of(overlay={"resync": 90}).documents
     wanted = {change.path: change.after for change in install.plan([with_timer], systemd=True)}
     names = ["weft-fabric.service", "weft-fabric-resync.service", "weft-fabric.timer"]
     for name in names:
@@ -81,7 +87,7 @@ def test_systemd_takes_the_units(tmp_path):
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert wanted["/etc/systemd/system/multi-user.target.wants/weft-fabric.service"].kind == "link"
-    without = {change.path for change in install.plan([documents.parse("overlay", {})], systemd=True)}
+    without = {change.path for change in install.plan([generation_of(overlay={}).documents], systemd=True)}
     assert "/etc/systemd/system/weft-fabric.service" in without
     assert not any("timer" in path for path in without)
 
@@ -94,10 +100,9 @@ def test_units_stop_one_by_one_and_what_starts_the_others_first(
     (tmp_path / "systemctl").write_text(f'#!/bin/sh\necho "$*" >>{asked}\n')
     (tmp_path / "systemctl").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    with_timer = documents.parse("overlay", {"resync": 90})
-    install.apply(install.plan([with_timer], systemd=True), systemd=True)
+    install.apply([generation_of(overlay={"resync": 90}).documents], systemd=True)
     asked.unlink()
-    install.apply(install.plan([], systemd=True), systemd=True)
+    install.apply([], systemd=True)
     assert asked.read_text().splitlines() == [
         "stop weft-fabric.timer",
         "stop weft-fabric-resync.service",
@@ -120,10 +125,10 @@ def test_units_stop_one_by_one_and_what_starts_the_others_first(
 def test_a_firewall_that_stops_what_is_forwarded_is_named(chain: str, definition: str, stops: bool, run_module) -> None:
     kernel.run("nft", f"add table {chain.rpartition(' ')[0]}; add chain {chain} {definition}")
     for check in (True, False):
-        result = run_module("document", check=check, name="pods", document={"sysctl": {FORWARD: 1}})
+        result = run_module("host", check=check, documents={"pods": {"sysctl": {FORWARD: 1}}})
         warnings = [warning["event"]["msg"] for warning in result.get("warnings", ())]
         assert bool(warnings) == stops
         for warning in warnings:
             assert warning.startswith(f"{os.uname().nodename}: the chain {chain} drops") and "\n" not in warning
-    again = run_module("document", name="pods", document={"sysctl": {FORWARD: 1}})
+    again = run_module("host", documents={"pods": {"sysctl": {FORWARD: 1}}})
     assert (again["changed"], again.get("warnings")) == (False, None), "said once, when it is made"

@@ -13,10 +13,28 @@ from collections.abc import Callable
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.module_utils.host import install, trusted
-from ansible_collections.weft.fabric.tests.integration.persist.host import DOCUMENT, PODS, WEFT, command, store, tree
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+from ansible_collections.weft.fabric.plugins.module_utils.host import generation, install, trusted
+from ansible_collections.weft.fabric.plugins.module_utils.host.transaction import Transaction
+from ansible_collections.weft.fabric.tests.integration.persist.host import (
+    DOCUMENT,
+    WEFT,
+    command,
+    generation_of,
+    tree,
+)
 
 NOBODY = 65534
+FILE = WEFT / "generations" / "1" / "generation.json"
+
+
+def attempt(check: bool = False) -> str:
+    """Apply an empty document; the refusal, or whether something has changed."""
+    try:
+        result, _generation = Transaction(generation.read(), generation_of(pods={}).documents).run(check)
+    except FabricError as error:
+        return str(error)
+    return "changed" if result.changed else "unchanged"
 
 
 def belongs(path: pathlib.Path) -> str:
@@ -45,8 +63,8 @@ def link_of_a_user(path: pathlib.Path) -> str:
 
 
 @pytest.mark.parametrize("spoil", [belongs, written_by_all, of_a_group, link_of_a_user])
-@pytest.mark.parametrize("path", [PODS, WEFT], ids=["document", "directory"])
-def test_documents_that_others_can_write(
+@pytest.mark.parametrize("path", [FILE, FILE.parent, WEFT], ids=["file", "its directory", "directory"])
+def test_generations_that_others_can_write(
     stored, run_module, path: pathlib.Path, spoil: Callable[[pathlib.Path], str]
 ) -> None:
     words = spoil(path)
@@ -54,15 +72,15 @@ def test_documents_that_others_can_write(
     for arguments in (["diff"], ["apply"], ["show"]):
         done = command(*arguments)
         assert (done.returncode, done.stdout) == (os.EX_CONFIG, "")
-        assert f"the document {PODS} is refused: {words}" in done.stderr
-    result = run_module("document", name="pods", document=DOCUMENT)
-    assert f"the document {PODS} is refused: {words}" in result["msg"]
+        assert f"the generation {FILE} is refused: {words}" in done.stderr
+    result = run_module("host", documents={"pods": DOCUMENT})
+    assert f"the generation {FILE} is refused: {words}" in result["msg"]
     assert tree() == before
 
 
 def test_a_group_without_members_is_no_danger(stored) -> None:
-    os.chown(PODS, 0, 4000)
-    PODS.chmod(0o664)
+    os.chown(FILE, 0, 4000)
+    FILE.chmod(0o664)
     assert command("diff").returncode == 2
 
 
@@ -75,7 +93,7 @@ def test_an_interpreter_of_a_user(tmp_path: pathlib.Path, monkeypatch: pytest.Mo
     for spoil in (belongs, written_by_all):
         words = spoil(python)
         for check in (True, False):
-            message = store(name="pods", document=DOCUMENT, check=check)["msg"]
+            message = attempt(check)
             assert f"the interpreter {python} is refused: {words}" in message
             assert "set ansible_python_interpreter" in message
         os.chown(python, 0, 0)
@@ -86,26 +104,26 @@ def test_an_interpreter_of_a_user(tmp_path: pathlib.Path, monkeypatch: pytest.Mo
 def test_an_interpreter_that_cannot_stand_in_the_first_line(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", f"/opt/{name}/python")
     monkeypatch.setattr(install, "systemd_runs", lambda: True)
-    assert "its path has a space or is too long" in store(name="pods", document=DOCUMENT)["msg"]
+    assert "its path has a space or is too long" in attempt()
     assert not WEFT.exists()
 
 
 def test_a_directory_above_the_command_that_others_can_write(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(install, "systemd_runs", lambda: True)
     words = written_by_all(pathlib.Path("/usr/local/sbin"))
-    assert f"the file /usr/local/sbin/weft-fabric is refused: {words}" in store(name="pods", document=DOCUMENT)["msg"]
+    assert f"the file /usr/local/sbin/weft-fabric is refused: {words}" in attempt()
     assert not WEFT.exists()
 
 
 def test_the_names_of_one_interpreter_install_one_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert store(name="pods", document=DOCUMENT)["changed"]
+    assert attempt() == "changed"
     directory = pathlib.Path(sys.executable).parent
     for name in ("python", "python3"):
         monkeypatch.setattr(sys, "executable", str(directory / name))
         assert trusted.interpreter() == str(directory / "python3")
-        assert not store(name="pods", document=DOCUMENT)["changed"]
+        assert attempt() == "unchanged"
 
 
 def test_a_command_that_does_not_start_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    assert "/usr/local/sbin/weft-fabric" in store(name="pods", document=DOCUMENT)["msg"]
+    assert "/usr/local/sbin/weft-fabric" in attempt()

@@ -112,7 +112,7 @@ def test_the_role_pods(tmp_path: pathlib.Path) -> None:
         packets()
         assert fabric.ok("site").changed == {}
 
-        fabric.inventory = scenario({**POD, "state": "absent"}, ASKING, beside, ASIDE)
+        fabric.inventory = scenario(ASKING, beside, ASIDE)
         gone = fabric.ok("site", "--diff")
         assert "-address 10.22.0.2 of network mynet for eth0 of pod1" in gone.diff
         assert fabric.node(host, *FILES).split() == ["/var/lib/cni/networks/mynet/10.22.0.9"]

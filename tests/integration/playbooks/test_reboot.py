@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 
-from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import HOSTS, article, standing
+from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import HOSTS, Fabric, article, standing
 
 # All that site makes but files. The cable stays, since a lab node cannot plug itself in again.
 REBOOT = r"""
@@ -44,14 +45,19 @@ def test_all_is_there_again(tmp_path: pathlib.Path) -> None:
             assert fabric.node(host, "find", "/etc", "/usr/local", "-name", "*weft*") == "", host
 
 
+def documents(fabric: Fabric, host: str) -> list[str]:
+    """The roles whose documents a host applies when it starts."""
+    found = json.loads(fabric.node(host, "cat", "/etc/weft/confirmed/generation.json"))
+    return [name for name, part in found["documents"].items() if part["persist"]]
+
+
 def test_a_role_that_is_not_to_persist(tmp_path: pathlib.Path) -> None:
     with standing(tmp_path, article("transient")) as fabric:
         fabric.ok("site", "--skip-tags", "verify")
-        assert fabric.node("network-1", "ls", "/etc/weft").split() == [
-            "mgmt_routing.json", "overlay.json", "pods.json",
-        ]  # fmt: skip
+        assert documents(fabric, "network-1") == ["mgmt_routing", "overlay", "pods"]
         off = ["-e", '{"mgmt_routing_persist": false, "overlay_persist": false, "pods_persist": false}']
         assert set(fabric.ok("site", *off).changed) == set(HOSTS)
         assert fabric.node("network-1", "sh", "-c", "ls -d /etc/weft || true") == ""
-        assert fabric.node("router", "ls", "/etc/weft").split() == ["masquerade.json"]
+        assert fabric.node("network-1", "ls", "/run/weft").split() == ["confirmed", "current", "generations"]
+        assert documents(fabric, "router") == ["masquerade"]
         assert fabric.ok("site", *off).changed == {}

@@ -111,7 +111,7 @@ def test_a_network_of_the_overlay_that_the_pods_are_not_in(tmp_path: pathlib.Pat
 
 def test_facts_of_the_roles_are_no_misspelt_variables(tmp_path: pathlib.Path) -> None:
     playbook = tmp_path / "play.yml"
-    facts = {"ansible.builtin.set_fact": {"overlay_pods": "", "overlay_gone": ""}}
+    facts = {"ansible.builtin.set_fact": {"overlay_pods": "", "overlay_plans": ""}}
     play_of = {"hosts": "all", "gather_facts": False, "roles": [{"role": "weft.fabric.common"}]}
     playbook.write_text(json.dumps([{**play_of, "tasks": [facts]}, play_of]), encoding="utf-8")
     run = play(tmp_path, str(playbook), changed({"router": {"overlay_ndoe": 1}}))

@@ -1,0 +1,295 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Generations: the record of everything that this host has been asked for, and of what became of it.
+
+Each is a directory that appears in one step, and three symbolic links say what it is::
+
+    /etc/weft/generations/7/generation.json
+    /etc/weft/pending    -> generations/8   its first request may have reached the kernel
+    /etc/weft/current    -> generations/7   the kernel has it
+    /etc/weft/confirmed  -> generations/7   the host applies it when it starts
+
+If nothing is to outlive a reboot, all of them are below /run/weft.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ansible_collections.weft.fabric.plugins.module_utils import files
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.host import documents, trusted
+from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Documents
+
+DIRECTORY = "/etc/weft"
+VOLATILE = "/run/weft"
+PENDING, CURRENT, CONFIRMED = STATES = ("pending", "current", "confirmed")
+KEPT = 10
+# Raised when an engine of the format before could misread a generation: with a new section, or another meaning. An
+# engine reads its own format and all before it, and refuses those after it.
+FORMAT = 1
+
+_GENERATIONS = "generations"
+_FILE = "generation.json"
+_REMEDY = "it stays as it is; remove {place}, and run the playbook weft.fabric.site again, which makes a new record"
+
+
+class Unusable(FabricError):
+    """A generation that cannot be applied, however often it is tried."""
+
+
+class Generation(NamedTuple):
+    """What a host was asked for at a time.
+
+    :ivar number: counts up from 1.
+    :ivar revision: the hash of the documents of the fabric that it is part of.
+    :ivar engine: the version of this collection that made it.
+    :ivar time: when it was made, in seconds since 1970.
+    :ivar controller: the address that the controller was connected from; empty: this host itself.
+    :ivar used: objects of somebody else that its documents list; they are not removed.
+    :ivar place: the directory that it is stored below.
+    """
+
+    number: int
+    documents: Documents
+    revision: str
+    engine: str
+    time: int
+    controller: str
+    used: frozenset[tuple[str, ...]] = frozenset()
+    place: str = DIRECTORY
+
+    def __str__(self) -> str:
+        """The file's text."""
+        content = {
+            "format": FORMAT,
+            "number": self.number,
+            "revision": self.revision,
+            "engine": self.engine,
+            "time": self.time,
+            "controller": self.controller,
+            "used": sorted(self.used),
+            "documents": {
+                name: {"persist": document.persist, "content": document.content}
+                for name, document in self.documents.items()
+            },
+        }
+        # Not sorted: kernel parameters are set in the order in which they are listed.
+        return json.dumps(content, indent=1) + "\n"
+
+    @property
+    def path(self) -> str:
+        """The path of its file."""
+        return f"{self.place}/{_GENERATIONS}/{self.number}/{_FILE}"
+
+    def asks_for(self, wanted: Documents) -> bool:
+        """Whether it consists of these documents."""
+        return _compared(self.documents) == _compared(wanted)
+
+
+class Record(NamedTuple):
+    """The generations that a host has to know to go on from."""
+
+    pending: Generation | None = None
+    current: Generation | None = None
+    confirmed: Generation | None = None
+
+    @property
+    def known(self) -> list[Generation]:
+        """All of them, each once."""
+        return list({one.path: one for one in self if one is not None}.values())
+
+
+def _compared(of: Documents) -> dict[str, Any]:
+    return {name: (document.content, document.persist) for name, document in of.items()}
+
+
+def place_of(wanted: Documents) -> str:
+    """The directory that a generation of these documents is stored below."""
+    return DIRECTORY if any(document.persist for document in wanted.values()) else VOLATILE
+
+
+# -- read ------------------------------------------------------------------------------------------
+
+
+def read() -> Record:
+    """The record of this host.
+
+    A run that was killed while it moved the record from one directory to the other leaves both. The newer one counts.
+
+    :raises Unusable: a generation cannot be applied.
+    :raises KernelError: a file cannot be read.
+    """
+    found = [Record(*(_of_state(place, state) for state in STATES)) for place in (DIRECTORY, VOLATILE)]
+    return max(found, key=lambda record: max((one.number for one in record.known), default=0))
+
+
+def _of_state(place: str, state: str) -> Generation | None:
+    path = f"{place}/{state}"
+    try:
+        target = os.readlink(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            raise Unusable(f"{path} is no link of weft.fabric: {_REMEDY.format(place=place)}") from error
+        raise files.refused("read", path, error) from error
+    return load(place, target.rpartition("/")[2])
+
+
+def load(place: str, number: str) -> Generation:
+    """A stored generation.
+
+    :raises Unusable: it cannot be applied.
+    """
+    path, remedy = f"{place}/{_GENERATIONS}/{number}/{_FILE}", _REMEDY.format(place=place)
+    try:
+        trusted.check(path, "the generation")
+        content = json.loads(files.read(path) or b"")
+        if not isinstance(content, dict) or not isinstance(content.get("format"), int) or content["format"] < 1:
+            raise Unusable(f"{path} is no generation of weft.fabric (it has no format number): {remedy}")
+        if content["format"] > FORMAT:
+            formats = f"format {content['format']}, this one reads up to {FORMAT}"
+            raise Unusable(f"{path} was written by a newer weft.fabric ({formats}): run that version, or {remedy}")
+        return _parsed(content, place)
+    except trusted.Untrusted as error:
+        raise Unusable(str(error)) from error
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+        raise Unusable(f"{path} is no generation of weft.fabric ({error}): {remedy}") from error
+    except InvalidParameter as error:
+        raise Unusable(f"{path} cannot be applied ({error}): {remedy}") from error
+
+
+def _parsed(content: Mapping[str, Any], place: str) -> Generation:
+    parts = content["documents"].items()
+    return Generation(
+        number=int(content["number"]),
+        documents=documents.ordered(
+            documents.parse(name, part["content"], f"documents.{name}", bool(part["persist"])) for name, part in parts
+        ),
+        revision=str(content["revision"]),
+        engine=str(content["engine"]),
+        time=int(content["time"]),
+        controller=str(content["controller"]),
+        used=frozenset(tuple(map(str, one)) for one in content["used"]),
+        place=place,
+    )
+
+
+def numbers(place: str) -> list[int]:
+    """The numbers of the generations below a directory, the oldest first."""
+    try:
+        return sorted(int(name) for name in os.listdir(f"{place}/{_GENERATIONS}") if name.isdecimal())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise files.refused("read", f"{place}/{_GENERATIONS}", error) from error
+
+
+def next_number() -> int:
+    """The number of the next generation."""
+    return max((*numbers(DIRECTORY), *numbers(VOLATILE)), default=0) + 1
+
+
+# -- written ---------------------------------------------------------------------------------------
+
+
+def begin(generation: Generation) -> None:
+    """Store a generation as pending.
+
+    :raises KernelError: the file system refuses; nothing is left.
+    """
+    directory = os.path.dirname(generation.path)
+    parent, name = os.path.split(directory)
+    new = f"{parent}/.{name}.weft-new"
+    made = not os.path.isdir(parent)
+    try:
+        os.makedirs(parent, 0o700, exist_ok=True)
+        os.chmod(generation.place, 0o700 if generation.place == DIRECTORY else 0o755)
+        os.chmod(parent, 0o700)
+        shutil.rmtree(new, ignore_errors=True)
+        os.mkdir(new, 0o700)
+        files.replace(f"{new}/{_FILE}", str(generation).encode(), 0o600)
+        os.rename(new, directory)
+        files.sync_directory(directory)
+        mark(generation, PENDING)
+    except (FabricError, OSError) as error:
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
+        if made:
+            _remove_empty(generation.place)
+        if isinstance(error, OSError):
+            raise files.refused("write", generation.path, error) from error
+        raise
+
+
+def mark(generation: Generation, state: str) -> None:
+    """Say what a stored generation is.
+
+    :raises KernelError: the file system refuses; the record is as it was.
+    """
+    files.link(f"{generation.place}/{state}", f"{_GENERATIONS}/{generation.number}")
+
+
+def settle(generation: Generation) -> None:
+    """Let a generation be the current and the confirmed one, and forget the others, but for the last ones.
+
+    :raises KernelError: the file system refuses.
+    """
+    if not generation.documents:
+        for place in (DIRECTORY, VOLATILE):
+            _forget(place)
+        return
+    mark(generation, CURRENT)
+    mark(generation, CONFIRMED)
+    files.remove(f"{generation.place}/{PENDING}")
+    _forget(VOLATILE if generation.place == DIRECTORY else DIRECTORY)
+    _keep(generation.place, {*numbers(generation.place)[-KEPT:], generation.number})
+
+
+def abandon(generation: Generation) -> None:
+    """Forget a pending generation, of which nothing is left in the kernel.
+
+    :raises KernelError: the file system refuses.
+    """
+    files.remove(f"{generation.place}/{PENDING}")
+    _keep(generation.place, {*numbers(generation.place)} - {generation.number})
+    _remove_empty(generation.place)
+
+
+def _forget(place: str) -> None:
+    """Remove the whole record below a directory."""
+    for state in STATES:
+        files.remove(f"{place}/{state}")
+        files.remove(files.beside(f"{place}/{state}"))
+    _keep(place, set())
+    _remove_empty(place)
+
+
+def _keep(place: str, kept: set[int]) -> None:
+    """Remove all generations but these, and what killed runs have left."""
+    parent = f"{place}/{_GENERATIONS}"
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(parent):
+            if name.endswith(".weft-new") or (name.isdecimal() and int(name) not in kept):
+                _remove_tree(f"{parent}/{name}")
+
+
+def _remove_tree(path: str) -> None:
+    try:
+        shutil.rmtree(path)
+    except OSError as error:
+        raise files.refused("remove", path, error) from error
+
+
+def _remove_empty(place: str) -> None:
+    for directory in (f"{place}/{_GENERATIONS}", place):
+        with contextlib.suppress(OSError):  # it is missing, has other files, or something is mounted there
+            os.rmdir(directory)

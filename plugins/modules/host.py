@@ -1,0 +1,221 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host
+short_description: Apply a host's container networking as one transaction, now and after each reboot
+version_added: 0.1.0
+description:
+  - Takes everything that roles need on a host (links, addresses, routes, entries, kernel parameters, masquerading, echo
+    servers) as documents, one for each role. Each section of a document has the options of its module.
+  - The documents of a host form a generation. The documents of a call replace those of the same roles in the host's
+    current generation; those of other roles stay as they are. All of them are planned together, and conflicts between
+    two of them are refused.
+  - Objects that an earlier generation made and the new one does not list are removed. Links that the kernel cannot
+    change in place are created anew.
+  - Everything that can be refused is refused before anything changes. If a change fails, the host is set back to the
+    previous generation. If the run is killed, the next run knows both generations.
+  - Each generation is stored below C(/etc/weft/generations) before its first change. The host applies the confirmed one
+    again when it starts, without a controller. The last ten are kept.
+  - With the first generation, the module installs the command C(weft-fabric), which is this collection's own engine as
+    a Python zip archive below C(/usr/local/lib/weft), and C(weft-fabric.service), which runs it. Both are removed with
+    the last document.
+  - C(weft-fabric diff) on the host shows how the host differs from its documents, and C(weft-fabric apply) repairs it.
+  - The host's network managers learn that the documents' links are not theirs, through files for udev
+    (C(MACAddressPolicy=none)), systemd-networkd (C(Unmanaged=yes), and foreign routes and rules are kept), and
+    NetworkManager (C(unmanaged-devices)). Each file is written if the manager's directory below C(/etc) exists.
+  - A warning names every manager that would still remove something, and a remedy. In check mode, it comes before
+    anything changes. Such a manager is one that manages an interface on which the documents have routes, or dhcpcd if
+    its configuration does not exclude the documents' links.
+  - Documents that move the host's own interfaces into or out of a bond or bridge are refused if they would remove the
+    address by which the current SSH session is connected, or the route back to its client.
+author:
+  - The weft.fabric authors (@weft-fabric)
+extends_documentation_fragment:
+  - weft.fabric.attributes
+  - weft.fabric.attributes.engine
+  - weft.fabric.attributes.action_group
+notes:
+  - Without systemd, as in a container or a lab node, generations and the command are installed, but no units. RV(unit)
+    reports this.
+  - A generation that is corrupt, or was written by a newer version with another format, is an error, and the file is
+    kept. The message says how to continue.
+options:
+  documents:
+    description:
+      - The documents by role. A role's name consists of lower case letters, digits and C(_). A document has these keys.
+      - C(topology) has O(weft.fabric.topology#module:namespaces), O(weft.fabric.topology#module:purge) and
+        O(weft.fabric.topology#module:route_protocol).
+      - C(cni) is O(weft.fabric.cni#module:attachments). Their links, addresses and routes are created in one pass with
+        the topology.
+      - C(sysctl) is O(weft.fabric.sysctl#module:settings).
+      - C(masquerade) has O(weft.fabric.masquerade#module:table) and O(weft.fabric.masquerade#module:rules). Without
+        rules, there is no table.
+      - C(isolation) is a list of groups of networks. Packets from a network of one group to a network of another group
+        are dropped, in the nftables table C(weft_isolation). With only one group, there is no table.
+      - C(echo_server) has O(weft.fabric.echo_server#module:namespaces) and O(weft.fabric.echo_server#module:port).
+      - C(resync) is the interval in seconds at which the host applies its generation again (C(weft-fabric.timer)). V(0)
+        applies it only when the host starts. The longest interval of all documents counts.
+      - C(adopt) lists names of objects that the document makes and takes over if somebody else has made them.
+      - C(afterwards) has sections that are set up once when the document is removed, and belong to nobody then, such as
+        the addresses that return to an interface with the end of a bond.
+    type: dict
+    required: true
+  state:
+    description:
+      - V(present) applies the documents.
+      - V(absent) takes the documents of these roles out of the generation, and removes everything that they made. The
+        documents of the call may be empty.
+    type: str
+    choices: [present, absent]
+    default: present
+  persist:
+    description:
+      - Whether to apply these documents again after a reboot. If no document of the host is to be, the record is kept
+        below C(/run/weft).
+    type: bool
+    default: true
+  adopt:
+    description:
+      - Whether to take over everything that the documents make, even if somebody else has made it. This is for a host
+        whose record was lost. Without it, a link with a kind, a namespace, or a route to elsewhere is refused if it
+        exists and is in no generation of the host.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Create a bridge and forward, also after a reboot
+  weft.fabric.host:
+    documents:
+      example:
+        topology:
+          namespaces:
+            "":
+              links:
+                - {name: br0, kind: bridge, addresses: [172.2.0.1/24]}
+        sysctl:
+          net.ipv4.ip_forward: 1
+
+- name: Remove both
+  weft.fabric.host:
+    documents:
+      example: {}
+    state: absent
+"""
+
+RETURN = r"""
+generation:
+  description: The number of the host's generation; V(0) without documents.
+  returned: success
+  type: int
+  sample: 7
+revision:
+  description: The hash of the documents.
+  returned: success
+  type: str
+  sample: 3f2a9c01d7be
+roles:
+  description: The roles of the call, and all others of which objects have changed.
+  returned: success
+  type: dict
+  contains:
+    changed:
+      description: Whether objects of the role have changed.
+      type: bool
+      sample: true
+namespaces:
+  description:
+    - The links in the documents' topologies as the kernel reports them afterwards, by namespace. For everything else,
+      use M(weft.fabric.topology_info).
+  returned: if the documents have topologies
+  type: dict
+  sample:
+    "":
+      links: [{name: br0, kind: bridge, admin_state: up, mtu: 1500, addresses: [172.2.0.1/24]}]
+cni:
+  description: RV(weft.fabric.cni#module:cni).
+  returned: if the documents have CNI networks
+  type: list
+  elements: dict
+  sample: []
+count:
+  description: How many objects are C(added), C(changed), C(recreated) and C(removed).
+  returned: success
+  type: dict
+  sample: {added: 2, changed: 0, recreated: 0, removed: 0}
+unit:
+  description: The unit that applies the generation, or the reason why there is none.
+  returned: success
+  type: str
+  sample: weft-fabric.service
+systemd:
+  description: Whether the host runs systemd.
+  returned: success
+  type: bool
+  sample: true
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.weft.fabric.plugins.module_utils.module import run
+from ansible_collections.weft.fabric.plugins.module_utils.argspec import STATE
+from ansible_collections.weft.fabric.plugins.module_utils.host import documents, generation, install, transaction
+
+ARGUMENT_SPEC = {
+    **STATE,
+    "documents": {"type": "dict", "required": True},
+    "persist": {"type": "bool", "default": True},
+    "adopt": {"type": "bool", "default": False},
+}
+
+
+def body(module: AnsibleModule) -> dict[str, Any]:
+    record = generation.read()
+    known = record.current.documents if record.current else {}
+    asked = documents.asked_for(module.params["documents"], known, module.params["persist"])
+    others = {name: document for name, document in known.items() if name not in asked}
+    absent = module.params["state"] == "absent"
+    wanted = documents.ordered([*others.values(), *({} if absent else asked).values()])
+    beside = documents.afterwards(asked, known) if absent else {}
+    adopt = module.params["adopt"]
+    result, stored = transaction.Transaction(record, wanted, beside, adopt).run(module.check_mode)
+    for warning in result.warnings:
+        module.warn(warning)
+    return {
+        "changed": result.changed,
+        "diff": result.diff,
+        "generation": stored.number if stored and stored.documents else 0,
+        "revision": transaction.revision_of(wanted),
+        "roles": {name: {"changed": name in result.changed_roles} for name in (*asked, *result.changed_roles)},
+        "count": result.count._asdict(),
+        **_shown([result.returned[name] for name in asked if name in result.returned]),
+        **install.described(wanted),
+        # Ansible would return all parameters, the documents too, for the controller to keep.
+        "invocation": {"module_args": {**module.params, "documents": sorted(asked)}},
+    }
+
+
+def _shown(roles: list[dict[str, Any]]) -> dict[str, Any]:
+    """What sections return, of all roles together."""
+    links: dict[str, dict[str, Any]] = {}
+    for role in roles:
+        for netns, found in role.get("namespaces", {}).items():
+            links.setdefault(netns, {}).update((link["name"], link) for link in found["links"])
+    cni = [item for role in roles for item in role.get("cni", ())]
+    shown = {"namespaces": {netns: {"links": [*found.values()]} for netns, found in links.items()}}
+    return {**(shown if links else {}), **({"cni": cni} if cni else {})}
+
+
+def main() -> None:
+    run(body, argument_spec=ARGUMENT_SPEC)
+
+
+if __name__ == "__main__":
+    main()

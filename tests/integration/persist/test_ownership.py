@@ -1,0 +1,127 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What exists and is not ours is refused by name, used as it is, or adopted; what is ours is not asked about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.weft.fabric.tests.integration import kernel
+from ansible_collections.weft.fabric.tests.integration.persist.host import tree
+
+OUTSIDE: dict[str, Any] = {"name": "br-x", "kind": "bridge", "mtu": 1400, "addresses": ["192.0.2.7/24"]}
+ROUTE = {"dst": "10.77.0.0/16", "dev": "lo"}
+PAIR: dict[str, Any] = {"name": "v0", "kind": "veth", "peer": {"name": "eth0", "netns": "pod1"}}
+
+
+def links(*found: Any) -> dict[str, Any]:
+    return {"topology": {"namespaces": {"": {"links": [*found]}}}}
+
+
+# What somebody else has made, the document, the object's name, and words of the refusal.
+FOREIGN = {
+    "bridge": (
+        ["link add br-x type bridge", "link add p0 type veth peer name p1", "link set p0 master br-x",
+         "address add 192.0.2.1/24 dev br-x"],
+        links(OUTSIDE), "br-x", ["link br-x exists and is not ours", "bridge", "ports p0", "192.0.2.1/24", "Docker"],
+    ),
+    "another kind": (["link add br-x type vxlan id 9 dstport 4789"], links(OUTSIDE), "br-x", ["vxlan"]),
+    "veth": (
+        ["link add v0 type veth peer name far0"],
+        {"topology": {"namespaces": {"": {"links": [PAIR]}, "pod1": {}}}}, "v0", ["link v0 exists", "veth"],
+    ),
+    "the other end": (
+        ["link add far0 type veth peer name v1"],
+        links({**PAIR, "peer": {"name": "v1"}}), "v1", ["link v1 exists", "veth"],
+    ),
+    "vxlan": (
+        ["link add vx0 type vxlan id 9 dstport 4789"],
+        links({"name": "vx0", "kind": "vxlan", "vni": 10, "port": 4789}), "vx0", ["link vx0 exists", "vxlan"],
+    ),
+    "namespace": (["netns add pod1"], {"topology": {"namespaces": {"pod1": {}}}}, "pod1", ["namespace pod1 exists"]),
+    "route": (
+        ["route add 10.77.0.0/16 dev lo"],
+        {"topology": {"namespaces": {"": {"routes": [{**ROUTE, "mtu": 1400}]}}}},
+        "10.77.0.0/16", ["route 10.77.0.0/16 dev lo ", "exists, is not ours, and differs"],
+    ),
+}  # fmt: skip
+
+
+def clean() -> None:
+    for name in kernel.namespaces():
+        kernel.ip("", "netns", "delete", name)
+    kernel.run(
+        "sh", "-c", "ip route flush 10.77.0.0/16; for l in br-x p0 v0 far0 vx0; do ip link delete $l; done 2>&1 || :"
+    )
+
+
+@pytest.mark.parametrize(("commands", "document", "name", "words"), FOREIGN.values(), ids=FOREIGN)
+def test_what_somebody_else_has_made(run_module, commands, document, name, words):
+    for command in commands:
+        kernel.ip("", *command.split())
+    try:
+        before = tree()
+        for check in (True, False):
+            with kernel.unchanged(""):
+                done = run_module("host", documents={"pods": document, "overlay": {}}, check=check)
+            assert [word for word in [*words, f"adopt: [{name}]"] if word not in done["msg"]] == [], done["msg"]
+            assert "\n" not in done["msg"] and tree() == before
+        adopted = {**document, "adopt": [name]}
+        check = run_module("host", documents={"pods": adopted}, check=True)
+        made = run_module("host", documents={"pods": adopted})
+        assert made.rc == 0, made
+        assert check["diff"] == made["diff"] and any("(adopted)" in diff["after"] for diff in made["diff"])
+        again = run_module("host", documents={"pods": adopted})
+        assert (again["changed"], again["diff"]) == (False, [])
+        assert not run_module("host", documents={"pods": document})["count"]["recreated"], "ours from now on"
+        run_module("host", documents={"pods": {}}, state="absent")
+    finally:
+        clean()
+
+
+def test_a_host_whose_record_is_lost(run_module):
+    document = {**links(OUTSIDE, PAIR)}
+    document["topology"]["namespaces"]["pod1"] = {}
+    try:
+        run_module("host", documents={"pods": document})
+        kernel.run("rm", "-r", "/etc/weft")
+        refused = run_module("host", documents={"pods": document})["msg"]
+        assert "link br-x exists" in refused and "namespace pod1 exists" in refused
+        with kernel.unchanged("", "pod1"):
+            adopted = run_module("host", documents={"pods": document}, adopt=True)
+        assert adopted["changed"] and adopted["count"] == {"added": 0, "changed": 0, "recreated": 0, "removed": 0}
+        assert not run_module("host", documents={"pods": document})["changed"]
+        run_module("host", documents={"pods": {}}, state="absent")
+        assert "pod1" not in kernel.namespaces()
+    finally:
+        clean()
+
+
+def test_a_route_of_somebody_else_that_is_as_wanted_is_used_and_stays(run_module):
+    wanted = {"topology": {"namespaces": {"": {"routes": [ROUTE]}}}}
+    kernel.ip("", "route", "add", "10.77.0.0/16", "dev", "lo", "proto", "static")
+    try:
+        with kernel.unchanged(""):
+            run_module("host", documents={"mgmt_routing": wanted})
+            run_module("host", documents={"mgmt_routing": {}}, state="absent")
+        assert "10.77.0.0/16" in kernel.ip("", "route")
+    finally:
+        clean()
+
+
+def test_an_address_of_somebody_else_is_used_and_stays(run_module):
+    """Over another generation, too; one that we have added is removed."""
+    kernel.ip("", "link", "add", "p0", "type", "veth", "peer", "name", "p1")
+    kernel.ip("", "address", "add", "192.0.2.1/24", "dev", "p0")
+    try:
+        own = {"name": "p0", "addresses": ["192.0.2.1/24", "198.51.100.1/24"]}
+        for mtu in (1500, 1400):
+            run_module("host", documents={"underlay": links({**own, "mtu": mtu})})
+        run_module("host", documents={"underlay": {}}, state="absent")
+        found = [row["local"] for row in kernel.ip_json("", "address", "show", "dev", "p0")[0]["addr_info"]]
+        assert "192.0.2.1" in found and "198.51.100.1" not in found
+    finally:
+        clean()
