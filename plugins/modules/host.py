@@ -86,6 +86,18 @@ options:
         exists and is in no generation of the host.
     type: bool
     default: false
+  revision:
+    description:
+      - The revision of the fabric that the documents are part of, such as a hash of the documents of all hosts. By
+        default, a hash of the host's documents.
+      - A warning says so if the host has had this revision or these documents before, and has something newer now. The
+        controller's inventory may be out of date.
+    type: str
+  plan:
+    description:
+      - RV(plan) of an earlier call in check mode. If the host has changed since then, so that the call would do
+        something else, the call is refused and returns the new RV(plan) and diff.
+    type: str
 """
 
 EXAMPLES = r"""
@@ -101,6 +113,18 @@ EXAMPLES = r"""
         sysctl:
           net.ipv4.ip_forward: 1
 
+- name: Plan
+  weft.fabric.host:
+    documents: "{{ documents }}"
+  check_mode: true
+  register: planned
+
+- name: Do what was planned, and nothing else
+  weft.fabric.host:
+    documents: "{{ documents }}"
+    plan: "{{ planned.plan }}"
+  when: planned is changed
+
 - name: Remove both
   weft.fabric.host:
     documents:
@@ -115,10 +139,15 @@ generation:
   type: int
   sample: 7
 revision:
-  description: The hash of the documents.
+  description: The revision of the host's generation; empty without documents.
   returned: success
   type: str
   sample: 3f2a9c01d7be
+plan:
+  description: Identifies the diff and the generation that the host has had before.
+  returned: always
+  type: str
+  sample: 90b4e1ff20c3
 roles:
   description: The roles of the call, and all others of which objects have changed.
   returned: success
@@ -160,12 +189,14 @@ systemd:
   sample: true
 """
 
+from contextlib import nullcontext
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import STATE
+from ansible_collections.weft.fabric.plugins.module_utils.files import alone
 from ansible_collections.weft.fabric.plugins.module_utils.host import documents, generation, install, transaction
 
 ARGUMENT_SPEC = {
@@ -173,10 +204,17 @@ ARGUMENT_SPEC = {
     "documents": {"type": "dict", "required": True},
     "persist": {"type": "bool", "default": True},
     "adopt": {"type": "bool", "default": False},
+    "revision": {"type": "str"},
+    "plan": {"type": "str"},
 }
 
 
 def body(module: AnsibleModule) -> dict[str, Any]:
+    with nullcontext() if module.check_mode else alone():
+        return _applied(module)
+
+
+def _applied(module: AnsibleModule) -> dict[str, Any]:
     record = generation.read()
     known = record.current.documents if record.current else {}
     asked = documents.asked_for(module.params["documents"], known, module.params["persist"])
@@ -184,15 +222,19 @@ def body(module: AnsibleModule) -> dict[str, Any]:
     absent = module.params["state"] == "absent"
     wanted = documents.ordered([*others.values(), *({} if absent else asked).values()])
     beside = documents.afterwards(asked, known) if absent else {}
-    adopt = module.params["adopt"]
-    result, stored = transaction.Transaction(record, wanted, beside, adopt).run(module.check_mode)
+    options = {name: module.params[name] for name in ("adopt", "revision", "plan")}
+    try:
+        result, stored = transaction.Transaction(record, wanted, beside, **options).run(module.check_mode)
+    except transaction.Outdated as error:
+        module.fail_json(msg=str(error), diff=error.result.diff, plan=error.result.plan)
     for warning in result.warnings:
         module.warn(warning)
     return {
         "changed": result.changed,
         "diff": result.diff,
+        "plan": result.plan,
         "generation": stored.number if stored and stored.documents else 0,
-        "revision": transaction.revision_of(wanted),
+        "revision": stored.revision if stored and stored.documents else "",
         "roles": {name: {"changed": name in result.changed_roles} for name in (*asked, *result.changed_roles)},
         "count": result.count._asdict(),
         **_shown([result.returned[name] for name in asked if name in result.returned]),

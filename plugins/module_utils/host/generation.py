@@ -20,7 +20,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import files
@@ -76,10 +76,7 @@ class Generation(NamedTuple):
             "time": self.time,
             "controller": self.controller,
             "used": sorted(self.used),
-            "documents": {
-                name: {"persist": document.persist, "content": document.content}
-                for name, document in self.documents.items()
-            },
+            "documents": _contents(self.documents),
         }
         # Not sorted: kernel parameters are set in the order in which they are listed.
         return json.dumps(content, indent=1) + "\n"
@@ -91,7 +88,7 @@ class Generation(NamedTuple):
 
     def asks_for(self, wanted: Documents) -> bool:
         """Whether it consists of these documents."""
-        return _compared(self.documents) == _compared(wanted)
+        return _contents(self.documents) == _contents(wanted)
 
 
 class Record(NamedTuple):
@@ -107,8 +104,8 @@ class Record(NamedTuple):
         return list({one.path: one for one in self if one is not None}.values())
 
 
-def _compared(of: Documents) -> dict[str, Any]:
-    return {name: (document.content, document.persist) for name, document in of.items()}
+def _contents(of: Documents) -> dict[str, Any]:
+    return {name: {"persist": document.persist, "content": document.content} for name, document in of.items()}
 
 
 def place_of(wanted: Documents) -> str:
@@ -191,6 +188,47 @@ def numbers(place: str) -> list[int]:
         return []
     except OSError as error:
         raise files.refused("read", f"{place}/{_GENERATIONS}", error) from error
+
+
+class Outline(NamedTuple):
+    """What a stored generation says of itself. Any format can be read, because the documents are not parsed.
+
+    :ivar documents: the text of the documents by role.
+    """
+
+    number: int
+    revision: str
+    engine: str
+    time: int
+    controller: str
+    documents: Mapping[str, Any]
+    place: str
+
+
+def kept() -> list[Outline]:
+    """All generations of this host that can be read, the oldest first.
+
+    :raises KernelError: a file cannot be read.
+    """
+    stored = sorted((number, place) for place in (DIRECTORY, VOLATILE) for number in numbers(place))
+    return [outline for number, place in stored for outline in _outline(place, number)]
+
+
+def _outline(place: str, number: int) -> Iterator[Outline]:
+    try:
+        content = json.loads(files.read(f"{place}/{_GENERATIONS}/{number}/{_FILE}") or b"")
+        revision, engine, controller = (str(content[name]) for name in ("revision", "engine", "controller"))
+        yield Outline(number, revision, engine, int(content["time"]), controller, content["documents"], place)
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return
+
+
+def had_before(current: Generation, new: Generation) -> bool:
+    """Whether a host had a new generation's revision or documents before its current ones."""
+    if current.revision == new.revision:
+        return False
+    earlier = [outline for outline in kept() if outline.number < current.number]
+    return any(outline.revision == new.revision or outline.documents == _contents(new.documents) for outline in earlier)
 
 
 def next_number() -> int:

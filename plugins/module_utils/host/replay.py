@@ -27,6 +27,7 @@ class Result:
 
     :ivar changed_roles: the roles of which something has changed.
     :ivar returned: by role, what its sections return.
+    :ivar plan: identifies the changes, and the generation that they start from.
     """
 
     changed: bool = False
@@ -35,6 +36,7 @@ class Result:
     changed_roles: dict[str, None] = field(default_factory=dict)
     returned: dict[str, dict[str, Any]] = field(default_factory=dict)
     count: Count = field(default_factory=Count)
+    plan: str = ""
 
     def add(self, step: Step) -> None:
         """Add what a section has done for a role."""

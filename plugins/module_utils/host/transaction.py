@@ -21,11 +21,23 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricEr
 from ansible_collections.weft.fabric.plugins.module_utils.files import alone
 from ansible_collections.weft.fabric.plugins.module_utils.host import generation, install
 from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Documents, values_of
+from ansible_collections.weft.fabric.plugins.module_utils.host.entries import Change
 from ansible_collections.weft.fabric.plugins.module_utils.host.generation import Generation, Record
 from ansible_collections.weft.fabric.plugins.module_utils.host.replay import Result, carry_out
 from ansible_collections.weft.fabric.plugins.module_utils.sections.section import Owned, Run
 
 NOTHING: Documents = {}
+
+
+class Outdated(FabricError):
+    """The plan that a run was to carry out is not what it would do now.
+
+    :ivar result: what it would do.
+    """
+
+    def __init__(self, result: Result) -> None:
+        super().__init__("this host has changed since its plan was shown: look at the new plan, and run again")
+        self.result = result
 
 
 @dataclass
@@ -36,12 +48,16 @@ class Transaction:
     :ivar wanted: the documents of the new generation.
     :ivar beside: by role, parsed sections that are carried out along with it and belong to nobody afterwards.
     :ivar adopt: whether everything that the documents make is ours, whoever has made it.
+    :ivar revision: the revision of the fabric that the documents are part of; None: the hash of these documents.
+    :ivar plan: the token of the plan that has been shown, and that alone may be carried out; None: any.
     """
 
     record: Record
     wanted: Documents
     beside: dict[str, dict[str, Any]] = field(default_factory=dict)
     adopt: bool = False
+    revision: str | None = None
+    plan: str | None = None
 
     @property
     def former(self) -> list[Generation]:
@@ -63,19 +79,33 @@ class Transaction:
         """
         with nullcontext() if check else alone():
             run = self._run(check=True, strict=not check)
-            planned = carry_out(run)
+            result = carry_out(run)
             files = install.plan([self.wanted])
             new = None if self.is_recorded else self._generation(run.used)
-            result = planned
-            if planned.changed or new or files:
+            if result.changed or new or files:
                 install.check(self.wanted, files, len(str(new)) if new and new.documents else 0)
-            if not check and (planned.changed or new):
+            in_kernel = result.changed
+            self._add_rest(result, files, new)
+            if self.plan and result.changed and result.plan != self.plan:
+                raise Outdated(result)
+            if not check and (in_kernel or new):
                 result = self._carry_out(new)
-            result.diff += [change.diff() for change in files]
-            result.changed = result.changed or bool(new or files) or install.is_unfinished(self.wanted)
-            if not check and (files or result.changed):
+                self._add_rest(result, files, new)
+            if not check and result.changed:
                 install.apply([self.wanted])
         return result, new or self.record.current
+
+    def _add_rest(self, result: Result, files: Sequence[Change], new: Generation | None) -> None:
+        """Add to a result what is not in the kernel."""
+        result.diff += [change.diff() for change in files]
+        result.changed = result.changed or bool(new or files) or install.is_unfinished(self.wanted)
+        current = self.record.current
+        shown = json.dumps([current.number if current else 0, result.diff])
+        result.plan = hashlib.sha256(shown.encode()).hexdigest()[:12]
+        if current and new and generation.had_before(current, new):
+            when = time.strftime("%Y-%m-%d %H:%M %Z", time.localtime(current.time))
+            newer = f"{current.revision} from {current.controller or 'this host itself'} at {when}"
+            result.warnings.append(f"this host has a newer revision, {newer}, and had {new.revision} before it")
 
     def _run(self, check: bool, strict: bool = False) -> Run:
         values = {**values_of(self.wanted), **{role: dict(found) for role, found in self.beside.items()}}
@@ -134,7 +164,7 @@ class Transaction:
         return Generation(
             number=generation.next_number(),
             documents=self.wanted,
-            revision=revision_of(self.wanted),
+            revision=self.revision or revision_of(self.wanted),
             engine=install.VERSION,
             time=int(time.time()),
             controller=connected.client if connected else "",
