@@ -61,6 +61,7 @@ options:
       - C(resync) is the interval in seconds at which the host applies its generation again (C(weft-fabric.timer)). V(0)
         applies it only when the host starts. The longest interval of all documents counts.
       - C(adopt) lists names of objects that the document makes and takes over if somebody else has made them.
+      - C(persist) and C(state) count in place of O(persist) and O(state) for this document.
       - C(afterwards) has sections that are set up once when the document is removed, and belong to nobody then, such as
         the addresses that return to an interface with the end of a bond.
     type: dict
@@ -84,6 +85,11 @@ options:
       - Whether to take over everything that the documents make, even if somebody else has made it. This is for a host
         whose record was lost. Without it, a link with a kind, a namespace, or a route to elsewhere is refused if it
         exists and is in no generation of the host.
+    type: bool
+    default: false
+  strict:
+    description:
+      - Whether a missing object is refused in check mode too. Otherwise an earlier task may be about to make it.
     type: bool
     default: false
   revision:
@@ -172,9 +178,17 @@ cni:
   type: list
   elements: dict
   sample: []
+objects:
+  description:
+    - A line for each object of the kernel that differs. It begins with C(+), C(~) or C(-), as the object is added,
+      changed or removed. Files are in the diff alone.
+  returned: success, and if the host has changed since O(plan)
+  type: list
+  elements: str
+  sample: ["+ link br0 type bridge", "~ net.ipv4.ip_forward = 1 (was 0)"]
 count:
   description: How many objects are C(added), C(changed), C(recreated) and C(removed).
-  returned: success
+  returned: success, and if the host has changed since O(plan)
   type: dict
   sample: {added: 2, changed: 0, recreated: 0, removed: 0}
 unit:
@@ -198,12 +212,14 @@ from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import STATE
 from ansible_collections.weft.fabric.plugins.module_utils.files import alone
 from ansible_collections.weft.fabric.plugins.module_utils.host import documents, generation, install, transaction
+from ansible_collections.weft.fabric.plugins.module_utils.host.replay import Result
 
 ARGUMENT_SPEC = {
     **STATE,
     "documents": {"type": "dict", "required": True},
     "persist": {"type": "bool", "default": True},
     "adopt": {"type": "bool", "default": False},
+    "strict": {"type": "bool", "default": False},
     "revision": {"type": "str"},
     "plan": {"type": "str"},
 }
@@ -217,16 +233,15 @@ def body(module: AnsibleModule) -> dict[str, Any]:
 def _applied(module: AnsibleModule) -> dict[str, Any]:
     record = generation.read()
     known = record.current.documents if record.current else {}
-    asked = documents.asked_for(module.params["documents"], known, module.params["persist"])
-    others = {name: document for name, document in known.items() if name not in asked}
-    absent = module.params["state"] == "absent"
-    wanted = documents.ordered([*others.values(), *({} if absent else asked).values()])
-    beside = documents.afterwards(asked, known) if absent else {}
-    options = {name: module.params[name] for name in ("adopt", "revision", "plan")}
+    given = module.params
+    asked = documents.asked_for(given["documents"], known, given["persist"], given["state"])
+    wanted = documents.ordered(document for document in {**known, **asked}.values() if not document.absent)
+    beside = documents.afterwards(asked, known)
+    options = {name: given[name] for name in ("adopt", "strict", "revision", "plan")}
     try:
         result, stored = transaction.Transaction(record, wanted, beside, **options).run(module.check_mode)
     except transaction.Outdated as error:
-        module.fail_json(msg=str(error), diff=error.result.diff, plan=error.result.plan)
+        module.fail_json(msg=str(error), diff=error.result.diff, plan=error.result.plan, **_objects(error.result))
     for warning in result.warnings:
         module.warn(warning)
     return {
@@ -236,12 +251,16 @@ def _applied(module: AnsibleModule) -> dict[str, Any]:
         "generation": stored.number if stored and stored.documents else 0,
         "revision": stored.revision if stored and stored.documents else "",
         "roles": {name: {"changed": name in result.changed_roles} for name in (*asked, *result.changed_roles)},
-        "count": result.count._asdict(),
+        **_objects(result),
         **_shown([result.returned[name] for name in asked if name in result.returned]),
         **install.described(wanted),
         # Ansible would return all parameters, the documents too, for the controller to keep.
         "invocation": {"module_args": {**module.params, "documents": sorted(asked)}},
     }
+
+
+def _objects(result: Result) -> dict[str, Any]:
+    return {"objects": result.objects, "count": result.count}
 
 
 def _shown(roles: list[dict[str, Any]]) -> dict[str, Any]:

@@ -86,6 +86,7 @@ def _desired(desired: Desired, own: Mapping[str, str]) -> Desired:
         claimed=named(desired.claimed),
         addresses=addresses,
         address_keys={address.key: address for address in addresses},
+        expected={(own.get(dev, dev), address) for dev, address in desired.expected},
         routes={key: _entry(route, own) for key, route in desired.routes.items()},
         rules={key: _rule(rule, own) for key, rule in desired.rules.items()},
         neighbours={own.get(dev, dev): entries for dev, entries in desired.neighbours.items()},
@@ -127,6 +128,7 @@ def _link(netns: str, link: Link, own: Mapping[str, Mapping[str, str]]) -> Link:
     return replace(
         link,
         name=named(netns, link.name),
+        mtu_of=named("", link.mtu_of),
         attributes={
             name: named(places[name], value) if value and name in places else value
             for name, value in link.attributes.items()

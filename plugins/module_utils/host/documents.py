@@ -17,6 +17,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.sections.section impor
 ORDER = ("underlay", "mgmt_routing", "masquerade", "overlay", "pods")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}").fullmatch
+_STATE = "state"
+_PERSIST = "persist"
 _RESYNC = "resync"
 _AFTERWARDS = "afterwards"
 _ADOPT = "adopt"
@@ -30,6 +32,7 @@ class Document(NamedTuple):
     :ivar values: the parsed sections.
     :ivar resync: the interval in seconds at which the host applies its documents again; 0: only when it starts.
     :ivar persist: whether the host applies the document again after a reboot.
+    :ivar absent: it is taken out of the generation.
     :ivar adopt: the names of objects that it makes and that are taken over if somebody else has made them.
     :ivar afterwards: the parsed sections that are set up once when the document is removed, and belong to nobody then.
     """
@@ -39,6 +42,7 @@ class Document(NamedTuple):
     values: Values
     resync: int
     persist: bool
+    absent: bool
     adopt: frozenset[str]
     afterwards: Values
 
@@ -54,21 +58,29 @@ Documents = Mapping[str, Document]
 
 
 def parse(
-    name: str, content: Any, where: str = "documents", persist: bool = True, option: str | None = None
+    name: str,
+    content: Any,
+    where: str = "documents",
+    persist: bool = True,
+    option: str | None = None,
+    state: str = "present",
 ) -> Document:
     """A document from its sections.
 
     :param where: its place in the user's parameters.
+    :param persist: of a document that does not say it itself; ``state`` likewise.
     :param option: the name of its only section in messages, if a module takes that as an option.
     :raises InvalidParameter: for the first parameter that is wrong.
     """
     if not _NAME(name):
         raise InvalidParameter(where, name, "give a lower case letter, and up to 63 of letters, digits and '_'")
     given = values.given(values.mapping(where, content))
+    persist = values.boolean(f"{where}.{_PERSIST}", given.pop(_PERSIST, persist))
+    state = values.choice(f"{where}.{_STATE}", given.pop(_STATE, state), ("present", "absent"))
     known_sections = (*sections.NAMES, _RESYNC, _ADOPT, _AFTERWARDS)
     for section, value in given.items():
         if section not in known_sections:
-            known = ", ".join(known_sections)
+            known = ", ".join((*known_sections, _STATE, _PERSIST))
             raise InvalidParameter(f"{where}.{section}", value, f"a document takes only {known}")
     found: dict[str, Any] = {}
     needed: dict[str, dict[str, Any]] = {}
@@ -91,21 +103,24 @@ def parse(
     afterwards = parse(name, later, f"{where}.{_AFTERWARDS}").values if later else {}
     names = values.items(f"{where}.{_ADOPT}", given.get(_ADOPT))
     adopt = frozenset(values.text(f"{where}.{_ADOPT}[{index}]", item) for index, item in enumerate(names))
-    return Document(name, given, found, resync, persist, adopt, afterwards)
+    return Document(name, given, found, resync, persist, state == "absent", adopt, afterwards)
 
 
-def asked_for(given: Mapping[str, Any], known: Documents, persist: bool) -> dict[str, Document]:
+def asked_for(given: Mapping[str, Any], known: Documents, persist: bool, state: str) -> dict[str, Document]:
     """The documents of a call by role; those that the host has already are not parsed again.
 
+    :param persist: of documents that do not say it themselves; ``state`` likewise.
     :raises InvalidParameter: for the first parameter that is wrong.
     """
     found = {}
+    defaults = {_PERSIST: persist, _STATE: state}
     for name, content in given.items():
         same = known.get(name)
-        if same and same.persist == persist and isinstance(content, dict) and values.given(content) == same.content:
+        stored = {**same.content, _PERSIST: same.persist, _STATE: "present"} if same else None
+        if same and isinstance(content, dict) and {**defaults, **values.given(content)} == stored:
             found[name] = same
         else:
-            found[name] = parse(name, content, f"documents.{name}", persist)
+            found[name] = parse(name, content, f"documents.{name}", persist, state=state)
     return found
 
 
@@ -117,7 +132,8 @@ def ordered(documents: Iterable[Document]) -> dict[str, Document]:
 
 def afterwards(asked: Documents, known: Documents) -> dict[str, dict[str, Any]]:
     """By role, the sections that are set up when documents are removed: those of the call, or those that are stored."""
-    found = {name: document.afterwards or known[name].afterwards for name, document in asked.items() if name in known}
+    removed = {name: document for name, document in asked.items() if document.absent and name in known}
+    found = {name: document.afterwards or known[name].afterwards for name, document in removed.items()}
     return {name: dict(values) for name, values in found.items() if values}
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import sections
-from ansible_collections.weft.fabric.plugins.module_utils.sections.section import Count, Outcome, Run, Section
+from ansible_collections.weft.fabric.plugins.module_utils.sections.section import SIGNS, Outcome, Run, Section
 
 
 class Step(NamedTuple):
@@ -35,7 +35,8 @@ class Result:
     warnings: list[str] = field(default_factory=list)
     changed_roles: dict[str, None] = field(default_factory=dict)
     returned: dict[str, dict[str, Any]] = field(default_factory=dict)
-    count: Count = field(default_factory=Count)
+    objects: list[str] = field(default_factory=list)
+    count: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SIGNS, 0))
     plan: str = ""
 
     def add(self, step: Step) -> None:
@@ -47,7 +48,9 @@ class Result:
         self.returned.setdefault(step.role, {}).update(outcome.returned)
         if outcome.changed:
             self.changed_roles[step.role] = None
-        self.count = Count(*map(sum, zip(self.count, outcome.counts)))
+        for how, text in outcome.objects:
+            self.objects.append(f"{SIGNS[how]} {step.section.noun}{text}")
+            self.count[how] += 1
 
 
 def carry_out(run: Run) -> Result:

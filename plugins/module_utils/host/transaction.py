@@ -48,6 +48,7 @@ class Transaction:
     :ivar wanted: the documents of the new generation.
     :ivar beside: by role, parsed sections that are carried out along with it and belong to nobody afterwards.
     :ivar adopt: whether everything that the documents make is ours, whoever has made it.
+    :ivar strict: a missing object is an error in check mode too.
     :ivar revision: the revision of the fabric that the documents are part of; None: the hash of these documents.
     :ivar plan: the token of the plan that has been shown, and that alone may be carried out; None: any.
     """
@@ -56,6 +57,7 @@ class Transaction:
     wanted: Documents
     beside: dict[str, dict[str, Any]] = field(default_factory=dict)
     adopt: bool = False
+    strict: bool = False
     revision: str | None = None
     plan: str | None = None
 
@@ -78,7 +80,7 @@ class Transaction:
         :raises FabricError: something refuses. The host is as it was.
         """
         with nullcontext() if check else alone():
-            run = self._run(check=True, strict=not check)
+            run = self._run(check=True, strict=self.strict or not check)
             result = carry_out(run)
             files = install.plan([self.wanted])
             new = None if self.is_recorded else self._generation(run.used)

@@ -156,7 +156,7 @@ def _of_entries(desired: Desired, protocol: int) -> Scope:
     neighbours, fdb, routes = desired.neighbour_devices, desired.fdb_devices, desired.routes.values()
     purged = {*desired.purged_protocols, *([protocol] if desired.purge_routes else ())}
     return Scope(
-        addresses=bool(desired.addresses or desired.purge_addresses),
+        addresses=bool(desired.addresses or desired.purge_addresses or desired.expected),
         rules=bool(desired.rules or desired.purge_rules),
         neighbours={*neighbours},
         fdb={*fdb},
@@ -185,7 +185,8 @@ def _removed(document: Document) -> tuple[set[str], set[str]]:
 
 
 def _parents(desired: Desired) -> list[str]:
-    """The other namespaces that contain the parents of links, or that links are taken from."""
+    """The other namespaces that contain the parents of links, or that links are taken from, or have the MTU of."""
     places = [link.attributes.get("parent_netns") for link in desired.links.values()]
     places += [link.origin[0] for link in desired.links.values() if link.origin]
+    places += ["" for link in desired.links.values() if link.mtu_of]
     return [place for place in places if place is not None]

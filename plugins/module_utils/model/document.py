@@ -34,6 +34,7 @@ class Desired:
     :ivar claimed: links that a bridge or a bond lists as its ports.
     :ivar addresses: with their places in the user's document, for messages.
     :ivar address_keys: the same addresses by the kernel's key.
+    :ivar expected: addresses that an interface must have, each with its interface; nothing makes them here.
     :ivar purge_routes: devices on which routes of ours are removed if they are not listed; None in it: on every device.
     :ivar purge_table: the one table that they are removed from; None: from every table.
     :ivar purge_rules: whether rules of ours are removed if they are not listed.
@@ -47,6 +48,7 @@ class Desired:
     claimed: set[str] = field(default_factory=set)
     addresses: dict[Address, str] = field(default_factory=dict)
     address_keys: dict[AddressKey, Address] = field(default_factory=dict)
+    expected: set[tuple[str, str]] = field(default_factory=set)
     routes: dict[RouteKey, Route] = field(default_factory=dict)
     rules: dict[RuleKey, Rule] = field(default_factory=dict)
     neighbours: Neighbours = field(default_factory=dict)

@@ -14,7 +14,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds.attributes impor
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Compound
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of, prefix_of
 
-AUTO = "auto"  # an MTU: as many bytes as the link below leaves
+AUTO = "auto"  # an MTU: as many bytes as the link below leaves, or as another link has
 
 
 @dataclass
@@ -28,6 +28,7 @@ class Link:
     :ivar origin: (namespace, name) that an interface is taken from, and returned to.
     :ivar recreate: whether it may be deleted and created again if the kernel cannot change it.
     :ivar shared: it is removed only while it has no ports of others.
+    :ivar mtu_of: wanted: the host's own link whose MTU ``auto`` stands for; empty: the link below.
     :ivar where: the place in the user's document, for messages.
     :ivar index: observed: the kernel's ifindex.
     :ivar below: observed: the ifindex of the link that it sits on, or of a veth's other end (IFLA_LINK).
@@ -42,6 +43,7 @@ class Link:
     origin: tuple[str, str] | None = None
     recreate: bool = False
     shared: bool = False
+    mtu_of: str = ""
     where: str = ""
     index: int = 0
     below: int = 0

@@ -23,8 +23,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.values import IPV6_MTU
 # The parameters of every link, and of every port.
 _OPTIONS = {**{name: option for name, option in ATTRIBUTES.items() if option.spec is not None}, **PORT_OPTIONS}
 _ALIASES = {alias: name for name, option in _OPTIONS.items() for alias in (option.spec or {}).get("aliases", ())}
-_LINK = ("name", "kind", *_OPTIONS, "addresses", "purge_addresses", "recreate")
-_PEER = ("name", "netns", *_OPTIONS, "addresses")
+_LINK = ("name", "kind", *_OPTIONS, "mtu_of", "addresses", "expects", "purge_addresses", "recreate")
+_PEER = ("name", "netns", *_OPTIONS, "mtu_of", "addresses")
 
 
 def add_link(document: Document, netns: str, item: Mapping[str, Any], where: str = "") -> None:
@@ -44,6 +44,8 @@ def add_link(document: Document, netns: str, item: Mapping[str, Any], where: str
     kind = kind_of(name)
     values.known(where, item, _known(kind), f"a link of kind {name}" if name else "a link without kind")
     link = _link(netns, item, kind, where)
+    if link.mtu_of:
+        document.at("")
     if not document.absent:
         missing = [option for option in kind.required if option not in link.attributes]
         refuse(where, link.attributes, [(option, f"{one(name)} needs it") for option in missing])
@@ -61,6 +63,8 @@ def add_link(document: Document, netns: str, item: Mapping[str, Any], where: str
     if values.boolean(f"{where}purge_addresses", item.get("purge_addresses", bool(listed))):
         desired.purge_addresses.add(link.name)
     _addresses(desired, link, item, where)
+    for index, value in enumerate(values.items(f"{where}expects", item.get("expects"))):
+        desired.expected.add((link.name, values.address(f"{where}expects[{index}]", value)))
     _add_ports(document, netns, link, item, where)
     if "peer" in item:
         _add_peer(document, netns, link, values.mapping(f"{where}peer", item["peer"]), where)
@@ -105,9 +109,13 @@ def _link(netns: str, item: Mapping[str, Any], kind: Kind, where: str) -> Link:
     for name, option in {**kind.options, **_OPTIONS, **kind.options}.items():  # a kind's own come first, and count
         if name in item:
             here, value = f"{where}{name}", item[name]
-            link.attributes[name] = _mtu(here, value, kind) if name == "mtu" else option.parse(here, value)
+            link.attributes[name] = _mtu(here, value, kind, item) if name == "mtu" else option.parse(here, value)
     if "parent_netns" in kind.options and kind.parent in item and link.attributes.get("parent_netns", netns) == netns:
         link.attributes["parent_netns"] = None
+    if "mtu_of" in item:
+        link.mtu_of = values.link_name(f"{where}mtu_of", item["mtu_of"])
+        if link.attributes.get("mtu") != AUTO:
+            raise InvalidParameter(f"{where}mtu_of", link.mtu_of, "give mtu: auto with it")
     link.recreate = values.boolean(f"{where}recreate", item.get("recreate", False))
     link.shared = values.boolean(f"{where}shared", item.get("shared", False))
     _check_link(link, kind, where)
@@ -131,12 +139,12 @@ def _origin(netns: str, link: Link, item: Mapping[str, Any], where: str) -> tupl
     return place, values.link_name(f"{where}origin.name", item.get("name", link.name))
 
 
-def _mtu(where: str, value: Any, kind: Kind) -> int | str:
+def _mtu(where: str, value: Any, kind: Kind, item: Mapping[str, Any]) -> int | str:
     if value != AUTO:
         return values.integer(where, value, *kind.mtu, "bytes")
-    if not kind.parent:
+    if not kind.parent and "mtu_of" not in item:
         on_another = ", ".join(name for name in NAMES if kind_of(name).parent)
-        raise InvalidParameter(where, value, f"only a link on another one ({on_another}) can derive it")
+        raise InvalidParameter(where, value, f"only a link on another one ({on_another}) or with mtu_of can derive it")
     return AUTO
 
 
@@ -224,6 +232,7 @@ def merge(document: Document, netns: str, link: Link) -> None:
     known.origin = known.origin or link.origin
     known.recreate = known.recreate or link.recreate
     known.shared = known.shared or link.shared
+    known.mtu_of = known.mtu_of or link.mtu_of
     known.attributes.update(link.attributes)
 
 

@@ -111,6 +111,7 @@ def _add_entries(whole: Document, parts: Parts, role: str, netns: str) -> None:
         remedy = "another route has the same destination, table and metric: keep one, or give metrics"
         twice = InvalidParameter(f"namespaces.{netns or chr(34) * 2}.routes", wanted.routes[key].dst, remedy)
         raise _conflict(role, twice, others)
+    found.expected |= wanted.expected
     found.routes.update(wanted.routes)
     found.rules.update(wanted.rules)
     for dev, entries in wanted.neighbours.items():

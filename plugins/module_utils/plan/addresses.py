@@ -102,6 +102,17 @@ def _show_order(view: View, netns: str, desired: Desired) -> None:
             )
 
 
+def require_addresses(view: View, netns: str, desired: Desired) -> None:
+    """Refuse an interface that lacks an address which it must have.
+
+    :raises FabricError: it lacks one.
+    """
+    for dev, wanted in sorted(desired.expected):
+        there = [address.address for address in view.at(netns).addresses.values() if address.dev == dev]
+        if wanted not in (address.partition("/")[0] for address in there):
+            view.missing(f"{wanted} is not on {dev}{place_of(netns)}, which has {', '.join(there) or 'no address'}")
+
+
 def purge_addresses(view: View, netns: str, desired: Desired) -> None:
     """Remove addresses that authoritative lists do not contain."""
     if not desired.purge_addresses:

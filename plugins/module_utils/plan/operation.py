@@ -33,6 +33,11 @@ class Operation(NamedTuple):
     to: str = ""
     shown: bool = True
 
+    @property
+    def makes(self) -> bool:
+        """Whether the object was not there before."""
+        return self.verb == "create" or (self.verb == "set" and self.before is None)
+
 
 class Lost(NamedTuple):
     """An object of others that an operation takes along, and that cannot be made again."""

@@ -41,9 +41,10 @@ def _from_below(
         return
     done[key] = False
     place = parent_place(netns, link.attributes)
-    for name, option in kind_of(link.kind).options.items():
-        below = document.namespaces[place].links.get(link.attributes.get(name, "")) if option.link else None
+    named = [(place, link.attributes.get(name)) for name, option in kind_of(link.kind).options.items() if option.link]
+    for there, name in (*named, ("", link.mtu_of)):
+        below = document.namespaces[there].links.get(name) if name else None
         if below:
-            yield from _from_below(place, below, document, done)
+            yield from _from_below(there, below, document, done)
     done[key] = True
     yield netns, link

@@ -172,6 +172,7 @@ PRESENT: tuple[Phase, ...] = (
     _each("rules", "set_rules", "rules", "purge_rules"),
     _remove_unwanted,
     _each("addresses", "purge_addresses", "purge_addresses"),
+    _each("addresses", "require_addresses", "expected"),
     _remove_after,
     _restore,
     _show_lost,

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.sections.section import (
-    Count,
+    Differing,
     Outcome,
     Outcomes,
     Owned,
     Run,
     Section,
-    counted,
+    differing,
 )
 
 if TYPE_CHECKING:
@@ -144,12 +144,12 @@ def _converge(run: Run) -> Outcomes:
     results, removed, added = execute.converge(items, attach.results(items, run.state), left, run.check)
     plugins = _told([*before, *removed], [*after, *added])
     diffs = [table["diff"] for table in tables if table["changed"]] + [*(plugins.diffs if plugins.changed else ())]
-    counts = Count(*map(sum, zip(*map(counted, diffs)))) if diffs else Count()
+    objects: list[Differing] = [item for diff in diffs for item in differing(diff)]
     found = iter(results)
     for role in wanted or dict.fromkeys(role for role, _items in run.before("cni")):
         returned = {"cni": [next(found, {}) for _item in wanted[role]]} if role in wanted else {}
-        yield role, Outcome(bool(diffs), diffs, returned=returned, counts=counts)
-        diffs, counts = [], Count()
+        yield role, Outcome(bool(diffs), diffs, returned=returned, objects=objects)
+        diffs, objects = [], []
 
 
 def _leases(run: Run, gone: Sequence[Attachment]) -> tuple[Sequence[str], Sequence[str]]:
@@ -182,7 +182,7 @@ def _finish(run: Run) -> Outcomes:
 
 def _told(before: Sequence[str], after: Sequence[str] = ()) -> Outcome:
     text = {side: "".join(f"{line}\n" for line in lines) for side, lines in (("before", before), ("after", after))}
-    return Outcome(bool(before or after), [text], counts=counted(text))
+    return Outcome(bool(before or after), [text], objects=differing(text))
 
 
 def _show(run: Run, role: str) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.sections.section impor
     Owned,
     Run,
     Section,
-    counted,
+    differing,
     parameters,
 )
 
@@ -69,7 +69,7 @@ def _converge(run: Run) -> Outcomes:
         ended = (had - kept) | ({*had, *servers.namespaces} & {*run.replaced})
         if servers.namespaces or ended:
             result = converge(servers.namespaces, servers.port, False, run.check, sorted(ended))
-            yield role, Outcome(result["changed"], [result["diff"]], counts=counted(result["diff"], ":"))
+            yield role, Outcome(result["changed"], [result["diff"]], objects=differing(result["diff"], ":"))
 
 
 def _show(run: Run, role: str) -> list[dict[str, Any]]:

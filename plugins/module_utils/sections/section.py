@@ -20,20 +20,26 @@ Values = Mapping[str, Any]
 """The parsed value of each section."""
 
 
-class Count(NamedTuple):
-    """How many objects of a host differ."""
+SIGNS = {"added": "+", "changed": "~", "recreated": "~", "removed": "-"}
+"""By how an object of a host differs, the sign that its line begins with."""
 
-    added: int = 0
-    changed: int = 0
-    recreated: int = 0
-    removed: int = 0
+
+class Differing(NamedTuple):
+    """An object of a host that differs.
+
+    :ivar how: one of SIGNS.
+    :ivar text: its line.
+    """
+
+    how: str
+    text: str
 
 
 class Outcome(NamedTuple):
     """The changes that a section has made for a role, or in check mode would make.
 
     :ivar diffs: Ansible's diffs.
-    :ivar counts: the objects in them.
+    :ivar objects: the objects in them.
     :ivar returned: further keys of the role's part of the result.
     """
 
@@ -41,20 +47,35 @@ class Outcome(NamedTuple):
     diffs: Sequence[Mapping[str, str]] = ()
     warnings: Sequence[str] = ()
     returned: Mapping[str, Any] = {}
-    counts: Count = Count()
+    objects: Sequence[Differing] = ()
 
 
-def counted(diff: Mapping[str, str], separator: str = "\n") -> Count:
+def differing(diff: Mapping[str, str], separator: str = "\n") -> list[Differing]:
     """The objects of a diff with a line for each.
 
     :param separator: ends the name of an object in its line.
     """
     before, after = (
-        {line.partition(separator)[0]: line for line in diff[key].splitlines()} for key in ("before", "after")
+        # A line of nft's that only closes a bracket means nothing on its own.
+        {line.partition(separator)[0]: line.strip(" \t{") for line in diff[key].splitlines() if line.strip() != "}"}
+        for key in ("before", "after")
     )
-    both = before.keys() & after.keys()
-    changed = sum(before[name] != after[name] for name in both)
-    return Count(len(after.keys() - both), changed, 0, len(before.keys() - both))
+    return [
+        *(Differing("removed", line) for name, line in before.items() if name not in after),
+        *(Differing("added", line) for name, line in after.items() if name not in before),
+        *(
+            Differing("changed", changed(before[name], line))
+            for name, line in after.items()
+            if before.get(name, line) != line
+        ),
+    ]
+
+
+def changed(before: str, after: str) -> str:
+    """Two lines of an object as one: ``link br0 mtu 1450 (was 1500)``."""
+    was, now = before.split(), after.split()
+    same = next((index for index, (one, other) in enumerate(zip(was, now)) if one != other), min(len(was), len(now)))
+    return f"{after} (was {' '.join(was[same:])})" if was[same:] else after
 
 
 Outcomes = Iterator[tuple[str, Outcome]]
@@ -222,4 +243,4 @@ def _table(called: str, rules: Any, check: bool) -> Outcome:
     from ansible_collections.weft.fabric.plugins.module_utils.nft import table
 
     result = table.converge(called, rules, check)
-    return Outcome(result["changed"], [result["diff"]], counts=counted(result["diff"]))
+    return Outcome(result["changed"], [result["diff"]], objects=differing(result["diff"]))

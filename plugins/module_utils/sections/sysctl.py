@@ -35,7 +35,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.sections.section impor
     Owned,
     Run,
     Section,
-    counted,
+    differing,
 )
 
 DIRECTORY = "/etc/sysctl.d"
@@ -328,7 +328,7 @@ def _outcome(role: str, settings: Values, run: Run) -> Outcome:
         from ansible_collections.weft.fabric.plugins.module_utils.kernel import firewall
 
         warnings += firewall.obstacles()
-    return Outcome(result["changed"], result["diff"], warnings, counts=counted(result["diff"][0], " = "))
+    return Outcome(result["changed"], result["diff"], warnings, objects=differing(result["diff"][0], " = "))
 
 
 def _show(run: Run, role: str) -> dict[str, str | None]:

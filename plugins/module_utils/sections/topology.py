@@ -21,12 +21,13 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.merged import me
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation, Plan
 from ansible_collections.weft.fabric.plugins.module_utils.sections.section import (
-    Count,
+    Differing,
     Outcome,
     Outcomes,
     Owned,
     Run,
     Section,
+    changed,
     parameters,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.values import ROUTE_PROTOCOL
@@ -107,12 +108,11 @@ def _converge(run: Run) -> Outcomes:
         changes.setdefault(_role_of(parts, operation), []).append(operation)
     warnings, adopted = outcome.warnings, outcome.plan.adopted
     for role, operations in changes.items():
-        taken = [
-            f"{item.label(netns)} (adopted)\n" for netns, item in adopted if role_of(parts[0], netns, item) == role
-        ]
-        diffs = [{"before": "", "after": "".join(taken)}] if taken else []
+        taken = [f"{item.label(netns)} (adopted)" for netns, item in adopted if role_of(parts[0], netns, item) == role]
+        diffs = [{"before": "", "after": "".join(f"{line}\n" for line in taken)}] if taken else []
         diffs += [Plan(operations).diff()] if operations else []
-        yield role, Outcome(bool(operations), diffs, warnings, _found(run, role), _count(operations))
+        objects = [*(Differing("changed", line) for line in taken), *_objects(operations)]
+        yield role, Outcome(bool(operations), diffs, warnings, _found(run, role), objects)
         warnings = []
 
 
@@ -137,17 +137,22 @@ def _on_interfaces(document: Document) -> Iterator[tuple[str, ...]]:
                 yield _key(netns, address)
 
 
-def _count(operations: list[Operation]) -> Count:
-    verbs: dict[tuple[str, str], list[str]] = {}
+def _objects(operations: list[Operation]) -> Iterator[Differing]:
+    """The objects of operations, each with all of its own."""
+    found: dict[tuple[str, str], list[Operation]] = {}
     for operation in operations:
         if operation.shown:
-            verb = "create" if operation.verb == "set" and operation.before is None else operation.verb
-            verbs.setdefault((operation.netns, (operation.after or operation.before).label()), []).append(verb)
-    added = [found for found in verbs.values() if "create" in found and "delete" not in found]
-    removed = [found for found in verbs.values() if "delete" in found and "create" not in found]
-    recreated = [found for found in verbs.values() if "delete" in found and "create" in found]
-    changed = len(verbs) - len(added) - len(removed) - len(recreated)
-    return Count(len(added), changed, len(recreated), len(removed))
+            found.setdefault((operation.netns, (operation.after or operation.before).label()), []).append(operation)
+    for own in found.values():
+        made = any(operation.makes for operation in own)
+        gone = any(operation.verb == "delete" for operation in own)
+        how = ("recreated" if gone else "added") if made else "removed" if gone else "changed"
+        diff = Plan(own).diff()
+        before, after = diff["before"].splitlines(), diff["after"].splitlines()
+        if how == "changed" and len(before) == len(after):
+            yield Differing(how, ", ".join(map(changed, before, after)))
+        else:
+            yield Differing(how, (after or before)[0])
 
 
 def _role_of(parts: list[dict[str, Document]], operation: Operation) -> str:
