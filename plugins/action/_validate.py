@@ -9,13 +9,17 @@ runs once for all hosts, and would fail on the first of them. It prints a line f
 - C(refused): by host of the play, why it is refused; empty if there is no fault.
 - C(plans), C(pods), C(networks): the overlays with all nodes, and each node's pods_pods and pods_network, as JSON text,
   because Ansible inspects every value of a structure whenever a template uses it.
+- C(groups): the names of C(nodes) and C(routers), as JSON text.
+- C(variables): by host of the play, the roles' variables that its documents follow from, as JSON text.
+- C(revision): the hash of all that the documents of the fabric follow from.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ansible import constants
@@ -42,6 +46,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _VALID_ARGS: frozenset[str] = frozenset()
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        from ansible_collections.weft.fabric.plugins.plugin_utils.documents import ROLES
         from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.validation import validate
         from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import encode
 
@@ -55,13 +60,20 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return {**before, "warnings": []}
         inventory = self._inventory(variables, overrides)
         found = validate(inventory)
-        for fault in found.faults:
+        faults = [*found.faults, *_refused_tags(variables, ROLES)]
+        for fault in faults:
             Display().display(fault.line, color=constants.COLOR_ERROR)
+        plans = json.dumps(encode(found.overlays))
+        groups = json.dumps({"nodes": inventory.nodes, "routers": inventory.routers})
+        own = {host: json.dumps(inventory.of_roles(host, ROLES)) for host in inventory.variables}
         result.update(
             changed=False,
             asked=asked,
-            refused=_refused(found.faults, variables, play.strategy),
-            plans=json.dumps(encode(found.overlays)),
+            refused=_refused(faults, variables, play.strategy),
+            plans=plans,
+            groups=groups,
+            variables={host: own[host] for host in variables["ansible_play_hosts_all"] if host in own},
+            revision=hashlib.sha256(json.dumps([plans, groups, own], sort_keys=True).encode()).hexdigest()[:12],
             pods=json.dumps({node: inventory.pods(node) for node in inventory.nodes}),
             networks=json.dumps({node: inventory.value(node, "pods_network") for node in inventory.nodes}),
             warnings=found.warnings,
@@ -103,6 +115,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             variables=variables,
             nodes=tuple(groups.get(group, ())),
             group=group,
+            routers=tuple(routers),
             options=options,
             overrides=overrides,
             # The roles' own facts, such as overlay_pods, exist only after the first validation of a run.
@@ -152,6 +165,17 @@ def _needs_nodes(task_vars: Mapping[str, Any]) -> bool:
     roles = (*task_vars.get("ansible_parent_role_names", ()), *task_vars.get("ansible_play_role_names", ()))
     alone = {name.rpartition(".")[2] for name in roles}
     return bool(task_vars.get("common_playbook")) or not alone <= _WITHOUT_NODES
+
+
+def _refused_tags(task_vars: Mapping[str, Any], roles: Iterable[str]) -> list[Fault]:
+    """The roles whose tags a playbook is to skip: Ansible would skip the plan of all roles with them."""
+    from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+    from ansible_collections.weft.fabric.plugins.plugin_utils.model.faults import Fault
+
+    remedy = "a host's documents are planned together: give --tags with the roles that are wanted"
+    skipped = [role for role in roles if role in task_vars["ansible_skip_tags"]]
+    there = skipped if task_vars.get("common_playbook") else ()
+    return [Fault((), str(InvalidParameter("--skip-tags", role, remedy))) for role in there]
 
 
 def _refused(faults: Sequence[Fault], task_vars: Mapping[str, Any], strategy: str) -> dict[str, str]:

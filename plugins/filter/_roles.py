@@ -23,7 +23,6 @@ options: {}
 """
 
 import functools
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 
 
 def _overlays(fact: Any) -> dict[str, Overlay]:
-    """Overlays, from the fact overlay_plans."""
+    """Overlays, from ``plans`` of common_fabric."""
     from ansible_collections.weft.fabric.plugins.plugin_utils.model import codec
     from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay
 
@@ -46,7 +45,7 @@ def _overlays(fact: Any) -> dict[str, Overlay]:
 
 
 def _fabric(overlays: Any, pods: Any, networks: Any) -> Fabric:
-    """The fabric, from the facts overlay_plans, overlay_pods and overlay_networks."""
+    """The fabric, from ``plans``, ``pods`` and ``networks`` of common_fabric."""
     from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.fabric import Fabric
     from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import loaded
 
@@ -59,58 +58,48 @@ def hosts(group: str, target: str) -> str:
     Ansible fills in a play's header before it forks workers. So all of them have what is imported here.
     """
     from ansible_collections.weft.fabric.plugins.module_utils.cni import attachments, plugins  # noqa: F401
-    from ansible_collections.weft.fabric.plugins.module_utils.kinds import ipip  # noqa: F401
-    from ansible_collections.weft.fabric.plugins.plugin_utils.documents import masquerade, overlay, pods  # noqa: F401
+    from ansible_collections.weft.fabric.plugins.plugin_utils import documents  # noqa: F401
     from ansible_collections.weft.fabric.plugins.plugin_utils.model import codec  # noqa: F401
     from ansible_collections.weft.fabric.plugins.plugin_utils.proof import targets  # noqa: F401
 
     return f"{group}:&{target}"
 
 
-def overlay_documents(overlays: Any, host: str, resync: int = 0, adopt: Sequence[str] = ()) -> str:
-    """The role overlay's part of ``documents`` of the module host, for a host.
+def plan_lines(variables: Mapping[str, Any], hosts: Sequence[str]) -> list[str]:
+    """What a run is about to change: see documents.summary.
 
-    It is JSON text, since Ansible looks at each value of a structure.
+    :param variables: Ansible's ``hostvars``.
+    :param hosts: those that have been planned.
     """
-    from ansible_collections.weft.fabric.plugins.plugin_utils.documents import overlay
+    from ansible_collections.weft.fabric.plugins.plugin_utils.documents.summary import lines
 
-    found = {**overlay.of_host(_overlays(overlays), host), "resync": resync, "adopt": adopt}
-    return json.dumps({"overlay": found})
+    return lines({host: variables[host]["common_planned"] for host in hosts})
 
 
-def pods_plan(pods: Any, overlays: Any, host: str, mtu: Any, network: Any = None) -> Any:
-    """A host's pods as topologies: see documents.pods.HostPods.
+def pods_attachments(pods: Any, overlays: Any, network: Any) -> Any:
+    """The interfaces of a host's pods in CNI networks, as the module cni takes them.
 
     :param pods: the variable pods_pods.
-    :param mtu: of the underlay's interface, in bytes.
     :param network: the variable pods_network.
     """
-    from ansible_collections.weft.fabric.plugins.plugin_utils import drivers
-    from ansible_collections.weft.fabric.plugins.plugin_utils.documents import pods as planning
-    from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import encode
+    from ansible_collections.weft.fabric.plugins.plugin_utils.documents.pods import attachments
 
-    default = drivers.DEFAULT if network is None else network
-    return encode(planning.plan(pods, _overlays(overlays), host, mtu, default))
+    return attachments(pods, network, _overlays(overlays))
 
 
-def pods_masquerade(overlays: Any, host: str) -> Any:
-    """The rules, as the module masquerade takes them, for packets that a host's pods send out of their overlay."""
-    from ansible_collections.weft.fabric.plugins.plugin_utils.documents import masquerade
-
-    return masquerade.rules(_overlays(overlays), host)
-
-
-def verify_pods(pods: Any, networks: Any, results: Mapping[str, Any]) -> Any:
+def verify_pods(pods: Any, networks: Any, variables: Mapping[str, Any], hosts: Sequence[str]) -> Any:
     """Each node's pods, with the addresses that their hosts have assigned.
 
     :param pods: each node's pods_pods, by its name.
     :param networks: each node's pods_network, by its name.
-    :param results: by host, what the module cni returned for its pods, in their order.
+    :param variables: Ansible's ``hostvars``.
+    :param hosts: those that probe.
     """
     from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.pods import with_assigned
     from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import loaded
+    from ansible_collections.weft.fabric.plugins.plugin_utils.proof.reported import assigned
 
-    return with_assigned(loaded(pods), loaded(networks), results)
+    return with_assigned(loaded(pods), loaded(networks), assigned(variables, hosts))
 
 
 def verify_devices(overlays: Any) -> list[str]:
@@ -236,9 +225,8 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         functions = (
             hosts,
-            overlay_documents,
-            pods_plan,
-            pods_masquerade,
+            plan_lines,
+            pods_attachments,
             verify_pods,
             verify_devices,
             verify_targets,

@@ -84,7 +84,7 @@ options:
     type: float
     default: 4
   interfaces:
-    description: Names of the interfaces whose packets are counted before the probes.
+    description: Names of the interfaces whose packets are counted before the probes, and whose MTUs are read.
     type: list
     elements: str
     default: []
@@ -131,6 +131,11 @@ counters:
   returned: success
   type: dict
   sample: {vxlan0: {received: 120, sent: 131, dropped: 0}}
+mtus:
+  description: The MTU of each of O(interfaces) that exists, in bytes.
+  returned: success
+  type: dict
+  sample: {vxlan0: 1450}
 reachable:
   description: Whether every target answered on every layer that was probed.
   returned: success
@@ -241,6 +246,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.counters import counters
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.mtu import mtus
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import inside
 from ansible_collections.weft.fabric.plugins.module_utils.probe.prober import Prober
 from ansible_collections.weft.fabric.plugins.module_utils.probe.targets import targets_of, timeout_of
@@ -274,6 +280,7 @@ def reachability(module: AnsibleModule) -> dict[str, Any]:
     timeout = timeout_of("timeout", params["timeout"])
     with inside(netns):
         before = counters(params["interfaces"]) if params["interfaces"] else {}
+        sizes = mtus(params["interfaces"])
         results = Prober(targets, count, params["pmtu"], timeout).run()
     # Ansible would return all parameters, for the controller to keep: each target is in its result.
     given = {**params, "targets": [target["name"] for target in params["targets"]]}
@@ -282,6 +289,7 @@ def reachability(module: AnsibleModule) -> dict[str, Any]:
         "reachable": all(result["reachable"] for result in results),
         "results": results,
         "counters": before,
+        "mtus": sizes,
         "invocation": {"module_args": given},
     }
 

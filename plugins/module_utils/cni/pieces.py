@@ -25,6 +25,7 @@ class Interface:
 
     :ivar addresses: in CIDR notation, or as items of ``addresses`` of an interface.
     :ivar mtu: bytes, or ``auto``; None leaves it to the kernel.
+    :ivar mtu_of: the host's own link that ``auto`` stands for; None: the link below.
     :ivar mac_address: None leaves it to the piece.
     :ivar recreate: whether another interface of this name is deleted, and this one made.
     :ivar leased: its addresses come from a server that knows it by its MAC address.
@@ -37,6 +38,7 @@ class Interface:
     mac_address: str | None = None
     recreate: bool = False
     leased: bool = False
+    mtu_of: str | None = None
 
     @property
     def derived_mac(self) -> str | None:
@@ -47,7 +49,7 @@ class Interface:
 
     def link(self, **more: Any) -> dict[str, Any]:
         """The interface as an item of ``links``, or as a veth's ``peer``."""
-        own = {"mtu": self.mtu, "mac_address": self.mac_address}
+        own = {"mtu": self.mtu, "mtu_of": self.mtu_of, "mac_address": self.mac_address}
         return {"name": self.name, "addresses": list(self.addresses), **values.given(own), **more}
 
 
@@ -103,7 +105,7 @@ def point_to_point(inside: Interface, outside: str, gateways: Sequence[str], rou
 
 
 def _veth(inside: Interface, outside: str, routes: Routes, **attributes: Any) -> Pieces:
-    mtu = values.given({"mtu": inside.mtu})
+    mtu = values.given({"mtu": inside.mtu, "mtu_of": inside.mtu_of})
     peer = inside.link(netns=inside.netns)
     pair = {"name": outside, "kind": "veth", **mtu, **attributes, "peer": peer}
     # The pod's end is listed for itself, so that another interface of its name is not in its way.

@@ -162,26 +162,22 @@ def _blank(view: View, link: Link) -> Link:
 
 
 def sized(view: View, netns: str, link: Link) -> Link:
-    """The link with a derived MTU as a number: what the link below it leaves, or the one that it names has."""
+    """The link with a derived MTU as a number: what the link below it leaves, or the one that it names."""
     if link.attributes.get("mtu") != AUTO:
         return link
-    if link.mtu_of:
-        return _with_mtu(link, view.require("", link.mtu_of, f"{link.where}mtu_of"))
     current = view.at(netns).links.get(link.name)
     attributes = {**(current.attributes if current else {}), **link.attributes}
     kind = kind_of(link.kind)
-    if not attributes.get(kind.parent):
+    if link.mtu_of:
+        other: Link | None = view.require("", link.mtu_of, f"{link.where}mtu_of")
+    elif attributes.get(kind.parent):
+        other = below_of(view, netns, link, attributes)
+    else:
         raise InvalidParameter(f"{link.where}mtu", AUTO, f"give {kind.parent}, or a number of bytes")
-    below = below_of(view, netns, link, attributes)
-    return _with_mtu(link, below, kind.overhead(attributes))
-
-
-def _with_mtu(link: Link, other: Link | None, overhead: int = 0) -> Link:
-    """The link with another one's MTU, as far as that is known."""
     sized = copy.copy(link)
     sized.attributes = {name: value for name, value in link.attributes.items() if name != "mtu"}
     if other is not None and other.attributes.get("mtu") is not None:
-        sized.attributes["mtu"] = other.attributes["mtu"] - overhead
+        sized.attributes["mtu"] = other.attributes["mtu"] - kind.overhead(attributes)
     return sized
 
 

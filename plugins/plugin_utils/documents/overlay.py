@@ -1,15 +1,15 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role overlay's document."""
+"""The document of the role overlay."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.plugin_utils.documents.role import Document, Host, Role
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Node, Overlay
 
 ROUTE_PROTOCOL = 120
@@ -24,25 +24,21 @@ _FORWARDING = {
 }
 
 
-def of_host(overlays: Mapping[str, Overlay], host: str) -> dict[str, Any]:
-    """The document of a host with all overlays.
-
-    The first link is the underlay's interface.
-
-    :raises InvalidParameter: the host's underlay interface is not named.
-    """
-    there = [overlay for overlay in overlays.values() if overlay.present]
+def _document(host: Host) -> Document | None:
+    there = [overlay for overlay in host.overlays.values() if overlay.present]
     if not there:
-        return {}
-    topology = {"namespaces": {"": _root(there, host)}, "purge": True, "route_protocol": ROUTE_PROTOCOL}
+        return None
+    topology = {"namespaces": {"": _root(there, host.name)}, "purge": True, "route_protocol": ROUTE_PROTOCOL}
     isolation = {"isolation": [list(overlay.cidrs) for overlay in there]} if len(there) > 1 else {}
-    return {"topology": topology, "sysctl": _settings(there), **isolation}
+    resync = {"resync": host.variables["overlay_resync"]}
+    return {"topology": topology, "sysctl": _settings(there), **isolation, **resync}
 
 
 def _root(overlays: Sequence[Overlay], host: str) -> dict[str, list[Any]]:
     """The host's own namespace."""
-    # Without options, it asks nothing of the interface. It makes a missing one an error, and reports its MTU.
-    links: list[dict[str, Any]] = [{"name": values.ifname(f"nodes[{host}].dev", overlays[0].nodes[host].dev)}]
+    node = overlays[0].nodes[host]
+    # A node that other nodes are pointed to has to have its address.
+    links: list[dict[str, Any]] = [{"name": node.dev, "expects": [node.underlay]}]
     found: dict[str, list[Any]] = {"links": links, "neighbours": [], "fdb": [], "routes": []}
     for overlay in overlays:
         if overlay.tunnelled:
@@ -82,3 +78,6 @@ def _device(overlay: Overlay, node: Node) -> dict[str, Any]:
         # Host addresses, so that the kernel adds no route of its own.
         "addresses": [share.vtep_cidr for share in node.networks],
     }
+
+
+ROLE = Role("overlay", _document, "nodes")

@@ -1,59 +1,50 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role pods' document: the topology of a host's pods."""
+"""The document of the role pods: a host's pods, what connects them, and what runs in them."""
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.cni.pieces import Pieces, put_together
 from ansible_collections.weft.fabric.plugins.plugin_utils import drivers
+from ansible_collections.weft.fabric.plugins.plugin_utils.documents.role import Document, Host, Role
 from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import Network, Place, Pod
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import addresses, pods
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.fabric import Fabric
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay
 
-
-@dataclass(frozen=True)
-class HostPods:
-    """The pods of a host.
-
-    :ivar namespaces: as weft.fabric.topology takes them.
-    :ivar running: the names of the pods that have a server of their own.
-    :ivar cni: the pods' interfaces in CNI networks, as weft.fabric.cni takes them.
-    """
-
-    namespaces: Pieces
-    running: list[str]
-    cni: list[dict[str, Any]]
+_TABLE = "weft_pods"
 
 
-def plan(
-    given: object, overlays: Mapping[str, Overlay], host: str, mtu: object, network: object = drivers.DEFAULT
-) -> HostPods:
-    """Plan a host's pods, and what connects them.
-
-    :param given: ``pods_pods``.
-    :param mtu: that of the underlay's interface, in bytes. Bridges and pods have what their overlay leaves of it.
-    :param network: ``pods_network``.
-    :raises InvalidParameter: for the first fault.
-    """
-    default = drivers.network("pods_network", network)
-    there = pods.parse(given, overlays, default)
-    underlay = values.integer("mtu", mtu, values.IPV4_MTU, values.LARGEST_MTU, "bytes")
+def _document(host: Host) -> Document:
+    default = drivers.network("pods_network", host.variables["pods_network"])
+    there = pods.parse(host.variables["pods_pods"], host.overlays, default)
     pods.refuse_removed_overlays(there)
-    fabric = Fabric(overlays, {}, {})
-    place = Place(host, fabric.nodes, underlay, tuple(cidr for overlay in fabric.present for cidr in overlay.cidrs))
+    running = [pod.name for pod in there if not pod.network.driver.joins(pod.network)]
+    document: Document = {
+        "topology": {"namespaces": topology(there, default, host), "purge": True},
+        "echo_server": {"namespaces": running, "port": host.variables["pods_port"]},
+    }
+    # The engine adds the kernel parameters that CNI networks need.
+    attachments = [item for _pod, item in pods.attachments(there)]
+    if attachments:
+        document["cni"] = attachments
+    if host.variables.get("pods_masquerade"):
+        document["masquerade"] = {"table": _TABLE, "rules": masquerading(host)}
+    return document
+
+
+def topology(there: Sequence[Pod], default: Network | None, host: Host) -> Pieces:
+    """A host's pods, and what connects them, as ``namespaces`` of weft.fabric.topology."""
+    fabric = Fabric(host.overlays, {}, {})
+    place = Place(host.name, fabric.nodes, tuple(cidr for overlay in fabric.present for cidr in overlay.cidrs))
     parts = [part for group in addresses.groups(there, default, place, fabric.present) for part in _pieces(*group)]
-    return HostPods(
-        namespaces=put_together([{"": {"links": []}}, *parts]),
-        running=[pod.name for pod in there if not pod.network.driver.joins(pod.network)],
-        cni=[item for _pod, item in pods.attachments(there)],
-    )
+    return put_together([{"": {"links": []}}, *parts])
 
 
 def _pieces(inside: Sequence[Pod], networks: Sequence[Network], place: Place) -> Iterator[Pieces]:
@@ -64,3 +55,33 @@ def _pieces(inside: Sequence[Pod], networks: Sequence[Network], place: Place) ->
         yield item.driver.shared(item, place)
     for pod in inside:
         yield pod.network.driver.connect(pod.network, pod, own[pod.name], place)
+
+
+def masquerading(host: Host) -> list[dict[str, Any]]:
+    """The rules, as weft.fabric.masquerade takes them.
+
+    Packets that a host's pods send out of their overlay get the host's address, except those to the nodes.
+    """
+    found = []
+    for overlay in host.overlays.values():
+        if not overlay.present:
+            continue
+        nodes = [ipaddress.ip_address(node.underlay) for node in overlay.nodes.values()]
+        for share in overlay.nodes[host.name].networks:
+            version = ipaddress.ip_network(share.cidr).version
+            exempt = [f"{address}/{address.max_prefixlen}" for address in nodes if address.version == version]
+            found.append({"source": share.subnet, "exempt": [share.cidr, *exempt]})
+    return found
+
+
+def attachments(given: object, network: object, overlays: Mapping[str, Overlay]) -> list[dict[str, Any]]:
+    """The interfaces of a host's pods in CNI networks, as weft.fabric.cni takes them.
+
+    :param given: ``pods_pods``.
+    :param network: ``pods_network``.
+    """
+    there = pods.parse(given, overlays, drivers.network("pods_network", network))
+    return [item for _pod, item in pods.attachments(there)]
+
+
+ROLE = Role("pods", _document, "nodes")

@@ -33,9 +33,10 @@ def subnets(_network: Network, place: Place) -> list[Subnet]:
     return found
 
 
-def mtu(place: Place) -> int:
-    """The MTU that the overlay leaves its pods, in bytes."""
-    return place.mtu - of(place)[1].mtu_overhead
+def mtu_of(place: Place) -> str:
+    """The link whose MTU the overlay leaves its pods."""
+    overlay, node = of(place)
+    return overlay.device if overlay.tunnelled else str(node.dev)
 
 
 def on_one_host(one: End, other: End) -> bool:

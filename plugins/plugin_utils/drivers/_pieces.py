@@ -14,23 +14,29 @@ from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import 
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.subnet import Address
 
 
-def interface(pod: Pod, own: Sequence[Own], mtu: int | str) -> Interface:
-    """A pod's interface. It replaces another driver's of the same name."""
-    return Interface(pod.name, pod.interface, [str(address) for address, _gateway in own], mtu, recreate=True)
+def interface(pod: Pod, own: Sequence[Own], mtu_of: str | None = None) -> Interface:
+    """A pod's interface. It replaces another driver's of the same name.
+
+    :param mtu_of: the host's link whose MTU it has; None: that of the link below.
+    """
+    addresses = [str(address) for address, _gateway in own]
+    return Interface(pod.name, pod.interface, addresses, "auto", recreate=True, mtu_of=mtu_of)
 
 
-def bridge(name: str, gateways: Sequence[str], mtu: int) -> Link:
+def bridge(name: str, gateways: Sequence[str], mtu_of: str) -> Link:
     """A bridge that has the gateways' addresses.
 
     :param gateways: in CIDR notation.
+    :param mtu_of: the host's link whose MTU it has.
     """
     # Without a spanning tree, a new port has nothing to wait for.
-    return pieces.bridge(name, gateways, mtu=mtu, stp=False, forward_delay=0)
+    return pieces.bridge(name, gateways, mtu="auto", mtu_of=mtu_of, stp=False, forward_delay=0)
 
 
-def bridged(pod: Pod, own: Sequence[Own], controller: str, mtu: int, routed: Iterable[Address] = ()) -> Pieces:
+def bridged(pod: Pod, own: Sequence[Own], controller: str, mtu_of: str, routed: Iterable[Address] = ()) -> Pieces:
     """A veth pair from a pod to a bridge.
 
+    :param mtu_of: the host's link whose MTU it has.
     :param routed: addresses of the same subnets that are not on the bridge.
     """
     beside = [
@@ -40,7 +46,7 @@ def bridged(pod: Pod, own: Sequence[Own], controller: str, mtu: int, routed: Ite
         if address.version == other.version
     ]
     routes = [*defaults(own, pod.interface), *beside]
-    return pieces.on_bridge(interface(pod, own, mtu), pod.host_interface, controller, routes)
+    return pieces.on_bridge(interface(pod, own, mtu_of), pod.host_interface, controller, routes)
 
 
 def defaults(own: Iterable[Own], dev: str) -> list[dict[str, Any]]:

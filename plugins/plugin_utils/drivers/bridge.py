@@ -23,11 +23,11 @@ from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import O
 def _shared(_network: Network, place: Place) -> Pieces:
     overlay, node = _overlay.of(place)
     gateways = [share.gateway_cidr for share in node.networks]
-    return {"": {"links": [_pieces.bridge(overlay.bridge, gateways, _overlay.mtu(place))]}}
+    return {"": {"links": [_pieces.bridge(overlay.bridge, gateways, _overlay.mtu_of(place))]}}
 
 
 def _connect(_network: Network, pod: Pod, own: Sequence[Own], place: Place) -> Pieces:
-    return _pieces.bridged(pod, own, _overlay.of(place)[0].bridge, _overlay.mtu(place), place.routed)
+    return _pieces.bridged(pod, own, _overlay.of(place)[0].bridge, _overlay.mtu_of(place), place.routed)
 
 
 def _removal(_network: Network, overlay: Overlay | None) -> list[Link]:

@@ -76,7 +76,6 @@ class Place:
     """Where pods are connected: a host, and the overlay that they are in.
 
     :ivar nodes: all nodes, by name.
-    :ivar mtu: the MTU of the underlay's interface, in bytes.
     :ivar cidrs: the networks of all overlays.
     :ivar overlay: None for pods in no overlay.
     :ivar routed: addresses of pods in this place whose drivers are ``routed``.
@@ -84,7 +83,6 @@ class Place:
 
     host: str
     nodes: Mapping[str, Node]
-    mtu: int
     cidrs: tuple[str, ...]
     overlay: Overlay | None = None
     routed: tuple[Address, ...] = ()

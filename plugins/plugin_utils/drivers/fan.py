@@ -85,7 +85,7 @@ def _subnets(fan: Fan, place: Place) -> list[Subnet]:
 def _shared(fan: Fan, place: Place) -> Pieces:
     """The bridge and the tunnel, and the routes to the other hosts' subnets."""
     subnets = {name: subnet(name, node.underlay, fan) for name, node in place.nodes.items()}
-    own, mtu = subnets.pop(place.host), _mtu(place)
+    own = subnets.pop(place.host)
     routes = [
         {
             "dst": str(other),
@@ -97,21 +97,14 @@ def _shared(fan: Fan, place: Place) -> Pieces:
         }
         for name, other in subnets.items()
     ]
-    tunnel = {"name": _TUNNEL, "kind": "ipip", "local": place.node.underlay, "mtu": mtu}
-    bridge = _pieces.bridge(_BRIDGE, [f"{own[1]}/{own.prefixlen}"], mtu)
+    mtu = {"mtu": "auto", "mtu_of": str(place.node.dev)}
+    tunnel = {"name": _TUNNEL, "kind": "ipip", "local": place.node.underlay, **mtu}
+    bridge = _pieces.bridge(_BRIDGE, [f"{own[1]}/{own.prefixlen}"], _TUNNEL)
     return {"": {"links": [bridge, tunnel], "routes": routes}}
 
 
-def _connect(_fan: Fan, pod: Pod, own: Sequence[Own], place: Place) -> Pieces:
-    return _pieces.bridged(pod, own, _BRIDGE, _mtu(place))
-
-
-def _mtu(place: Place) -> int:
-    """The MTU that the tunnel leaves its pods, in bytes."""
-    # Imported here, since few hosts have a fan.
-    from ansible_collections.weft.fabric.plugins.module_utils.kinds import ipip
-
-    return place.mtu - ipip.KIND.overhead({})
+def _connect(_fan: Fan, pod: Pod, own: Sequence[Own], _place: Place) -> Pieces:
+    return _pieces.bridged(pod, own, _BRIDGE, _TUNNEL)
 
 
 def _removal(_fan: Fan, _overlay: Overlay | None) -> list[Link]:

@@ -31,7 +31,7 @@ def _parse(_driver: Driver, where: str, given: Mapping[str, Any]) -> Segment:
 
 
 def _connect(segment: Segment, pod: Pod, own: Sequence[Own], _place: Place) -> Pieces:
-    inside = _pieces.interface(pod, own, "auto")
+    inside = _pieces.interface(pod, own)
     return pieces.macvlan(inside, segment.parent, segment.mode, _segment.routes(pod, own, segment))
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ class Inventory:
     :ivar variables: by host, the roles' variables that are set for it. Hosts of neither group are those of a run.
     :ivar nodes: the nodes, whether they are in the run or not.
     :ivar group: the name of the nodes' group.
+    :ivar routers: the routers.
     :ivar options: the roles' public variables, with their argument specifications.
     :ivar overrides: values of SHARED that a play or a role gives.
     :ivar names: by name of a variable that is not public, the first host that has it.
@@ -39,6 +40,7 @@ class Inventory:
     nodes: tuple[str, ...]
     group: str
     options: Options
+    routers: tuple[str, ...] = ()
     overrides: Mapping[str, Any] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
@@ -47,6 +49,11 @@ class Inventory:
     def value(self, host: str, name: str) -> Any:
         """A host's variable, or the role's default."""
         return self.variables[host].get(name, self.options[name].get("default"))
+
+    def of_roles(self, host: str, roles: Iterable[str]) -> dict[str, Any]:
+        """A host's variables of roles."""
+        prefixes = tuple(f"{role}_" for role in roles)
+        return {name: self.value(host, name) for name in self.options if name.startswith(prefixes)}
 
     def pods(self, host: str) -> Any:
         """A host's ``pods_pods``; none where all pods are removed."""

@@ -123,8 +123,7 @@ def _check_places(
     every: dict[str, Node] = {name: node for overlay in present for name, node in overlay.nodes.items()}
     if host in every:
         cidrs = tuple(cidr for overlay in planned.values() for cidr in overlay.cidrs)
-        # How large packets are has no influence on addresses.
-        place = Place(host, every, values.IPV6_MTU, cidrs)
+        place = Place(host, every, cidrs)
         default = drivers.network("pods_network", inventory.value(host, "pods_network"), Faults([]))
         for group in addresses.groups(there, default, place, present):
             addresses.placed(*group, faults)

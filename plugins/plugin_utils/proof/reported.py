@@ -11,7 +11,7 @@ from typing import Any
 
 UNREACHABLE, FAILED = "unreachable", "out of this run, as it failed"
 
-_REGISTERED = ("_applied", "_probe", "_state")
+_REGISTERED = ("_planned", "_applied", "_probe", "_state")
 """How the names of variables end in which roles register the results of modules."""
 
 
@@ -48,13 +48,28 @@ def reported(variables: Mapping[str, Mapping[str, Any]], hosts: Iterable[str], l
         probe = own["verify_probe"]
         found["results"][host] = probe["results"]
         found["before"][host] = probe.get("counters", {})
-        found["mtus"][host] = own["overlay_applied"]["namespaces"][""]["links"][0]["mtu"]
+        dev = own["overlay_node"]["dev"]
+        if dev in probe.get("mtus", {}):
+            found["mtus"][host] = probe["mtus"][dev]
         found["states"][host] = (own.get("verify_state") or {}).get("namespaces") or {}
         obstacles = own.get("verify_obstacles") or {}
         if "chains" in obstacles:
             found["obstacles"][host] = obstacles
     found["missing"] = {host: _why(variables[host]) for host in lost}
     return Reported(**found)
+
+
+def assigned(variables: Mapping[str, Mapping[str, Any]], hosts: Iterable[str]) -> dict[str, list[Mapping[str, Any]]]:
+    """By host, what the module cni says of its pods, in their order.
+
+    A host reports this when it is changed, when it is planned, or when it is asked.
+    """
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for host in hosts:
+        own = variables[host]
+        results = (own[name].get("cni") for name in ("common_applied", "common_planned", "verify_cni") if name in own)
+        found[host] = next(filter(None, results), [])
+    return found
 
 
 def _why(own: Mapping[str, Any]) -> str:

@@ -1,0 +1,55 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan of a run as text: a line for each object of each host that is about to change, and a count."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+_MANY = 20
+"""Of more objects of one type on a host than this, only the number is shown."""
+
+
+def lines(planned: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The whole plan.
+
+    :param planned: by host, what the action _host has returned in its phase plan.
+    """
+    found = [line for host, own in planned.items() if own.get("differs") for line in _changes(host, own)]
+    shown = [f"{host}: {own['documents']}" for host, own in planned.items() if "documents" in own]
+    refused = [f"{host}: {' '.join(own['refusal'].split())}" for host, own in planned.items() if "refusal" in own]
+    return [*shown, *found, _total(planned), *refused]
+
+
+def _changes(host: str, own: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{host}: {_count([own])}{'' if own['objects'] else ', files alone'}"
+    yield from (f"  {line}" for line in shortened(own["objects"]))
+
+
+def shortened(objects: Sequence[str]) -> list[str]:
+    """The lines of objects, with one line for many that are alike."""
+    alike = Counter(map(_kind, objects))
+    many = {kind: f"{' '.join(kind)}: {count} of them" for kind, count in alike.items() if count > _MANY}
+    return [*dict.fromkeys(many.get(_kind(line), line) for line in objects)]
+
+
+def _kind(line: str) -> tuple[str, str]:
+    """The sign of a line, and the type of its object."""
+    sign, _space, text = line.partition(" ")
+    words = text.split()
+    return sign, words[2] if words[0] == "netns" and len(words) > 2 else words[0]
+
+
+def _count(several: Sequence[Mapping[str, Any]]) -> str:
+    total = {how: sum(own["count"][how] for own in several) for how in ("added", "changed", "recreated", "removed")}
+    return f"+{total['added']} ~{total['changed'] + total['recreated']} -{total['removed']}"
+
+
+def _total(planned: Mapping[str, Mapping[str, Any]]) -> str:
+    several = [own for own in planned.values() if own.get("differs")]
+    refused = sum("refusal" in own for own in planned.values())
+    told = f"{len(several)} of {len(planned)} hosts change, {_count(several)}" if several else "no host changes"
+    return f"Plan: {told}" + (f"; {refused} refuse, and no host is changed" if refused else "")
