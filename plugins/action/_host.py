@@ -55,9 +55,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         )
         if phase == "plan":
             return {**result, **_planned(done, documents, variables)}
-        if phase and done.get("failed") and "objects" in done:
-            # The host has changed in between: this is the plan now.
-            Display().display("\n".join((f"{variables['inventory_hostname']}:", *done["objects"])))
+        if phase == "apply":
+            # It has been shown, unless the host has changed in between.
+            done.pop("diff", None)
+            if "objects" in done and done.get("failed"):
+                Display().display("\n".join((f"{variables['inventory_hostname']}:", *done.get("objects", ()))))
         return {**result, **done}
 
     def _documents(self, fabric: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
