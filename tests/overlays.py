@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.plugin_utils.documents import pods
+from ansible_collections.weft.fabric.plugins.plugin_utils.documents import ROLES
+from ansible_collections.weft.fabric.plugins.plugin_utils.documents.role import Host
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import nodes as nodes_of
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import overlays as planning
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import decode, encode
@@ -26,7 +27,7 @@ DEFAULTS = {
 
 
 def overlays_of(nodes: Any, *overlays: dict[str, Any], **defaults: Any) -> dict[str, Any]:
-    """``overlay_plans`` of one overlay, or of those given.
+    """``plans`` of common_fabric of one overlay, or of those given.
 
     :param defaults: other values than DEFAULTS.
     """
@@ -36,12 +37,17 @@ def overlays_of(nodes: Any, *overlays: dict[str, Any], **defaults: Any) -> dict[
 
 
 def planned(facts: Any) -> dict[str, Overlay]:
-    """The overlays of ``overlay_plans``."""
+    """The overlays of ``plans``."""
     found: dict[str, Overlay] = decode(dict[str, Overlay], facts)
     return found
 
 
-def pods_plan(listed: object, facts: Any, host: str, network: object) -> dict[str, Any]:
-    """What the role pods makes of a host's pods on an underlay with an MTU of 1500, without Ansible's own code."""
-    found: dict[str, Any] = encode(pods.plan(listed, planned(facts), host, 1500, network))
+def pods_document(listed: object, facts: Any, host: str, network: object = None) -> dict[str, Any]:
+    """The document of the role pods for a host's pods.
+
+    :param network: ``pods_network``; None: the default.
+    """
+    variables = {"pods_pods": listed, "pods_network": network or {"driver": "bridge"}, "pods_port": 8000}
+    found = ROLES["pods"].document(Host(host, variables, planned(facts)))
+    assert found is not None
     return found

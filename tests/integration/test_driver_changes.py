@@ -17,11 +17,11 @@ import pytest
 from ansible_collections.weft.fabric.plugins.module_utils.probe import echo_server
 from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.cni import ONE, asked, config, host_local
-from ansible_collections.weft.fabric.tests.overlays import overlays_of, pods_plan
+from ansible_collections.weft.fabric.tests.overlays import overlays_of, pods_document
 
 pytestmark = pytest.mark.usefixtures("disk")
 
-OVERLAYS = overlays_of({"network-1": {"number": 0, "address": "192.168.1.138"}})
+OVERLAYS = overlays_of({"network-1": {"number": 0, "address": "192.168.1.138", "dev": "enp1s0"}})
 POD, BESIDE = "change1", "change2"
 NETWORKS = pathlib.Path("/var/lib/cni/networks")
 
@@ -72,12 +72,7 @@ def document(way: str) -> dict[str, Any]:
     listed = [{"name": POD, **WAYS[way]}] if way else []
     listed.append({"name": BESIDE, "network": {"driver": "none"}})
     # Bridges are there only where a pod needs them.
-    plan = pods_plan(listed, OVERLAYS, "network-1", {"driver": "none"})
-    return {
-        "topology": {"namespaces": plan["namespaces"], "purge": True},
-        "cni": plan["cni"],
-        "echo_server": {"namespaces": plan["running"], "port": 8000},
-    }
+    return pods_document(listed, OVERLAYS, "network-1", {"driver": "none"})
 
 
 @contextlib.contextmanager
@@ -86,7 +81,8 @@ def host(run_module) -> Iterator[tuple[str, Any]]:
     with kernel.new_namespace() as place:
         kernel.ip_batch(
             place,
-            *(f"link add {name} type veth peer name far-{name}" for name in ("enp1s0", "eth8", "eth9")),
+            *(f"link add {name} type veth peer name far-{name}" for name in ("enp1s0", "eth8", "eth9", "vxlan0")),
+            "link set vxlan0 mtu 1450",
             "address add 192.168.1.138/24 dev enp1s0",
             *(f"link set {name} up" for name in ("enp1s0", "eth8")),
         )

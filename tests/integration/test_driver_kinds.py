@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 
 from ansible_collections.weft.fabric.tests.integration import kernel
-from ansible_collections.weft.fabric.tests.overlays import overlays_of, pods_plan
+from ansible_collections.weft.fabric.tests.overlays import overlays_of, pods_document
 
 UNDERLAY = {"network-1": "192.168.1.138", "network-2": "192.168.2.142"}
 OVERLAYS = overlays_of(
-    {name: {"number": number, "address": address} for number, (name, address) in enumerate(UNDERLAY.items())}
+    {
+        name: {"number": number, "address": address, "dev": "enp1s0"}
+        for number, (name, address) in enumerate(UNDERLAY.items())
+    }
 )
 
 
@@ -38,12 +41,13 @@ def hosts() -> Iterator[dict[str, str]]:
 
 
 def stand_up(run_module, place: str, host: str, listed: list[dict[str, Any]], network: dict[str, Any]) -> None:
-    plan = pods_plan(listed, OVERLAYS, host, network)
+    document = pods_document(listed, OVERLAYS, host, network)
+    topology, running = document["topology"], document["echo_server"]["namespaces"]
     with kernel.inside(place):
-        first = run_module("topology", namespaces=plan["present"], purge=True)
+        first = run_module("topology", **topology)
         assert first.get("changed"), first
-        with kernel.Monitor("", *plan["running"]) as monitor:
-            again = run_module("topology", namespaces=plan["present"], purge=True)
+        with kernel.Monitor("", *running) as monitor:
+            again = run_module("topology", **topology)
         assert (again["changed"], monitor.changes) == (False, [])
 
 

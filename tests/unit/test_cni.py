@@ -10,7 +10,6 @@ import json
 
 import pytest
 
-from ansible_collections.weft.fabric.plugins.filter import _roles as filters
 from ansible_collections.weft.fabric.plugins.module_utils.cni import hostlocal
 from ansible_collections.weft.fabric.plugins.module_utils.cni.attach import results
 from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import (
@@ -24,7 +23,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricEr
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
-from ansible_collections.weft.fabric.tests.overlays import overlays_of
+from ansible_collections.weft.fabric.tests.overlays import overlays_of, pods_document
 
 NET = {
     "name": "mynet",
@@ -256,13 +255,13 @@ def test_the_role():
         {"name": "p2", "address": "10.22.0.9", "interface": "net1"},
         {"name": "p4", "network": {"driver": "container", "container": "p1"}},
     ]
-    found = filters.pods_plan(given, OVERLAYS, "a", 1500, network=network)
+    found = pods_document(given, OVERLAYS, "a", network)
     assert found["cni"] == [
         {"netns": "p1", "interface": "eth0", "network": NET, "recreate": True},
         {"netns": "p2", "interface": "net1", "network": NET, "recreate": True, "addresses": ["10.22.0.9"]},
     ]
-    assert found["running"] == ["p1", "p2"]
-    assert found["namespaces"]["p1"] == {}
+    assert found["echo_server"]["namespaces"] == ["p1", "p2"]
+    assert found["topology"]["namespaces"]["p1"] == {}
     with pytest.raises(FabricError, match=r"pods_pods\[0\]\.network\.config\.typo"):
         wrong = {"driver": "cni", "config": {**NET, "typo": 1}}
-        filters.pods_plan([{"name": "p", "network": wrong}], OVERLAYS, "a", 1500)
+        pods_document([{"name": "p", "network": wrong}], OVERLAYS, "a")

@@ -15,13 +15,14 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.weft.fabric.plugins.filter._roles import FilterModule
 from ansible_collections.weft.fabric.plugins.module_utils import values
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.plugins.plugin_utils import drivers
 from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import End
-from ansible_collections.weft.fabric.tests.overlays import overlays_of
+from ansible_collections.weft.fabric.tests.overlays import overlays_of, pods_document
 
 FILTERS = FilterModule().filters()
-pods_plan, verify_targets, verify_pods = map(FILTERS.get, ("_pods_plan", "_verify_targets", "_verify_pods"))
+verify_targets, verify_pods = map(FILTERS.get, ("_verify_targets", "_verify_pods"))
 
 NODES = {
     "a": {"number": 0, "address": "192.168.1.138", "dev": "eth0"},
@@ -34,12 +35,12 @@ L3 = {"driver": "ipvlan", "parent": "eth0", "subnet": ["10.9.0.0/24", "fd09::/64
 FAN = {"driver": "fan", "underlay": "192.168.0.0/16", "overlay": "10.0.0.0/8"}
 
 
-def plan(pods, network=None, **more):
-    return pods_plan(pods, PLANS, "a", 1500, network=network or {"driver": "bridge"}, **more)
+def plan(pods, network=None):
+    return pods_document(pods, PLANS, "a", network)
 
 
 def present(pods, network=None):
-    found = plan(pods, network)["namespaces"]
+    found = plan(pods, network)["topology"]["namespaces"]
     parse_topology(found, purge=True)
     return found
 
@@ -53,9 +54,16 @@ def test_ptp():
                     "name": "veth0",
                     "kind": "veth",
                     "controller": "",
-                    "mtu": 1450,
+                    "mtu": "auto",
+                    "mtu_of": "vxlan0",
                     "addresses": ["172.2.0.1/32"],
-                    "peer": {"name": "eth0", "netns": "p", "mtu": 1450, "addresses": ["172.2.0.2/32"]},
+                    "peer": {
+                        "name": "eth0",
+                        "netns": "p",
+                        "mtu": "auto",
+                        "mtu_of": "vxlan0",
+                        "addresses": ["172.2.0.2/32"],
+                    },
                 }
             ],
             "routes": [{"dst": "172.2.0.2/32", "dev": "veth0", "src": "172.2.0.1"}],
@@ -73,7 +81,7 @@ def test_ptp():
 def test_ptp_in_ipv6():
     plans = overlays_of(NODES, {"name": "six"}, cidr="fd00::/48")
     pod = {"name": "p", "address": "fd00::2", "host_interface": "veth0"}
-    found = pods_plan([pod], plans, "a", 1500, network={"driver": "ptp"})["namespaces"]
+    found = pods_document([pod], plans, "a", {"driver": "ptp"})["topology"]["namespaces"]
     assert found[""]["routes"] == [{"dst": "fd00::2/128", "dev": "veth0", "src": "fd00::1"}]
     assert found["p"]["routes"][0] == {"dst": "fd00::1/128", "dev": "eth0"}
 
@@ -140,17 +148,18 @@ def test_no_interface_of_their_own():
         {"name": "c", "network": {"driver": "container", "container": "n"}},
     ]
     found = plan(pods, {"driver": "none"})
-    assert found["namespaces"] == {"": {"links": []}, "n": {}, "h": {"joins": ""}, "c": {"joins": "n"}}
-    assert found["running"] == ["n", "h"], "the other's server has the port"
-    parse_topology(found["namespaces"], purge=True)
+    there = found["topology"]["namespaces"]
+    assert there == {"": {"links": []}, "n": {}, "h": {"joins": ""}, "c": {"joins": "n"}}
+    assert found["echo_server"]["namespaces"] == ["n", "h"], "the other's server has the port"
+    parse_topology(there, purge=True)
 
 
 def test_fan():
     pod = {"name": "p", "address": "10.1.138.2", "host_interface": "veth0"}
     found = present([pod], FAN)
     bridge, tunnel, veth = found[""]["links"]
-    assert (bridge["name"], bridge["addresses"], bridge["mtu"]) == ("fanbr0", ["10.1.138.1/24"], 1480)
-    assert tunnel == {"name": "fan0", "kind": "ipip", "local": "192.168.1.138", "mtu": 1480}
+    assert (bridge["name"], bridge["addresses"], bridge["mtu_of"]) == ("fanbr0", ["10.1.138.1/24"], "fan0")
+    assert tunnel == {"name": "fan0", "kind": "ipip", "local": "192.168.1.138", "mtu": "auto", "mtu_of": "eth0"}
     assert (veth["controller"], veth["peer"]["addresses"]) == ("fanbr0", ["10.1.138.2/24"])
     assert found[""]["routes"] == [
         {"dst": "10.1.142.0/24", "via": "192.168.1.142", "dev": "fan0", "onlink": True, "src": "10.1.138.1"}
@@ -285,7 +294,8 @@ def test_pods_get_the_addresses_that_they_were_given():
               {"cniVersion": "0.2.0", "ip4": {"ip": "10.22.0.3/16"}}],
         "b": [],
     }  # fmt: skip
-    found = verify_pods(known, {"a": {"driver": "bridge"}, "b": {}}, results)
+    variables = {host: {"common_planned": {"cni": found}} for host, found in results.items()}
+    found = verify_pods(known, {"a": {"driver": "bridge"}, "b": {}}, variables, ["a", "b"])
     assert [pod.get("address") for pod in found["a"]] == [["10.22.0.2", "fd22::2"], "172.2.0.2", ["10.22.0.3"]]
     assert found["b"] == known["b"]
 
@@ -435,9 +445,9 @@ REFUSED = [
     ("network", "pods", "named"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED]
 )
 def test_refused(network, pods, named):
-    with pytest.raises(AnsibleFilterError) as refusal:
-        pods_plan(pods, PLANS, "a", 1500, network=network)
-    assert [part for part in named if part not in refusal.value.message] == []
+    with pytest.raises(FabricError) as refusal:
+        plan(pods, network)
+    assert [part for part in named if part not in str(refusal.value)] == []
 
 
 def test_what_verify_is_given_names_the_host():

@@ -50,9 +50,15 @@ def silent(probe: dict[str, Any]) -> dict[str, Any]:
 RESULTS = {node: list(map(silent, FILTERS["_verify_targets"](OVERLAYS, node, PODS, 8000, NETWORKS))) for node in NODES}
 REGISTERED = {
     node: {
-        "verify_probe": {"results": RESULTS[node]},
+        "verify_probe": {"results": RESULTS[node], "mtus": {"eth0": 1500}},
+        "overlay_node": {"dev": "eth0"},
         "verify_state": {"namespaces": {"": STATE, "pod1": STATE}},
-        "overlay_applied": {"namespaces": {"": {"links": [{"mtu": 1500}]}}},
+        "common_planned": {
+            "differs": True,
+            "objects": ["+ link br0 type bridge"],
+            "count": {"added": 1, "changed": 0, "recreated": 0, "removed": 0},
+            "cni": [{"cniVersion": "1.0.0", "ips": [{"address": "10.8.0.2/24"}]}] if node == "a" else [],
+        },
     }
     for node in NODES
 }
@@ -68,15 +74,13 @@ RUNS = [
     }
     for step in PLAN["order"]
 ]
-CNI_RESULTS = {"a": [{"cniVersion": "1.0.0", "ips": [{"address": "10.8.0.2/24"}]}]}
 
 CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "overlay_plan": ((NODES, ["10.0.0.0/8", "fd00::/48"], 10), {"mode": "cross_subnet"}),
     "_hosts": (("nodes", "a"), {}),
-    "_overlay_documents": ((OVERLAYS, "a", 90, ["vxlan0"]), {}),
-    "_pods_plan": ((PODS["a"], OVERLAYS, "a", 1500), {"network": NETWORKS["a"]}),
-    "_pods_masquerade": ((OVERLAYS, "a"), {}),
-    "_verify_pods": ((PODS, NETWORKS, CNI_RESULTS), {}),
+    "_plan_lines": ((REGISTERED, list(NODES)), {}),
+    "_pods_attachments": ((PODS["a"], OVERLAYS, NETWORKS["a"]), {}),
+    "_verify_pods": ((PODS, NETWORKS, REGISTERED, list(NODES)), {}),
     "_verify_devices": ((OVERLAYS,), {}),
     "_verify_targets": ((OVERLAYS, "a", PODS, 8000, NETWORKS), {}),
     "_verify_report": (

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from ansible_collections.weft.fabric.plugins.filter.overlay_plan import FilterModule
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.plugin_utils.documents import overlay as overlay_document
+from ansible_collections.weft.fabric.plugins.plugin_utils.documents import ROLES
+from ansible_collections.weft.fabric.plugins.plugin_utils.documents.role import Host
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import nodes as nodes_of
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import overlays as overlays_of
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.nodes import described, vtep_mac
@@ -46,7 +47,7 @@ def entries(planned, near, far):
 
 def document(planned, host):
     """What a host has of the overlays of plans()."""
-    return encode(overlay_document.of_host(decode(dict[str, Overlay], planned), host))
+    return encode(ROLES["overlay"].document(Host(host, {"overlay_resync": 0}, decode(dict[str, Overlay], planned))))
 
 
 ARTICLE = {
@@ -451,7 +452,7 @@ def test_direct_has_no_device():
 
 
 def test_all_that_goes_needs_no_nodes():
-    assert document(plans([{"name": "red"}, BLUE], {}, {**DEFAULTS, "state": "absent"}), "a") == {}
+    assert document(plans([{"name": "red"}, BLUE], {}, {**DEFAULTS, "state": "absent"}), "a") is None
 
 
 @pytest.mark.parametrize(

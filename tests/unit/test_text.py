@@ -26,16 +26,16 @@ PODS = {
     "b": [{"name": "pod2", "address": "172.2.1.2", "network": {"driver": "ptp"}}],
 }
 NETWORKS = {"a": {"driver": "bridge"}, "b": {"driver": "none"}}
+IPAM = {"type": "host-local", "subnet": "10.8.0.0/24"}
+CNI = [{"name": "p", "network": {"driver": "cni", "config": {"name": "n", "type": "bridge", "ipam": IPAM}}}]
 HOSTS = {node: {"namespaces": ["pod1", "pod2"], "lacks": []} for node in PODS}
 
 
 @pytest.mark.parametrize(
     "call",
     [
-        lambda kept: filters.overlay_documents(kept(overlays_of(NODES)), "a", 90),
-        lambda kept: filters.pods_masquerade(kept(overlays_of(NODES)), "a"),
-        lambda kept: filters.pods_plan(PODS["a"], kept(overlays_of(NODES)), "a", 1500),
-        lambda kept: filters.verify_pods(kept(PODS), kept(NETWORKS), {}),
+        lambda kept: filters.pods_attachments(CNI, kept(overlays_of(NODES)), NETWORKS["a"]),
+        lambda kept: filters.verify_pods(kept(PODS), kept(NETWORKS), {}, []),
         lambda kept: filters.verify_targets(
             kept(overlays_of(NODES)), "a", kept(PODS), 8000, kept(NETWORKS), "all"
         ),
@@ -60,15 +60,18 @@ from ansible_collections.weft.fabric.plugins.filter import _roles as filters
 assert filters.hosts("nodes", "all") == "nodes:&all"
 known = set(sys.modules)
 overlays, pods = json.loads(sys.stdin.read())
-filters.overlay_documents(overlays, "a")
-filters.pods_masquerade(overlays, "a")
-filters.pods_plan(pods["a"], overlays, "a", 1500)
+variables = {"pods_pods": pods["a"], "pods_network": {"driver": "bridge"}, "pods_port": 8000, "pods_masquerade": True}
+variables |= {"overlay_resync": 0, "underlay_bonds": [], "underlay_vlans": [], "masquerade_rules": []}
+variables |= {"underlay_interfaces": [], "underlay_interface_routes": [], "mgmt_routing_routes": []}
+variables |= {"mgmt_routing_forward": []}
+from ansible_collections.weft.fabric.plugins.plugin_utils import documents
+from ansible_collections.weft.fabric.plugins.plugin_utils.documents.role import Host
+documents.of_host(Host("a", variables, filters._overlays(overlays)), dict.fromkeys(documents.ROLES, True))
 filters.verify_targets(overlays, "a", pods, 8000)
 print(json.dumps(sorted(name for name in set(sys.modules) - known if name.startswith("ansible_collections"))))
 """
 
 SEGMENT = {"parent": "eth0", "subnet": "10.9.0.0/24"}
-IPAM = {"type": "host-local", "subnet": "10.8.0.0/24"}
 EVERY_DRIVER: dict[str, tuple[str | None, dict[str, Any]]] = {
     "bridge": ("172.2.0.2", {}),
     "ptp": ("172.2.0.3", {}),
@@ -91,9 +94,3 @@ def test_a_plays_header_imports_what_its_workers_need() -> None:
     given = json.dumps([overlays_of({"a": {"number": 0, "address": "192.168.1.1", "dev": "eth0"}}), {"a": pods}])
     done = subprocess.run([sys.executable, "-c", PRELOADED], input=given, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("[]\n", "")
-
-
-def test_a_document_is_text_that_ansible_takes_for_a_dictionary() -> None:
-    found = filters.overlay_documents(overlays_of(NODES), "a", 90)
-    assert found.startswith("{")
-    assert json.loads(found)["overlay"]["resync"] == 90

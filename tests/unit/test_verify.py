@@ -69,9 +69,9 @@ def reported(measured, mtus=MTUS, states=(), obstacles=(), missing=()):
     return {
         **{
             host: {
-                "verify_probe": {"results": found, "counters": COUNTERS},
+                "verify_probe": {"results": found, "counters": COUNTERS, "mtus": {"eth0": mtus.get(host, 0)}},
+                "overlay_node": {"dev": "eth0"},
                 "verify_obstacles": dict(obstacles).get(host, {"skipped": True}),
-                "overlay_applied": {"namespaces": {"": {"links": [{"mtu": mtus.get(host, 0)}]}}},
                 "verify_state": {"namespaces": dict(states).get(host, {})},
             }
             for host, found in measured.items()
@@ -643,7 +643,7 @@ def test_the_matrix_of_a_sample_is_blank_where_nothing_was_probed():
 def test_the_files_have_every_pair_and_every_fault():
     measured = {"network-1": results()["network-1"]}
     fail(measured, "network-1", "network-2/pod2", reachable=False, error="http: status 500", http={"status": 500})
-    gone = {"network-2": {"overlay_applied": {"unreachable": True}}}
+    gone = {"network-2": {"common_applied": {"unreachable": True}}}
     written = files(measured, OVERLAYS, PODS, missing=gone)
     proof = json.loads(written["proof.json"])
     assert {key: proof[key] for key in ("pairs", "hold", "fail", "unproved")} == {
@@ -800,8 +800,8 @@ def test_details_beyond_three_are_counted():
 
 # -- hosts that are not there ---------------------------------------------------------------------------
 
-GONE = {"n001": {"overlay_applied": {"unreachable": True, "msg": "no route to host"}}}
-FAILED = {"n001": {"overlay_applied": {"failed": True}}}
+GONE = {"n001": {"common_applied": {"unreachable": True, "msg": "no route to host"}}}
+FAILED = {"n001": {"common_applied": {"failed": True}}}
 
 
 @pytest.mark.parametrize(("gone", "reason"), [(GONE, "unreachable"), (FAILED, "out of this run, as it failed")])
