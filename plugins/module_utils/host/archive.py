@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import io
 import pkgutil
 import zipfile
@@ -20,12 +21,24 @@ if TYPE_CHECKING:
     # Ansible sends along what it sees imported. Here the command is packed, not run.
     from ansible_collections.weft.fabric.plugins.module_utils.host import command  # noqa: F401
 
+VERSION = "0.1.0"
+LIBRARY = "/usr/local/lib/weft"
 _PREFIX = module_utils.__name__
 
 
 def engine() -> bytes:
     """The archive. The same code always gives the same bytes."""
     return _packed(interpreter())
+
+
+def version() -> str:
+    """The version of this collection, with a hash of its code."""
+    return f"{VERSION}-{hashlib.sha256(engine()).hexdigest()[:12]}"
+
+
+def path(of_version: str) -> str:
+    """The path at which an engine is installed."""
+    return f"{LIBRARY}/weft-fabric-{of_version}.pyz"
 
 
 @functools.cache

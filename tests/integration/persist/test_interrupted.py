@@ -15,47 +15,18 @@ import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils.host import generation, transaction
 from ansible_collections.weft.fabric.plugins.module_utils.kernel import netlink
-from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.persist.host import (
-    DOCUMENT,
-    FORWARD,
+    NEW,
+    OLD,
     command,
     generation_of,
+    state,
     succeed,
     tree,
 )
-from ansible_collections.weft.fabric.tests.integration.state import snapshot
-
-# With MAC addresses, because the kernel chooses others for what is made again.
-OLD: dict[str, Any] = {**copy.deepcopy(DOCUMENT), "sysctl": {FORWARD: 1}}
-for number, link in enumerate(OLD["topology"]["namespaces"][""]["links"]):
-    link["mac_address"] = f"02:00:00:00:01:0{number}"
-OLD["topology"]["namespaces"][""]["links"][1]["peer"]["mac_address"] = "02:00:00:00:01:09"
-# Everything differs: links, a pod, addresses, entries, rules, kernel parameters.
-NEW: dict[str, Any] = copy.deepcopy(OLD)
-NEW["topology"]["namespaces"][""]["links"][0] = {
-    "name": "br1", "kind": "bridge", "mac_address": "02:00:00:00:02:00", "addresses": ["10.9.0.1/24"],
-}  # fmt: skip
-NEW["topology"]["namespaces"][""]["links"][1] = {
-    "name": "veth1", "kind": "veth", "controller": "br1", "mac_address": "02:00:00:00:02:01",
-    "peer": {"name": "eth0", "netns": "pod2", "mac_address": "02:00:00:00:02:09", "addresses": ["10.9.0.3/24"]},
-}  # fmt: skip
-NEW["topology"]["namespaces"][""]["links"][2]["vni"] = 11
-NEW["topology"]["namespaces"]["pod2"] = NEW["topology"]["namespaces"].pop("pod1")
-NEW["masquerade"] = {"table": "weft_pods", "rules": [{"source": "10.9.0.0/25"}]}
-NEW["echo_server"] = {"namespaces": ["pod2"], "port": 8001}
-NEW["sysctl"] = {"net.ipv4.conf.lo.rp_filter": 2}
 
 REFUSED = {"dst": "10.77.0.0/16", "via": "127.0.0.9", "dev": "lo", "onlink": True}
 """A route that only the kernel knows to be wrong."""
-
-
-def state() -> Any:
-    """All of the host that a run could leave something behind in, without what the kernel counts."""
-    names = sorted(kernel.namespaces())
-    servers = {name: len(kernel.ip("", "netns", "pids", name).split()) for name in names}
-    settings = kernel.run("sysctl", FORWARD, "net.ipv4.conf.lo.rp_filter")
-    return {name: snapshot(name) for name in ("", *names)}, servers, kernel.run("nft", "list", "ruleset"), settings
 
 
 @pytest.mark.parametrize("before", [None, OLD], ids=["from nothing", "from another generation"])
