@@ -18,9 +18,13 @@ from ansible_collections.weft.fabric.plugins.module_utils.host import (
     repair,
     wayback,
 )
+from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Documents, values_of
 from ansible_collections.weft.fabric.plugins.module_utils.host.generation import Generation, Record
+from ansible_collections.weft.fabric.plugins.module_utils.host.replay import prepare
+from ansible_collections.weft.fabric.plugins.module_utils.host.transaction import owned_by
+from ansible_collections.weft.fabric.plugins.module_utils.sections.section import Run
 
-_SHOWN = 10  # lines of drift on the screen
+_SHOWN = 7  # lines of drift, and of orphans, on the screen
 
 
 def status() -> dict[str, Any]:
@@ -38,6 +42,7 @@ def status() -> dict[str, Any]:
         "seconds_left": int(waiting.left) if waiting and not record.is_confirmed else None,
         "interrupted": not wayback.is_settled(record),
         "drift": [line.text for line in lines if line.what == "change"],
+        "orphans": _orphans(record),
         "error": "; ".join(line.text for line in lines if line.what == "error"),
         "hold": hold.text() or False,
         "last_error": error,
@@ -48,6 +53,15 @@ def status() -> dict[str, Any]:
             "python": platform.python_version(),
         },
     }
+
+
+def _orphans(record: Record) -> list[str]:
+    known = wayback.in_force(record)
+    documents: Documents = known.documents if known else {}
+    run = Run(values_of(documents), check=True, owned=owned_by(record.known))
+    prepare(run)
+    found = [line for _name, section in repair.records() for line in section.orphans(run)]
+    return [*dict.fromkeys(found)]
 
 
 def position() -> dict[str, Any]:
@@ -69,6 +83,7 @@ def as_text(found: dict[str, Any]) -> str:
         ("made", f"{_when(found['time'])} ({_age(found['age'])} ago) by {found['controller'] or 'this host itself'}"),
         ("roles", ", ".join(found["roles"])),
         ("drift", _lines(found["drift"]) or found["error"] or "none"),
+        ("orphans", _lines(found["orphans"]) or "none"),
         ("hold", found["hold"] or "none"),
         ("last error", _error(found["last_error"])),
         ("versions", ", ".join(f"{name} {value}" for name, value in found["versions"].items() if value)),
@@ -86,9 +101,9 @@ def _state(found: dict[str, Any]) -> str:
     return f"not confirmed: the host goes back in {found['seconds_left']} s unless 'weft-fabric confirm' runs"
 
 
-def _lines(drift: list[str]) -> str:
-    more = [f"and {len(drift) - _SHOWN} more: weft-fabric diff"] if len(drift) > _SHOWN else []
-    return f"\n{'':<12}".join([*drift[:_SHOWN], *more])
+def _lines(found: list[str]) -> str:
+    more = [f"and {len(found) - _SHOWN} more: weft-fabric status --json"] if len(found) > _SHOWN else []
+    return f"\n{'':<12}".join([*found[:_SHOWN], *more])
 
 
 def _error(note: dict[str, Any] | None) -> str:

@@ -339,4 +339,8 @@ def _owns(name: str, settings: Values) -> Iterable[Owned]:
     return [Owned("file", path_of_file(name))] if settings else []
 
 
-SECTION = Section(_parse, _converge, _show, _owns, prepare=_prepare, files=FILES, reassert=reassert)
+def _orphans(run: Run) -> Iterable[str]:
+    return [f"file {path}" for path in sorted(glob.glob(FILES)) if Owned("file", path) not in run.owned]
+
+
+SECTION = Section(_parse, _converge, _show, _owns, prepare=_prepare, files=FILES, reassert=reassert, orphans=_orphans)
