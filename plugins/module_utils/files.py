@@ -228,6 +228,11 @@ def sync_directory(path: str) -> None:
         os.close(descriptor)
 
 
+def not_ours(path: str) -> str:
+    """Why a file that somebody else has written is not replaced."""
+    return f"file {path} exists and is not ours: move it away, or adopt it (adopt: [{path}])"
+
+
 def refused(operation: str, path: str, error: OSError) -> KernelError:
     """A file system's refusal, with what helps."""
     code = error.errno or errno.EIO

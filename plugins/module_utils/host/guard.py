@@ -52,11 +52,6 @@ class Guard(NamedTuple):
         """The seconds that are left."""
         return max(0.0, self.until - _now())
 
-    @property
-    def is_late(self) -> bool:
-        """Whether its time has been over for so long that its process cannot be alive."""
-        return self.until + 2 * PATIENCE < _now()
-
 
 def _now() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -79,9 +74,9 @@ def arm(generation: int, seconds: int, plan: str) -> None:
     words = [COMMAND, "guard", str(generation)]
     if systemd_runs():
         timer = [f"--on-active={seconds}", "--timer-property=AccuracySec=1s"]
-        # The pods' servers that it starts keep running.
-        unit = [f"--unit={_UNIT.format(generation)}", "--collect", "--property=KillMode=process"]
-        run("systemd-run", "--quiet", *unit, *timer, *words)
+        # The pods' servers that it starts keep running. If it is killed, it starts again.
+        service = ["--collect", "--property=KillMode=process", "--property=Restart=on-failure"]
+        run("systemd-run", "--quiet", f"--unit={_UNIT.format(generation)}", *service, *timer, *words)
     else:
         null = subprocess.DEVNULL
         subprocess.Popen(words, stdin=null, stdout=null, stderr=null, cwd="/", start_new_session=True)
@@ -138,12 +133,12 @@ def alone() -> Iterator[None]:
             except KernelError as error:
                 if error.code != errno.EWOULDBLOCK:
                     raise
-                _end_holder()
+                end_holder()
                 patience = _STEP
         yield
 
 
-def _end_holder() -> None:
+def end_holder() -> None:
     """End the process that holds the lock.
 
     The file says its number. Only root can have written it; but it may be the number of another process by now.

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import files, sections
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.host import archive, generation, trusted
 from ansible_collections.weft.fabric.plugins.module_utils.host.archive import LIBRARY
 from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Document, Documents
@@ -96,8 +97,31 @@ def plan(generations: Sequence[Documents], systemd: bool | None = None) -> list[
     kept = {*wanted, *(generation.engines() if wanted else ())}
     unwanted = [path for path in dict.fromkeys(possible) if path not in kept]
     changes = [Change(path, present(path), entry) for path, entry in wanted.items()]
-    changes += [Change(path, present(path), None) for path in reversed(unwanted)]
+    removed = [Change(path, present(path), None) for path in reversed(unwanted)]
+    changes += [change for change in removed if change.before is None or is_ours(change.path, change.before)]
     return [change for change in changes if change.before != change.after]
+
+
+def is_ours(path: str, found: Entry) -> bool:
+    """Whether this collection has written a file: it says so, or it is half of one."""
+    return found.is_ours or path.endswith(".weft-new")
+
+
+def refuse_foreign(changes: Sequence[Change], known: Sequence[Documents], adopt: frozenset[str] | None) -> None:
+    """Refuse to replace files that somebody else has written.
+
+    :param known: the documents of the host's generations; the files that follow from them are ours.
+    :param adopt: the paths of files that are taken over; None: all.
+    :raises FabricError: for all of them, in one line.
+    """
+    replaced = [change for change in changes if change.before and change.after]
+    foreign = [change.path for change in replaced if change.before and not is_ours(change.path, change.before)]
+    if foreign and adopt is not None:
+        asked = [document for one in known for document in one.values()]
+        ours = {*adopt, *(path for path, _entry in _wanted(asked, systemd_runs()))}
+        refused = [files.not_ours(path) for path in foreign if path not in ours]
+        if refused:
+            raise FabricError("; ".join(refused))
 
 
 def _wanted(asked: Sequence[Document], systemd: bool) -> Iterator[tuple[str, Entry]]:

@@ -90,6 +90,8 @@ class Transaction:
             result = carry_out(run)
             files = install.plan(self._in_force)
             new = None if self.is_recorded else self._generation(run.used)
+            known = [one.documents for one in self.record.known]
+            install.refuse_foreign(files, known, self._adopted)
             if result.changed or new or files:
                 room = len(str(new)) if new and new.documents else 0
                 install.check(self.wanted, files, room, unattended=bool(self.confirm))
@@ -127,7 +129,6 @@ class Transaction:
 
     def _run(self, check: bool, strict: bool = False) -> Run:
         values = {**values_of(self.wanted), **{role: dict(found) for role, found in self.beside.items()}}
-        named = frozenset(name for document in self.wanted.values() for name in document.adopt)
         return Run(
             values,
             [values_of(one.documents) for one in self.former],
@@ -136,8 +137,13 @@ class Transaction:
             owned_by(self.record.known),
             known=[values_of(one.documents) for one in self.record.known],
             used=frozenset(key for one in self.record.known for key in one.used),
-            adopt=None if self.adopt else named,
+            adopt=self._adopted,
         )
+
+    @property
+    def _adopted(self) -> frozenset[str] | None:
+        """The names of objects that are taken over; None: all."""
+        return None if self.adopt else frozenset(name for one in self.wanted.values() for name in one.adopt)
 
     def _carry_out(self, new: Generation | None, plan: str) -> Result:
         if new is None:

@@ -71,12 +71,12 @@ def confirm(which: str = "") -> Arrival:
         if which and which not in (str(current.number), current.revision):
             remedy = f"the host has generation {current.number}, revision {current.revision}: it may have gone back"
             raise InvalidParameter("GENERATION", which, remedy)
-        if record.is_confirmed:
-            return Arrival(False, current)
-        generation.confirm(current)
+        if not record.is_confirmed:
+            generation.confirm(current)
+        # Also if it is confirmed, because an earlier call may have been killed.
         guard.disarm()
         install.apply([current.documents])
-        return Arrival(True, current)
+        return Arrival(not record.is_confirmed, current)
 
 
 def rollback(which: str = "") -> Arrival:
@@ -133,8 +133,7 @@ def go_back(record: Record, target: Generation | None, check: bool = False) -> t
 def is_settled(record: Record) -> bool:
     """Whether nothing is left of a run that was killed, or that nobody confirmed before the host restarted."""
     waiting = guard.waiting()
-    in_time = waiting is not None and not waiting.is_late
-    return record.pending is None and (record.is_confirmed or in_time)
+    return record.pending is None and (record.is_confirmed or (waiting is not None and waiting.left > 0))
 
 
 def in_force(record: Record) -> Generation | None:

@@ -11,10 +11,13 @@ import os
 import pathlib
 import stat
 import subprocess
+import sys
+from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.host import archive, documents, generation, install
 from ansible_collections.weft.fabric.plugins.module_utils.host.generation import Generation
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import netlink
 from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.state import snapshot
 
@@ -117,6 +120,21 @@ def state() -> Any:
     return {name: snapshot(name) for name in ("", *names)}, servers, kernel.run("nft", "list", "ruleset"), settings
 
 
+def derived() -> dict[str, tuple[str, bytes]]:
+    """The files that follow from a generation."""
+    return {path: found for path, found in tree().items() if "/etc/weft" not in path}
+
+
+def guards(number: int) -> list[str]:
+    """The processes that guard a generation."""
+    return kernel.run("sh", "-c", f"pgrep -f '{COMMAND} guard {number}$' || :").split()
+
+
+def ended(process: str) -> None:
+    """Wait for the end of a process."""
+    kernel.run("tail", f"--pid={process}", "-f", "/dev/null")
+
+
 def generation_of(**content: Any) -> Generation:
     """The next generation of this host, with these documents."""
     wanted = documents.ordered(documents.parse(name, document) for name, document in content.items())
@@ -136,3 +154,40 @@ def text() -> dict[str, Any]:
     """What is stored of the documents."""
     found = json.loads(CONFIRMED.read_text())
     return {name: part["content"] for name, part in found["documents"].items()}
+
+
+_MUTATIONS = {"os.mkdir", "os.rmdir", "os.rename", "os.remove", "os.symlink", "subprocess.Popen"}
+
+
+def killed_at(step: int, act: Callable[[], object]) -> bool:
+    """Do it in a process of its own, which ends without a word before its step-th change of a file or of the kernel.
+
+    :returns: whether it got that far; if not, all is done.
+    """
+    child = os.fork()
+    if child == 0:
+        left = step
+
+        def count() -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                os._exit(9)
+
+        def hook(event: str, _arguments: tuple[Any, ...]) -> None:
+            if event in _MUTATIONS:
+                count()
+
+        execute: Callable[..., Any] = netlink.Socket.execute
+
+        def counted(*arguments: Any, **options: Any) -> Any:
+            count()
+            return execute(*arguments, **options)
+
+        netlink.Socket.execute = counted  # type: ignore[method-assign]  # of this process alone
+        try:
+            sys.addaudithook(hook)
+            act()
+        finally:
+            os._exit(0 if left > 0 else 9)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9

@@ -6,20 +6,17 @@
 from __future__ import annotations
 
 import copy
-import os
-import sys
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils.host import generation, transaction
-from ansible_collections.weft.fabric.plugins.module_utils.kernel import netlink
 from ansible_collections.weft.fabric.tests.integration.persist.host import (
     NEW,
     OLD,
     command,
     generation_of,
+    killed_at,
     state,
     succeed,
     tree,
@@ -46,45 +43,12 @@ def test_the_kernel_refuses_a_step(run_module, before: Any) -> None:
         run_module("host", documents={"pods": {}}, state="absent")
 
 
-_MUTATIONS = {"os.mkdir", "os.rmdir", "os.rename", "os.remove", "os.symlink", "subprocess.Popen"}
-
-
-def _killed_at(step: int, wanted: Any, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Carry out a transaction in a process of its own, which ends without a word before its step-th change.
-
-    :returns: whether it got that far; if not, all is done.
-    """
-    child = os.fork()
-    if child == 0:
-        left = step
-
-        def count() -> None:
-            nonlocal left
-            left -= 1
-            if not left:
-                os._exit(9)
-
-        def hook(event: str, _arguments: tuple[Any, ...]) -> None:
-            if event in _MUTATIONS:
-                count()
-
-        execute: Callable[..., Any] = netlink.Socket.execute
-
-        def counted(*arguments: Any, **options: Any) -> Any:
-            count()
-            return execute(*arguments, **options)
-
-        monkeypatch.setattr(netlink.Socket, "execute", counted)
-        try:
-            sys.addaudithook(hook)
-            transaction.Transaction(generation.read(), wanted).run(check=False)
-        finally:
-            os._exit(0 if left > 0 else 9)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+def _killed_at(step: int, wanted: Any) -> bool:
+    return killed_at(step, lambda: transaction.Transaction(generation.read(), wanted).run(check=False))
 
 
 @pytest.mark.parametrize("then", ["the next run", "a boot"])
-def test_killed_at_any_step(run_module, monkeypatch: pytest.MonkeyPatch, then: str) -> None:
+def test_killed_at_any_step(run_module, then: str) -> None:
     """At each step of the way from one generation to another, the next run arrives at the new one."""
     old, new = generation_of(pods=OLD).documents, generation_of(pods=NEW).documents
     transaction.Transaction(generation.read(), new).run(check=False)
@@ -92,7 +56,7 @@ def test_killed_at_any_step(run_module, monkeypatch: pytest.MonkeyPatch, then: s
     transaction.Transaction(generation.read(), old).run(check=False)
     first = state()
     step, stride = 1, 8
-    while _killed_at(step, new, monkeypatch):
+    while _killed_at(step, new):
         record = generation.read()
         for found in record.known:
             assert found.asks_for(old) or found.asks_for(new), "a generation is whole"

@@ -12,31 +12,24 @@ from collections.abc import Iterator
 import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils.host import generation, notes
-from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.persist.host import (
     COMMAND,
     NEW,
     OLD,
     command,
+    derived,
+    ended,
+    guards,
     state,
     succeed,
     tree,
 )
 
 
-def derived() -> dict[str, tuple[str, bytes]]:
-    """The files that follow from a generation."""
-    return {path: found for path, found in tree().items() if "/etc/weft" not in path}
-
-
 def gone_back(number: int) -> None:
     """Wait for the end of the guard's process, which is the last of what it does."""
-    for pid in guards(number):
-        kernel.run("tail", f"--pid={pid}", "-f", "/dev/null")
-
-
-def guards(number: int) -> list[str]:
-    return kernel.run("sh", "-c", f"pgrep -f '{COMMAND} guard {number}$' || :").split()
+    for process in guards(number):
+        ended(process)
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +66,7 @@ def test_a_confirmation_in_time(run_module) -> None:
     assert "GENERATION: '1' is refused: the host has generation 2, revision new: it may have gone back" in wrong.stderr
     said = json.loads(succeed("confirm", "2", "--json"))
     assert said == {"changed": True, "generation": 2, "revision": "new"}
-    kernel.run("tail", f"--pid={process}", "-f", "/dev/null")
+    ended(process)
     assert state() == right
     assert succeed("confirm") == "generation 2, revision new, is confirmed\n"
     assert json.loads(succeed("confirm", "--json"))["changed"] is False
