@@ -41,7 +41,10 @@ def repair(names: Sequence[str], check: bool) -> Iterator[Line]:
     record = generation.read()
     stored = chosen(record, names)
     if not wayback.is_settled(record):
-        yield from _settle(record, check)
+        back = list(_settle(record, check))
+        yield from back
+        if check and not any(line.what == "error" for line in back):
+            return  # the rest follows from that
     yield from _together(stored, check)
     if not names:
         if install.interrupted() and not check:
