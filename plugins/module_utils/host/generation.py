@@ -315,22 +315,33 @@ def become_current(generation: Generation) -> None:
     :raises KernelError: the file system refuses.
     """
     mark(generation, CURRENT)
-    for place in (DIRECTORY, VOLATILE):
-        files.remove(f"{place}/{PENDING}")
 
 
 def confirm(generation: Generation) -> None:
-    """Let the current generation be the one that the host applies when it starts; forget all but the last ones.
+    """Let the current generation be the one that the host applies when it starts.
 
     :raises KernelError: the file system refuses.
     """
-    if not generation.documents:
-        for place in (DIRECTORY, VOLATILE):
-            _forget(place)
+    if generation.documents:
+        mark(generation, CONFIRMED)
         return
-    mark(generation, CONFIRMED)
-    _forget(VOLATILE if generation.place == DIRECTORY else DIRECTORY)
-    _keep(generation.place, {*numbers(generation.place)[-KEPT:], generation.number})
+    for place in (DIRECTORY, VOLATILE):
+        for state in (CONFIRMED, CURRENT):
+            files.remove(f"{place}/{state}")
+
+
+def finish(generation: Generation, confirmed: bool) -> None:
+    """Let no generation be pending any more; once one is confirmed, forget all but the last ones.
+
+    :raises KernelError: the file system refuses.
+    """
+    for place in (DIRECTORY, VOLATILE):
+        files.remove(f"{place}/{PENDING}")
+    if confirmed:
+        for place in (DIRECTORY, VOLATILE):
+            if place != generation.place or not generation.documents:
+                _forget(place)
+        _keep(generation.place, {*numbers(generation.place)[-KEPT:], generation.number})
 
 
 def abandon(generation: Generation) -> None:

@@ -48,9 +48,8 @@ NETWORKD = "/etc/systemd/networkd.conf.d/10-weft-fabric.conf"
 NETWORK = "/etc/systemd/network/10-weft-{}.network"
 LINK = "/etc/systemd/network/10-weft-{}.link"
 NETWORK_MANAGER = "/etc/NetworkManager/conf.d/10-weft-{}.conf"
-# Exists from the first change until all daemons have read the changes. After an interruption, the next run or the next
-# boot finds it.
-PENDING = f"{LIBRARY}/pending"
+# Exists from the first change until all daemons have read the changes. After an interruption, the next run finds it.
+PENDING = "/run/weft-fabric.pending"
 LEFT_OUT = "left out, since systemd does not run here: run 'weft-fabric apply' when the host starts"
 
 # Other names contain characters that the managers below would take for a pattern, which would match other links too.
@@ -93,7 +92,7 @@ def plan(generations: Sequence[Documents], systemd: bool | None = None) -> list[
     for pattern in (f"{LIBRARY}/*.pyz", *(path.format("*") for path in (NETWORK, LINK, NETWORK_MANAGER))):
         possible += glob.glob(pattern) + glob.glob(files.beside(pattern))
     # Files that an interrupted run was writing.
-    possible += [files.beside(path) for path in dict.fromkeys([*wanted, *possible, PENDING])]
+    possible += [files.beside(path) for path in dict.fromkeys([*wanted, *possible])]
     kept = {*wanted, *(generation.engines() if wanted else ())}
     unwanted = [path for path in dict.fromkeys(possible) if path not in kept]
     changes = [Change(path, present(path), entry) for path, entry in wanted.items()]

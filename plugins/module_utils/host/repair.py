@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import sections
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.host import generation, install, wayback
+from ansible_collections.weft.fabric.plugins.module_utils.host import generation, wayback
 from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Documents, values_of
 from ansible_collections.weft.fabric.plugins.module_utils.host.generation import Record
 from ansible_collections.weft.fabric.plugins.module_utils.host.replay import replay, show
@@ -47,8 +47,6 @@ def repair(names: Sequence[str], check: bool) -> Iterator[Line]:
             return  # the rest follows from that
     yield from _together(stored, check)
     if not names:
-        if install.interrupted() and not check:
-            install.apply([stored])
         yield from _reasserted(check)
 
 

@@ -103,6 +103,9 @@ class Transaction:
                 self._add_rest(result, files, new)
             if not check and result.changed:
                 install.apply(self._in_force)
+            if not check and new:
+                # Until here, the host finds by the pending one that something is left to do.
+                generation.finish(new, confirmed=not self.confirm)
         return result, new or self.record.current
 
     def _add_rest(self, result: Result, files: Sequence[Change], new: Generation | None) -> None:
@@ -149,14 +152,10 @@ class Transaction:
         if new is None:
             return carry_out(self._run(check=False))
         former = guard.waiting()
+        generation.begin(new)
         try:
             # First, because network managers would take new links for theirs.
-            install.apply([*self._confirmed, self.wanted])
-            generation.begin(new)
-        except FabricError:
-            install.apply(self._confirmed)
-            raise
-        try:
+            install.apply([*self._before, self.wanted])
             if self.confirm:
                 guard.arm(new.number, self.confirm, plan)
             result = carry_out(self._run(check=False))
@@ -180,11 +179,11 @@ class Transaction:
         try:
             owned = owned_by([*self.record.known, new])
             carry_out(Run(values_of(before), [values_of(new.documents)], owned=owned, used=new.used))
+            install.apply(self._before)
             generation.abandon(new)
-            install.apply(self._confirmed)
-            if former:
+            if self.confirm and former:
                 guard.arm(former.generation, former.seconds, former.plan)
-            else:
+            elif self.confirm:
                 guard.disarm()
         except FabricError as another:
             raise FabricError(f"{error}; going back to what was before fails too: {another}") from error
@@ -192,6 +191,12 @@ class Transaction:
     @property
     def _confirmed(self) -> list[Documents]:
         return [self.record.confirmed.documents] if self.record.confirmed else []
+
+    @property
+    def _before(self) -> list[Documents]:
+        """The documents that files have followed from."""
+        current = self.record.current
+        return [*self._confirmed, *([current.documents] if current and not self.record.is_confirmed else [])]
 
     def _generation(self, used: frozenset[tuple[str, ...]]) -> Generation:
         # Not before: most calls make none.

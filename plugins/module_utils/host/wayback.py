@@ -64,18 +64,18 @@ def confirm(which: str = "") -> Arrival:
     with alone():
         record = generation.read()
         current = record.current
-        if record.pending or current is None:
+        if current is None or (record.pending and record.pending.path != current.path):
             raise FabricError(
                 "there is nothing to confirm: the host has no generation, or its last run was interrupted"
             )
         if which and which not in (str(current.number), current.revision):
             remedy = f"the host has generation {current.number}, revision {current.revision}: it may have gone back"
             raise InvalidParameter("GENERATION", which, remedy)
-        if not record.is_confirmed:
-            generation.confirm(current)
-        # Also if it is confirmed, because an earlier call may have been killed.
+        generation.mark(current, generation.PENDING)  # until files and guard are right as well
+        generation.confirm(current)
         guard.disarm()
         install.apply([current.documents])
+        generation.finish(current, confirmed=True)
         return Arrival(not record.is_confirmed, current)
 
 

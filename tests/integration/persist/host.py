@@ -147,6 +147,7 @@ def store(**content: Any) -> None:
     generation.begin(new)
     generation.become_current(new)
     generation.confirm(new)
+    generation.finish(new, confirmed=True)
     install.apply([new.documents])
 
 

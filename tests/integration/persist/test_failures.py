@@ -83,6 +83,7 @@ def _settle(new: Generation) -> None:
     install.apply([new.documents], systemd=False)
     generation.become_current(new)
     generation.confirm(new)
+    generation.finish(new, confirmed=True)
 
 
 def test_killed_between_any_two_steps(monkeypatch):

@@ -17,7 +17,14 @@ from typing import Any
 import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils import files
-from ansible_collections.weft.fabric.plugins.module_utils.host import generation, guard, install, notes, wayback
+from ansible_collections.weft.fabric.plugins.module_utils.host import (
+    generation,
+    guard,
+    install,
+    notes,
+    transaction,
+    wayback,
+)
 from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.persist.host import (
     COMMAND,
@@ -26,6 +33,7 @@ from ansible_collections.weft.fabric.tests.integration.persist.host import (
     command,
     derived,
     ended,
+    generation_of,
     guards,
     killed_at,
     state,
@@ -149,11 +157,11 @@ def test_a_run_that_fails_before_the_confirmation(run_module, unconfirmed) -> No
     wrong = copy.deepcopy(NEW)
     refused = {"dst": "10.77.0.0/16", "via": "127.0.0.9", "dev": "lo", "onlink": True}
     wrong["topology"]["namespaces"][""]["routes"].append(refused)
-    right = state()
+    right, files_right = state(), derived()
     for confirm in (0, 300):
         assert "10.77.0.0/16" in run_module("host", documents={"pods": wrong}, confirm=confirm)["msg"]
         waiting = guard.waiting()
-        assert state() == right and waiting and waiting.generation == 2
+        assert (state(), derived()) == (right, files_right) and waiting and waiting.generation == 2
     time_is_over()
     for process in guards(2):
         ended(process)
@@ -185,29 +193,26 @@ def test_the_guard_is_a_timer_of_systemd(tmp_path: pathlib.Path, monkeypatch: py
 # -- killed ----------------------------------------------------------------------------------------
 
 
+def run_to_new(confirm: int) -> None:
+    wanted = generation_of(pods=NEW).documents
+    transaction.Transaction(generation.read(), wanted, confirm=confirm).run(check=False)
+
+
 def test_a_run_with_a_guard_is_killed_at_any_step(run_module) -> None:
     """The guard alone brings the host back, without the controller; before it is armed, nothing has changed."""
     run_module("host", documents={"pods": OLD}, revision="old")
     was, files_before = state(), derived()
     step, stride = 1, 11
-    while killed_at(step, lambda: wanted(confirm=1).run(check=False)):
-        for number in (generation.next_number() - 1,):
-            for process in guards(number):
-                ended(process)
-        succeed("apply")  # the timer; without it, the record of a run that had not armed its guard yet stays pending
+    while killed_at(step, lambda: run_to_new(confirm=1)):
+        for process in guards(generation.next_number() - 1):
+            ended(process)
+        succeed("apply")  # as the timer does: a run that was killed before it armed its guard has left files
         assert state() == was, step
         assert derived() == files_before, step
         assert generation.read().is_confirmed and not guard.waiting()
         step += stride
     assert step > 3 * stride
     assert run_module("host", documents={"pods": {}}, state="absent")["changed"]
-
-
-def wanted(confirm: int = 0) -> Any:
-    from ansible_collections.weft.fabric.plugins.module_utils.host.transaction import Transaction
-    from ansible_collections.weft.fabric.tests.integration.persist.host import generation_of
-
-    return Transaction(generation.read(), generation_of(pods=NEW).documents, confirm=confirm)
 
 
 @pytest.mark.parametrize("then", ["the timer", "a boot"])
