@@ -214,7 +214,7 @@ systemd:
 """
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -231,6 +231,10 @@ from ansible_collections.weft.fabric.plugins.module_utils.host import (
     transaction,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.host.generation import Generation
+
+if TYPE_CHECKING:
+    # Ansible sends along what it sees imported. The command is packed, not run (archive.py).
+    from ansible_collections.weft.fabric.plugins.module_utils.host import command  # noqa: F401
 
 _LONGEST_WAIT = 86400
 

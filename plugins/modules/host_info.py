@@ -128,8 +128,8 @@ last_error:
       sample: "overlay: link eth1 does not exist: create it first"
 versions:
   description:
-    - The versions of this collection that has read this (C(engine)) and that has made the generation (C(generation)),
-      and those of C(kernel) and C(python).
+    - The versions of the installed command (C(engine)), of the collection that made the generation (C(generation)), and
+      of C(kernel) and C(python).
   returned: success
   type: dict
   sample: {engine: 0.1.0-3f2a9c01d7be, generation: 0.1.0-3f2a9c01d7be, kernel: 6.1.0-39-amd64, python: 3.11.2}

@@ -12,17 +12,12 @@ import pkgutil
 import zipfile
 import zipimport
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ansible_collections.weft.fabric.plugins import module_utils
+from ansible_collections.weft.fabric.plugins.module_utils.host.engines import VERSION
 from ansible_collections.weft.fabric.plugins.module_utils.host.trusted import interpreter
 
-if TYPE_CHECKING:
-    # Ansible sends along what it sees imported. Here the command is packed, not run.
-    from ansible_collections.weft.fabric.plugins.module_utils.host import command  # noqa: F401
-
-VERSION = "0.1.0"
-LIBRARY = "/usr/local/lib/weft"
 _PREFIX = module_utils.__name__
 
 
@@ -34,11 +29,6 @@ def engine() -> bytes:
 def version() -> str:
     """The version of this collection, with a hash of its code."""
     return f"{VERSION}-{hashlib.sha256(engine()).hexdigest()[:12]}"
-
-
-def path(of_version: str) -> str:
-    """The path at which an engine is installed."""
-    return f"{LIBRARY}/weft-fabric-{of_version}.pyz"
 
 
 @functools.cache

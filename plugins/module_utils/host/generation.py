@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import files
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.host import archive, documents, trusted
+from ansible_collections.weft.fabric.plugins.module_utils.host import documents, engines, trusted
 from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Documents
 from ansible_collections.weft.fabric.plugins.module_utils.host.systemd import COMMAND
 
@@ -233,7 +233,7 @@ def _stored() -> list[tuple[str, int]]:
     return [(place, number) for place in (DIRECTORY, VOLATILE) for number in numbers(place)]
 
 
-def engines() -> set[str]:
+def engines_kept() -> set[str]:
     """The paths of the engines that made the generations of this host."""
     return {_engine(*one) for one in _stored()}
 
@@ -287,7 +287,7 @@ def begin(generation: Generation) -> None:
         shutil.rmtree(new, ignore_errors=True)
         os.mkdir(new, 0o700)
         files.replace(f"{new}/{_FILE}", str(generation).encode(), 0o600)
-        os.symlink(archive.path(generation.engine), f"{new}/{_ENGINE}")
+        os.symlink(engines.path(generation.engine), f"{new}/{_ENGINE}")
         os.rename(new, directory)
         files.sync_directory(directory)
         mark(generation, PENDING)

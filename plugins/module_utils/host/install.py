@@ -20,9 +20,9 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import files, sections
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
-from ansible_collections.weft.fabric.plugins.module_utils.host import archive, generation, trusted
-from ansible_collections.weft.fabric.plugins.module_utils.host.archive import LIBRARY
+from ansible_collections.weft.fabric.plugins.module_utils.host import archive, engines, generation, trusted
 from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Document, Documents
+from ansible_collections.weft.fabric.plugins.module_utils.host.engines import LIBRARY
 from ansible_collections.weft.fabric.plugins.module_utils.host.entries import (
     NOTE,
     Change,
@@ -93,7 +93,7 @@ def plan(generations: Sequence[Documents], systemd: bool | None = None) -> list[
         possible += glob.glob(pattern) + glob.glob(files.beside(pattern))
     # Files that an interrupted run was writing.
     possible += [files.beside(path) for path in dict.fromkeys([*wanted, *possible])]
-    kept = {*wanted, *(generation.engines() if wanted else ())}
+    kept = {*wanted, *(generation.engines_kept() if wanted else ())}
     unwanted = [path for path in dict.fromkeys(possible) if path not in kept]
     changes = [Change(path, present(path), entry) for path, entry in wanted.items()]
     removed = [Change(path, present(path), None) for path in reversed(unwanted)]
@@ -126,7 +126,7 @@ def refuse_foreign(changes: Sequence[Change], known: Sequence[Documents], adopt:
 def _wanted(asked: Sequence[Document], systemd: bool) -> Iterator[tuple[str, Entry]]:
     if not asked:
         return
-    path = archive.path(archive.version())
+    path = engines.path(archive.version())
     yield path, Entry(archive.engine(), 0o755)
     yield COMMAND, Entry(path.encode(), kind="link")
     stored = [document for document in asked if document.persist]

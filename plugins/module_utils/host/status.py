@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.host import (
-    archive,
+    engines,
     generation,
     guard,
     hold,
@@ -47,7 +47,7 @@ def status() -> dict[str, Any]:
         "hold": hold.text() or False,
         "last_error": error,
         "versions": {
-            "engine": archive.version(),
+            "engine": engines.installed(),
             "generation": current.engine if current else "",
             "kernel": platform.release(),
             "python": platform.python_version(),

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.files import alone
 from ansible_collections.weft.fabric.plugins.module_utils.host import (
-    archive,
     documents,
+    engines,
     generation,
     guard,
     install,
@@ -49,7 +49,7 @@ class ByAnother(FabricError):
     """
 
     def __init__(self, outline: Outline) -> None:
-        self.engine = archive.path(outline.engine)
+        self.engine = engines.path(outline.engine)
         super().__init__(
             f"generation {outline.number} was made by {self.engine}, which is missing: install that version"
         )
