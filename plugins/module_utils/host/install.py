@@ -215,13 +215,13 @@ def apply(generations: Sequence[Documents], systemd: bool | None = None) -> None
             run("systemctl", "stop", unit)
     for change in changes:
         change.apply()
+    for directory in (LIBRARY, os.path.dirname(NETWORKD)):
+        remove_if_empty(directory)
     if systemd:
         _reload([change.path for change in changes], again)
     if any(change.path == COMMAND and change.after for change in changes):
         run(COMMAND, "--help")  # it has to start at boot as well
     files.remove(PENDING)
-    for directory in (LIBRARY, os.path.dirname(NETWORKD)):
-        remove_if_empty(directory)
 
 
 def described(wanted: Documents) -> dict[str, Any]:
