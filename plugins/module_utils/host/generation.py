@@ -233,6 +233,13 @@ def _stored() -> list[tuple[str, int]]:
     return [(place, number) for place in (DIRECTORY, VOLATILE) for number in numbers(place)]
 
 
+def _numbers_of(place: str, state: str) -> list[int]:
+    """The number of the generation that has a state, if there is one."""
+    with contextlib.suppress(FileNotFoundError):
+        return [int(os.path.basename(os.readlink(f"{place}/{state}")))]
+    return []
+
+
 def engines_kept() -> set[str]:
     """The paths of the engines that made the generations of this host."""
     return {_engine(*one) for one in _stored()}
@@ -331,17 +338,16 @@ def confirm(generation: Generation) -> None:
 
 
 def finish(generation: Generation, confirmed: bool) -> None:
-    """Let no generation be pending any more; once one is confirmed, forget all but the last ones.
+    """Let no generation be pending any more, and forget all but the last ones.
 
+    :param confirmed: the generation is the confirmed one.
     :raises KernelError: the file system refuses.
     """
     for place in (DIRECTORY, VOLATILE):
         files.remove(f"{place}/{PENDING}")
-    if confirmed:
-        for place in (DIRECTORY, VOLATILE):
-            if place != generation.place or not generation.documents:
-                _forget(place)
-        _keep(generation.place, {*numbers(generation.place)[-KEPT:], generation.number})
+        if confirmed and (place != generation.place or not generation.documents):
+            _forget(place)
+    _keep(generation.place, {*numbers(generation.place)[-KEPT:], *_numbers_of(generation.place, CONFIRMED)})
 
 
 def abandon(generation: Generation) -> None:

@@ -50,9 +50,7 @@ class ByAnother(FabricError):
 
     def __init__(self, outline: Outline) -> None:
         self.engine = engines.path(outline.engine)
-        super().__init__(
-            f"generation {outline.number} was made by {self.engine}, which is missing: install that version"
-        )
+        super().__init__(f"generation {outline.number} needs {self.engine}, which is missing: install that version")
 
 
 def confirm(which: str = "") -> Arrival:
