@@ -79,7 +79,7 @@ seconds_left:
   description: The seconds until the host goes back to its confirmed generation; V(none) if it does not.
   returned: success
   type: int
-  sample:
+  sample: 17
 interrupted:
   description: Whether a run was killed. The next C(weft-fabric apply) goes back to the confirmed generation.
   returned: success

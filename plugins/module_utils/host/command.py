@@ -52,10 +52,9 @@ def main() -> int:
     arguments = _parser().parse_args()
     try:
         return int(arguments.act(arguments))
-    except generation.Unusable as error:
-        return _complain(str(error), os.EX_CONFIG)
     except FabricError as error:
-        return _complain(str(error), FAILED)
+        _complain(str(error))
+        return os.EX_CONFIG if isinstance(error, generation.Unusable) else FAILED
 
 
 def _parser() -> _Parser:
@@ -67,37 +66,21 @@ def _parser() -> _Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
-
-    def add(name: str, act: Callable[[Any], int], text: str) -> argparse.ArgumentParser:
+    for name, (act, text) in _COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(act=act)
-        return command
-
-    for name, act, text in (
-        ("apply", _apply, "replay the documents, and print a line for each change"),
-        ("diff", _diff, "print the changes that apply would make, and change nothing; exit status 2 if there are any"),
-        ("show", _show, "print the documents, and the kernel's state of each, as JSON"),
-    ):
-        add(name, act, text).add_argument("names", nargs="*", metavar="NAME", help="a document, such as overlay")
-    commands.choices["apply"].add_argument(
-        "--wait",
-        type=_seconds,
-        default=0,
-        metavar="SECONDS",
-        help="retry for this time after a failure, because an interface of the underlay may appear late",
-    )
-    add("status", _status, "print what the host has, and how it differs; exit status 2 if it differs")
-    add("history", _history, "print the generations of the host, the newest last")
-    for name, act, text in (
-        ("confirm", _confirm, "keep the current generation, so that the host does not go back"),
-        ("rollback", _rollback, "go back to the previous generation, or to GENERATION"),
-    ):
-        metavar, text_of_which = "GENERATION", "its number or its revision"
-        add(name, act, text).add_argument("which", nargs="?", default="", metavar=metavar, help=text_of_which)
-    text = "change nothing for SECONDS, or until 'hold off': neither a controller nor the host itself"
-    add("hold", _hold, text).add_argument("seconds", nargs="?", type=_hold_time, default=0, metavar="SECONDS|off")
-    for name in ("status", "history", "confirm", "rollback", "hold"):
-        commands.choices[name].add_argument("--json", action="store_true", help="print JSON")
+        if name in ("apply", "diff", "show"):
+            command.add_argument(
+                "names", nargs="*", metavar="NAME", help="a document, such as overlay; all if not given"
+            )
+        else:
+            command.add_argument("--json", action="store_true", help="print JSON")
+        if name in ("confirm", "rollback"):
+            text = "its number or its revision"
+            command.add_argument("which", nargs="?", default="", metavar="GENERATION", help=text)
+    text = "retry for this time after a failure, because an interface of the underlay may appear late"
+    commands.choices["apply"].add_argument("--wait", type=_seconds, default=0, metavar="SECONDS", help=text)
+    commands.choices["hold"].add_argument("time", nargs="?", type=_time_of_hold, default=0, metavar="SECONDS|off")
     guard = commands.add_parser("guard")  # for the module host alone
     guard.add_argument("generation", type=int)
     guard.set_defaults(act=_guard)
@@ -110,7 +93,7 @@ def _seconds(text: str) -> int:
     return int(text)
 
 
-def _hold_time(text: str) -> int | None:
+def _time_of_hold(text: str) -> int | None:
     return None if text == "off" else _seconds(text)
 
 
@@ -124,9 +107,8 @@ def _say(text: str, stream: TextIO | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _complain(text: str, status_: int) -> int:
+def _complain(text: str) -> None:
     _say(f"weft-fabric: {text}", sys.stderr)
-    return status_
 
 
 # -- repair ----------------------------------------------------------------------------------------
@@ -146,14 +128,17 @@ def _diff(arguments: Any) -> int:
 def _repair(names: list[str], check: bool) -> int:
     held = hold.text()
     if held:
-        _complain(held, 0)
+        _complain(held)
     if held and not check:
         return 0
     found = dict.fromkeys(("change", "warning", "error"), "")
     with nullcontext() if check else alone():
         for line in repair.repair(names, check):
             found[line.what] = line.text
-            _say(line.text) if line.what == "change" else _complain(line.text, 0)
+            if line.what == "change":
+                _say(line.text)
+            else:
+                _complain(line.text)
         if not check:
             notes.report("weft-fabric apply", found["error"])
     return FAILED if found["error"] else DRIFT if found["change"] and check else 0
@@ -162,7 +147,7 @@ def _repair(names: list[str], check: bool) -> int:
 def _show(arguments: Any) -> int:
     found, errors = repair.shown(arguments.names)
     for line in errors:
-        _complain(line.text, 0)
+        _complain(line.text)
     _say(json.dumps(found, indent=1, sort_keys=True))
     return FAILED if errors else 0
 
@@ -206,10 +191,10 @@ def _arrived(arrival: Arrival, as_json: bool) -> int:
 
 def _hold(arguments: Any) -> int:
     before = hold.text()
-    if arguments.seconds is None:
+    if arguments.time is None:
         hold.end()
     else:
-        hold.begin(arguments.seconds)
+        hold.begin(arguments.time)
     now = hold.text()
     found = {**status.position(), "changed": now != before, "hold": now or False}
     _say(json.dumps(found) if arguments.json else now or "this host is not on hold")
@@ -222,5 +207,17 @@ def _guard(arguments: Any) -> int:
             wayback.watch(arguments.generation)
             return 0
         except FabricError as error:
-            _complain(str(error), 0)
+            _complain(str(error))
             time.sleep(_AGAIN)  # what is missing may come back, and nobody else can do this
+
+
+_COMMANDS: dict[str, tuple[Callable[[Any], int], str]] = {
+    "apply": (_apply, "replay the documents, and print a line for each change"),
+    "diff": (_diff, "print the changes that apply would make, and change nothing; exit status 2 if there are any"),
+    "show": (_show, "print the documents, and the kernel's state of each, as JSON"),
+    "status": (_status, "print what the host has, and how it differs; exit status 2 if it differs"),
+    "history": (_history, "print the generations that the host keeps, the newest last"),
+    "confirm": (_confirm, "keep the current generation, so that the host does not go back"),
+    "rollback": (_rollback, "go back to the previous generation, or to GENERATION"),
+    "hold": (_hold, "for SECONDS, or until 'hold off', let neither a controller nor the host change anything"),
+}
