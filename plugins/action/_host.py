@@ -45,11 +45,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         except FabricError as error:
             return {**result, "failed": True, "msg": str(error)}
         options = {"revision": fabric["revision"], "adopt": self._value("site_adopt", variables, False)}
+        if phase:
+            options["confirm"] = self._value("site_confirm", variables, 0)
         if phase == "plan":
             options["strict"] = True
         elif phase == "apply":
-            confirm = {"confirm": self._value("site_confirm", variables)} if "site_confirm" in variables else {}
-            options.update(plan=planned["plan"], **confirm)
+            options["plan"] = planned["plan"]
         done = self._execute_module(
             module_name="weft.fabric.host", module_args={"documents": documents, **options}, task_vars=variables
         )

@@ -44,20 +44,21 @@ _held = False
 
 
 @contextmanager
-def alone() -> Iterator[None]:
+def alone(limit: float | None = None) -> Iterator[None]:
     """Let only one process of this collection at a time change the host: a controller, another one, the host's timer.
 
     The lock is a file in a directory in which root alone can create files (flock(2)). The holder's process number is in
     it. It is removed with the lock, so that nothing is left on the host. Within the block, it may be taken again.
 
-    :raises KernelError: another process has held the lock for LOCK_LIMIT seconds.
+    :param limit: seconds to wait; None: LOCK_LIMIT.
+    :raises KernelError: another process has held the lock for so long.
     """
     global _held
     if _held:
         yield
         return
     try:
-        descriptor = _locked()
+        descriptor = _locked(limit)
     except PermissionError:
         yield  # a user who must not lock the host must not change it either: require_admin()
         return
@@ -72,10 +73,10 @@ def alone() -> Iterator[None]:
         os.close(descriptor)
 
 
-def _locked() -> int:
+def _locked(limit: float | None) -> int:
     """The descriptor of the locked file, once no other process holds the lock."""
     while True:
-        descriptor = locked(LOCK, 0o600)
+        descriptor = locked(LOCK, 0o600, limit)
         if _is_at(descriptor, LOCK):
             os.ftruncate(descriptor, 0)
             os.write(descriptor, str(os.getpid()).encode())
@@ -83,14 +84,16 @@ def _locked() -> int:
         os.close(descriptor)  # the former holder has removed the file
 
 
-def locked(path: str, mode: int) -> int:
+def locked(path: str, mode: int, seconds: float | None = None) -> int:
     """The descriptor of a file that is locked (flock(2)) and made if it is missing.
 
     :param mode: its permissions if it is made.
+    :param seconds: to wait; None: LOCK_LIMIT.
     :raises OSError: it cannot be opened, or is no regular file.
-    :raises KernelError: another process has held the lock for LOCK_LIMIT seconds.
+    :raises KernelError: another process has held the lock for so long.
     """
-    limit = time.monotonic() + LOCK_LIMIT
+    seconds = LOCK_LIMIT if seconds is None else seconds
+    limit = time.monotonic() + seconds
     descriptor = open_regular(path, os.O_RDWR | os.O_CREAT, mode)
     while True:
         try:
@@ -101,7 +104,7 @@ def locked(path: str, mode: int) -> int:
                 words = os.pread(descriptor, 20, 0).decode(errors="replace")
                 holder = f"process {words}" if words.isdecimal() else "another process"
                 os.close(descriptor)
-                remedy = f"{holder} changes this host for {LOCK_LIMIT:.0f} s: wait for its end, or end it"
+                remedy = f"{holder} changes this host for {seconds:.0f} s: wait for its end, or end it"
                 raise KernelError("lock", path, errno.EWOULDBLOCK, remedy=remedy) from None
         time.sleep(_LOCK_PAUSE)
 
@@ -223,6 +226,11 @@ def sync_directory(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def not_ours(path: str) -> str:
+    """Why a file that somebody else has written is not replaced."""
+    return f"file {path} exists and is not ours: move it away, or adopt it (adopt: [{path}])"
 
 
 def refused(operation: str, path: str, error: OSError) -> KernelError:

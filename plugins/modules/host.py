@@ -104,6 +104,18 @@ options:
       - RV(plan) of an earlier call in check mode. If the host has changed since then, so that the call would do
         something else, the call is refused and returns the new RV(plan) and diff.
     type: str
+  confirm:
+    description:
+      - The seconds after which the host goes back by itself, unless C(weft-fabric confirm) runs on it before. The new
+        generation is current, but a reboot applies the confirmed one.
+      - The guard that does this is started before the first change and does not need the controller. It makes a new
+        generation with the documents of the confirmed one. Without a confirmed one, it removes everything. If another
+        run holds the host's lock when the time is over, that run is ended after 10 seconds.
+      - The time starts again when all changes have been made, and with each M(weft.fabric.reachability) that is given
+        RV(plan).
+      - V(0) confirms the generation as soon as it has been applied.
+    type: int
+    default: 0
 """
 
 EXAMPLES = r"""
@@ -154,6 +166,18 @@ plan:
   returned: always
   type: str
   sample: 90b4e1ff20c3
+confirmed:
+  description: Whether the generation is the one that the host applies when it starts.
+  returned: success
+  type: bool
+  sample: true
+hold:
+  description:
+    - A sentence on the hold that C(weft-fabric hold) has put on the host; V(false) without one. A call that would
+      change something is refused as long as the host is on hold, also in check mode.
+  returned: success
+  type: raw
+  sample: false
 roles:
   description: The roles of the call, and all others of which objects have changed.
   returned: success
@@ -203,16 +227,31 @@ systemd:
   sample: true
 """
 
-from contextlib import nullcontext
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
+from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import STATE
 from ansible_collections.weft.fabric.plugins.module_utils.files import alone
-from ansible_collections.weft.fabric.plugins.module_utils.host import documents, generation, install, transaction
+from ansible_collections.weft.fabric.plugins.module_utils.host import (
+    documents,
+    generation,
+    hold,
+    install,
+    notes,
+    transaction,
+)
+from ansible_collections.weft.fabric.plugins.module_utils.host.generation import Generation
 from ansible_collections.weft.fabric.plugins.module_utils.host.replay import Result
+
+if TYPE_CHECKING:
+    # Ansible sends along what it sees imported. The command is packed, not run (archive.py).
+    from ansible_collections.weft.fabric.plugins.module_utils.host import command  # noqa: F401
+
+_LONGEST_WAIT = 86400
 
 ARGUMENT_SPEC = {
     **STATE,
@@ -222,11 +261,15 @@ ARGUMENT_SPEC = {
     "strict": {"type": "bool", "default": False},
     "revision": {"type": "str"},
     "plan": {"type": "str"},
+    "confirm": {"type": "int", "default": 0},
 }
 
 
 def body(module: AnsibleModule) -> dict[str, Any]:
-    with nullcontext() if module.check_mode else alone():
+    values.integer("confirm", module.params["confirm"], 0, _LONGEST_WAIT, "seconds")
+    if module.check_mode:
+        return _applied(module)
+    with alone(), notes.reported("host"):
         return _applied(module)
 
 
@@ -237,19 +280,22 @@ def _applied(module: AnsibleModule) -> dict[str, Any]:
     asked = documents.asked_for(given["documents"], known, given["persist"], given["state"])
     wanted = documents.ordered(document for document in {**known, **asked}.values() if not document.absent)
     beside = documents.afterwards(asked, known)
-    options = {name: given[name] for name in ("adopt", "strict", "revision", "plan")}
+    options = {name: given[name] for name in ("adopt", "strict", "revision", "plan", "confirm")}
     try:
         result, stored = transaction.Transaction(record, wanted, beside, **options).run(module.check_mode)
-    except transaction.Outdated as error:
+    except transaction.Refused as error:
         module.fail_json(msg=str(error), diff=error.result.diff, plan=error.result.plan, **_objects(error.result))
-    for warning in result.warnings:
+    for warning in [*result.warnings, *_newer(record.current, stored)]:
         module.warn(warning)
+    settled = record.is_confirmed if stored is record.current else not module.params["confirm"]
     return {
         "changed": result.changed,
         "diff": result.diff,
         "plan": result.plan,
         "generation": stored.number if stored and stored.documents else 0,
         "revision": stored.revision if stored and stored.documents else "",
+        "confirmed": settled,
+        "hold": hold.text() or False,
         "roles": {name: {"changed": name in result.changed_roles} for name in (*asked, *result.changed_roles)},
         **_objects(result),
         **_shown([result.returned[name] for name in asked if name in result.returned]),
@@ -261,6 +307,15 @@ def _applied(module: AnsibleModule) -> dict[str, Any]:
 
 def _objects(result: Result) -> dict[str, Any]:
     return {"objects": result.objects, "count": result.count}
+
+
+def _newer(current: Generation | None, new: Generation | None) -> list[str]:
+    """A warning if the controller's inventory seems to be out of date."""
+    if not current or not new or not generation.had_before(current, new):
+        return []
+    when = time.strftime("%Y-%m-%d %H:%M %Z", time.localtime(current.time))
+    newer = f"{current.revision} from {current.controller or 'this host itself'} at {when}"
+    return [f"this host has a newer revision, {newer}, and had {new.revision} before it"]
 
 
 def _shown(roles: list[dict[str, Any]]) -> dict[str, Any]:

@@ -83,6 +83,11 @@ options:
         behind such a neighbour is reported as a timeout.
     type: float
     default: 4
+  plan:
+    description:
+      - RV(weft.fabric.host#module:plan) of the change that is proved. If the host waits for its confirmation
+        (O(weft.fabric.host#module:confirm)), that time starts again.
+    type: str
   interfaces:
     description: Names of the interfaces whose packets are counted before the probes, and whose MTUs are read.
     type: list
@@ -268,6 +273,7 @@ ARGUMENT_SPEC = {
     "count": {"type": "int", "default": 3},
     "pmtu": {"type": "bool", "default": True},
     "timeout": {"type": "float", "default": 4},
+    "plan": {"type": "str"},
     "interfaces": {"type": "list", "elements": "str", "default": []},
 }
 
@@ -278,6 +284,10 @@ def reachability(module: AnsibleModule) -> dict[str, Any]:
     targets = targets_of(params["targets"])
     count = values.integer("count", params["count"], 1, 1000)
     timeout = timeout_of("timeout", params["timeout"])
+    if params["plan"]:
+        from ansible_collections.weft.fabric.plugins.module_utils.host import guard
+
+        guard.contact(params["plan"])
     with inside(netns):
         before = counters(params["interfaces"]) if params["interfaces"] else {}
         sizes = mtus(params["interfaces"])

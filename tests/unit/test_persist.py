@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.host import documents, generation, install
+from ansible_collections.weft.fabric.plugins.module_utils.host import documents, engines, generation
 from ansible_collections.weft.fabric.plugins.module_utils.host.archive import engine
 from ansible_collections.weft.fabric.plugins.module_utils.host.generation import Generation
 
@@ -112,4 +112,4 @@ def _is_module(package: str, name: str) -> bool:
 
 def test_the_version_is_galaxys() -> None:
     galaxy = (ROOT / "galaxy.yml").read_text(encoding="utf-8")
-    assert re.search(r"^version: (.*)$", galaxy, re.MULTILINE)[1] == install.VERSION  # type: ignore[index]
+    assert re.search(r"^version: (.*)$", galaxy, re.MULTILINE)[1] == engines.VERSION  # type: ignore[index]

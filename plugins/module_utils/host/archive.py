@@ -6,19 +6,17 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import io
 import pkgutil
 import zipfile
 import zipimport
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ansible_collections.weft.fabric.plugins import module_utils
+from ansible_collections.weft.fabric.plugins.module_utils.host.engines import VERSION
 from ansible_collections.weft.fabric.plugins.module_utils.host.trusted import interpreter
-
-if TYPE_CHECKING:
-    # Ansible sends along what it sees imported. Here the command is packed, not run.
-    from ansible_collections.weft.fabric.plugins.module_utils.host import command  # noqa: F401
 
 _PREFIX = module_utils.__name__
 
@@ -26,6 +24,11 @@ _PREFIX = module_utils.__name__
 def engine() -> bytes:
     """The archive. The same code always gives the same bytes."""
     return _packed(interpreter())
+
+
+def version() -> str:
+    """The version of this collection, with a hash of its code."""
+    return f"{VERSION}-{hashlib.sha256(engine()).hexdigest()[:12]}"
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command weft-fabric: applies this host's confirmed generation, compares them with the kernel, and prints them.
+"""The command weft-fabric: repairs, compares, shows and confirms this host's generation, and goes back to earlier ones.
 
 It runs on the host without Ansible, from the archive that archive.py makes of this package.
 """
@@ -13,17 +13,13 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from typing import NoReturn, TextIO
+from typing import Any, Callable, NoReturn, TextIO
 
-from ansible_collections.weft.fabric.plugins.module_utils import sections
-from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.files import alone
-from ansible_collections.weft.fabric.plugins.module_utils.host import generation
-from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Documents, values_of
-from ansible_collections.weft.fabric.plugins.module_utils.host.replay import replay, show
-from ansible_collections.weft.fabric.plugins.module_utils.sections.section import Run, Section
+from ansible_collections.weft.fabric.plugins.module_utils.host import generation, hold, notes, repair, status, wayback
+from ansible_collections.weft.fabric.plugins.module_utils.host.wayback import Arrival
 
 FAILED = 1
 DRIFT = 2
@@ -33,13 +29,14 @@ _AGAIN = 5
 
 _EPILOG = f"""\
 exit status:
-  0   done; with diff: the host is as its documents say
+  0   done; with diff and status: the host is as its documents say
   {FAILED}   failed: something is missing, or the kernel refused
-  {DRIFT}   only with diff: the host is not as its documents say
+  {DRIFT}   only with diff and status: the host is not as its documents say
   {os.EX_USAGE}  wrong usage
   {os.EX_CONFIG}  a document cannot be used; nothing was changed
 
-The documents, one for each role of weft.fabric, are those of the generation {generation.DIRECTORY}/confirmed.
+The documents, one for each role of weft.fabric, are those of the generation {generation.DIRECTORY}/confirmed, or of
+the current one as long as it may be confirmed.
 """
 _FILES = "The section {name} is stored in {files}. Without NAME, these files are compared and replayed as well.\n"
 
@@ -52,38 +49,42 @@ class _Parser(argparse.ArgumentParser):
 
 def main() -> int:
     """Run the command, and return its exit status."""
-    kept = [_FILES.format(name=name, files=record.files) for name, record in _records() if record.files]
+    arguments = _parser().parse_args()
+    try:
+        return int(arguments.act(arguments))
+    except FabricError as error:
+        _complain(str(error))
+        return os.EX_CONFIG if isinstance(error, generation.Unusable) else FAILED
+
+
+def _parser() -> _Parser:
+    kept = [_FILES.format(name=name, files=record.files) for name, record in repair.records() if record.files]
     parser = _Parser(
         prog="weft-fabric",
         description="Make this host's container networking as the documents of weft.fabric say, without Ansible.",
         epilog=_EPILOG + "".join(kept),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="apply|diff|show", parser_class=_Parser)
-    for name, text in (
-        ("apply", "replay the documents, and print a line for each change"),
-        ("diff", "print the changes that apply would make, and change nothing; exit status 2 if there are any"),
-        ("show", "print the documents, and the kernel's state of each, as JSON"),
-    ):
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+    for name, (act, text) in _COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("names", nargs="*", metavar="NAME", help="a document, such as overlay; all if not given")
-    commands.choices["apply"].add_argument(
-        "--wait",
-        type=_seconds,
-        default=0,
-        metavar="SECONDS",
-        help="retry for this time after a failure, because an interface of the underlay may appear late",
-    )
-    arguments = parser.parse_args()
-    try:
-        stored = _chosen(arguments.names)
-    except FabricError as error:
-        return _complain(error, os.EX_CONFIG if isinstance(error, generation.Unusable) else FAILED)
-    if arguments.command == "show":
-        return _show(stored)
-    if arguments.command == "diff":
-        return _replay(stored, not arguments.names, check=True)
-    return _apply(stored, not arguments.names, arguments.wait)
+        command.set_defaults(act=act)
+        if name in ("apply", "diff", "show"):
+            command.add_argument(
+                "names", nargs="*", metavar="NAME", help="a document, such as overlay; all if not given"
+            )
+        else:
+            command.add_argument("--json", action="store_true", help="print JSON")
+        if name in ("confirm", "rollback"):
+            text = "its number or its revision"
+            command.add_argument("which", nargs="?", default="", metavar="GENERATION", help=text)
+    text = "retry for this time after a failure, because an interface of the underlay may appear late"
+    commands.choices["apply"].add_argument("--wait", type=_seconds, default=0, metavar="SECONDS", help=text)
+    commands.choices["hold"].add_argument("time", nargs="?", type=_time_of_hold, default=0, metavar="SECONDS|off")
+    guard = commands.add_parser("guard")  # for the module host alone
+    guard.add_argument("generation", type=int)
+    guard.set_defaults(act=_guard)
+    return parser
 
 
 def _seconds(text: str) -> int:
@@ -92,104 +93,131 @@ def _seconds(text: str) -> int:
     return int(text)
 
 
+def _time_of_hold(text: str) -> int | None:
+    return None if text == "off" else _seconds(text)
+
+
 def _say(text: str, stream: TextIO | None = None) -> None:
     stream = stream or sys.stdout
-    stream.write(f"{text}\n")
-    stream.flush()  # so that the journal has each line at the time of its change
-
-
-def _complain(error: FabricError, status: int, about: str = "") -> int:
-    _say(f"weft-fabric: {about}{error}", sys.stderr)
-    return status
-
-
-def _chosen(names: Sequence[str]) -> Documents:
-    # All documents are read, whichever were named: one that cannot be used is reported before anything changes.
-    confirmed = generation.read().confirmed
-    stored = {name: one for name, one in (confirmed.documents if confirmed else {}).items() if one.persist}
-    for name in names:
-        if name not in stored:
-            raise InvalidParameter("NAME", name, f"this host has {', '.join(stored) or 'no documents'}")
-    return {name: document for name, document in stored.items() if not names or name in names}
-
-
-def _apply(stored: Documents, everything: bool, seconds: int) -> int:
-    until = time.monotonic() + seconds
-    while (status := _replay(stored, everything, check=False)) and (left := until - time.monotonic()) > 0:
-        time.sleep(min(_AGAIN, left))
-    return status
-
-
-def _replay(stored: Documents, everything: bool, check: bool) -> int:
-    """Carry out documents together. If that fails, each is carried out alone, so that one does not stop the others."""
-    status, drift = 0, False
-    with nullcontext() if check else alone():
-        try:
-            drift = _carry_out(stored, check)
-        except FabricError as error:
-            status = _complain(error, FAILED) if len(stored) < 2 else 0
-            for name, document in stored.items() if not status else ():
-                try:
-                    drift = _carry_out({name: document}, check) or drift
-                except FabricError as own:
-                    status = _complain(own, FAILED, f"{name}: ")
-            status = status or _complain(error, FAILED)
-        # Last, because a link that has just been created has the kernel's defaults.
-        for name, record in _records() if everything else ():
-            try:
-                lines = _lines(record.reassert(check)) if record.reassert else []
-                drift = _say_all(name, lines) or drift
-            except FabricError as error:
-                status = _complain(error, FAILED, f"{name}: ")
-    return status or (DRIFT if drift and check else 0)
-
-
-def _carry_out(stored: Documents, check: bool) -> bool:
-    """Carry out documents together, and print each change; whether there are any."""
-    drift = False
-    owned = frozenset(owned for document in stored.values() for owned in document.owned)
-    for step in replay(Run(values_of(stored), check=check, owned=owned)):
-        lines = [line for diff in step.outcome.diffs for line in _lines(diff, step.section.noun)]
-        drift = _say_all(step.role, lines) or drift
-        for warning in step.outcome.warnings:
-            _say(f"weft-fabric: {step.role}: {warning}", sys.stderr)
-    return drift
-
-
-def _say_all(name: str, lines: Sequence[str]) -> bool:
-    for line in lines:
-        _say(f"{name}: {line}")
-    return bool(lines)
-
-
-def _records() -> list[tuple[str, Section]]:
-    return [(name, sections.load(name)) for name in sections.NAMES]
-
-
-def _lines(diff: Mapping[str, str], what: str = "") -> list[str]:
-    """Ansible's diff as a line for each object that is removed or added."""
-    before, after = (
-        # A line of nft's that only closes a bracket means nothing on its own.
-        dict.fromkeys(line.strip(" \t{") for line in diff[side].splitlines() if line.strip() != "}")
-        for side in ("before", "after")
-    )
-    removed = [f"- {what}{line}" for line in before if line not in after]
-    return removed + [f"+ {what}{line}" for line in after if line not in before]
-
-
-def _show(stored: Documents) -> int:
-    status = 0
-    shown = {}
-    for name, document in stored.items():
-        try:
-            state = show(Run(values_of({name: document}), check=True), name)
-            shown[name] = {"document": document.content, "state": state}
-        except FabricError as error:
-            status = _complain(error, FAILED, f"{name}: ")
-            shown[name] = {"document": document.content}
     try:
-        _say(json.dumps(shown, indent=1, sort_keys=True))
+        stream.write(f"{text}\n")
+        stream.flush()  # so that the journal has each line at the time of its change
     except BrokenPipeError:
         # The reader has closed the pipe. Python would report that again when it closes its output.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return status
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _complain(text: str) -> None:
+    _say(f"weft-fabric: {text}", sys.stderr)
+
+
+# -- repair ----------------------------------------------------------------------------------------
+
+
+def _apply(arguments: Any) -> int:
+    until = time.monotonic() + arguments.wait
+    while (done := _repair(arguments.names, check=False)) and (left := until - time.monotonic()) > 0:
+        time.sleep(min(_AGAIN, left))
+    return done
+
+
+def _diff(arguments: Any) -> int:
+    return _repair(arguments.names, check=True)
+
+
+def _repair(names: list[str], check: bool) -> int:
+    held = hold.text()
+    if held:
+        _complain(held)
+    if held and not check:
+        return 0
+    found = dict.fromkeys(("change", "warning", "error"), "")
+    with nullcontext() if check else alone():
+        for line in repair.repair(names, check):
+            found[line.what] = line.text
+            if line.what == "change":
+                _say(line.text)
+            else:
+                _complain(line.text)
+        if not check:
+            notes.report("weft-fabric apply", found["error"])
+    return FAILED if found["error"] else DRIFT if found["change"] and check else 0
+
+
+def _show(arguments: Any) -> int:
+    found, errors = repair.shown(arguments.names)
+    for line in errors:
+        _complain(line.text)
+    _say(json.dumps(found, indent=1, sort_keys=True))
+    return FAILED if errors else 0
+
+
+# -- generations -----------------------------------------------------------------------------------
+
+
+def _status(arguments: Any) -> int:
+    found = status.status()
+    _say(json.dumps(found) if arguments.json else status.as_text(found))
+    return FAILED if found["error"] else DRIFT if found["drift"] else 0
+
+
+def _history(arguments: Any) -> int:
+    found = status.history()
+    _say(json.dumps({"generations": found}) if arguments.json else status.history_as_text(found))
+    return 0
+
+
+def _confirm(arguments: Any) -> int:
+    with notes.reported("weft-fabric confirm"):
+        return _arrived(wayback.confirm(arguments.which), arguments.json)
+
+
+def _rollback(arguments: Any) -> int:
+    try:
+        with notes.reported("weft-fabric rollback"):
+            return _arrived(wayback.rollback(arguments.which), arguments.json)
+    except wayback.ByAnother as error:
+        if not os.path.exists(error.engine):
+            raise
+        os.execv(error.engine, [error.engine, *sys.argv[1:]])
+
+
+def _arrived(arrival: Arrival, as_json: bool) -> int:
+    found = arrival.as_dict()
+    text = f"generation {found['generation']}, revision {found['revision']}, is confirmed"
+    _say(json.dumps(found) if as_json else text if found["generation"] else "this host has no documents any more")
+    return 0
+
+
+def _hold(arguments: Any) -> int:
+    before = hold.text()
+    if arguments.time is None:
+        hold.end()
+    else:
+        hold.begin(arguments.time)
+    now = hold.text()
+    found = {**status.position(), "changed": now != before, "hold": now or False}
+    _say(json.dumps(found) if arguments.json else now or "this host is not on hold")
+    return 0
+
+
+def _guard(arguments: Any) -> int:
+    while True:
+        try:
+            wayback.watch(arguments.generation)
+            return 0
+        except FabricError as error:
+            _complain(str(error))
+            time.sleep(_AGAIN)  # what is missing may come back, and nobody else can do this
+
+
+_COMMANDS: dict[str, tuple[Callable[[Any], int], str]] = {
+    "apply": (_apply, "replay the documents, and print a line for each change"),
+    "diff": (_diff, "print the changes that apply would make, and change nothing; exit status 2 if there are any"),
+    "show": (_show, "print the documents, and the kernel's state of each, as JSON"),
+    "status": (_status, "print what the host has, and how it differs; exit status 2 if it differs"),
+    "history": (_history, "print the generations that the host keeps, the newest last"),
+    "confirm": (_confirm, "keep the current generation, so that the host does not go back"),
+    "rollback": (_rollback, "go back to the previous generation, or to GENERATION"),
+    "hold": (_hold, "for SECONDS, or until 'hold off', let neither a controller nor the host change anything"),
+}

@@ -37,6 +37,13 @@ class Entry(NamedTuple):
             return f"the engine, SHA-256 {hashlib.sha256(self.data).hexdigest()}\n"
         return self.data.decode(errors="replace") + (f"mode {self.mode:04o}\n" if self.mode != 0o644 else "")
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether it says that this collection has written it."""
+        if self.kind == "link":
+            return "weft" in self.data.decode(errors="replace").rpartition("/")[2]
+        return self.data.startswith((NOTE.encode(), b"#!"))
+
 
 class Change(NamedTuple):
     """A change of a path.

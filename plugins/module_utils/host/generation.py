@@ -6,6 +6,7 @@
 Each is a directory that appears in one step, and three symbolic links say what it is::
 
     /etc/weft/generations/7/generation.json
+    /etc/weft/generations/7/engine -> /usr/local/lib/weft/weft-fabric-0.1.0-3f2a9c01d7be.pyz
     /etc/weft/pending    -> generations/8   its first request may have reached the kernel
     /etc/weft/current    -> generations/7   the kernel has it
     /etc/weft/confirmed  -> generations/7   the host applies it when it starts
@@ -25,8 +26,9 @@ from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import files
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.host import documents, trusted
+from ansible_collections.weft.fabric.plugins.module_utils.host import documents, engines, trusted
 from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Documents
+from ansible_collections.weft.fabric.plugins.module_utils.host.systemd import COMMAND
 
 DIRECTORY = "/etc/weft"
 VOLATILE = "/run/weft"
@@ -38,6 +40,7 @@ FORMAT = 1
 
 _GENERATIONS = "generations"
 _FILE = "generation.json"
+_ENGINE = "engine"
 _REMEDY = "it stays as it is; remove {place}, and run the playbook weft.fabric.site again, which makes a new record"
 
 
@@ -50,7 +53,7 @@ class Generation(NamedTuple):
 
     :ivar number: counts up from 1.
     :ivar revision: the hash of the documents of the fabric that it is part of.
-    :ivar engine: the version of this collection that made it.
+    :ivar engine: the version of this collection that made it, as archive.version() has it.
     :ivar time: when it was made, in seconds since 1970.
     :ivar controller: the address that the controller was connected from; empty: this host itself.
     :ivar used: objects of somebody else that its documents list; they are not removed.
@@ -99,6 +102,11 @@ class Record(NamedTuple):
     confirmed: Generation | None = None
 
     @property
+    def is_confirmed(self) -> bool:
+        """Whether the current generation is the confirmed one."""
+        return len({one.path if one else "" for one in (self.current, self.confirmed)}) == 1
+
+    @property
     def known(self) -> list[Generation]:
         """All of them, each once."""
         return list({one.path: one for one in self if one is not None}.values())
@@ -119,13 +127,15 @@ def place_of(wanted: Documents) -> str:
 def read() -> Record:
     """The record of this host.
 
-    A run that was killed while it moved the record from one directory to the other leaves both. The newer one counts.
+    Two directories have a part of it while a generation is unconfirmed that moves it from one to the other, and after a
+    run that was killed meanwhile. The newer part counts.
 
     :raises Unusable: a generation cannot be applied.
     :raises KernelError: a file cannot be read.
     """
-    found = [Record(*(_of_state(place, state) for state in STATES)) for place in (DIRECTORY, VOLATILE)]
-    return max(found, key=lambda record: max((one.number for one in record.known), default=0))
+    found = [[_of_state(place, state) for place in (DIRECTORY, VOLATILE)] for state in STATES]
+    newest = [max(filter(None, both), key=lambda one: one.number, default=None) for both in found]
+    return Record(*newest)
 
 
 def _of_state(place: str, state: str) -> Generation | None:
@@ -196,6 +206,7 @@ class Outline(NamedTuple):
     :ivar documents: the text of the documents by role.
     """
 
+    format: int
     number: int
     revision: str
     engine: str
@@ -204,21 +215,49 @@ class Outline(NamedTuple):
     documents: Mapping[str, Any]
     place: str
 
+    def has(self, wanted: Documents) -> bool:
+        """Whether it consists of these documents."""
+        return bool(self.documents == _contents(wanted))
+
 
 def kept() -> list[Outline]:
     """All generations of this host that can be read, the oldest first.
 
     :raises KernelError: a file cannot be read.
     """
-    stored = sorted((number, place) for place in (DIRECTORY, VOLATILE) for number in numbers(place))
-    return [outline for number, place in stored for outline in _outline(place, number)]
+    return [outline for one in sorted(_stored(), key=lambda one: one[1]) for outline in _outline(*one)]
+
+
+def _stored() -> list[tuple[str, int]]:
+    """The directory and the number of each generation of this host."""
+    return [(place, number) for place in (DIRECTORY, VOLATILE) for number in numbers(place)]
+
+
+def _numbers_of(place: str, state: str) -> list[int]:
+    """The number of the generation that has a state, if there is one."""
+    with contextlib.suppress(FileNotFoundError):
+        return [int(os.path.basename(os.readlink(f"{place}/{state}")))]
+    return []
+
+
+def engines_kept() -> set[str]:
+    """The paths of the engines that made the generations of this host."""
+    return {_engine(*one) for one in _stored()}
+
+
+def _engine(place: str, number: int) -> str:
+    try:
+        return os.readlink(f"{place}/{_GENERATIONS}/{number}/{_ENGINE}")
+    except OSError:
+        return ""  # it was written by a version that kept none
 
 
 def _outline(place: str, number: int) -> Iterator[Outline]:
     try:
         content = json.loads(files.read(f"{place}/{_GENERATIONS}/{number}/{_FILE}") or b"")
         revision, engine, controller = (str(content[name]) for name in ("revision", "engine", "controller"))
-        yield Outline(number, revision, engine, int(content["time"]), controller, content["documents"], place)
+        since, of_format = int(content["time"]), int(content["format"])
+        yield Outline(of_format, number, revision, engine, since, controller, content["documents"], place)
     except (ValueError, RecursionError, KeyError, TypeError):
         return
 
@@ -228,7 +267,7 @@ def had_before(current: Generation, new: Generation) -> bool:
     if current.revision == new.revision:
         return False
     earlier = [outline for outline in kept() if outline.number < current.number]
-    return any(outline.revision == new.revision or outline.documents == _contents(new.documents) for outline in earlier)
+    return any(outline.revision == new.revision or outline.has(new.documents) for outline in earlier)
 
 
 def next_number() -> int:
@@ -255,6 +294,7 @@ def begin(generation: Generation) -> None:
         shutil.rmtree(new, ignore_errors=True)
         os.mkdir(new, 0o700)
         files.replace(f"{new}/{_FILE}", str(generation).encode(), 0o600)
+        os.symlink(engines.path(generation.engine), f"{new}/{_ENGINE}")
         os.rename(new, directory)
         files.sync_directory(directory)
         mark(generation, PENDING)
@@ -276,20 +316,38 @@ def mark(generation: Generation, state: str) -> None:
     files.link(f"{generation.place}/{state}", f"{_GENERATIONS}/{generation.number}")
 
 
-def settle(generation: Generation) -> None:
-    """Let a generation be the current and the confirmed one, and forget the others, but for the last ones.
+def become_current(generation: Generation) -> None:
+    """Let a generation be the one that the kernel has.
 
     :raises KernelError: the file system refuses.
     """
-    if not generation.documents:
-        for place in (DIRECTORY, VOLATILE):
-            _forget(place)
-        return
     mark(generation, CURRENT)
-    mark(generation, CONFIRMED)
-    files.remove(f"{generation.place}/{PENDING}")
-    _forget(VOLATILE if generation.place == DIRECTORY else DIRECTORY)
-    _keep(generation.place, {*numbers(generation.place)[-KEPT:], generation.number})
+
+
+def confirm(generation: Generation) -> None:
+    """Let the current generation be the one that the host applies when it starts.
+
+    :raises KernelError: the file system refuses.
+    """
+    if generation.documents:
+        mark(generation, CONFIRMED)
+        return
+    for place in (DIRECTORY, VOLATILE):
+        for state in (CONFIRMED, CURRENT):
+            files.remove(f"{place}/{state}")
+
+
+def finish(generation: Generation, confirmed: bool) -> None:
+    """Let no generation be pending any more, and forget all but the last ones.
+
+    :param confirmed: the generation is the confirmed one.
+    :raises KernelError: the file system refuses.
+    """
+    for place in (DIRECTORY, VOLATILE):
+        files.remove(f"{place}/{PENDING}")
+        if confirmed and (place != generation.place or not generation.documents):
+            _forget(place)
+    _keep(generation.place, {*numbers(generation.place)[-KEPT:], *_numbers_of(generation.place, CONFIRMED)})
 
 
 def abandon(generation: Generation) -> None:
@@ -312,8 +370,12 @@ def _forget(place: str) -> None:
 
 
 def _keep(place: str, kept: set[int]) -> None:
-    """Remove all generations but these, and what killed runs have left."""
+    """Remove all generations but these, with the engines that only they need, and what killed runs have left."""
     parent = f"{place}/{_GENERATIONS}"
+    dropped = [number for number in numbers(place) if number not in kept]
+    needed = {_engine(*one) for one in _stored() if one not in [(place, number) for number in dropped]}
+    for engine in {_engine(place, number) for number in dropped} - needed - {os.path.realpath(COMMAND), ""}:
+        files.remove(engine)
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(parent):
             if name.endswith(".weft-new") or (name.isdecimal() and int(name) not in kept):

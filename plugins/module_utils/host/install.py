@@ -13,16 +13,16 @@ from __future__ import annotations
 import errno
 import fnmatch
 import glob
-import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import files, sections
-from ansible_collections.weft.fabric.plugins.module_utils.host import trusted
-from ansible_collections.weft.fabric.plugins.module_utils.host.archive import engine
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+from ansible_collections.weft.fabric.plugins.module_utils.host import archive, engines, generation, trusted
 from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Document, Documents
+from ansible_collections.weft.fabric.plugins.module_utils.host.engines import LIBRARY
 from ansible_collections.weft.fabric.plugins.module_utils.host.entries import (
     NOTE,
     Change,
@@ -43,9 +43,6 @@ from ansible_collections.weft.fabric.plugins.module_utils.host.systemd import (
     units,
 )
 
-VERSION = "0.1.0"
-
-LIBRARY = "/usr/local/lib/weft"
 NETWORKD = "/etc/systemd/networkd.conf.d/10-weft-fabric.conf"
 # One of each for every document.
 NETWORK = "/etc/systemd/network/10-weft-{}.network"
@@ -88,27 +85,53 @@ def plan(generations: Sequence[Documents], systemd: bool | None = None) -> list[
     :param systemd: whether the host runs systemd; None: find out.
     :raises KernelError: a file cannot be read.
     """
-    stored = [document for one in generations for document in one.values() if document.persist]
-    wanted = dict(_wanted(stored, systemd_runs() if systemd is None else systemd))
+    asked = [document for one in generations for document in one.values()]
+    wanted = dict(_wanted(asked, systemd_runs() if systemd is None else systemd))
     possible = [COMMAND, NETWORKD, *PATHS]
-    # Engines of other versions, and files of other roles.
+    # Files of other roles, and engines that no generation needs.
     for pattern in (f"{LIBRARY}/*.pyz", *(path.format("*") for path in (NETWORK, LINK, NETWORK_MANAGER))):
         possible += glob.glob(pattern) + glob.glob(files.beside(pattern))
     # Files that an interrupted run was writing.
     possible += [files.beside(path) for path in dict.fromkeys([*wanted, *possible])]
-    unwanted = [path for path in dict.fromkeys(possible) if path not in wanted]
+    kept = {*wanted, *(generation.engines_kept() if wanted else ())}
+    unwanted = [path for path in dict.fromkeys(possible) if path not in kept]
     changes = [Change(path, present(path), entry) for path, entry in wanted.items()]
-    changes += [Change(path, present(path), None) for path in reversed(unwanted)]
+    removed = [Change(path, present(path), None) for path in reversed(unwanted)]
+    changes += [change for change in removed if change.before is None or is_ours(change.path, change.before)]
     return [change for change in changes if change.before != change.after]
 
 
-def _wanted(stored: Sequence[Document], systemd: bool) -> Iterator[tuple[str, Entry]]:
+def is_ours(path: str, found: Entry) -> bool:
+    """Whether this collection has written a file: it says so, or it is half of one."""
+    return found.is_ours or path.endswith(".weft-new")
+
+
+def refuse_foreign(changes: Sequence[Change], known: Sequence[Documents], adopt: frozenset[str] | None) -> None:
+    """Refuse to replace files that somebody else has written.
+
+    :param known: the documents of the host's generations; the files that follow from them are ours.
+    :param adopt: the paths of files that are taken over; None: all.
+    :raises FabricError: for all of them, in one line.
+    """
+    replaced = [change for change in changes if change.before and change.after]
+    foreign = [change.path for change in replaced if change.before and not is_ours(change.path, change.before)]
+    if foreign and adopt is not None:
+        asked = [document for one in known for document in one.values()]
+        ours = {*adopt, *(path for path, _entry in _wanted(asked, systemd_runs()))}
+        refused = [files.not_ours(path) for path in foreign if path not in ours]
+        if refused:
+            raise FabricError("; ".join(refused))
+
+
+def _wanted(asked: Sequence[Document], systemd: bool) -> Iterator[tuple[str, Entry]]:
+    if not asked:
+        return
+    path = engines.path(archive.version())
+    yield path, Entry(archive.engine(), 0o755)
+    yield COMMAND, Entry(path.encode(), kind="link")
+    stored = [document for document in asked if document.persist]
     if not stored:
         return
-    archive = engine()
-    path = f"{LIBRARY}/weft-fabric-{VERSION}-{hashlib.sha256(archive).hexdigest()[:12]}.pyz"
-    yield path, Entry(archive, 0o755)
-    yield COMMAND, Entry(path.encode(), kind="link")
     systemd_here, network_manager_here = os.path.isdir("/etc/systemd"), os.path.isdir("/etc/NetworkManager")
     if systemd_here and any(_has_links(document) for document in stored):
         yield NETWORKD, Entry(_NETWORKD_TEXT.encode())
@@ -137,14 +160,15 @@ def _links(stored: Iterable[Document]) -> tuple[list[str], list[str]]:
     return sorted(made), sorted(ports)
 
 
-def check(wanted: Documents, changes: Sequence[Change], room: int) -> None:
+def check(wanted: Documents, changes: Sequence[Change], room: int, unattended: bool = False) -> None:
     """Ask everything that could refuse changes of files.
 
     :param room: bytes that are needed below /etc besides.
+    :param unattended: root is going to run the command unattended, even if nothing is persisted.
     :raises FabricError: a file system is read-only or has no room, or somebody else than root could change what root
         runs unattended when the host starts.
     """
-    if systemd_runs() and any(document.persist for document in wanted.values()):
+    if unattended or (systemd_runs() and any(document.persist for document in wanted.values())):
         trusted.check_interpreter()
         for path in (COMMAND, *glob.glob(f"{LIBRARY}/*.pyz"), LIBRARY, *PATHS):
             trusted.check(path, "the file")

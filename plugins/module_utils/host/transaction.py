@@ -19,24 +19,25 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.files import alone
-from ansible_collections.weft.fabric.plugins.module_utils.host import generation, install
+from ansible_collections.weft.fabric.plugins.module_utils.host import archive, generation, guard, hold, install
 from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Documents, values_of
 from ansible_collections.weft.fabric.plugins.module_utils.host.entries import Change
 from ansible_collections.weft.fabric.plugins.module_utils.host.generation import Generation, Record
+from ansible_collections.weft.fabric.plugins.module_utils.host.guard import Guard
 from ansible_collections.weft.fabric.plugins.module_utils.host.replay import Result, carry_out
 from ansible_collections.weft.fabric.plugins.module_utils.sections.section import Owned, Run
 
 NOTHING: Documents = {}
 
 
-class Outdated(FabricError):
-    """The plan that a run was to carry out is not what it would do now.
+class Refused(FabricError):
+    """A run that would change something, and is not what its user expects.
 
     :ivar result: what it would do.
     """
 
-    def __init__(self, result: Result) -> None:
-        super().__init__("this host has changed since its plan was shown: look at the new plan, and run again")
+    def __init__(self, message: str, result: Result) -> None:
+        super().__init__(message)
         self.result = result
 
 
@@ -51,6 +52,9 @@ class Transaction:
     :ivar strict: a missing object is an error in check mode too.
     :ivar revision: the revision of the fabric that the documents are part of; None: the hash of these documents.
     :ivar plan: the token of the plan that has been shown, and that alone may be carried out; None: any.
+    :ivar confirm: the seconds after which the host goes back to its confirmed generation by itself; 0: the new one is
+        confirmed when it has been applied.
+    :ivar unheld: it is carried out although the host is on hold.
     """
 
     record: Record
@@ -60,6 +64,8 @@ class Transaction:
     strict: bool = False
     revision: str | None = None
     plan: str | None = None
+    confirm: int = 0
+    unheld: bool = False
 
     @property
     def former(self) -> list[Generation]:
@@ -68,9 +74,11 @@ class Transaction:
 
     @property
     def is_recorded(self) -> bool:
-        """Whether the record consists of the wanted documents alone."""
-        known = self.record.known
-        return len(known) == 1 and self.record.pending is None and not self.former if known else not self.wanted
+        """Whether the record needs no further generation."""
+        pending, current, confirmed = self.record
+        if current is None or pending or not current.asks_for(self.wanted):
+            return not self.record.known and not self.wanted
+        return bool(self.confirm) or (confirmed is not None and confirmed.path == current.path)
 
     def run(self, check: bool) -> tuple[Result, Generation | None]:
         """Carry it out.
@@ -82,19 +90,24 @@ class Transaction:
         with nullcontext() if check else alone():
             run = self._run(check=True, strict=self.strict or not check)
             result = carry_out(run)
-            files = install.plan([self.wanted])
+            files = install.plan(self._in_force)
             new = None if self.is_recorded else self._generation(run.used)
+            known = [one.documents for one in self.record.known]
+            install.refuse_foreign(files, known, self._adopted)
             if result.changed or new or files:
-                install.check(self.wanted, files, len(str(new)) if new and new.documents else 0)
+                room = len(str(new)) if new and new.documents else 0
+                install.check(self.wanted, files, room, unattended=bool(self.confirm))
             in_kernel = result.changed
             self._add_rest(result, files, new)
-            if self.plan and result.changed and result.plan != self.plan:
-                raise Outdated(result)
+            self._refuse_surprises(result)
             if not check and (in_kernel or new):
-                result = self._carry_out(new)
+                result = self._carry_out(new, result.plan)
                 self._add_rest(result, files, new)
             if not check and result.changed:
-                install.apply([self.wanted])
+                install.apply(self._in_force)
+            if not check and new:
+                # Until here, the host finds by the pending one that something is left to do.
+                generation.finish(new, confirmed=not self.confirm)
         return result, new or self.record.current
 
     def _add_rest(self, result: Result, files: Sequence[Change], new: Generation | None) -> None:
@@ -104,14 +117,23 @@ class Transaction:
         current = self.record.current
         shown = json.dumps([current.number if current else 0, result.diff])
         result.plan = hashlib.sha256(shown.encode()).hexdigest()[:12]
-        if current and new and generation.had_before(current, new):
-            when = time.strftime("%Y-%m-%d %H:%M %Z", time.localtime(current.time))
-            newer = f"{current.revision} from {current.controller or 'this host itself'} at {when}"
-            result.warnings.append(f"this host has a newer revision, {newer}, and had {new.revision} before it")
+
+    def _refuse_surprises(self, result: Result) -> None:
+        """Refuse changes that nobody has seen, or that an operator does not want now."""
+        if result.changed and self.plan and self.plan != result.plan:
+            message = "this host has changed since its plan was shown: look at the new plan, and run again"
+            raise Refused(message, result)
+        held = "" if self.unheld or not result.changed else hold.text()
+        if held:
+            raise Refused(held, result)
+
+    @property
+    def _in_force(self) -> list[Documents]:
+        """The documents that files follow from: also those to which the host may go back."""
+        return [*(self._confirmed if self.confirm else ()), self.wanted]
 
     def _run(self, check: bool, strict: bool = False) -> Run:
         values = {**values_of(self.wanted), **{role: dict(found) for role, found in self.beside.items()}}
-        named = frozenset(name for document in self.wanted.values() for name in document.adopt)
         return Run(
             values,
             [values_of(one.documents) for one in self.former],
@@ -120,28 +142,37 @@ class Transaction:
             owned_by(self.record.known),
             known=[values_of(one.documents) for one in self.record.known],
             used=frozenset(key for one in self.record.known for key in one.used),
-            adopt=None if self.adopt else named,
+            adopt=self._adopted,
         )
 
-    def _carry_out(self, new: Generation | None) -> Result:
+    @property
+    def _adopted(self) -> frozenset[str] | None:
+        """The names of objects that are taken over; None: all."""
+        return None if self.adopt else frozenset(name for one in self.wanted.values() for name in one.adopt)
+
+    def _carry_out(self, new: Generation | None, plan: str) -> Result:
         if new is None:
             return carry_out(self._run(check=False))
+        former = guard.waiting()
+        generation.begin(new)
         try:
             # First, because network managers would take new links for theirs.
-            install.apply([*self._confirmed(), self.wanted])
-            generation.begin(new)
-        except FabricError:
-            install.apply(self._confirmed())
-            raise
-        try:
+            install.apply([*self._before, self.wanted])
+            if self.confirm:
+                guard.arm(new.number, self.confirm, plan)
             result = carry_out(self._run(check=False))
         except FabricError as error:
-            self._go_back(new, error)
+            self._go_back(new, error, former)
             raise
-        generation.settle(new)
+        generation.become_current(new)
+        if self.confirm:
+            guard.contact()
+        else:
+            generation.confirm(new)
+            guard.disarm()
         return result
 
-    def _go_back(self, new: Generation, error: FabricError) -> None:
+    def _go_back(self, new: Generation, error: FabricError, former: Guard | None) -> None:
         """Undo what has been done.
 
         :raises FabricError: that fails too. The generation stays pending, so that the next run knows of it.
@@ -150,13 +181,24 @@ class Transaction:
         try:
             owned = owned_by([*self.record.known, new])
             carry_out(Run(values_of(before), [values_of(new.documents)], owned=owned, used=new.used))
+            install.apply(self._before)
             generation.abandon(new)
-            install.apply(self._confirmed())
+            if self.confirm and former:
+                guard.arm(former.generation, former.seconds, former.plan)
+            elif self.confirm:
+                guard.disarm()
         except FabricError as another:
             raise FabricError(f"{error}; going back to what was before fails too: {another}") from error
 
-    def _confirmed(self) -> Sequence[Documents]:
+    @property
+    def _confirmed(self) -> list[Documents]:
         return [self.record.confirmed.documents] if self.record.confirmed else []
+
+    @property
+    def _before(self) -> list[Documents]:
+        """The documents that files have followed from."""
+        current = self.record.current
+        return [*self._confirmed, *([current.documents] if current and not self.record.is_confirmed else [])]
 
     def _generation(self, used: frozenset[tuple[str, ...]]) -> Generation:
         # Not before: most calls make none.
@@ -167,7 +209,7 @@ class Transaction:
             number=generation.next_number(),
             documents=self.wanted,
             revision=self.revision or revision_of(self.wanted),
-            engine=install.VERSION,
+            engine=archive.version(),
             time=int(time.time()),
             controller=connected.client if connected else "",
             used=used,

@@ -16,6 +16,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricEr
 from ansible_collections.weft.fabric.plugins.module_utils.nft.listing import Observed, parse, plan, predict
 from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import FAMILY, AnyRule
 
+_PREFIX = "weft"
 _NOT_OURS = "a table of this name belongs to somebody else, no chain in it is ours; choose another, such as 'weft'"
 
 
@@ -50,6 +51,18 @@ def read(name: str, family: str = FAMILY) -> Observed | None:
         raise FabricError(
             f"nft printed no JSON about table {family} {name}: install nftables 0.9.1 or newer"
         ) from error
+
+
+def names() -> list[str]:
+    """The tables, in the network namespace of this process, that are named as this collection's are.
+
+    :raises FabricError: nft is missing, or fails.
+    """
+    process = _nft("-j", "list", "tables", FAMILY)
+    if process.returncode != 0:
+        raise explain(FAMILY, process.stderr)
+    found = [item["table"]["name"] for item in json.loads(process.stdout)["nftables"] if "table" in item]
+    return [name for name in found if name.startswith(_PREFIX)]
 
 
 def _apply(name: str, script: str) -> None:

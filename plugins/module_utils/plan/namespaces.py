@@ -36,6 +36,8 @@ def make_namespace(view: View, netns: str, desired: Desired) -> None:
         that the document keeps apart.
     """
     status = view.at(netns).status
+    if status == "broken" and ("namespace", netns, "") in (view.document.owned or ()):
+        status = "unfinished"  # a run was killed while it removed the namespace, and its file is left
     for other in sorted(view.at(netns).aliases) if desired.create else ():
         if other == "" or (other in view.document.namespaces and view.document.namespaces[other].joins is None):
             same = f"namespace {netns} is the same as {other or 'the one of this process'}"

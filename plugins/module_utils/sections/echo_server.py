@@ -85,4 +85,11 @@ def _owns(_role: str, servers: Servers) -> Iterable[Owned]:
     return [Owned("server", f"port {servers.port}", netns) for netns in servers.namespaces]
 
 
-SECTION = Section(_parse, _converge, _show, _owns, prepare=_prepare, noun="echo server ")
+def _orphans(run: Run) -> Iterable[str]:
+    from ansible_collections.weft.fabric.plugins.module_utils.probe.echo_server import running
+
+    found = [(Owned("server", f"port {server.port}", server.netns), server.pid) for server in running()]
+    return [f"echo server {own.netns}: {own.name}, PID {pid}" for own, pid in found if own not in run.owned]
+
+
+SECTION = Section(_parse, _converge, _show, _owns, prepare=_prepare, noun="echo server ", orphans=_orphans)

@@ -157,6 +157,10 @@ def _no_needs(_value: Any) -> Mapping[str, Mapping[str, Any]]:
     return {}
 
 
+def _no_orphans(_run: Run) -> Iterable[str]:
+    return ()
+
+
 class Section(NamedTuple):
     """A section of a document.
 
@@ -175,6 +179,7 @@ class Section(NamedTuple):
     :ivar noun: begins each line of the command's output.
     :ivar files: the files that its values are stored in as well.
     :ivar reassert: (check) -> diff: makes the host as all of those files say.
+    :ivar orphans: (run, prepared) -> lines on objects that have a mark of this collection and belong to no generation.
     """
 
     parse: Callable[[str, Any], Any]
@@ -188,6 +193,7 @@ class Section(NamedTuple):
     noun: str = ""
     files: str = ""
     reassert: Callable[[bool], Mapping[str, str]] | None = None
+    orphans: Callable[[Run], Iterable[str]] = _no_orphans
 
 
 def parameters(where: str, given: Any, known: Sequence[str]) -> dict[str, Any]:
@@ -236,7 +242,13 @@ def table_section(name: str, parse: Callable[[str, Any], Any]) -> Section:
     def owns(_role: str, value: Any) -> Iterable[Owned]:
         return [Owned("table", value[0])]
 
-    return Section(parse, converge, show, owns, prepare=prepare, finish=finish)
+    return Section(parse, converge, show, owns, prepare=prepare, finish=finish, orphans=_tables)
+
+
+def _tables(run: Run) -> Iterable[str]:
+    from ansible_collections.weft.fabric.plugins.module_utils.nft import table
+
+    return [f"table inet {name}" for name in table.names() if Owned("table", name) not in run.owned]
 
 
 def _table(called: str, rules: Any, check: bool) -> Outcome:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable
 
 from ansible_collections.weft.fabric.plugins.module_utils import files, values
-from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.sysctl import (
     FORWARDING,
     IPV6_FORWARDING,
@@ -295,8 +295,9 @@ def _parse(where: str, given: Any) -> Values:
 
 
 def _prepare(run: Run) -> None:
-    """Refuse two roles that set a parameter differently."""
+    """Refuse two roles that set a parameter differently, and files of somebody else."""
     roles: dict[str, str] = {}
+    _refuse_foreign(run)
     for role, settings in run.of("sysctl").items():
         for key, value in settings.items():
             other = roles.setdefault(key, role)
@@ -304,6 +305,16 @@ def _prepare(run: Run) -> None:
             if theirs != value:
                 remedy = f"the document {other} sets it to {theirs}: give both the same value"
                 raise InvalidParameter(f"documents.{role}.sysctl[{key}]", value, remedy)
+
+
+def _refuse_foreign(run: Run) -> None:
+    if run.single or run.adopt is None:
+        return
+    for role in run.of("sysctl"):
+        path = path_of_file(role)
+        text = read_file(path)
+        if text and not text.startswith(HEADER) and path not in run.adopt and Owned("file", path) not in run.owned:
+            raise FabricError(files.not_ours(path))
 
 
 def _converge(run: Run) -> Outcomes:
@@ -339,4 +350,8 @@ def _owns(name: str, settings: Values) -> Iterable[Owned]:
     return [Owned("file", path_of_file(name))] if settings else []
 
 
-SECTION = Section(_parse, _converge, _show, _owns, prepare=_prepare, files=FILES, reassert=reassert)
+def _orphans(run: Run) -> Iterable[str]:
+    return [f"file {path}" for path in sorted(glob.glob(FILES)) if Owned("file", path) not in run.owned]
+
+
+SECTION = Section(_parse, _converge, _show, _owns, prepare=_prepare, files=FILES, reassert=reassert, orphans=_orphans)

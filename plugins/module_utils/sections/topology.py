@@ -16,8 +16,9 @@ from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.model import facts
-from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.merged import merged, role_of
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import flattened
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation, Plan
 from ansible_collections.weft.fabric.plugins.module_utils.sections.section import (
@@ -30,7 +31,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.sections.section impor
     changed,
     parameters,
 )
-from ansible_collections.weft.fabric.plugins.module_utils.values import ROUTE_PROTOCOL
+from ansible_collections.weft.fabric.plugins.module_utils.values import ROUTE_PROTOCOL, ROUTE_PROTOCOLS
 
 
 @dataclass(frozen=True)
@@ -208,4 +209,26 @@ def _owns(_name: str, topology: Topology) -> Iterator[Owned]:
                 yield Owned("port", link.name, netns)
 
 
-SECTION = Section(_parse, _converge, _show, _owns, prepare=_prepare, links=True)
+def _orphans(run: Run) -> Iterator[str]:
+    """Routes and rules with our protocol numbers. Links and namespaces have no mark."""
+    from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel
+    from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import netns_names
+    from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import observe
+    from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
+
+    with Kernel() as kernel:
+        scope = Scope(links=True, protocols={*ROUTE_PROTOCOLS}, rules=True)
+        observed = observe(kernel, dict.fromkeys(["", *netns_names()], scope))
+    for netns, state in observed.items():
+        wanted = run.whole.namespaces.get(netns, Desired()) if run.whole else Desired()
+        routes = [route for route in flattened(state.routes) if route.protocol in ROUTE_PROTOCOLS]
+        for route in routes:
+            listed = wanted.routes.get(route.key)
+            if listed is None or not listed.met_by(route):
+                yield route.label(netns)
+        for rule in state.rules:
+            if rule.protocol in ROUTE_PROTOCOLS and rule.key not in wanted.rules:
+                yield rule.label(netns)
+
+
+SECTION = Section(_parse, _converge, _show, _owns, prepare=_prepare, links=True, orphans=_orphans)

@@ -5,16 +5,21 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import pathlib
 import stat
 import subprocess
+import sys
+from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.module_utils.host import documents, generation, install
+from ansible_collections.weft.fabric.plugins.module_utils.host import archive, documents, generation, install
 from ansible_collections.weft.fabric.plugins.module_utils.host.generation import Generation
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import netlink
 from ansible_collections.weft.fabric.tests.integration import kernel
+from ansible_collections.weft.fabric.tests.integration.state import snapshot
 
 COMMAND = "/usr/local/sbin/weft-fabric"
 WEFT = pathlib.Path("/etc/weft")
@@ -44,6 +49,27 @@ DOCUMENT = {
     "masquerade": {"table": "weft_pods", "rules": [{"source": "10.9.0.0/24", "exempt": ["10.9.0.0/16"]}]},
     "echo_server": {"namespaces": ["pod1"], "port": 8000},
 }  # fmt: skip
+
+
+# With MAC addresses, because the kernel chooses others for what is made again.
+OLD: dict[str, Any] = {**copy.deepcopy(DOCUMENT), "sysctl": {FORWARD: 1}}
+for number, link in enumerate(OLD["topology"]["namespaces"][""]["links"]):
+    link["mac_address"] = f"02:00:00:00:01:0{number}"
+OLD["topology"]["namespaces"][""]["links"][1]["peer"]["mac_address"] = "02:00:00:00:01:09"
+# Everything differs: links, a pod, addresses, entries, rules, kernel parameters.
+NEW: dict[str, Any] = copy.deepcopy(OLD)
+NEW["topology"]["namespaces"][""]["links"][0] = {
+    "name": "br1", "kind": "bridge", "mac_address": "02:00:00:00:02:00", "addresses": ["10.9.0.1/24"],
+}  # fmt: skip
+NEW["topology"]["namespaces"][""]["links"][1] = {
+    "name": "veth1", "kind": "veth", "controller": "br1", "mac_address": "02:00:00:00:02:01",
+    "peer": {"name": "eth0", "netns": "pod2", "mac_address": "02:00:00:00:02:09", "addresses": ["10.9.0.3/24"]},
+}  # fmt: skip
+NEW["topology"]["namespaces"][""]["links"][2]["vni"] = 11
+NEW["topology"]["namespaces"]["pod2"] = NEW["topology"]["namespaces"].pop("pod1")
+NEW["masquerade"] = {"table": "weft_pods", "rules": [{"source": "10.9.0.0/25"}]}
+NEW["echo_server"] = {"namespaces": ["pod2"], "port": 8001}
+NEW["sysctl"] = {"net.ipv4.conf.lo.rp_filter": 2}
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -86,17 +112,42 @@ def tree() -> dict[str, tuple[str, bytes]]:
     return found
 
 
+def state() -> Any:
+    """All of the host that a run could leave something behind in, without what the kernel counts."""
+    names = sorted(kernel.namespaces())
+    servers = {name: len(kernel.ip("", "netns", "pids", name).split()) for name in names}
+    settings = kernel.run("sysctl", FORWARD, "net.ipv4.conf.lo.rp_filter")
+    return {name: snapshot(name) for name in ("", *names)}, servers, kernel.run("nft", "list", "ruleset"), settings
+
+
+def derived() -> dict[str, tuple[str, bytes]]:
+    """The files that follow from a generation."""
+    return {path: found for path, found in tree().items() if "/etc/weft" not in path}
+
+
+def guards(number: int) -> list[str]:
+    """The processes that guard a generation."""
+    return kernel.run("sh", "-c", f"pgrep -f '{COMMAND} guard {number}$' || :").split()
+
+
+def ended(process: str) -> None:
+    """Wait for the end of a process."""
+    kernel.run("tail", f"--pid={process}", "-f", "/dev/null")
+
+
 def generation_of(**content: Any) -> Generation:
     """The next generation of this host, with these documents."""
     wanted = documents.ordered(documents.parse(name, document) for name, document in content.items())
-    return Generation(generation.next_number(), wanted, "", install.VERSION, 0, "")
+    return Generation(generation.next_number(), wanted, "", archive.version(), 0, "")
 
 
 def store(**content: Any) -> None:
     """Store these documents on the host, and nothing in its kernel."""
     new = generation_of(**content)
     generation.begin(new)
-    generation.settle(new)
+    generation.become_current(new)
+    generation.confirm(new)
+    generation.finish(new, confirmed=True)
     install.apply([new.documents])
 
 
@@ -104,3 +155,40 @@ def text() -> dict[str, Any]:
     """What is stored of the documents."""
     found = json.loads(CONFIRMED.read_text())
     return {name: part["content"] for name, part in found["documents"].items()}
+
+
+_MUTATIONS = {"os.mkdir", "os.rmdir", "os.rename", "os.remove", "os.symlink", "subprocess.Popen"}
+
+
+def killed_at(step: int, act: Callable[[], object]) -> bool:
+    """Do it in a process of its own, which ends without a word before its step-th change of a file or of the kernel.
+
+    :returns: whether it got that far; if not, all is done.
+    """
+    child = os.fork()
+    if child == 0:
+        left = step
+
+        def count() -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                os._exit(9)
+
+        def hook(event: str, _arguments: tuple[Any, ...]) -> None:
+            if event in _MUTATIONS:
+                count()
+
+        execute: Callable[..., Any] = netlink.Socket.execute
+
+        def counted(*arguments: Any, **options: Any) -> Any:
+            count()
+            return execute(*arguments, **options)
+
+        netlink.Socket.execute = counted  # type: ignore[method-assign]  # of this process alone
+        try:
+            sys.addaudithook(hook)
+            act()
+        finally:
+            os._exit(0 if left > 0 else 9)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9

@@ -81,7 +81,9 @@ def _settle(new: Generation) -> None:
     new = new._replace(number=generation.next_number())
     generation.begin(new)
     install.apply([new.documents], systemd=False)
-    generation.settle(new)
+    generation.become_current(new)
+    generation.confirm(new)
+    generation.finish(new, confirmed=True)
 
 
 def test_killed_between_any_two_steps(monkeypatch):

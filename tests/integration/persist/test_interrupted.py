@@ -6,56 +6,26 @@
 from __future__ import annotations
 
 import copy
-import os
-import sys
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils.host import generation, transaction
-from ansible_collections.weft.fabric.plugins.module_utils.kernel import netlink
-from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.persist.host import (
-    DOCUMENT,
-    FORWARD,
+    NEW,
+    OLD,
     command,
+    derived,
     generation_of,
+    killed_at,
+    state,
     succeed,
     tree,
+    wipe,
 )
-from ansible_collections.weft.fabric.tests.integration.state import snapshot
-
-# With MAC addresses, because the kernel chooses others for what is made again.
-OLD: dict[str, Any] = {**copy.deepcopy(DOCUMENT), "sysctl": {FORWARD: 1}}
-for number, link in enumerate(OLD["topology"]["namespaces"][""]["links"]):
-    link["mac_address"] = f"02:00:00:00:01:0{number}"
-OLD["topology"]["namespaces"][""]["links"][1]["peer"]["mac_address"] = "02:00:00:00:01:09"
-# Everything differs: links, a pod, addresses, entries, rules, kernel parameters.
-NEW: dict[str, Any] = copy.deepcopy(OLD)
-NEW["topology"]["namespaces"][""]["links"][0] = {
-    "name": "br1", "kind": "bridge", "mac_address": "02:00:00:00:02:00", "addresses": ["10.9.0.1/24"],
-}  # fmt: skip
-NEW["topology"]["namespaces"][""]["links"][1] = {
-    "name": "veth1", "kind": "veth", "controller": "br1", "mac_address": "02:00:00:00:02:01",
-    "peer": {"name": "eth0", "netns": "pod2", "mac_address": "02:00:00:00:02:09", "addresses": ["10.9.0.3/24"]},
-}  # fmt: skip
-NEW["topology"]["namespaces"][""]["links"][2]["vni"] = 11
-NEW["topology"]["namespaces"]["pod2"] = NEW["topology"]["namespaces"].pop("pod1")
-NEW["masquerade"] = {"table": "weft_pods", "rules": [{"source": "10.9.0.0/25"}]}
-NEW["echo_server"] = {"namespaces": ["pod2"], "port": 8001}
-NEW["sysctl"] = {"net.ipv4.conf.lo.rp_filter": 2}
 
 REFUSED = {"dst": "10.77.0.0/16", "via": "127.0.0.9", "dev": "lo", "onlink": True}
 """A route that only the kernel knows to be wrong."""
-
-
-def state() -> Any:
-    """All of the host that a run could leave something behind in, without what the kernel counts."""
-    names = sorted(kernel.namespaces())
-    servers = {name: len(kernel.ip("", "netns", "pids", name).split()) for name in names}
-    settings = kernel.run("sysctl", FORWARD, "net.ipv4.conf.lo.rp_filter")
-    return {name: snapshot(name) for name in ("", *names)}, servers, kernel.run("nft", "list", "ruleset"), settings
 
 
 @pytest.mark.parametrize("before", [None, OLD], ids=["from nothing", "from another generation"])
@@ -75,64 +45,33 @@ def test_the_kernel_refuses_a_step(run_module, before: Any) -> None:
         run_module("host", documents={"pods": {}}, state="absent")
 
 
-_MUTATIONS = {"os.mkdir", "os.rmdir", "os.rename", "os.remove", "os.symlink", "subprocess.Popen"}
-
-
-def _killed_at(step: int, wanted: Any, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Carry out a transaction in a process of its own, which ends without a word before its step-th change.
-
-    :returns: whether it got that far; if not, all is done.
-    """
-    child = os.fork()
-    if child == 0:
-        left = step
-
-        def count() -> None:
-            nonlocal left
-            left -= 1
-            if not left:
-                os._exit(9)
-
-        def hook(event: str, _arguments: tuple[Any, ...]) -> None:
-            if event in _MUTATIONS:
-                count()
-
-        execute: Callable[..., Any] = netlink.Socket.execute
-
-        def counted(*arguments: Any, **options: Any) -> Any:
-            count()
-            return execute(*arguments, **options)
-
-        monkeypatch.setattr(netlink.Socket, "execute", counted)
-        try:
-            sys.addaudithook(hook)
-            transaction.Transaction(generation.read(), wanted).run(check=False)
-        finally:
-            os._exit(0 if left > 0 else 9)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+def _killed_at(step: int, wanted: Any) -> bool:
+    return killed_at(step, lambda: transaction.Transaction(generation.read(), wanted).run(check=False))
 
 
 @pytest.mark.parametrize("then", ["the next run", "a boot"])
-def test_killed_at_any_step(run_module, monkeypatch: pytest.MonkeyPatch, then: str) -> None:
+def test_killed_at_any_step(run_module, then: str) -> None:
     """At each step of the way from one generation to another, the next run arrives at the new one."""
     old, new = generation_of(pods=OLD).documents, generation_of(pods=NEW).documents
     transaction.Transaction(generation.read(), new).run(check=False)
-    right = state()
+    right = state(), derived()
     transaction.Transaction(generation.read(), old).run(check=False)
-    first = state()
+    first = state(), derived()
     step, stride = 1, 8
-    while _killed_at(step, new, monkeypatch):
+    while _killed_at(step, new):
         record = generation.read()
         for found in record.known:
             assert found.asks_for(old) or found.asks_for(new), "a generation is whole"
         if then == "a boot":
+            wipe()
             assert record.confirmed and command("apply").returncode == 0, step
-            assert command("diff").returncode == 0
+            assert (state(), derived()) in (first, right), step
+            assert command("diff").returncode == 0 and generation.read().is_confirmed
         assert run_module("host", documents={"pods": NEW}).rc == 0, step
-        assert state() == right, step
+        assert (state(), derived()) == right, step
         assert not run_module("host", documents={"pods": NEW})["changed"]
         transaction.Transaction(generation.read(), old).run(check=False)
-        assert state() == first, step
+        assert (state(), derived()) == first, step
         step += stride
     assert step > 3 * stride
     assert run_module("host", documents={"pods": {}}, state="absent")["changed"]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import pathlib
 from typing import Any
 
 import pytest
@@ -125,3 +126,45 @@ def test_an_address_of_somebody_else_is_used_and_stays(run_module):
         assert "192.0.2.1" in found and "198.51.100.1" not in found
     finally:
         clean()
+
+
+FILES = [
+    "/etc/sysctl.d/99-weft-pods.conf",
+    "/etc/systemd/network/10-weft-pods.network",
+    "/etc/systemd/network/10-weft-pods.link",
+    "/etc/systemd/networkd.conf.d/10-weft-fabric.conf",
+    "/etc/NetworkManager/conf.d/10-weft-pods.conf",
+    "/usr/local/sbin/weft-fabric",
+]
+
+
+@pytest.mark.parametrize("path", [pathlib.Path(path) for path in FILES], ids=FILES)
+def test_a_file_that_somebody_else_has_written(run_module, path: pathlib.Path) -> None:
+    document = {**links({"name": "br7", "kind": "bridge"}), "sysctl": {"net.ipv4.conf.lo.rp_filter": 2}}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("# mine\n")
+    before = tree()
+    for check in (True, False):
+        with kernel.unchanged(""):
+            refused = run_module("host", documents={"pods": document}, check=check)
+        named = f"file {path} exists and is not ours: move it away, or adopt it (adopt: [{path}])"
+        assert (refused["msg"], tree()) == (named, before)
+    made = run_module("host", documents={"pods": {**document, "adopt": [str(path)]}})
+    assert made.rc == 0 and "# mine" not in path.read_text(errors="replace"), made
+    assert any(diff["before"] == "# mine\n" for diff in made["diff"]), "the diff shows what is replaced"
+    # Ours from now on, whatever somebody makes of it.
+    path.unlink()
+    path.write_text("# another's\n")
+    assert run_module("host", documents={"pods": {**document, "adopt": []}})["changed"]
+    assert "# another's" not in path.read_text(errors="replace")
+    run_module("host", documents={"pods": {}}, state="absent")
+    assert not path.exists()
+
+
+def test_files_of_somebody_else_with_names_like_ours_stay(run_module) -> None:
+    """Also when everything of ours is removed."""
+    foreign = pathlib.Path("/etc/systemd/network/10-weft-uplink.network")
+    foreign.write_text("[Match]\nName=eth0\n")
+    run_module("host", documents={"pods": links({"name": "br7", "kind": "bridge"})})
+    run_module("host", documents={"pods": {}}, state="absent")
+    assert foreign.read_text() == "[Match]\nName=eth0\n"
