@@ -66,14 +66,31 @@ def hosts(group: str, target: str) -> str:
 
 
 def plan_lines(variables: Mapping[str, Any], hosts: Sequence[str]) -> list[str]:
-    """What a run is about to change: see documents.summary.
+    """What a run is about to change: see fleet.plan.
 
     :param variables: Ansible's ``hostvars``.
     :param hosts: those that have been planned.
     """
-    from ansible_collections.weft.fabric.plugins.plugin_utils.documents.summary import lines
+    from ansible_collections.weft.fabric.plugins.plugin_utils.fleet.plan import lines
 
     return lines({host: variables[host]["common_planned"] for host in hosts})
+
+
+def command_lines(variables: Mapping[str, Any], hosts: Sequence[str]) -> list[str]:
+    """What weft-fabric has said on hosts: see fleet.command.
+
+    :param variables: Ansible's ``hostvars``.
+    """
+    from ansible_collections.weft.fabric.plugins.plugin_utils.fleet.command import lines
+
+    return lines({host: variables[host]["common_said"] for host in hosts})
+
+
+def command_failed(said: Any) -> bool:
+    """Whether weft-fabric has failed on a host, by what ansible.builtin.command has returned."""
+    from ansible_collections.weft.fabric.plugins.plugin_utils.fleet.command import failed
+
+    return failed(said)
 
 
 def pods_attachments(pods: Any, overlays: Any, network: Any) -> Any:
@@ -226,6 +243,8 @@ class FilterModule:
         functions = (
             hosts,
             plan_lines,
+            command_lines,
+            command_failed,
             pods_attachments,
             verify_pods,
             verify_devices,

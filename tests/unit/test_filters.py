@@ -52,6 +52,7 @@ REGISTERED = {
     node: {
         "verify_probe": {"results": RESULTS[node], "mtus": {"eth0": 1500}},
         "overlay_node": {"dev": "eth0"},
+        "common_said": {"rc": 0, "stdout": '{"changed": true, "generation": 7, "revision": "3f2a9c01d7be"}'},
         "verify_state": {"namespaces": {"": STATE, "pod1": STATE}},
         "common_planned": {
             "differs": True,
@@ -79,6 +80,8 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "overlay_plan": ((NODES, ["10.0.0.0/8", "fd00::/48"], 10), {"mode": "cross_subnet"}),
     "_hosts": (("nodes", "a"), {}),
     "_plan_lines": ((REGISTERED, list(NODES)), {}),
+    "_command_lines": ((REGISTERED, list(NODES)), {}),
+    "_command_failed": (({"rc": 1, "stdout": ""},), {}),
     "_pods_attachments": ((PODS["a"], OVERLAYS, NETWORKS["a"]), {}),
     "_verify_pods": ((PODS, NETWORKS, REGISTERED, list(NODES)), {}),
     "_verify_devices": ((OVERLAYS,), {}),

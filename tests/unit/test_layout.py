@@ -35,7 +35,7 @@ LAYERS = {
         ("figures", "model"),
         ("drivers",),
         ("fabric",),
-        ("documents", "proof", "bandwidth"),
+        ("documents", "proof", "bandwidth", "fleet"),
     ),
 }
 
