@@ -90,7 +90,8 @@ def _planned(done: Mapping[str, Any], documents: Mapping[str, Any], variables: M
     """What is kept of a plan: the controller keeps the results of all hosts in its memory."""
     if done.get("failed"):
         return {"changed": False, "refusal": done.get("msg", "the module failed"), "warnings": done.get("warnings", [])}
-    kept = {name: done[name] for name in ("plan", "count", "objects", "warnings", "cni") if name in done}
+    names = ("plan", "count", "objects", "warnings", "cni", "generation", "confirmed")
+    kept = {name: done[name] for name in names if name in done}
     shown = {"documents": json.dumps(documents)} if variables.get("plan_documents") else {}
     # Only in check mode does a plan stand for the change.
     changed = done["changed"] and bool(variables["ansible_check_mode"])

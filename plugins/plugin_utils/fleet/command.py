@@ -28,7 +28,7 @@ def failed(own: Mapping[str, Any]) -> bool:
 
 def _words(own: Mapping[str, Any]) -> Iterator[str]:
     if failed(own):
-        yield " ".join((own.get("stderr") or own.get("msg") or "it says nothing").split())
+        yield " ".join((own.get("stderr") or "weft-fabric is not installed here: run site first").split())
         return
     found = json.loads(own["stdout"])
     yield f"generation {found['generation']}, revision {found['revision']}" if found["generation"] else "no documents"

@@ -21,7 +21,8 @@ def lines(planned: Mapping[str, Mapping[str, Any]]) -> list[str]:
     found = [line for host, own in planned.items() if own.get("differs") for line in _changes(host, own)]
     shown = [f"{host}: {own['documents']}" for host, own in planned.items() if "documents" in own]
     refused = [f"{host}: {' '.join(own['refusal'].split())}" for host, own in planned.items() if "refusal" in own]
-    return [*shown, *found, _total(planned), *refused]
+    told = f"Refused by {len(refused)} of {len(planned)} hosts, so no host is changed:"
+    return [*shown, *found, _total(planned), *([told, *refused] if refused else [])]
 
 
 def _changes(host: str, own: Mapping[str, Any]) -> Iterator[str]:
@@ -50,6 +51,8 @@ def _count(several: Sequence[Mapping[str, Any]]) -> str:
 
 def _total(planned: Mapping[str, Mapping[str, Any]]) -> str:
     several = [own for own in planned.values() if own.get("differs")]
-    refused = sum("refusal" in own for own in planned.values())
-    told = f"{len(several)} of {len(planned)} hosts change, {_count(several)}" if several else "no host changes"
-    return f"Plan: {told}" + (f"; {refused} refuse, and no host is changed" if refused else "")
+    return (
+        f"Plan: {len(several)} of {len(planned)} hosts change, {_count(several)}"
+        if several
+        else "Plan: no host changes"
+    )

@@ -69,10 +69,9 @@ class Run:
         return {host: recap["changed"] for host, recap in self.hosts.items() if recap["changed"]}
 
     @property
-    def diff(self) -> set[str]:
-        """The lines that were taken away and added."""
-        lines = set(re.findall(r"^[+-](?![+-]{2} (?:before|after)).*$", self.text, re.MULTILINE))
-        return {line for line in lines if line[1:].strip()}
+    def plan(self) -> set[str]:
+        """What is about to change, one line for each object: ``+ link br0 type bridge``."""
+        return set(re.findall(r"^  ([+~-] .*)$", self.text, re.MULTILINE))
 
 
 def table(text: str) -> dict[tuple[str, str], str]:

@@ -71,10 +71,10 @@ def test_the_role_pods(tmp_path: pathlib.Path) -> None:
         assert fabric.node(host, "find", "/var/lib", "-path", "*/cni/*", "-type", "f") == ""
         done = fabric.ok("site", "--diff")
         told = {
-            "+address 10.22.0.2 of network mynet for eth0 of pod1",
-            "+address 10.22.0.9 of network mynet for eth0 of pod2",
+            "+ address 10.22.0.2 of network mynet for eth0 of pod1",
+            "+ address 10.22.0.9 of network mynet for eth0 of pod2",
         }
-        assert told <= coming.diff & done.diff
+        assert told <= coming.plan & done.plan
         assert [*sorted(fabric.node(host, *FILES).split())] == [
             "/var/lib/cni/networks/mynet/10.22.0.2", "/var/lib/cni/networks/mynet/10.22.0.9",
         ]  # fmt: skip
@@ -114,7 +114,7 @@ def test_the_role_pods(tmp_path: pathlib.Path) -> None:
 
         fabric.inventory = scenario(ASKING, beside, ASIDE)
         gone = fabric.ok("site", "--diff")
-        assert "-address 10.22.0.2 of network mynet for eth0 of pod1" in gone.diff
+        assert "- address 10.22.0.2 of network mynet for eth0 of pod1" in gone.plan
         assert fabric.node(host, *FILES).split() == ["/var/lib/cni/networks/mynet/10.22.0.9"]
         assert "10.22.0.2" not in fabric.node(host, "nft", "list", "ruleset")
 
@@ -122,7 +122,7 @@ def test_the_role_pods(tmp_path: pathlib.Path) -> None:
         fabric.node(host, "sh", "-c", OTHERS)
         fabric.inventory = scenario(ASKING, beside, ASIDE)
         again = fabric.ok("site", "--diff")
-        assert (again.changed, again.diff) == ({}, set())
+        assert (again.changed, again.plan) == ({}, set())
         stays = "link cni0 stays: it has ports that are not listed, other"
         for more in ("--check",), ():
             said = " ".join(fabric.ok("teardown", *more).text.split())

@@ -80,10 +80,10 @@ def test_cross_subnet_beside_a_second_overlay(fabric: Fabric) -> None:
     fabric.node("node-1", "ip", "route", "delete", "192.168.2.0/24")
     fabric.node("node-1", "ip", "route", "add", "10.244.9.0/24", "via", "192.168.1.12", "proto", "120")
     repaired = fabric.ok("site", "--limit", "node-1", "--diff")
-    assert {line for line in repaired.diff if "route" in line} == {
-        "+route 192.168.2.0/24 via 192.168.1.1 dev eth0",
-        "+route 10.244.1.0/24 via 192.168.1.12 dev eth0",
-        "-route 10.244.9.0/24 via 192.168.1.12 dev eth0",
+    assert {line for line in repaired.plan if "route" in line} == {
+        "+ route 192.168.2.0/24 via 192.168.1.1 dev eth0",
+        "+ route 10.244.1.0/24 via 192.168.1.12 dev eth0",
+        "- route 10.244.9.0/24 via 192.168.1.12 dev eth0",
     }
 
     # Without the rules they reach each other, by way of the hosts; verify says so, and site puts that right.
