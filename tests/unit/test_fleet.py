@@ -1,0 +1,105 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is shown of all hosts together."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ansible_collections.weft.fabric.plugins.module_utils.sections.section import SIGNS, Differing, differing
+from ansible_collections.weft.fabric.plugins.plugin_utils.fleet import command, plan
+
+COUNT = dict.fromkeys(SIGNS, 0)
+
+
+def differs(*objects: str, **count: int) -> dict[str, Any]:
+    return {"differs": True, "objects": list(objects), "count": {**COUNT, **count}}
+
+
+SAME = {"differs": False, "objects": [], "count": COUNT}
+
+
+def test_a_plan_has_a_line_for_each_object_and_a_total() -> None:
+    planned = {
+        "a": differs("+ link br0 type bridge", "~ link e0 mtu 1400 (was 1500)", added=1, recreated=1),
+        "b": SAME,
+        "c": differs("- netns p: route default via 10.0.0.1 dev eth0", removed=1),
+    }
+    assert plan.lines(planned) == [
+        "a: +1 ~1 -0",
+        "  + link br0 type bridge",
+        "  ~ link e0 mtu 1400 (was 1500)",
+        "c: +0 ~0 -1",
+        "  - netns p: route default via 10.0.0.1 dev eth0",
+        "Plan: 2 of 3 hosts change, +1 ~1 -1",
+    ]
+
+
+def test_nothing_is_one_line() -> None:
+    assert plan.lines({"a": SAME, "b": SAME}) == ["Plan: no host changes"]
+
+
+def test_each_refusal_is_one_line() -> None:
+    assert plan.lines({"a": differs(), "b": {"refusal": "it is\n  on hold"}}) == [
+        "a: +0 ~0 -0, files alone",
+        "Plan: 1 of 2 hosts change, +0 ~0 -0",
+        "Refused by 1 of 2 hosts, so no host is changed:",
+        "b: it is on hold",
+    ]
+
+
+def test_many_objects_of_a_type_are_a_number() -> None:
+    routes = [f"+ route 10.0.{number}.0/24 dev e0" for number in range(21)]
+    inside = [f"+ netns p: route 10.0.{number}.0/24 dev e0" for number in range(20)]
+    assert plan.shortened(["+ link x type bridge", *routes, "- route 10.1.0.0/16 dev e0"]) == [
+        "+ link x type bridge",
+        "+ route: 21 of them",
+        "- route 10.1.0.0/16 dev e0",
+    ]
+    assert plan.shortened(inside) == inside
+    assert plan.shortened([*inside, routes[0]]) == ["+ route: 21 of them"]
+
+
+def test_documents_are_shown_on_request() -> None:
+    assert plan.lines({"a": {**SAME, "documents": "{}"}})[0] == "a: {}"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("", "a = 1\n", [Differing("added", "a = 1")]),
+        ("a = 1\n", "", [Differing("removed", "a = 1")]),
+        ("a = 0\nb = 1\n", "a = 1\nb = 1\n", [Differing("changed", "a = 1 (was 0)")]),
+        ("", "table x {\n\tchain y {\n\t}\n}\n", [Differing("added", "table x"), Differing("added", "chain y")]),
+    ],
+)  # fmt: skip
+def test_a_diff_has_objects(before: str, after: str, expected: list[Differing]) -> None:
+    assert differing({"before": before, "after": after}, " = ") == expected
+
+
+def said(rc: int = 0, **found: Any) -> dict[str, Any]:
+    return {"rc": rc, "stdout": json.dumps({"generation": 7, "revision": "3f2a", **found}), "stderr": ""}
+
+
+@pytest.mark.parametrize(
+    ("own", "line", "failed"),
+    [
+        (said(changed=True), "a: generation 7, revision 3f2a, changed", False),
+        (said(generation=0, changed=True), "a: no documents, changed", False),
+        (said(confirmed=False, seconds_left=9),
+         "a: generation 7, revision 3f2a, not confirmed (goes back in 9 s)", False),
+        (said(2, confirmed=True, drift=["x", "y"], orphans=["z"]),
+         "a: generation 7, revision 3f2a, drift: 2, orphans: 1", False),
+        (said(hold="on hold until noon", last_error={"message": "no"}),
+         "a: generation 7, revision 3f2a, on hold until noon, last error: no", False),
+        ({"rc": 1, "stdout": "", "stderr": "weft-fabric: it\nfails"}, "a: weft-fabric: it fails", True),
+        ({"rc": 2, "stdout": "", "stderr": ""}, "a: weft-fabric is not installed here: run site first", True),
+    ],
+)  # fmt: skip
+def test_a_command_is_one_line_for_each_host(own: dict[str, Any], line: str, failed: bool) -> None:
+    assert command.lines({"a": own}) == [line]
+    assert command.failed(own) == failed
