@@ -205,7 +205,7 @@ cni:
 objects:
   description:
     - A line for each object of the kernel that differs. It begins with C(+), C(~) or C(-), as the object is added,
-      changed or removed. Files are in the diff alone.
+      changed or removed, or with C(=) if it is adopted as it is. Files are in the diff alone.
   returned: success, and if the host has changed since O(plan)
   type: list
   elements: str

@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 from ansible_collections.weft.fabric.plugins.module_utils import sections
 from ansible_collections.weft.fabric.plugins.module_utils.sections.section import SIGNS, Outcome, Run, Section
 
+# What is only adopted stays as it is.
+_COUNTED = ("added", "changed", "recreated", "removed")
+
 
 class Step(NamedTuple):
     """What a section has done for a role, or in check mode would do."""
@@ -36,7 +39,7 @@ class Result:
     changed_roles: dict[str, None] = field(default_factory=dict)
     returned: dict[str, dict[str, Any]] = field(default_factory=dict)
     objects: list[str] = field(default_factory=list)
-    count: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SIGNS, 0))
+    count: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0))
     plan: str = ""
 
     def add(self, step: Step) -> None:
@@ -50,7 +53,8 @@ class Result:
             self.changed_roles[step.role] = None
         for how, text in outcome.objects:
             self.objects.append(f"{SIGNS[how]} {step.section.noun}{text}")
-            self.count[how] += 1
+            if how in _COUNTED:
+                self.count[how] += 1
 
 
 def carry_out(run: Run) -> Result:

@@ -20,7 +20,7 @@ Values = Mapping[str, Any]
 """The parsed value of each section."""
 
 
-SIGNS = {"added": "+", "changed": "~", "recreated": "~", "removed": "-"}
+SIGNS = {"added": "+", "changed": "~", "recreated": "~", "removed": "-", "adopted": "="}
 """By how an object of a host differs, the sign that its line begins with."""
 
 

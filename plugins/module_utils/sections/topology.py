@@ -112,7 +112,7 @@ def _converge(run: Run) -> Outcomes:
         taken = [f"{item.label(netns)} (adopted)" for netns, item in adopted if role_of(parts[0], netns, item) == role]
         diffs = [{"before": "", "after": "".join(f"{line}\n" for line in taken)}] if taken else []
         diffs += [Plan(operations).diff()] if operations else []
-        objects = [*(Differing("changed", line) for line in taken), *_objects(operations)]
+        objects = [*(Differing("adopted", line) for line in taken), *_objects(operations)]
         yield role, Outcome(bool(operations), diffs, warnings, _found(run, role), objects)
         warnings = []
 
