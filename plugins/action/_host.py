@@ -20,10 +20,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+from ansible_collections.weft.fabric.plugins.plugin_utils.fleet.plan import shortened
 
 _LATE = "{} has not run: leave --start-at-task out, and use tags instead"
 
@@ -59,8 +61,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if phase == "apply":
             # It has been shown, unless the host has changed in between.
             done.pop("diff", None)
-            if "objects" in done and done.get("failed"):
-                Display().display("\n".join((f"{variables['inventory_hostname']}:", *done.get("objects", ()))))
+            objects = done.pop("objects", ())
+            if done.get("failed") and objects:
+                Display().display("\n".join((f"{variables['inventory_hostname']}:", *shortened(objects))))
         return {**result, **done}
 
     def _documents(self, fabric: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,9 +93,10 @@ def _planned(done: Mapping[str, Any], documents: Mapping[str, Any], variables: M
     """What is kept of a plan: the controller keeps the results of all hosts in its memory."""
     if done.get("failed"):
         return {"changed": False, "refusal": done.get("msg", "the module failed"), "warnings": done.get("warnings", [])}
-    names = ("plan", "count", "objects", "warnings", "cni", "generation", "confirmed")
+    names = ("plan", "count", "warnings", "cni", "generation", "confirmed")
     kept = {name: done[name] for name in names if name in done}
-    shown = {"documents": json.dumps(documents)} if variables.get("plan_documents") else {}
+    kept["objects"] = shortened(done["objects"])
+    shown = {"documents": json.dumps(documents)} if boolean(variables.get("plan_documents", False)) else {}
     # Only in check mode does a plan stand for the change.
     changed = done["changed"] and bool(variables["ansible_check_mode"])
     return {**kept, **shown, "differs": done["changed"], "changed": changed}

@@ -27,7 +27,7 @@ def lines(planned: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def _changes(host: str, own: Mapping[str, Any]) -> Iterator[str]:
     yield f"{host}: {_count([own])}{'' if own['objects'] else ', files alone'}"
-    yield from (f"  {line}" for line in shortened(own["objects"]))
+    yield from (f"  {line}" for line in own["objects"])
 
 
 def shortened(objects: Sequence[str]) -> list[str]:
