@@ -57,6 +57,24 @@ def test_another_strategy(shared: Fabric) -> None:
     assert (done.rc, "14 of 14 pairs hold, 0 fail" in done.text) == (0, True), done.text
 
 
+ALONE = """
+- hosts: nodes
+  gather_facts: false
+  become: true
+  roles: [weft.fabric.mgmt_routing, weft.fabric.overlay, weft.fabric.pods, weft.fabric.verify]
+"""
+
+
+def test_roles_alone_have_the_same_documents(shared: Fabric) -> None:
+    playbook = shared.home / "alone.yml"
+    playbook.write_text(ALONE, encoding="utf-8")
+    shared.node("network-1", "ip", "route", "delete", "172.2.1.0/24")
+    done = Run(cli.run(shared.home, "ansible-playbook", "-i", str(shared.file), str(playbook)))
+    assert (done.rc, done.changed) == (0, {"network-1": 1}), done.text
+    assert "14 of 14 pairs hold, 0 fail" in done.text
+    assert shared.ok("site", "--check").changed == {}
+
+
 def test_in_batches(shared: Fabric) -> None:
     playbook = shared.home / "serial.yml"
     playbook.write_text(SERIAL, encoding="utf-8")
