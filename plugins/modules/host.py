@@ -96,8 +96,8 @@ options:
     description:
       - The revision of the fabric that the documents are part of, such as a hash of the documents of all hosts. By
         default, a hash of the host's documents.
-      - A warning says so if the host has had this revision or these documents before, and has something newer now. The
-        controller's inventory may be out of date.
+      - A warning says so if the host has had this revision before, and has a newer one now. The controller's inventory
+        may be out of date.
     type: str
   plan:
     description:
@@ -285,7 +285,8 @@ def _applied(module: AnsibleModule) -> dict[str, Any]:
         result, stored = transaction.Transaction(record, wanted, beside, **options).run(module.check_mode)
     except transaction.Refused as error:
         module.fail_json(msg=str(error), diff=error.result.diff, plan=error.result.plan, **_objects(error.result))
-    for warning in [*result.warnings, *_newer(record.current, stored)]:
+    warned = _newer(record.current, given["revision"]) if stored is not record.current else []
+    for warning in [*result.warnings, *warned]:
         module.warn(warning)
     settled = record.is_confirmed if stored is record.current else not module.params["confirm"]
     return {
@@ -309,13 +310,13 @@ def _objects(result: Result) -> dict[str, Any]:
     return {"objects": result.objects, "count": result.count}
 
 
-def _newer(current: Generation | None, new: Generation | None) -> list[str]:
+def _newer(current: Generation | None, revision: str | None) -> list[str]:
     """A warning if the controller's inventory seems to be out of date."""
-    if not current or not new or not generation.had_before(current, new):
+    if not current or not revision or not generation.had_before(current, revision):
         return []
     when = time.strftime("%Y-%m-%d %H:%M %Z", time.localtime(current.time))
     newer = f"{current.revision} from {current.controller or 'this host itself'} at {when}"
-    return [f"this host has a newer revision, {newer}, and had {new.revision} before it"]
+    return [f"this host has a newer revision, {newer}, and had {revision} before it"]
 
 
 def _shown(roles: list[dict[str, Any]]) -> dict[str, Any]:

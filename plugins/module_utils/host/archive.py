@@ -19,6 +19,16 @@ from ansible_collections.weft.fabric.plugins.module_utils.host.engines import VE
 from ansible_collections.weft.fabric.plugins.module_utils.host.trusted import interpreter
 
 _PREFIX = module_utils.__name__
+# Python opens the archive again for each import. Another run may have removed it by then.
+_MAIN = f"""import os
+import sys
+
+sys.path[0] = f"/proc/self/fd/{{os.open(sys.path[0], os.O_RDONLY)}}"
+
+from {_PREFIX}.host.command import main
+
+sys.exit(main())
+"""
 
 
 def engine() -> bytes:
@@ -36,7 +46,7 @@ def _packed(python: str) -> bytes:
     packages = _PREFIX.split(".")
     sources = {f"{'/'.join(packages[:depth])}/__init__.py": b"" for depth in range(1, len(packages))}
     sources.update(_sources(module_utils.__path__[0], "/".join(packages)))
-    sources["__main__.py"] = f"import sys\n\nfrom {_PREFIX}.host.command import main\n\nsys.exit(main())\n".encode()
+    sources["__main__.py"] = _MAIN.encode()
     # -I: the caller's environment and directory are not searched for imports.
     packed = io.BytesIO(f"#!{python} -I\n".encode())
     packed.seek(0, io.SEEK_END)

@@ -262,12 +262,10 @@ def _outline(place: str, number: int) -> Iterator[Outline]:
         return
 
 
-def had_before(current: Generation, new: Generation) -> bool:
-    """Whether a host had a new generation's revision or documents before its current ones."""
-    if current.revision == new.revision:
-        return False
+def had_before(current: Generation, revision: str) -> bool:
+    """Whether a host had a revision before its current one."""
     earlier = [outline for outline in kept() if outline.number < current.number]
-    return any(outline.revision == new.revision or outline.has(new.documents) for outline in earlier)
+    return revision != current.revision and any(outline.revision == revision for outline in earlier)
 
 
 def next_number() -> int:

@@ -68,9 +68,15 @@ def _settle(record: Record, check: bool) -> Iterator[Line]:
     try:
         result, _new = wayback.go_back(record, record.confirmed, check)
         for diff in result.diff:
-            yield from (Line("change", f"rollback: {line}") for line in _lines(diff))
+            yield from (Line("change", f"rollback: {line}") for line in _file(diff) or _lines(diff))
     except FabricError as error:
         yield Line("error", f"rollback: {error}")
+
+
+def _file(diff: Mapping[str, str]) -> list[str]:
+    """The one line on a file, whose text follows from the documents."""
+    path = diff.get("after_header", "")
+    return [f"{'+' if diff['after'] else '-'} file {path}"] if path.startswith(("/etc/", "/usr/")) else []
 
 
 def _together(stored: Documents, check: bool) -> Iterator[Line]:

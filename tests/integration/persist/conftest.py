@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from ansible_collections.weft.fabric.tests.integration import kernel
-from ansible_collections.weft.fabric.tests.integration.persist.host import DOCUMENT, store, wipe
+from ansible_collections.weft.fabric.tests.integration.persist.host import DOCUMENT, end_guards, store, wipe
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +31,7 @@ def _host(tmp_path: pathlib.Path) -> Iterator[None]:
             kernel.run("mount", "-t", "overlay", "-o", options, "overlay", target)
             stack.callback(kernel.run, "umount", target)
         pathlib.Path("/etc/NetworkManager/conf.d").mkdir(parents=True, exist_ok=True)
+        stack.callback(end_guards)
         stack.callback(wipe)
         yield
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import os
@@ -15,7 +16,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.module_utils.host import archive, documents, generation, install
+from ansible_collections.weft.fabric.plugins.module_utils.host import archive, documents, generation, install, notes
 from ansible_collections.weft.fabric.plugins.module_utils.host.generation import Generation
 from ansible_collections.weft.fabric.plugins.module_utils.kernel import netlink
 from ansible_collections.weft.fabric.tests.integration import kernel
@@ -125,9 +126,20 @@ def derived() -> dict[str, tuple[str, bytes]]:
     return {path: found for path, found in tree().items() if "/etc/weft" not in path}
 
 
-def guards(number: int) -> list[str]:
-    """The processes that guard a generation."""
-    return kernel.run("sh", "-c", f"pgrep -f '{COMMAND} guard {number}$' || :").split()
+def guards(number: int | str = "[0-9]+") -> list[str]:
+    """The processes of this mount namespace that guard a generation, or any."""
+    found = kernel.run("sh", "-c", f"pgrep -f '{COMMAND} guard {number}$' || :").split()
+    own = os.readlink("/proc/self/ns/mnt")
+    with contextlib.suppress(FileNotFoundError):  # one has just ended
+        return [process for process in found if os.readlink(f"/proc/{process}/ns/mnt") == own]
+    return guards(number)
+
+
+def end_guards() -> None:
+    """Let the processes end that guard a generation: they run from a file below /usr/local."""
+    pathlib.Path(notes.GUARD).unlink(missing_ok=True)
+    for process in guards():
+        ended(process)
 
 
 def ended(process: str) -> None:

@@ -140,7 +140,7 @@ def test_an_interface_is_waited_for_as_long_as_asked(stored):
     bridge = {"namespaces": {"": {"links": [{"name": "late0", "controller": "br7"}]}}}
     store(pods=DOCUMENT, overlay={"topology": bridge})
     kernel.ip("", "link", "add", "br7", "type", "bridge")
-    done = command("apply", "--wait", "1")
+    done = command("apply", "--wait", "3")
     assert done.returncode == 1
     assert len([line for line in done.stderr.splitlines() if "late0" in line]) == 2
 
@@ -174,7 +174,7 @@ def test_wrong_usage(stored, arguments, status, told):
 
 def test_help_tells_the_exit_status(stored):
     said = succeed("--help")
-    assert "\n  2   only with diff: the host is not as its documents say\n" in said
+    assert "\n  2   only with diff and status: the host is not as its documents say\n" in said
 
 
 def test_the_reader_of_a_pipe_may_leave(stored):

@@ -9,10 +9,12 @@ import copy
 import json
 import os
 import pathlib
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 
+from ansible_collections.weft.fabric.plugins.module_utils import files
 from ansible_collections.weft.fabric.plugins.module_utils.host import archive, generation, notes, transaction
 from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.persist.host import (
@@ -140,6 +142,22 @@ def test_a_rollback_over_a_role_that_is_new(run_module) -> None:
     assert state() == was and ("nic0", "192.0.2.1/24") in was[0][""]["addresses"]
     run_module("host", documents={"pods": {}}, state="absent")
     kernel.ip("", "link", "delete", "nic0")
+
+
+def test_a_command_whose_engine_is_removed_meanwhile(run_module) -> None:
+    """As the guard does, when it goes back to nothing while the command waits for the lock."""
+    run_module("host", documents={"pods": OLD})
+    run_module("host", documents={"pods": NEW})
+    was = state()
+    with files.alone():
+        waiting = subprocess.Popen([COMMAND, "rollback"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        opened = f"/proc/{waiting.pid}/fd"
+        kernel.run("sh", "-c", f"until ls -l {opened} | grep -q {files.LOCK}; do :; done")
+        engine_of(1).unlink()
+    said, errors = waiting.communicate(timeout=60)
+    assert (waiting.returncode, errors, said[:12]) == (0, "", "generation 3")
+    assert state() != was and succeed("diff") == "", "the engine is there again"
+    run_module("host", documents={"pods": {}}, state="absent")
 
 
 def engine_of(number: int) -> pathlib.Path:
