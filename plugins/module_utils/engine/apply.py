@@ -122,8 +122,17 @@ class _Worker:
         before = len(left) + 1
         while left and len(left) < before:
             before = len(left)
-            failures = socket.execute([kept.restore(indexes, operation.after) for operation, _failure in left])
-            left = [(left[failure.position][0], failure) for failure in failures]
+            requests = [
+                (operation, request)
+                for operation, _failure in left
+                for request in kept.restore(socket, indexes, operation.after)
+            ]
+            failures = socket.execute([request for _operation, request in requests])
+            refused: dict[int, tuple[Operation, Failure]] = {}
+            for failure in failures:
+                operation, _request = requests[failure.position]
+                refused[id(operation)] = operation, failure
+            left = [*refused.values()]
         self.undone.not_restored.extend(left)
 
     def _namespace(self, operation: Operation, item: Namespace) -> None:

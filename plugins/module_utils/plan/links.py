@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import LATER, PORT_OPTIONS, kind_of, one
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import LATER, kind_of, one
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Compound
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import AUTO, Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of
@@ -66,7 +66,7 @@ def _kept(view: View, netns: str, link: Link, current: Link) -> dict[str, Any]:
     kind, attributes = kind_of(link.kind), {**current.attributes, **link.attributes}
     kept = {
         name: current.attributes[name]
-        for name in (*_KEPT, *PORT_OPTIONS)
+        for name in _KEPT
         if name not in kind.options and current.attributes.get(name) not in (None, "", False, [])
     }
     if not kind.has_own_mac(attributes.get("mode")):
