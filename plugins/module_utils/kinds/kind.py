@@ -255,7 +255,8 @@ class Kind(NamedTuple):
     :param check: what parameters have to say to each other.
     :param stuck: (asked for, observed): the options that the kernel cannot change to what is asked for.
     :param check_all: (asked for, observed or None): what is wrong with a link that is about to be made or changed.
-    :param clash: (wanted, another link of the kind in the namespace): what two of them cannot share.
+    :param clash: (wanted, another link of the kind, with packets in the same namespace): what two of them cannot share;
+        None: they can share everything.
     :param rival: (wanted, another link of the kind on the same parent): what two of them cannot share.
     :param entries: reads what FDB entries with a destination need to know of their device, from its IFLA_INFO_DATA by
         attribute type; None: it has no such entries.
@@ -289,7 +290,7 @@ class Kind(NamedTuple):
     check: Callable[[Attributes], Iterable[Fault]] = _nothing
     stuck: Callable[[Attributes, Attributes], Iterable[str]] = _nothing
     check_all: Callable[[Attributes, Attributes | None], Iterable[Fault]] = _nothing
-    clash: Callable[[Attributes, Attributes], Iterable[Fault]] = _nothing
+    clash: Callable[[Attributes, Attributes], Iterable[Fault]] | None = None
     rival: Callable[[Attributes, Attributes], Iterable[Fault]] = _nothing
     entries: Callable[[Mapping[int, bytes]], dict[str, Any]] | None = None
     control: Control | None = None

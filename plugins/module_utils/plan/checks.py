@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import NAMES, kind_of, one
-from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import refuse
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Fault, refuse
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.links import check_modes
@@ -31,12 +31,28 @@ def check_own(view: View, netns: str, link: Link) -> None:
     attributes = {**known, **link.attributes}
     refuse(link.where, attributes, kind.check_all(link.attributes, current.attributes if current else None))
     check_modes(link, attributes.get("mode"))
-    if all(known.get(name) == value for name, value in link.attributes.items() if name in kind.options):
-        return
-    for other in view.at(netns).links.values():
-        if other.kind == link.kind and other.name != link.name:
-            faults = kind.clash(attributes, other.attributes)
-            refuse(link.where, attributes, faults, f"{other.name}{place_of(netns)} ")
+    told = (*kind.options, "admin_state")
+    if kind.clash and any(known.get(name) != value for name, value in link.attributes.items() if name in told):
+        _check_clashes(view, netns, link, attributes, kind.clash)
+
+
+def _check_clashes(
+    view: View,
+    netns: str,
+    link: Link,
+    attributes: Mapping[str, Any],
+    clash: Callable[[Mapping[str, Any], Mapping[str, Any]], Iterable[Fault]],
+) -> None:
+    """What two links of a kind cannot share whose packets are in one namespace, wherever the links are themselves."""
+    below = parent_place(netns, attributes)
+    for place, state in view.state.items():
+        asked = view.document.namespaces.get(place, Desired()).links
+        for other in state.links.values():
+            same = (place, other.name) == (netns, link.name)
+            if other.kind == link.kind and not same and parent_place(place, other.attributes) == below:
+                up = asked.get(other.name, other).attributes.get("admin_state", other.attributes.get("admin_state"))
+                faults = clash(attributes, {**other.attributes, "admin_state": up})
+                refuse(link.where, attributes, faults, f"{other.name}{place_of(place)} ")
 
 
 def check_names(view: View, netns: str, link: Link, names: Sequence[str]) -> None:
