@@ -51,10 +51,11 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     RTM_NEWLINK,
     RTM_NEWNEIGH,
 )
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import PORT_OPTIONS, kind_of
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import PORT_OPTIONS, bridge, kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.bridged import Port, PortState, Station
 from ansible_collections.weft.fabric.plugins.module_utils.values import ZERO_MAC
 
+_BRIDGE = bridge.KIND.name.encode() + b"\0"
 _IFINFOMSG = struct.Struct("=BxHiII")
 _U32 = struct.Struct("=I")
 # What a request can set of a port: the name in ip-link(8) if no parameter sets it, and what a new port has.
@@ -95,7 +96,7 @@ class _Device(NamedTuple):
     :ivar mac: its MAC address.
     :ivar controller: the index of the bridge that it is a port of; 0: it is none.
     :ivar options: what that bridge says of it, by IFLA_BRPORT_...
-    :ivar vlans: it is a bridge with VLANs.
+    :ivar vlans: of a bridge: the kernel has VLANs in bridges.
     :ivar entries: what FDB entries need to know of a VXLAN; None: it is none.
     """
 
@@ -130,16 +131,15 @@ def read(kernel: Socket) -> tuple[list[Port], list[Station]]:
 def _device(message: bytes) -> tuple[int, _Device]:
     found = attributes(message, 32)
     info = attributes(found.get(IFLA_LINKINFO, b""), 0)
-    held = info.get(IFLA_INFO_SLAVE_KIND) == b"bridge\0"
+    held = info.get(IFLA_INFO_SLAVE_KIND) == _BRIDGE
     data = attributes(info.get(IFLA_INFO_DATA, b""), 0)
-    kind = info.get(IFLA_INFO_KIND, b"").rstrip(b"\0").decode()
-    read_entries = kind_of(kind).entries
+    read_entries = kind_of(info.get(IFLA_INFO_KIND, b"").rstrip(b"\0").decode()).entries
     return _IFINFOMSG.unpack_from(message, 16)[2], _Device(
         found[IFLA_IFNAME].rstrip(b"\0").decode(),
         found.get(IFLA_ADDRESS, b"").hex(":"),
         _U32.unpack(found[IFLA_MASTER])[0] if held else 0,
         attributes(info.get(IFLA_INFO_SLAVE_DATA, b""), 0) if held else {},
-        kind == "bridge" and IFLA_BR_VLAN_PROTOCOL in data,
+        IFLA_BR_VLAN_PROTOCOL in data,
         read_entries(data) if read_entries else None,
     )
 
@@ -161,7 +161,7 @@ def _options(device: _Device) -> Iterator[PortState]:
 def _vlans(filters: bool, found: Mapping[str, Any] | None) -> Iterator[PortState]:
     """The VLANs of a port, if they are others than those of a new one.
 
-    :param filters: its bridge has VLANs; without, the kernel reports none.
+    :param filters: the kernel has VLANs in bridges.
     """
     known = found or {"vlans": [], "untagged": []}
     if filters and known != _NEW_VLANS:
@@ -217,7 +217,7 @@ def restore_port(kernel: Socket, index: int, port: Port) -> list[Request]:
     requests = []
     for state in port.states:
         if state.raw:
-            info = packed({IFLA_INFO_SLAVE_KIND: b"bridge\0", IFLA_INFO_SLAVE_DATA | NLA_F_NESTED: state.raw})
+            info = packed({IFLA_INFO_SLAVE_KIND: _BRIDGE, IFLA_INFO_SLAVE_DATA | NLA_F_NESTED: state.raw})
             body = packed({IFLA_LINKINFO | NLA_F_NESTED: info})
             requests.append(Request(RTM_NEWLINK, 0, _IFINFOMSG.pack(0, 0, index, 0, 0) + body))
         else:
