@@ -56,7 +56,8 @@ class Option(NamedTuple):
     :param unsaid: the value where the kernel does not report it.
     :param usual: values of links of which nobody asked for one: left out of what a module returns.
     :param along: (attribute, value) that is sent with it.
-    :param needs: what the kernel lacks if it answers EOPNOTSUPP.
+    :param needs: what the kernel lacks if it answers EOPNOTSUPP, be it to a value that the link has anyway.
+    :param sign: the attribute without which the kernel lacks that, whatever it reports of the option.
     """
 
     attribute: str
@@ -79,6 +80,12 @@ class Option(NamedTuple):
     usual: tuple[Any, ...] = ()
     along: tuple[tuple[str, Any], ...] = ()
     needs: str = ""
+    sign: str = ""
+
+    @property
+    def lack(self) -> str:
+        """The remedy for a kernel that lacks what the option needs."""
+        return f"this kernel has no {self.needs}: run one that has it"
 
     def keeps(self, old: Any, new: Any) -> bool:
         """Whether the kernel cannot make the new value of the old one."""

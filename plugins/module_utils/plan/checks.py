@@ -11,7 +11,7 @@ from typing import Any, Callable
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import NAMES, kind_of, one
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import NAMES, PORT_KINDS, PORT_OPTIONS, kind_of, one
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Fault, refuse
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
@@ -19,6 +19,22 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.links import che
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View, parent_place
+
+
+def check_kernel(view: View, link: Link) -> None:
+    """What the kernel lacks, as far as it shows this by the links that there are.
+
+    :raises InvalidParameter: for the first option that needs it.
+    """
+    for name, value in link.attributes.items():
+        kind = kind_of(link.kind if name in kind_of(link.kind).options else PORT_KINDS.get(name, ""))
+        option = kind.options.get(name) or PORT_OPTIONS.get(name)
+        if option is None or not option.needs or not value:
+            continue
+        signs = [other for other, known in kind.options.items() if known.sign and known.needs == option.needs]
+        links = [other for state in view.observed.values() for other in state.links.values() if other.kind == kind.name]
+        if any(other.attributes.get(sign, ...) is None for other in links for sign in signs):
+            raise InvalidParameter(f"{link.where}{name}", value, option.lack)
 
 
 def check_own(view: View, netns: str, link: Link) -> None:
