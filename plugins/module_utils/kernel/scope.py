@@ -14,7 +14,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import BRID
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
-from ansible_collections.weft.fabric.plugins.module_utils.values import IPV6_MTU, MAIN_TABLE
+from ansible_collections.weft.fabric.plugins.module_utils.values import IPV6_MTU, LOCAL_TABLE, MAIN_TABLE
 
 _OF_PORTS = {name for name, option in PORT_OPTIONS.items() if option.place == BRIDGE}
 
@@ -135,8 +135,9 @@ def _add_links(scope: Scope, desired: Desired, absent: bool) -> None:
 def _of_entries(desired: Desired, protocol: int) -> Scope:
     """The scope that the addresses, routes, neighbours and FDB entries of a namespace need."""
     neighbours, fdb, routes = desired.neighbour_devices, desired.fdb_devices, desired.routes.values()
+    sources = any(route.src for route in routes)  # which have to be addresses of the host
     return Scope(
-        addresses=bool(desired.addresses or desired.purge_addresses),
+        addresses=bool(desired.addresses or desired.purge_addresses or sources),
         rules=bool(desired.rules or desired.purge_rules),
         neighbours={*neighbours},
         fdb={*fdb},
@@ -144,6 +145,7 @@ def _of_entries(desired: Desired, protocol: int) -> Scope:
         tables={
             *(route.table for route in routes),
             *([desired.purge_table or MAIN_TABLE] if desired.purge_routes else ()),
+            *([LOCAL_TABLE] if sources else ()),
         },
         protocol=protocol if desired.purge_routes and desired.purge_table is None else None,
         devices={

@@ -22,7 +22,7 @@ PROTOCOLS = {
     "redirect": 1, "kernel": 2, "boot": 3, "static": 4, "ra": 9, "mrt": 10, "zebra": 11, "bird": 12, "dhcp": 16,
     "keepalived": 18, "babel": 42, "bgp": 186, "isis": 187, "ospf": 188, "rip": 189, "eigrp": 192,
 }  # fmt: skip
-TABLES = {"default": 253, "main": values.MAIN_TABLE, "local": 255}
+TABLES = {"default": 253, "main": values.MAIN_TABLE, "local": values.LOCAL_TABLE}
 MAIN = values.MAIN_TABLE
 SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254}
 TYPES = ("unicast", "local", "blackhole", "unreachable", "prohibit", "throw")

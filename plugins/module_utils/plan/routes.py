@@ -21,6 +21,11 @@ def set_routes(view: View, netns: str, desired: Desired) -> None:
         view.require(netns, dev, f"route {first}: dev")
     routes = view.at(netns).routes
     missing = [*_missing(desired.routes.values(), routes)]
+    if missing:
+        # Imported only here: Python compiles all imports in each call, and most routes are there.
+        from ansible_collections.weft.fabric.plugins.module_utils.plan.route_checks import check_routes
+
+        check_routes(view, netns, missing)
 
     def reach(route: Route) -> tuple[bool, int]:
         return any(hop.via and not hop.onlink for hop in route.hops), -int(route.dst.rpartition("/")[2])
