@@ -212,6 +212,52 @@ def test_an_address_that_loses_the_route_to_its_subnet(ns) -> None:
         assert not ip_json("", "route", "show", "default")
 
 
+MULTIPATH = (
+    "route add 10.8.0.0/16 proto bird nexthop via 10.99.0.1 dev nic0 onlink nexthop via 10.99.0.2 dev nic1 onlink",
+    "route add 10.8.1.0/24 proto bird nexthop dev nic0 weight 3 nexthop dev nic1",
+    "route add 10.8.2.0/24 proto 119 metric 7 nexthop via inet6 fe80::1 dev nic0 nexthop via 10.2.0.9 dev nic1",
+    "route add 10.8.3.0/24 table 77 nexthop via 10.99.0.1 dev nic0 onlink nexthop via 10.99.0.2 dev nic1 onlink",
+)
+KEPT_DEAD = (
+    # Its gateway is not reachable any more, its source is gone, or another interface is down.
+    "route add 10.7.0.0/16 proto bird nexthop via 10.1.0.9 dev nic0 nexthop via 10.2.0.9 dev nic1",
+    "route add 10.7.2.0/24 proto bird nexthop dev nic0 nexthop dev nic1 nexthop dev nic2",
+)
+
+
+@pytest.mark.parametrize("way", ["purge", "absent", "label"])
+def test_hops_of_an_interface_without_addresses(way: str, ns) -> None:
+    """The kernel marks them as dead, and a route that replaces theirs stays so."""
+    with inside(ns()):
+        for name in ("nic0", "nic1", "nic2"):
+            ip_batch("", f"link add {name} type veth peer name far{name}")
+            ip_batch("", f"link set far{name} up", f"link set {name} up")
+        ip_batch("", "address add 10.1.0.1/24 dev nic0", "address add 10.2.0.1/24 dev nic1", *MULTIPATH, *KEPT_DEAD)
+        ip_batch("", "link set nic2 down")
+        before = routes_of_several_hops()
+        if way == "purge":
+            reach({"": {"links": [{"name": "nic0", "addresses": [], "purge_addresses": True}]}})
+        elif way == "absent":
+            assert reconcile(parse_topology(NIC0, absent=True)).changed
+        else:
+            reach({"": {"addresses": [{"dev": "nic0", "address": "10.1.0.1/24", "label": "nic0:x"}]}})
+        after = routes_of_several_hops()
+        if way == "label":
+            assert after == before
+            return
+        dead = {dst for dst, hops in after.items() for hop in hops if hop["dev"] == "nic0" and "dead" in hop["flags"]}
+        assert dead == {"10.7.0.0/16", "10.7.2.0/24"} and after.keys() == before.keys()
+        assert all(after[dst] == before[dst] for dst in after.keys() - dead)
+
+
+NIC0 = {"": {"addresses": [{"dev": "nic0", "address": "10.1.0.1/24"}]}}
+
+
+def routes_of_several_hops() -> dict[str, list[dict[str, Any]]]:
+    rows = ip_json("", "route", "show", "table", "all")
+    return {row["dst"]: row["nexthops"] for row in rows if "nexthops" in row}
+
+
 @pytest.mark.usefixtures("host")
 def test_routes_of_an_address_that_goes() -> None:
     did = reach({"": {"addresses": [{"dev": "nic0", "address": "10.1.0.7/24"}]}}, absent=True)

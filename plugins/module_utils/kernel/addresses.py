@@ -76,7 +76,17 @@ def delete(indexes: Mapping[str, int], items: Sequence[Address]) -> Iterator[Req
         )
 
 
-def promoting(
+def around(
+    kernel: Socket, indexes: Mapping[str, int], items: Sequence[Address]
+) -> tuple[Sequence[Request], Sequence[Request]]:
+    """What keeps other addresses, and routes, that the kernel would delete with these, or use no more."""
+    from ansible_collections.weft.fabric.plugins.module_utils.kernel.revive import revive  # which imports this file
+
+    before, after = _promoting(kernel, indexes, items)
+    return before, [*after, *revive(kernel, items)]
+
+
+def _promoting(
     kernel: Socket, indexes: Mapping[str, int], items: Sequence[Address]
 ) -> tuple[Sequence[Request], Sequence[Request]]:
     """Let the second address of a subnet become the first when that is deleted, for the time of the deletion.
@@ -228,4 +238,4 @@ def read_tentative(kernel: Socket) -> set[str]:
     return found
 
 
-CODEC = Codec(put, delete, read, around=promoting, remedy=remedy)
+CODEC = Codec(put, delete, read, around=around, remedy=remedy)
