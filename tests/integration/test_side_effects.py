@@ -297,6 +297,21 @@ def test_whatever_fails_the_host_is_as_before(kind: str, host: str, monkeypatch)
         assert after[part] == before[part]
 
 
+def test_whatever_fails_a_pair_to_a_pod_is_as_before(ns, monkeypatch) -> None:
+    """Its other end is in a namespace that the way back says nothing of."""
+    monkeypatch.setattr(lifeline, "session", lambda: None)
+    name, pod = ns(), ns()
+    with inside(name):
+        ip_batch("", "link add nic0 type veth peer name far0", f"link add v0 type veth peer name e0 netns {pod}")
+        ip_batch("", "link set nic0 up", "link set v0 up")
+        before = [ip_json(place, "link") for place in (name, pod)]
+        pair = {"name": "v0", "kind": "veth", "peer": {"name": "e0", "netns": pod, "admin_state": "down"}, "mtu": 1400}
+        links = [{"name": "up0", "kind": "bridge", "ports": ["nic0"]}, pair]
+        with pytest.raises(FabricError, match="; the interfaces are as they were before"):
+            reconcile(parse_topology({"": {"links": links, "routes": REFUSED}}))
+        assert [ip_json(place, "link") for place in (name, pod)] == before
+
+
 def test_an_interface_with_a_peer_is_put_into_a_bridge(ns, monkeypatch) -> None:
     """C1: an address with a peer, by which the default route leads."""
     monkeypatch.setattr(lifeline, "session", lambda: None)

@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 
 from ansible_collections.weft.fabric.tests.integration import life
-from ansible_collections.weft.fabric.tests.integration.kernel import Monitor, inside, ip_batch, ip_json, unchanged
+from ansible_collections.weft.fabric.tests.integration.kernel import (
+    Monitor,
+    bridge,
+    bridge_json,
+    inside,
+    ip_batch,
+    ip_json,
+    unchanged,
+)
 from ansible_collections.weft.fabric.tests.integration.life import MACS, Case, link
 
 CASES = {
@@ -168,3 +176,34 @@ def test_a_port_that_a_program_has(run_module, ns) -> None:
         assert "(EADDRINUSE)" in run_module("topology", namespaces={"": {"links": links}})["msg"]
         assert [row["ifname"] for row in ip_json(name, "link")] == ["lo", "br0"]
     assert run_module("topology", namespaces={name: {"links": links}})["changed"]
+
+
+def test_a_vxlan_that_cannot_be_made_again(run_module, ns) -> None:
+    """The old one returns, with what it had and others had made on it."""
+    with inside(ns()), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as program:
+        program.bind(("", 8472))
+        ip_batch(
+            "",
+            "link add br0 type bridge",
+            "link add vx0 mtu 1400 type vxlan id 5 dstport 4789 local 192.0.2.1 ttl 9 noudpcsum",
+            "link set vx0 master br0 up",
+            "link set vx0 type bridge_slave cost 77",
+            "address add 10.5.0.1/24 dev vx0",
+            "route add 10.6.0.0/16 via 10.5.0.9 dev vx0 proto bird mtu 1300",
+        )
+        bridge("", *f"fdb add {MACS[3]} dev vx0 dst 192.0.2.9".split())
+        before = state()
+        arguments = {"name": "vx0", "vni": 5, "port": 8472, "ttl": 7, "recreate": True}
+        refused = run_module("vxlan", addresses=["10.5.0.2/24"], **arguments)["msg"]
+        assert "(EADDRINUSE)" in refused and refused.endswith("; the interfaces are as they were before")
+        assert state() == before
+
+
+def state() -> list[Any]:
+    """The VXLAN and what is on it, without what the kernel numbers and counts."""
+    (link,) = ip_json("", "link", "show", "vx0")
+    addresses = [row["local"] for row in ip_json("", "-4", "address", "show", "vx0")[0]["addr_info"]]
+    known = {name: link[name] for name in ("mtu", "master", "address", "flags")}
+    options, port = link["linkinfo"]["info_data"], link["linkinfo"]["info_slave_data"]["cost"]
+    entries = [row for row in bridge_json("", "fdb", "show", "dev", "vx0") if "dst" in row]
+    return [known, options, port, addresses, ip_json("", "route"), entries]
