@@ -15,6 +15,8 @@ description:
   - Makes a learned entry for the same MAC address static.
   - Keeps learned entries, those of a routing daemon (C(extern_learn)), and those of the bridge's own addresses, even if
     the list does not contain them.
+  - Refuses an entry for an address of the bridge itself or of its ports, because it would replace the bridge's own one,
+    and the host would not receive frames to this address any more.
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:

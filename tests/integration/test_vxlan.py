@@ -5,8 +5,13 @@
 
 from __future__ import annotations
 
+import socket
+from typing import Any
+
+import pytest
+
 from ansible_collections.weft.fabric.tests.integration import life
-from ansible_collections.weft.fabric.tests.integration.kernel import Monitor, ip_json
+from ansible_collections.weft.fabric.tests.integration.kernel import Monitor, inside, ip_batch, ip_json, unchanged
 from ansible_collections.weft.fabric.tests.integration.life import MACS, Case, link
 
 CASES = {
@@ -105,3 +110,61 @@ def test_what_the_kernel_cannot_change_is_made_again_only_when_allowed(run_modul
         assert (data["id"], data["port"]) == (arguments["vni"], arguments.get("port", 4789))
         if len(before) > 1:
             assert "link vxlan0 type vxlan" in done["diff"]["before"]
+
+
+EXTERNAL = {"name": "vx1", "external": True}
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "told"),
+    [
+        ("id 5", EXTERNAL, "port: 4789 is refused: vx0 receives on this port with another value of external"),
+        ("id 5 local ::1", EXTERNAL, "port: 4789 is refused: vx0 receives on this port"),
+        ("id 5 gbp", {"name": "vx1", "vni": 6}, "with another value of gbp: give another port"),
+        ("id 5 udp6zerocsumrx", {"name": "vx1", "vni": 6}, "with another value of udp6zerocsumrx"),
+        ("external vnifilter", EXTERNAL, "with another value of vnifilter"),
+        ("external", EXTERNAL, "external: True is refused: vx0 is external on port 4789 already: choose another"),
+        ("id 5", {"name": "vx1", "vni": 5}, "vni: 5 is refused: vx0 has this VNI on port 4789 already"),
+        ("id 5 gbp", {"name": "vx1", "vni": 6, "admin_state": "down"}, ""),
+        ("id 5 local ::1", {"name": "vx1", "vni": 6, "gbp": True}, ""),
+        ("external vnifilter", {**EXTERNAL, "vnifilter": True}, ""),
+    ],
+)
+def test_vxlans_that_cannot_share_a_port(there: str, asked: dict[str, Any], told: str, run_module, ns) -> None:
+    with inside(ns()):
+        ip_batch("", f"link add vx0 type vxlan {there} dstport 4789", "link set vx0 up")
+        if not told:
+            assert run_module("vxlan", **asked)["changed"]
+            return
+        with unchanged(""):
+            for check in (True, False):
+                assert told in run_module("vxlan", check=check, **asked)["msg"]
+
+
+def test_a_vxlan_that_was_down_and_cannot_come_up(run_module, ns) -> None:
+    name = ns()
+    ip_batch(name, "link add vx0 type vxlan id 5 dstport 4789", "link set vx0 up")
+    ip_batch(name, "link add vx1 type vxlan id 6 dstport 4789 gbp")
+    with unchanged(name):
+        refused = run_module("vxlan", netns=name, name="vx1", vni=6, check=True)
+        told = f"port: 4789 is refused: vx0 in namespace {name} receives on this port with another value of gbp"
+        assert told in refused["msg"]
+    links = [
+        {"name": "vx0", "kind": "vxlan", "vni": 5, "admin_state": "down"},
+        {"name": "vx1", "kind": "vxlan", "vni": 6},
+    ]
+    assert run_module("topology", namespaces={name: {"links": links}})["changed"]
+
+
+def test_a_port_that_a_program_has(run_module, ns) -> None:
+    """The kernel makes the VXLAN and does not let it come up: nothing is left of it, also of one in a bridge."""
+    name = ns()
+    links = [{"name": "br0", "kind": "bridge"}, {"name": "vx0", "kind": "vxlan", "vni": 5, "controller": "br0"}]
+    with inside(name), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as program:
+        program.bind(("", 4789))
+        ip_batch("", "link add br0 type bridge")
+        refused = run_module("vxlan", name="vx0", vni=5)
+        assert "(EADDRINUSE); a program, or a VXLAN" in refused["msg"]
+        assert "(EADDRINUSE)" in run_module("topology", namespaces={"": {"links": links}})["msg"]
+        assert [row["ifname"] for row in ip_json(name, "link")] == ["lo", "br0"]
+    assert run_module("topology", namespaces={name: {"links": links}})["changed"]

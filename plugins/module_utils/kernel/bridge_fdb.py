@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import errno
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.codec import Codec
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.neigh import NDMSG
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket, attributes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import numbers
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.neigh import NDMSG, to_macs
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket, columns
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     AF_BRIDGE,
     NDA_LLADDR,
+    NDA_MASTER,
     NDA_VLAN,
     NLM_F_CREATE,
     NLM_F_REPLACE,
@@ -24,6 +27,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     NTF_SELF,
     NTF_STICKY,
     NUD_NOARP,
+    NUD_PERMANENT,
     RTM_DELNEIGH,
     RTM_GETNEIGH,
     RTM_NEWNEIGH,
@@ -57,20 +61,38 @@ def remedy(_item: BridgeEntry, code: int) -> str:
 
 
 def read(kernel: Socket, scope: Scope, links: Mapping[str, Link], _names: Mapping[int, str]) -> BridgeTable:
-    """The static entries of the ports in the scope, without those of a control plane."""
+    """The static entries of the ports in the scope, without those of a control plane, and their bridges' own addresses.
+
+    All ports are asked about, because the addresses of a bridge's other ports are its own, too.
+    """
     ports = [link for link in links.values() if None in scope.bridge_fdb or link.name in scope.bridge_fdb]
     names = {link.index: link.name for link in ports}
     found: BridgeTable = {}
-    # One question for all ports, which is one for each of them where there is only one.
-    index = ports[0].index if len(ports) == 1 else 0
-    for message in kernel.dump(RTM_GETNEIGH, NDMSG.pack(AF_BRIDGE, index, 0, 0, 0)) if ports else ():
-        _family, at, state, flags, _type = NDMSG.unpack_from(message, 16)
-        if at in names and state == NUD_NOARP and not flags & (NTF_SELF | NTF_EXT_LEARNED):
-            said = attributes(message, 28)
-            vlan = struct.unpack("=H", said[NDA_VLAN])[0] if NDA_VLAN in said else None
-            entry = BridgeEntry(names[at], said[NDA_LLADDR].hex(":"), vlan, bool(flags & NTF_STICKY))
+    bridges: dict[int, int] = {}
+    own: dict[int, set[str]] = {}
+    for index, bridge, state, entry in _entries(kernel, names) if ports else ():
+        bridges[index] = bridge
+        if state & NUD_PERMANENT:
+            own.setdefault(bridge, set()).add(entry.lladdr)
+        elif index in names:
             found[entry.key] = entry
+    for link in ports:
+        link.own_macs = frozenset(own.get(bridges.get(link.index, 0), ()))
     return found
+
+
+def _entries(kernel: Socket, names: Mapping[int, str]) -> Iterator[tuple[int, int, int, BridgeEntry]]:
+    """(index of the port, that of its bridge, state, entry) of entries that were not learned."""
+    for run in kernel.runs(RTM_GETNEIGH, NDMSG.pack(AF_BRIDGE, 0, 0, 0, 0)):
+        _family, index, state, flags, _type = NDMSG.unpack_from(run, 16)
+        if flags & (NTF_SELF | NTF_EXT_LEARNED) or not state & (NUD_NOARP | NUD_PERMANENT):
+            continue
+        for _count, said in columns(run, 28, (NDA_LLADDR, NDA_VLAN, NDA_MASTER)):
+            vlans: Iterable[int | None] = repeat(None)
+            if NDA_VLAN in said:
+                vlans = (struct.unpack("=H", data)[0] for data in said[NDA_VLAN])
+            for lladdr, vlan, bridge in zip(to_macs(said[NDA_LLADDR]), vlans, numbers(said[NDA_MASTER])):
+                yield index, bridge, state, BridgeEntry(names.get(index, ""), lladdr, vlan, bool(flags & NTF_STICKY))
 
 
 CODEC = Codec(put, delete, read, remedy=remedy)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
-from ansible_collections.weft.fabric.plugins.module_utils.kernel import addresses, routes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import addresses, bridged, routes
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import read_names
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.hops import reindexed
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import packed, to_bytes, to_text
@@ -49,6 +49,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     RTPROT_REDIRECT,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
+from ansible_collections.weft.fabric.plugins.module_utils.model.bridged import Port, Station
 from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Entry, Kept, Nexthop
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route, flattened
 
@@ -58,10 +59,11 @@ _U32 = struct.Struct("=I")
 
 
 def read(kernel: Socket) -> Kept:
-    """The objects of a namespace that belong to no link, and are deleted with links or addresses."""
+    """The objects of a namespace that are deleted with links or addresses, or when ports leave."""
     names = read_names(kernel)
     found = addresses.read(kernel, Scope(addresses=True), {}, names)
     known = flattened(routes.read(kernel, Scope(protocol=0), {}, names))
+    ports, stations = bridged.read(kernel)
     return Kept(
         frozenset(names.values()),
         {key: item for key, item in found.items() if not _is_the_kernels(item)},
@@ -72,6 +74,8 @@ def read(kernel: Socket) -> Kept:
             for route in known
             if route.devices and route.protocol not in (RTPROT_KERNEL, RTPROT_REDIRECT)
         },
+        {(port.dev, port.controller): port for port in ports},
+        {station.key: station for station in stations},
     )
 
 
@@ -125,11 +129,19 @@ def wait(kernel: Socket, items: Sequence[Any]) -> None:
     routes.wait(kernel, [item for item in items if isinstance(item, Route)])
 
 
-def restore(indexes: Mapping[str, int], item: Any) -> Request:
-    """The request that makes an object again; what is there already stays.
+def restore(kernel: Socket, indexes: Mapping[str, int], item: Any) -> list[Request]:
+    """The requests that make an object again; what is there already stays.
 
     :param indexes: of the interfaces now, which may have been made again.
     """
+    if isinstance(item, Port):
+        return bridged.restore_port(kernel, indexes[item.dev], item)
+    return [_request(indexes, item)]
+
+
+def _request(indexes: Mapping[str, int], item: Any) -> Request:
+    if isinstance(item, Station):
+        return bridged.restore_station(indexes[item.dev], item)
     if isinstance(item, Address):
         (request,) = addresses.put(indexes, [item])
         return request._replace(flags=NLM_F_CREATE | NLM_F_EXCL)

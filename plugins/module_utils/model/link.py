@@ -32,6 +32,7 @@ class Link:
     :ivar index: observed: the kernel's ifindex.
     :ivar below: observed: the ifindex of the link that it sits on, or of a veth's other end (IFLA_LINK).
     :ivar fed: observed: a control plane fills its FDB.
+    :ivar own_macs: observed: of a bridge's port, the MAC addresses that the bridge receives for the host.
     :ivar nsid: observed: the id of the namespace of ``below``, if that is another one (IFLA_LINK_NETNSID).
     """
 
@@ -48,6 +49,7 @@ class Link:
     nsid: int | None = None
     is_peer: bool = False
     fed: bool = False
+    own_macs: frozenset[str] = frozenset()
 
     @property
     def disturbs(self) -> bool:

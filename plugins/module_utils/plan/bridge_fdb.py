@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 
 
@@ -22,6 +24,22 @@ def set_bridge_fdb(view: View, netns: str, desired: Desired) -> None:
         if entry.dev in desired.purge_bridge_fdb and key not in wanted and key[:2] not in everywhere
     ]
     missing = [entry for key, entry in wanted.items() if now.get(key) != entry]
+    for entry in missing:
+        if entry.lladdr in _own_macs(view, netns, entry.dev):
+            remedy = f"the bridge of {entry.dev}, or a port of it, has this address, and would not receive any more"
+            raise InvalidParameter("bridge_fdb: lladdr", entry.lladdr, f"{remedy}: leave it out")
     view.do_all("set", netns, [now.get(entry.key) for entry in missing], missing)
     now.update((entry.key, entry) for entry in missing)
     view.unwanted[netns].append(unwanted)
+
+
+def _own_macs(view: View, netns: str, dev: str) -> set[str | None]:
+    """The addresses of a port's bridge, as it is and as it will be: an entry would replace the bridge's own one."""
+    links = view.at(netns).links
+    bridge = links[dev].attributes.get("controller")
+    related = [links[dev], *(link for link in links.values() if bridge and bridge in _bridges(link))]
+    return {*links[dev].own_macs, *(link.attributes.get("mac_address") for link in related)}
+
+
+def _bridges(link: Link) -> tuple[str, str | None]:
+    return link.name, link.attributes.get("controller")

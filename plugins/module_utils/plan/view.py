@@ -120,6 +120,7 @@ class View:
         # A VLAN is set down and up with the link that it sits on.
         names = [link.name, *(other.name for _place, other in self.on(netns, link.name) if kind_of(other.kind).follows)]
         if "controller" in attributes:
+            losses.released(link.name)
             links = self.at(netns).links
             old, new = (links.get(name or "") for name in (link.attributes.get("controller"), attributes["controller"]))
             left, joined = (kind_of(held.kind).ports if held else None for held in (old, new))
@@ -149,7 +150,8 @@ class View:
             return
         now.forget_entries(name)
         if netns in self.losses:
-            self.losses[netns].removed(name, remade)
+            held = [other.name for other in now.links.values() if other.attributes.get("controller") == name]
+            self.losses[netns].removed(name, remade, held)
         ports = kind_of(link.kind).ports
         for other in list(now.links.values()):
             if other.attributes.get("controller") == name:
