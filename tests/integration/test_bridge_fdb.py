@@ -60,11 +60,9 @@ def test_entries_of_others_are_kept(run_module, ns) -> None:
     [
         ("p0 master dynamic", "p0 {} master dynamic"),
         ("p0 master extern_learn", "p0 {} master dynamic extern_learn"),
-        ("p0 master permanent", "p0 {} master permanent"),
         ("p1 master static sticky", "p1 {} master static sticky"),
         ("p1 master dynamic", "p1 {} master dynamic"),
         ("p1 master extern_learn", "p1 {} master dynamic extern_learn"),
-        ("br0 self permanent", "br0 {} master permanent"),
     ],
 )
 def test_an_entry_that_is_replaced_is_shown(made: str, shown: str, run_module, ns) -> None:
