@@ -55,6 +55,36 @@ def test_entries_of_others_are_kept(run_module, ns) -> None:
         assert not run_module("bridge_fdb", netns=name, dev="p0", entries=[], purge=True)["changed"]
 
 
+@pytest.mark.parametrize(
+    ("made", "shown"),
+    [
+        ("p0 master dynamic", "p0 {} master dynamic"),
+        ("p0 master extern_learn", "p0 {} master dynamic extern_learn"),
+        ("p1 master static sticky", "p1 {} master static sticky"),
+        ("p1 master dynamic", "p1 {} master dynamic"),
+        ("p1 master extern_learn", "p1 {} master dynamic extern_learn"),
+    ],
+)
+def test_an_entry_that_is_replaced_is_shown(made: str, shown: str, run_module, ns) -> None:
+    """A bridge has one entry for a MAC address, so one behind another port is replaced too."""
+    name = ns()
+    ip_batch(name, "link add br0 type bridge", "link set br0 up", "link add p0 type veth peer name p1",
+             "link set p0 master br0 up", "link set p1 master br0 up")  # fmt: skip
+    bridge(name, "fdb", "replace", MACS[1], "dev", *made.split())
+    asked = {"netns": name, "dev": "p0", "entries": [{"lladdr": MACS[1]}], "purge": True}
+    with unchanged(name):
+        planned = run_module("bridge_fdb", check=True, **asked)
+    done = run_module("bridge_fdb", **asked)
+    assert planned["diff"] == done["diff"]
+    assert done["diff"]["before"] == f"netns {name}: fdb {shown.format(MACS[1])}\n"
+    assert done["diff"]["after"] == f"netns {name}: fdb p0 {MACS[1]} master static\n"
+    assert [(row["ifname"], row["state"]) for row in bridge_json(name, "fdb") if row["mac"] == MACS[1]] == [
+        ("p0", "static")
+    ]
+    with unchanged(name):
+        assert not run_module("bridge_fdb", **asked)["changed"]
+
+
 def test_only_a_port_has_entries(run_module, ns) -> None:
     name = ns()
     ip_batch(name, "link add p0 type veth peer name q0")

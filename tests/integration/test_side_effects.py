@@ -14,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.weft.fabric.plugins.module_utils.engine import lifeline
+from ansible_collections.weft.fabric.plugins.module_utils.engine.keeper import Keeper
 from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import bridge, kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.tests.integration.kernel import (
@@ -434,3 +436,9 @@ def succeeds(line: str) -> bool:
 def without_own(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Addresses of nic0 without the link-local one that the kernel derives."""
     return [row for row in of(rows, "nic0") if row["local"] == "fe80::1" or not row["local"].startswith("fe80:")]
+
+
+def test_a_namespace_that_is_given_by_its_path_is_looked_at_again(ns) -> None:
+    path = f"/run/netns/{ns()}"
+    with Kernel() as kernel:
+        assert [*Keeper(kernel, {path}).losses_now()] == [path]

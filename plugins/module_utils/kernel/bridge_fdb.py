@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import errno
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
+from collections.abc import Iterator, Mapping, Sequence
 
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.codec import Codec
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import read_names
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import numbers
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.neigh import NDMSG, to_macs
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.neigh import NDMSG
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket, columns
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
@@ -34,6 +34,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
 )
 from ansible_collections.weft.fabric.plugins.module_utils.model.bridge_fdb import BridgeEntry, BridgeTable
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+
+_U16 = struct.Struct("=H")
 
 
 def put(indexes: Mapping[str, int], items: Sequence[BridgeEntry]) -> Iterator[Request]:
@@ -60,39 +62,46 @@ def remedy(_item: BridgeEntry, code: int) -> str:
     return ""
 
 
-def read(kernel: Socket, scope: Scope, links: Mapping[str, Link], _names: Mapping[int, str]) -> BridgeTable:
-    """The static entries of the ports in the scope, without those of a control plane, and their bridges' own addresses.
+def read(kernel: Socket, scope: Scope, links: Mapping[str, Link], names: Mapping[int, str]) -> BridgeTable:
+    """The static entries of the ports in the scope; other entries of a bridge are noted with each of these ports.
 
-    All ports are asked about, because the addresses of a bridge's other ports are its own, too.
+    A bridge has one entry for a MAC address and a VLAN, whichever port that is behind.
     """
     ports = [link for link in links.values() if None in scope.bridge_fdb or link.name in scope.bridge_fdb]
-    names = {link.index: link.name for link in ports}
-    found: BridgeTable = {}
-    bridges: dict[int, int] = {}
-    own: dict[int, set[str]] = {}
-    for index, bridge, state, entry in _entries(kernel, names) if ports else ():
-        bridges[index] = bridge
-        if state & NUD_PERMANENT:
-            own.setdefault(bridge, set()).add(entry.lladdr)
-        elif index in names:
-            found[entry.key] = entry
+    rows = [*_read_all(kernel, names)] if ports else []
+    bridges = {entry.dev: bridge for bridge, entry in rows}
+    scoped = {link.name for link in ports}
+    found = {entry.key: entry for _bridge, entry in rows if entry.dev in scoped and not entry.state}
     for link in ports:
-        link.own_macs = frozenset(own.get(bridges.get(link.index, 0), ()))
+        link.learned += (
+            entry
+            for bridge, entry in rows
+            if bridge == bridges.get(link.name) and (entry.state or entry.dev != link.name)
+        )
     return found
 
 
-def _entries(kernel: Socket, names: Mapping[int, str]) -> Iterator[tuple[int, int, int, BridgeEntry]]:
-    """(index of the port, that of its bridge, state, entry) of entries that were not learned."""
+def _read_all(kernel: Socket, names: Mapping[int, str]) -> Iterator[tuple[int, BridgeEntry]]:
+    """The entries of all bridges, each with the index of its bridge."""
     for run in kernel.runs(RTM_GETNEIGH, NDMSG.pack(AF_BRIDGE, 0, 0, 0, 0)):
         _family, index, state, flags, _type = NDMSG.unpack_from(run, 16)
-        if flags & (NTF_SELF | NTF_EXT_LEARNED) or not state & (NUD_NOARP | NUD_PERMANENT):
+        if flags & NTF_SELF:
             continue
-        for _count, said in columns(run, 28, (NDA_LLADDR, NDA_VLAN, NDA_MASTER)):
-            vlans: Iterable[int | None] = repeat(None)
-            if NDA_VLAN in said:
-                vlans = (struct.unpack("=H", data)[0] for data in said[NDA_VLAN])
-            for lladdr, vlan, bridge in zip(to_macs(said[NDA_LLADDR]), vlans, numbers(said[NDA_MASTER])):
-                yield index, bridge, state, BridgeEntry(names.get(index, ""), lladdr, vlan, bool(flags & NTF_STICKY))
+        names = names if index in names else read_names(kernel)
+        for count, attribute in columns(run, 28, (NDA_LLADDR, NDA_VLAN, NDA_MASTER)):
+            if NDA_MASTER in attribute:
+                vlans = [*map(_U16.unpack, attribute[NDA_VLAN])] if NDA_VLAN in attribute else [(None,)] * count
+                for bridge, lladdr, (vlan,) in zip(numbers(attribute[NDA_MASTER]), attribute[NDA_LLADDR], vlans):
+                    sticky = bool(flags & NTF_STICKY)
+                    yield bridge, BridgeEntry(names[index], lladdr.hex(":"), vlan, sticky, _mark(state, flags))
+
+
+def _mark(state: int, flags: int) -> str | None:
+    """What bridge(8) says of entries with that state and flags; None: somebody declared them."""
+    kept = {NUD_NOARP: "static", NUD_PERMANENT: "permanent"}.get(state, "dynamic")
+    if flags & NTF_EXT_LEARNED:
+        return f"{kept} extern_learn"
+    return None if state == NUD_NOARP else kept
 
 
 CODEC = Codec(put, delete, read, remedy=remedy)

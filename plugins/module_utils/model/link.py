@@ -31,8 +31,7 @@ class Link:
     :ivar where: the place in the user's document, for messages.
     :ivar index: observed: the kernel's ifindex.
     :ivar below: observed: the ifindex of the link that it sits on, or of a veth's other end (IFLA_LINK).
-    :ivar fed: observed: a control plane fills its FDB.
-    :ivar own_macs: observed: of a bridge's port, the MAC addresses that the bridge receives for the host.
+    :ivar learned: observed: neighbours and FDB entries on it that nobody declared. One of ours may replace them.
     :ivar nsid: observed: the id of the namespace of ``below``, if that is another one (IFLA_LINK_NETNSID).
     """
 
@@ -48,8 +47,7 @@ class Link:
     below: int = 0
     nsid: int | None = None
     is_peer: bool = False
-    fed: bool = False
-    own_macs: frozenset[str] = frozenset()
+    learned: list[Any] = field(default_factory=list)
 
     @property
     def disturbs(self) -> bool:

@@ -16,7 +16,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds import PORT_OPTI
 from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
-from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import MISSING, place_of, unusable
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation, Plan
 from ansible_collections.weft.fabric.plugins.module_utils.values import IPV6_MTU
@@ -75,6 +75,17 @@ class View:
         if not self.check:
             raise FabricError(message)
         self.plan.warnings.append(f"{message} (check mode: taken as if it did)")
+
+    def require_namespace(self, netns: str) -> None:
+        """Fail because a namespace is not there; in check mode, warn if it can be made, and go on as if it existed.
+
+        :raises FabricError: with what is there instead.
+        """
+        status = self.at(netns).status
+        if status in MISSING:
+            self.missing(unusable(netns, status))
+        elif status != "present":
+            raise FabricError(unusable(netns, status))
 
     def require(self, netns: str, name: str, where: str) -> Link:
         """The link of that name. A missing one is an error; in check mode it is assumed to exist.

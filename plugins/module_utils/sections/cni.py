@@ -46,8 +46,6 @@ def _prepare(run: Run) -> Outcome | None:
         made = _as_made(run.values, run.last.get("cni", ()))
         if not made:
             return None
-        if not run.last:
-            attach.check_absent(made)
         run.values["cni"] = attach.with_addresses(made)
         run.values["topology"] = _with_own_links(run.topology, made)
         return None
@@ -94,11 +92,16 @@ def _as_made(absent: Mapping[str, Any], known: Iterable[Attachment]) -> list[Att
     Where another network is listed, that network knows neither the link nor the addresses.
 
     :param known: the last version's.
+    :raises InvalidParameter: an interface that it does not list is in another network, or somebody else's.
     """
+    from ansible_collections.weft.fabric.plugins.module_utils.cni import attach
+
     namespaces = absent["topology"].document.namespaces if "topology" in absent else {}
     made = [item for item in known if item.netns in namespaces]
     names = {(item.netns, item.interface) for item in made}
-    return made + [item for item in absent.get("cni", ()) if (item.netns, item.interface) not in names]
+    others = [item for item in absent.get("cni", ()) if (item.netns, item.interface) not in names]
+    attach.check_absent(others)
+    return made + others
 
 
 def _with_pieces(topology: Topology | None, items: Sequence[Attachment]) -> Topology:
