@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.codec import Codec
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import SKIP_STATISTICS
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import SKIP_STATISTICS, read_names
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import (
     family,
     packed,
@@ -31,7 +31,6 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     IFA_F_PERMANENT,
     IFA_F_SECONDARY,
     IFA_F_SETTABLE,
-    IFA_F_TENTATIVE,
     IFA_FLAGS,
     IFA_LABEL,
     IFA_LOCAL,
@@ -80,10 +79,16 @@ def around(
     kernel: Socket, indexes: Mapping[str, int], items: Sequence[Address]
 ) -> tuple[Sequence[Request], Sequence[Request]]:
     """What keeps other addresses, and routes, that the kernel would delete with these, or use no more."""
-    from ansible_collections.weft.fabric.plugins.module_utils.kernel.revive import revive  # which imports this file
-
     before, after = _promoting(kernel, indexes, items)
-    return before, [*after, *revive(kernel, items)]
+    names, deleted = read_names(kernel), {item.key for item in items}
+    left = [item for key, item in read(kernel, Scope(addresses=True), {}, names).items() if key not in deleted]
+    bare, held = ({item.dev for item in found if ":" not in item.address} for found in (items, left))
+    if bare <= held:
+        return before, after
+    # Imported only here: most deletions leave an interface another address.
+    from ansible_collections.weft.fabric.plugins.module_utils.kernel.revive import revive
+
+    return before, [*after, *revive(kernel, names, bare - held, left)]
 
 
 def _promoting(
@@ -226,16 +231,6 @@ def remedy(item: Address, code: int) -> str:
     elif code == errno.EINVAL:
         return f"addresses of one subnet have one scope: see 'ip address show {item.dev}'"
     return ""
-
-
-def read_tentative(kernel: Socket) -> set[str]:
-    """The IPv6 addresses that duplicate address detection has not finished with."""
-    found = set()
-    for message in kernel.dump(RTM_GETADDR, _IFADDRMSG.pack(socket.AF_INET6, 0, 0, 0, 0)):
-        attribute = attributes(message, 24)
-        if _U32.unpack(attribute[IFA_FLAGS])[0] & IFA_F_TENTATIVE:
-            found.add(to_text(attribute[IFA_ADDRESS]))
-    return found
 
 
 CODEC = Codec(put, delete, read, around=around, remedy=remedy)

@@ -12,15 +12,14 @@ from __future__ import annotations
 
 import ipaddress
 import struct
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from ansible_collections.weft.fabric.plugins.module_utils.kernel import addresses, routes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import routes
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import SKIP_STATISTICS
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket, attributes
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     IFF_UP,
-    IFLA_IFNAME,
     RTA_NH_ID,
     RTM_DELROUTE,
     RTM_GETLINK,
@@ -29,40 +28,30 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.address import A
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import Hop, Route, flattened
 
 
-def revive(kernel: Socket, gone: Sequence[Address]) -> Iterator[Request]:
-    """The requests that make routes again whose hops die with addresses.
+def revive(kernel: Socket, names: Mapping[int, str], bare: set[str], left: Collection[Address]) -> Iterator[Request]:
+    """The requests that make routes again whose hops die with addresses that are deleted.
 
-    :param gone: the addresses that are about to be deleted.
+    :param names: the interfaces by index.
+    :param bare: the interfaces that lose their last IPv4 address.
+    :param left: the addresses that stay.
     """
-    names, up = _read_links(kernel)
-    deleted = {address.key for address in gone}
-    left = [
-        item for key, item in addresses.read(kernel, Scope(addresses=True), {}, names).items() if key not in deleted
-    ]
-    bare = {item.dev for item in gone if ":" not in item.address}
-    bare -= {item.dev for item in left if ":" not in item.address}
-    if bare:
-        for route in _dying(flattened(routes.read(kernel, Scope(protocol=0), {}, names)), bare & up, left, up):
-            yield Request(RTM_DELROUTE, 0, routes.sendable(route.raw or b""))
-            yield routes.restore(route.raw or b"")
+    up = {names[index] for index in _indexes_up(kernel) if index in names}
+    for route in _dying(flattened(routes.read(kernel, Scope(protocol=0), {}, names)), bare, left, up):
+        raw = route.raw or b""
+        yield Request(RTM_DELROUTE, 0, routes.sendable(raw))
+        yield routes.restore(raw)
 
 
-def _read_links(kernel: Socket) -> tuple[dict[int, str], set[str]]:
-    """The names of all interfaces by index, and the names of those that are up."""
-    names, up = {}, set()
+def _indexes_up(kernel: Socket) -> Iterator[int]:
     for message in kernel.dump(RTM_GETLINK, bytes(16) + SKIP_STATISTICS):
         index, flags = struct.unpack_from("=iI", message, 20)
-        names[index] = attributes(message, 32)[IFLA_IFNAME].rstrip(b"\0").decode()
         if flags & IFF_UP:
-            up.add(names[index])
-    return names, up
+            yield index
 
 
 def _dying(known: Iterable[Route], bare: set[str], left: Collection[Address], up: set[str]) -> Iterator[Route]:
-    """The routes of several hops of which the kernel takes all again, and of which only some die.
+    """The routes of several hops of which only some die, and that the kernel takes again.
 
-    :param bare: the interfaces that lose their last IPv4 address.
-    :param left: the addresses that stay.
     :param up: the interfaces that are up.
     """
     networks: dict[str, list[ipaddress.IPv4Network | ipaddress.IPv6Network]] = {}

@@ -20,7 +20,6 @@ from itertools import chain, repeat
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.addresses import read_tentative
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.codec import Codec
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.hops import (
     REJECTED,
@@ -45,6 +44,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import 
     columns,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.tentative import read_tentative
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     NLM_F_APPEND,
     NLM_F_CREATE,
