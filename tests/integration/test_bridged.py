@@ -93,13 +93,13 @@ def entries(dev: str) -> list[str]:
     return sorted(str(row) for row in rows if "dst" in row or "master" in row)
 
 
-def reach(document: dict[str, Any]) -> Any:
+def reach(document: dict[str, Any], **more: Any) -> Any:
     """Reach a document; check mode shows the same, and a second run has nothing to do."""
-    would = reconcile(parse_topology({"": document}), check=True)
-    did = reconcile(parse_topology({"": document}))
+    would = reconcile(parse_topology({"": document}, **more), check=True)
+    did = reconcile(parse_topology({"": document}, **more))
     assert (would.diff, did.warnings) == (did.diff, [])
     with unchanged(""):
-        assert not reconcile(parse_topology({"": document})).changed
+        assert not reconcile(parse_topology({"": document}, **more)).changed
     return did
 
 
@@ -132,6 +132,20 @@ def test_what_is_asked_of_a_port_that_is_made_again() -> None:
     assert options("vx0") == {**before, "cost": 5, "learning": True}
     assert len(entries("vx0")) == len(known)
     assert "192.0.2.9" in " ".join(entries("vx0")) and "link vx0 cost 77" not in did.diff["after"]
+
+
+@pytest.mark.usefixtures("host")
+def test_authoritative_lists_of_a_port_that_is_made_again() -> None:
+    """What they would remove is not restored; what they leave to control planes is."""
+    make_port("vx0", "type vxlan id 10 dstport 4789", (*ENTRIES, *TUNNELS))
+    known = entries("vx0")
+    listed = [{"dev": "vx0", "lladdr": MAC.format(7), "dst": "192.0.2.5"}]
+    did = reach({"links": [VXLAN], "fdb": listed, "bridge_fdb": [{"dev": "vx0", "lladdr": MAC.format(1)}]}, purge=True)
+    gone = {row for row in known if any(word in row for word in (MAC.format(5), MAC.format(2)))}
+    left = entries("vx0")
+    assert not gone & {*left} and MAC.format(7) in str(left)
+    for lost in (MAC.format(4), MAC.format(6), "192.0.2.8"):
+        assert lost in str(left), did.diff["before"]
 
 
 @pytest.mark.usefixtures("host")

@@ -173,32 +173,36 @@ def _vlans(filters: bool, found: Mapping[str, Any] | None) -> Iterator[PortState
 def _stations(messages: list[bytes], devices: Mapping[int, _Device]) -> Iterator[Station]:
     """The FDB entries that somebody has made, without those of the links' own MAC addresses, and learned ones."""
     own = {device.mac for device in devices.values()}
-    for message in messages:
-        _family, index, state, flags, _kind = NDMSG.unpack_from(message, 16)
-        device = devices.get(index)
-        if device is None or not (state & (NUD_NOARP | NUD_PERMANENT) or flags & NTF_EXT_LEARNED):
+    rows = [(*NDMSG.unpack_from(message, 16)[1:4], message) for message in messages]
+    fed = {index for index, _state, flags, _message in rows if flags & NTF_EXT_LEARNED or devices[index].controller}
+    for index, state, flags, message in rows:
+        if not (state & (NUD_NOARP | NUD_PERMANENT) or flags & NTF_EXT_LEARNED):
             continue
+        device = devices[index]
         found = {kind: data for kind, data in attributes(message, 28).items() if kind in NDA_OF_FDB}
-        lladdr = found[NDA_LLADDR].hex(":")
-        if not flags & NTF_SELF and device.controller and lladdr not in own:
-            yield _station(device.name, devices[device.controller].name, index, state, flags, found)
+        if not flags & NTF_SELF and device.controller:
+            entry = _station(device.name, devices[device.controller].name, index, state, flags, found)
+            if entry.lladdr not in own:
+                yield entry
         elif flags & NTF_SELF and device.entries is not None and (NDA_DST in found or NDA_NH_ID in found):
             entry = _station(device.name, "", index, state, flags, found)
-            if entry.lladdr != ZERO_MAC or entry.dst != device.entries.get("remote"):  # that is the link's own
+            if entry.lladdr != ZERO_MAC:
                 yield entry
+            elif entry.dst != device.entries.get("remote"):  # which the link makes itself
+                # Of VTEPs to flood to, a control plane's and ours differ by the state (fdb.py).
+                yield entry._replace(declared=entry.declared and not (index in fed and state & NUD_NOARP))
 
 
 def _station(name: str, controller: str, index: int, state: int, flags: int, found: Mapping[int, bytes]) -> Station:
     area = found.get(NDA_VLAN if controller else NDA_SRC_VNI)
     declared = not flags & NTF_EXT_LEARNED
-    kept = flags & (NTF_STICKY | NTF_EXT_LEARNED) | (NTF_MASTER if controller else NTF_SELF)
     words = ["master"] if controller else []
     if not declared:
         words.append("extern_learn")
     elif controller:
         words.append("permanent" if state & NUD_PERMANENT else "static")
-    if flags & NTF_STICKY:
-        words.append("sticky")
+    words += ["sticky"] if flags & NTF_STICKY else []
+    marks = flags & (NTF_STICKY | NTF_EXT_LEARNED) | (NTF_MASTER if controller else NTF_SELF)
     return Station(
         name,
         bool(controller),
@@ -208,7 +212,7 @@ def _station(name: str, controller: str, index: int, state: int, flags: int, fou
         controller,
         declared,
         " ".join(words),
-        NDMSG.pack(AF_BRIDGE, index, state, kept, 0) + packed(found),
+        NDMSG.pack(AF_BRIDGE, index, state, marks, 0) + packed(found),
     )
 
 
