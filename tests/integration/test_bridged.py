@@ -206,3 +206,38 @@ def test_vlans_of_a_port_that_moves() -> None:
     bridge("", *["vlan", "add", "vid", "20", "dev", "p0"])
     did = reach({"links": [{"name": "p0", "controller": "br1"}]})
     assert "link p0 vlans 1,20 (lost: p0 leaves br0)" in did.diff["before"].splitlines()
+
+
+GROUPS = ("239.1.1.1", "239.1.1.2 src 10.0.0.1", "ff05::1", "01:00:5e:00:00:99")
+
+
+def groups(bridge_name: str) -> list[str]:
+    (found,) = bridge_json("", "mdb", "show", "dev", bridge_name)
+    return sorted(str({**row, "index": 0}) for row in found["mdb"] if row["state"] == "permanent")
+
+
+@pytest.mark.usefixtures("host")
+def test_multicast_groups_of_a_port() -> None:
+    make_port("vx0", "type vxlan id 10 dstport 4789", ())
+    for group in GROUPS:
+        bridge("", *f"mdb add dev br0 port vx0 grp {group} permanent".split())
+    before = groups("br0")
+    did = reach({"links": [VXLAN]})
+    assert groups("br0") == before and len(before) == len(GROUPS)
+    assert "link vx0 mdb 239.1.1.2 src 10.0.0.1 (restored)" in did.diff["after"].splitlines()
+    did = reach({"links": [{"name": "vx0", "controller": "br1"}]})
+    assert did.diff["before"].count(" mdb ") == did.diff["before"].count("leaves br0)") - len(OPTIONS) == len(GROUPS)
+
+
+@pytest.mark.usefixtures("host")
+def test_vnis_of_a_vxlan_that_is_made_again() -> None:
+    ip_batch("", "link add vx0 type vxlan external vnifilter dstport 4789", "link set vx0 up")
+    for vnis in ("100", "200-300", "400 remote 192.0.2.9"):
+        bridge("", *f"vni add vni {vnis} dev vx0".split())
+    bridge("", *f"fdb add {MAC.format(5)} dev vx0 dst 192.0.2.5 src_vni 200".split())
+    before, known = bridge_json("", "vni", "show", "dev", "vx0"), entries("vx0")
+    did = reach({"links": [{"name": "vx0", "kind": "vxlan", "external": True, "vnifilter": True, "port": 8472,
+                            "recreate": True}]})  # fmt: skip
+    assert bridge_json("", "vni", "show", "dev", "vx0") == before
+    assert entries("vx0") == known and len(known) == 2  # one is of the VNI with a remote
+    assert "link vx0 vni 200-300 (restored)" in did.diff["after"].splitlines()

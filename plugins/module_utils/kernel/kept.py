@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
-from ansible_collections.weft.fabric.plugins.module_utils.kernel import addresses, bridged, routes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import addresses, bridged, members, routes
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import read_names
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.hops import reindexed
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import packed, to_bytes, to_text
@@ -49,7 +49,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     RTPROT_REDIRECT,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
-from ansible_collections.weft.fabric.plugins.module_utils.model.bridged import Port, Station
+from ansible_collections.weft.fabric.plugins.module_utils.model.bridged import Member, Port, Station
 from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Entry, Kept, Nexthop
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route, flattened
 
@@ -76,6 +76,7 @@ def read(kernel: Socket) -> Kept:
         },
         {(port.dev, port.controller): port for port in ports},
         {station.key: station for station in stations},
+        {member[:-1]: member for member in members.read(kernel, names)},
     )
 
 
@@ -142,6 +143,8 @@ def restore(kernel: Socket, indexes: Mapping[str, int], item: Any) -> list[Reque
 def _request(indexes: Mapping[str, int], item: Any) -> Request:
     if isinstance(item, Station):
         return bridged.restore_station(indexes[item.dev], item)
+    if isinstance(item, Member):
+        return members.restore(indexes, item)
     if isinstance(item, Address):
         (request,) = addresses.put(indexes, [item])
         return request._replace(flags=NLM_F_CREATE | NLM_F_EXCL)

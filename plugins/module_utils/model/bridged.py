@@ -118,3 +118,30 @@ class Station(NamedTuple):
     def _all_words(self) -> str:
         area = [] if self.area is None else ["vlan" if self.bridged else "src_vni", str(self.area)]
         return " ".join([self.lladdr, *(["dst", self.dst] if self.dst else []), *area, *self.words.split()])
+
+
+class Member(NamedTuple):
+    """A multicast group that somebody has put behind a port, or VNIs that an external VXLAN receives.
+
+    :ivar controller: the bridge; empty: these are VNIs.
+    :ivar words: what it is, in the words of bridge(8).
+    :ivar raw: the kernel's message, after the index of the bridge or the VXLAN.
+    """
+
+    dev: str
+    controller: str
+    words: str
+    raw: bytes
+
+    @property
+    def disturbs(self) -> bool:
+        """Whether the kernel may change more than what is asked for."""
+        return False
+
+    def label(self, netns: str = "") -> str:
+        """The member in a message."""
+        return f"{self.words} on {self.dev}{place_of(netns)}"
+
+    def lines(self, netns: str = "") -> list[str]:
+        """The member as lines of a diff."""
+        return [f"{prefix_of(netns)}link {self.dev} {self.words}"]

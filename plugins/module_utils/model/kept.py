@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Union
 
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address, AddressKey
 from ansible_collections.weft.fabric.plugins.module_utils.model.bridge_fdb import BridgeEntry
-from ansible_collections.weft.fabric.plugins.module_utils.model.bridged import Port, Station
+from ansible_collections.weft.fabric.plugins.module_utils.model.bridged import Member, Port, Station
 from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of, prefix_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route
@@ -75,7 +75,7 @@ class Entry(NamedTuple):
         return [f"{prefix_of(netns)}neighbour {self.dev} {self.dst}{lladdr}"]
 
 
-Object = Union[Port, Station, Address, Nexthop, Entry, Route]
+Object = Union[Port, Station, Member, Address, Nexthop, Entry, Route]
 
 
 @dataclass
@@ -89,6 +89,7 @@ class Kept:
     :ivar routes: by everything that is modelled of them.
     :ivar ports: by their names and their bridges'.
     :ivar stations: by Station.key.
+    :ivar members: by their fields but the last.
     """
 
     links: frozenset[str] = frozenset()
@@ -98,11 +99,12 @@ class Kept:
     routes: dict[tuple[Any, ...], Route] = field(default_factory=dict)
     ports: dict[tuple[str, str], Port] = field(default_factory=dict)
     stations: dict[tuple[Any, ...], Station] = field(default_factory=dict)
+    members: dict[tuple[Any, ...], Member] = field(default_factory=dict)
 
     @property
     def tables(self) -> tuple[dict[Any, Any], ...]:
         """The tables, each with objects of one type."""
-        return self.addresses, self.nexthops, self.entries, self.routes, self.ports, self.stations
+        return self.addresses, self.nexthops, self.entries, self.routes, self.ports, self.stations, self.members
 
     def copy(self) -> Kept:
         """The same objects, in tables of their own."""
@@ -146,16 +148,19 @@ class Kept:
             return self.ports, (item.dev, item.controller)
         if isinstance(item, (Station, BridgeEntry, FdbEntry)):
             return self.stations, _station_key(item)
+        if isinstance(item, Member):
+            return self.members, item[:-1]
         return None
 
     def __iter__(self) -> Iterator[Object]:
         """The objects in the order in which the kernel takes them.
 
-        A bridge has entries only in the VLANs of a port. Of IPv6 addresses the newest comes first (net/ipv6/addrconf.c:
-        ipv6_link_dev_addr). Groups of nexthop objects need their members, and routes with a gateway need a route to
-        that.
+        A bridge has entries only in the VLANs of a port, and a VXLAN only of its VNIs. Of IPv6 addresses the newest
+        comes first (net/ipv6/addrconf.c: ipv6_link_dev_addr). Groups of nexthop objects need their members, and routes
+        with a gateway need a route to that.
         """
         yield from self.ports.values()
+        yield from self.members.values()
         yield from self.stations.values()
         yield from [item for item in self.addresses.values() if ":" not in item.address]
         yield from [item for item in reversed(self.addresses.values()) if ":" in item.address]

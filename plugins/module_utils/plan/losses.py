@@ -60,6 +60,7 @@ class Losses:
         target = self.missing if into is None else into
         _transfer(self.there.ports, target.ports, lambda item: item.dev == dev)
         _transfer(self.there.stations, target.stations, lambda item: item.dev == dev and item.bridged)
+        _transfer(self.there.members, target.members, lambda item: item.dev == dev and item.controller)
 
     def removed(self, dev: str, remade: bool, ports: Iterable[str] = ()) -> None:
         """A link is deleted, or moved to another namespace.
@@ -77,6 +78,7 @@ class Losses:
         for port in (dev, *ports):
             self.released(port, into)
         _transfer(self.there.stations, into.stations, lambda item: item.dev == dev)
+        _transfer(self.there.members, into.members, lambda item: item.dev == dev)
 
     def forget(self, item: Any) -> None:
         """An object is deleted or changed on purpose."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import PORT_OPTIONS, kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
-from ansible_collections.weft.fabric.plugins.module_utils.model.bridged import Port, Station
+from ansible_collections.weft.fabric.plugins.module_utils.model.bridged import Member, Port, Station
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
 from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Entry, Nexthop, Object
@@ -82,7 +82,7 @@ def show_lost(view: View) -> None:
         desired = view.document.namespaces.get(netns, Desired())
         for item in (*losses.missing, *losses.gone) if view.at(netns).status == "present" else ():
             # The addresses and entries of a link that is deleted belong to it, and so do our routes.
-            if isinstance(item, (Address, Entry, Port, Station)):
+            if isinstance(item, (Address, Entry, Port, Station, Member)):
                 own = item in losses.gone and (netns, item.dev) not in moved
             else:
                 own = isinstance(item, Route) and item in losses.gone and item.protocol in ROUTE_PROTOCOLS
@@ -143,7 +143,7 @@ def _obstacle(view: View, netns: str, desired: Desired, item: Object) -> str:
         if _is_purged(desired, item) and item.dst not in desired.neighbours.get(item.dev, {}):
             return "the list of neighbours does not contain it"
         return _obstacle_of_link(view, netns, item.dev, ":" in item.dst, up=True)
-    if isinstance(item, (Port, Station)):
+    if isinstance(item, (Port, Station, Member)):
         return _obstacle_of_port(view, netns, desired, item)
     if isinstance(item, Nexthop):
         gone = [number for number in item.members if number not in view.losses[netns].there.nexthops]
@@ -153,7 +153,7 @@ def _obstacle(view: View, netns: str, desired: Desired, item: Object) -> str:
     return _obstacle_of_route(view, netns, item)
 
 
-def _obstacle_of_port(view: View, netns: str, desired: Desired, item: Port | Station) -> str:
+def _obstacle_of_port(view: View, netns: str, desired: Desired, item: Port | Station | Member) -> str:
     if isinstance(item, Station) and (_is_purged(desired, item) or _is_station_listed(desired, item)):
         return "the list of entries decides"
     link = view.at(netns).links.get(item.dev)
