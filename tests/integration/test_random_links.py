@@ -198,6 +198,12 @@ def described(place: str) -> dict[str, Any]:
         return facts.document(observe(kernel, {place: everything()})[place])
 
 
+def beside(made: Made) -> set[str]:
+    """A link, and those of which iproute2 says something else without it."""
+    under = made.name.replace("l", "u")
+    return {made.name, f"far-{made.name}", under, *(("br0", "spare0") if made.port else ())}
+
+
 def differing(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
     return {key for key in {*before, *after} if before.get(key) != after.get(key)}
 
@@ -248,3 +254,13 @@ def test_links_of_others_survive(given_links: list[Made], data: Any) -> None:
         }
         with unchanged(place):
             assert not reconcile(parse_topology(wanted)).changed
+
+        # And the link is removed, unless nobody could say what it is.
+        if "kind" not in item:
+            return
+        gone = {"name": made.name, "kind": item["kind"], "state": "absent"}
+        assert reconcile(parse_topology({place: {"links": [gone]}})).changed
+        left = states(place)
+        assert made.name not in left
+        theirs = {name for name in after if name not in beside(made)}
+        assert {name: left[name] for name in theirs} == {name: after[name] for name in theirs}
