@@ -14,7 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
-from ansible_collections.weft.fabric.plugins.module_utils.kernel import addresses, route_requests, routes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import (
+    address_requests,
+    addresses,
+    route_requests,
+    routes,
+)
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import read_names
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.hops import reindexed
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import packed, to_bytes, to_text
@@ -131,7 +136,7 @@ def restore(indexes: Mapping[str, int], item: Any) -> Request:
     :param indexes: of the interfaces now, which may have been made again.
     """
     if isinstance(item, Address):
-        (request,) = addresses.put(indexes, [item])
+        (request,) = address_requests.put(indexes, [item])
         return request._replace(flags=NLM_F_CREATE | NLM_F_EXCL)
     if isinstance(item, Nexthop):
         found = attributes(item.raw, _NHMSG.size)
