@@ -16,7 +16,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.weft.fabric.plugins.module_utils.kernel import addresses, inet, route_requests, routes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import (
+    address_requests,
+    addresses,
+    inet,
+    route_requests,
+    routes,
+)
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import attributes
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
@@ -49,16 +55,16 @@ OF_HOP = (RTA_FLOW, RTA_ENCAP, RTA_ENCAP_TYPE)
 REQUESTS = {
     "ip address replace 192.0.2.9/24 dev d2": (
         "28000000140005055c1d016b00000000021800000300000008000200c000020908000100c0000209",
-        next(addresses.put(INDEXES, [Address("d2", "192.0.2.9/24")])),
+        next(address_requests.put(INDEXES, [Address("d2", "192.0.2.9/24")])),
     ),
     "ip address replace 2001:db8::9/64 dev d2": (
         "40000000140005055c1d016b000000000a400000030000001400020020010db8000000000000000000000009"
         "1400010020010db8000000000000000000000009",
-        next(addresses.put(INDEXES, [Address("d2", "2001:db8::9/64")])),
+        next(address_requests.put(INDEXES, [Address("d2", "2001:db8::9/64")])),
     ),
     "ip address delete 192.0.2.9/24 dev d2": (
         "28000000150005005c1d016b00000000021800000300000008000200c000020908000100c0000209",
-        next(addresses.delete(INDEXES, [Address("d2", "192.0.2.9/24")])),
+        next(address_requests.delete(INDEXES, [Address("d2", "192.0.2.9/24")])),
     ),
     "ip route replace 172.2.1.0/24 via 172.2.1.0 dev d2 onlink proto 119": (
         "34000000180005055c1d016b0000000002180000fe7700010400000008000100ac02010008000500ac0201000800040003000000",
@@ -122,7 +128,7 @@ six = st.binary(min_size=16, max_size=16).map(inet.to_text)
 def test_an_address_comes_back(data: Any, ipv6: bool, index: int) -> None:
     head = data.draw(six if ipv6 else four)
     address = Address("d2", f"{head}/{data.draw(st.integers(0, 128 if ipv6 else 32))}")
-    request = next(addresses.put({"d2": index}, [address]))
+    request = next(address_requests.put({"d2": index}, [address]))
     permanent = struct.pack("=HHI", 8, IFA_FLAGS, IFA_F_PERMANENT)
     answers: Any = Recorded(request.payload + permanent)
     (found,) = addresses.read(answers, Scope(addresses=True), {}, {index: "d2"}).values()
@@ -232,6 +238,6 @@ def test_an_address_comes_back_with_what_is_left_of_its_life(preferred: int, val
     lifetime = struct.pack("=HH4I", 20, 6, preferred, valid, 5, 5)
     found = addresses.decode(header + local + label + flags + lifetime, {3: "d2"}, time.monotonic() - 100)
     assert found is not None
-    sent = attributes(next(addresses.put({"d2": 7}, [found])).payload, 8)
+    sent = attributes(next(address_requests.put({"d2": 7}, [found])).payload, 8)
     assert struct.unpack_from("=2I", sent[6]) == left
     assert sent[3] == b"d2:dhcp\0" and struct.unpack("=I", sent[IFA_FLAGS])[0] == 0x200

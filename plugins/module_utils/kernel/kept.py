@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
 from ansible_collections.weft.fabric.plugins.module_utils.kernel import (
+    address_requests,
     addresses,
     bridged,
     members,
@@ -152,7 +153,7 @@ def _request(indexes: Mapping[str, int], item: Any) -> Request:
     if isinstance(item, Member):
         return members.restore(indexes, item)
     if isinstance(item, Address):
-        (request,) = addresses.put(indexes, [item])
+        (request,) = address_requests.put(indexes, [item])
         return request._replace(flags=NLM_F_CREATE | NLM_F_EXCL)
     if isinstance(item, Nexthop):
         found = attributes(item.raw, _NHMSG.size)

@@ -15,12 +15,11 @@ import socket
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from importlib import import_module
 from itertools import chain, repeat
-from typing import Any, Callable
+from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.codec import Codec
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.codec import Codec, later
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import WORD, numbers, to_texts
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import (
     MESSAGE,
@@ -180,15 +179,5 @@ def expires(cacheinfo: bytes) -> int:
     return max(0, _EXPIRES.unpack(cacheinfo)[0]) if cacheinfo else 0
 
 
-def _request(name: str) -> Callable[..., Any]:
-    """A function of route_requests.py, which is imported when there is something to change (codecs.py)."""
-
-    def call(*arguments: Any) -> Any:
-        return getattr(import_module(f"{__package__}.route_requests"), name)(*arguments)
-
-    return call
-
-
-CODEC = Codec(
-    _request("put"), _request("delete"), read, _request("add"), wait=_request("wait"), remedy=_request("remedy")
-)
+_put, _delete, _add, _wait, _remedy = later("route_requests", "put", "delete", "add", "wait", "remedy")
+CODEC = Codec(_put, _delete, read, _add, wait=_wait, remedy=_remedy)

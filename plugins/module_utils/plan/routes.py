@@ -10,7 +10,6 @@ from itertools import chain
 
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route, Routes, all_met, flattened, put_in
-from ansible_collections.weft.fabric.plugins.module_utils.plan.removal import delete_entries
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 
 
@@ -64,11 +63,11 @@ def _set(view: View, netns: str, route: Route, rivals: Sequence[Route]) -> None:
         return
     # The kernel would replace another one.
     if ":" in route.dst:  # IPv6 does not have a next hop twice
-        delete_entries(view, netns, [known])
+        view.delete_entries(netns, [known])
     view.do("create", netns, None, wanted)
     put_in(routes, route.place, (*routes.get(route.place, ()), wanted))
     if ":" not in route.dst:
-        delete_entries(view, netns, [known])
+        view.delete_entries(netns, [known])
 
 
 def note_unwanted(view: View, netns: str, desired: Desired) -> None:

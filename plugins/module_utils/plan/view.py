@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from itertools import repeat
+from collections.abc import Collection, Iterable, Mapping
+from itertools import groupby, repeat
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
@@ -66,6 +67,19 @@ class View:
         """Add an operation for each of many objects."""
         fields = (repeat(verb), repeat(netns), before, after, *map(repeat, _DEFAULTS))
         self.plan.operations += make_all(Operation, zip(*fields))
+
+    def delete_entries(self, netns: str, items: Collection[Any]) -> None:
+        """Delete addresses, routes, rules, neighbours and FDB entries that exist."""
+        self.do_all("delete", netns, items, repeat(None))
+        now = self.at(netns)
+        for name, group in groupby(items, attrgetter("list_name")):
+            table = getattr(now, name)
+            for item in group:
+                item.drop_from(table)
+                if netns in self.losses:
+                    self.losses[netns].forget(item)
+                if name == "addresses" and netns in self.losses:
+                    self.losses[netns].deleted(item, now.addresses.values())
 
     def missing(self, message: str) -> None:
         """Fail because an object is missing; in check mode, warn and go on as if it existed.
