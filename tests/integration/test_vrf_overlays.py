@@ -14,14 +14,15 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.weft.fabric.tests.integration.cni import asked
 from ansible_collections.weft.fabric.tests.integration.kernel import (
+    Monitor,
     inside,
     ip,
     ip_batch,
     ip_json,
     new_namespace,
     run,
-    unchanged,
 )
 from ansible_collections.weft.fabric.tests.integration.pages import DOCS
 
@@ -30,6 +31,7 @@ pytestmark = [pytest.mark.needs_kind("vrf"), pytest.mark.usefixtures("disk")]
 SECTION = (DOCS / "overlays.md").read_text(encoding="utf-8").partition("## Tenants with the same addresses\n")[2]
 TEXT = SECTION.partition("```yaml\n")[2].partition("```")[0]
 ROUTER = "192.168.1.1"
+ABSENT = {"state": "absent"}
 # On node-2, blue's pod has another number than red's, so that an answer says whose it is.
 PLACES = (
     ("10.244.1.", "10.244.X."), ("10.244.2.", "10.244.1."), ("10.244.X.", "10.244.2."),
@@ -102,9 +104,10 @@ def converge(run_module: Any, host: str, arguments: dict[str, dict[str, Any]]) -
             would = run_module(module, check=True, **given)
             done = run_module(module, **given)
             assert (done.get("msg"), would["diff"]) == (None, done["diff"]), module
-        with unchanged(host):
+        with Monitor(host) as monitor:
             for module, given in arguments.items():
                 assert not run_module(module, **given)["changed"], module
+        assert asked(monitor.changes) == []
 
 
 def test_tenants_with_the_same_addresses(nodes: list[str], run_module) -> None:
@@ -120,7 +123,7 @@ def test_tenants_with_the_same_addresses(nodes: list[str], run_module) -> None:
         "rule add priority 800 from 10.5.0.0/16 table 10",
     )
     here = arguments["namespaces"][""]
-    here["routes"] = [route for route in here["routes"] if route["dst"] != "0.0.0.0/0"]
+    here["routes"] = [route for route in here["routes"] if route.get("via") != ROUTER]
     here["rules"] = []
     converge(run_module, host, {"topology": arguments})
     assert {name: way for name, way in found().items() if way != RIGHT[name]} == {"red1 router": False}
@@ -131,8 +134,10 @@ def test_tenants_with_the_same_addresses(nodes: list[str], run_module) -> None:
     # Without blue, red goes on.
     gone = [link for link in here["links"] if "blue" in link["name"] or "20" in link["name"]]
     absent = {"": {"links": [{"name": link["name"], "kind": link["kind"], "state": "absent"} for link in gone]}}
+    unreachable = [route for route in here["routes"] if "type" in route]
     with inside(host):
-        done = run_module("topology", namespaces=absent)
-    assert (done.get("msg"), done["changed"]) == (None, True)
+        for module, given in (("topology", {"namespaces": absent}), ("route", {"routes": unreachable, **ABSENT})):
+            done = run_module(module, **given)
+            assert (done.get("msg"), done["changed"]) == (None, True)
     assert {name: way for name, way in found().items() if way} == {"red1 gateway": True, "red1 red2": True}
     assert not ip_json(host, "route", "show", "table", "20")
