@@ -123,6 +123,13 @@ class Kept:
         left.nexthops = {key: item for key, item in self.nexthops.items() if other.nexthops.get(key) != item}
         return left
 
+    def add(self, item: Object) -> None:
+        """Put an object to these."""
+        found = self._place_of(item)
+        if found:
+            table, key = found
+            table[key] = item
+
     def forget(self, item: Any) -> None:
         """Take an object out, if it is among these."""
         found = self._place_of(item)
