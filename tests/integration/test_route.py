@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import route_requests
 from ansible_collections.weft.fabric.plugins.module_utils.kernel import routes as codec
 from ansible_collections.weft.fabric.plugins.module_utils.model import routes
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
@@ -207,7 +208,7 @@ def test_what_the_kernel_does_not_find_is_looked_for(place: str, monkeypatch: py
     """It is gone, or the task fails."""
     wanted = Document(absent=True)
     routes.add_routes(wanted.at(place).routes, [{"dst": "10.9.0.0/16"}], "routes", absent=True)
-    real = codec.delete
+    real = route_requests.delete
 
     def other(indexes: Any, items: Any) -> Any:
         return real(indexes, [item._replace(raw=None, metric=7) for item in items])

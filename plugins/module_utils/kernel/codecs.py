@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         bridge_fdb,
         fdb,
         neighbours,
+        route_requests,
         routes,
         rules,
     )

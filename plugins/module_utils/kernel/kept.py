@@ -14,7 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
-from ansible_collections.weft.fabric.plugins.module_utils.kernel import addresses, bridged, members, routes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import (
+    addresses,
+    bridged,
+    members,
+    route_requests,
+    routes,
+)
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import read_names
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.hops import reindexed
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import packed, to_bytes, to_text
@@ -127,7 +133,7 @@ def _read_entries(kernel: Socket, names: Mapping[int, str]) -> Iterator[Entry]:
 
 def wait(kernel: Socket, items: Sequence[Any]) -> None:
     """Wait until the kernel takes routes with these source addresses."""
-    routes.wait(kernel, [item for item in items if isinstance(item, Route)])
+    route_requests.wait(kernel, [item for item in items if isinstance(item, Route)])
 
 
 def restore(kernel: Socket, indexes: Mapping[str, int], item: Any) -> list[Request]:
@@ -157,7 +163,7 @@ def _request(indexes: Mapping[str, int], item: Any) -> Request:
         family, _index, *rest = NDMSG.unpack_from(item.raw)
         payload = NDMSG.pack(family, indexes[item.dev], *rest) + item.raw[NDMSG.size :]
         return Request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, payload)  # the kernel may have learned another
-    request = routes.restore(item.raw)
+    request = route_requests.restore(item.raw)
     size = routes.RTMSG.size
     found = reindexed(attributes(request.payload, size), [indexes[hop.dev] for hop in item.hops])
     return request._replace(payload=request.payload[:size] + packed(found))

@@ -303,6 +303,7 @@ class Route(NamedTuple):
 _VIA, _DEV, _NEXTHOPS, _EXPIRES = map(Route._fields.index, ("via", "dev", "nexthops", "expires"))
 _HOP_DEV = Hop._fields.index("dev")
 _WAY = Route._fields.index("onlink") + 1  # the fields that say where it leads are the first ones
+_BESIDE_PLACE = range(2, len(Route._fields))
 # What a route keeps when it leads elsewhere.
 _KEPT = ("src", "mtu", "mtu_lock", "advmss", "initcwnd", "hoplimit", "pref", "raw")
 
@@ -341,8 +342,8 @@ def all_met(asked: Sequence[Route], found: Sequence[Route]) -> bool:
     """
     if len(asked) != len(found) or not asked:
         return not asked
-    given = [index for index, value in enumerate(asked[0]) if value is not None or index in (_VIA, _NEXTHOPS)]
-    others = [index for index in range(len(Route._fields)) if index not in given]
+    given = [index for index in _BESIDE_PLACE if asked[0][index] is not None or index in (_VIA, _NEXTHOPS)]
+    others = [index for index in _BESIDE_PLACE if index not in given]
     asked_of, rest_of = itemgetter(*given), itemgetter(*others)
     return (
         all(map(eq, map(asked_of, asked), map(asked_of, found)))
