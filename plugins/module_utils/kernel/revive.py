@@ -14,7 +14,7 @@ import ipaddress
 import struct
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from ansible_collections.weft.fabric.plugins.module_utils.kernel import routes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import route_requests, routes
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import SKIP_STATISTICS
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket, attributes
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
@@ -38,8 +38,8 @@ def revive(kernel: Socket, names: Mapping[int, str], bare: set[str], left: Colle
     up = {names[index] for index in _indexes_up(kernel) if index in names}
     for route in _dying(flattened(routes.read(kernel, Scope(protocol=0), {}, names)), bare, left, up):
         raw = route.raw or b""
-        yield Request(RTM_DELROUTE, 0, routes.sendable(raw))
-        yield routes.restore(raw)
+        yield Request(RTM_DELROUTE, 0, route_requests.sendable(raw))
+        yield route_requests.restore(raw)
 
 
 def _indexes_up(kernel: Socket) -> Iterator[int]:

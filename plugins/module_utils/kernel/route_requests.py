@@ -9,7 +9,6 @@ import errno
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.addresses import read_tentative
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.hops import pack_way, sendable_hops
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import family, packed, to_bytes
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket, attributes
@@ -21,6 +20,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.routes import (
     U32,
     expires,
 )
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.tentative import read_tentative
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     NLM_F_APPEND,
     NLM_F_CREATE,

@@ -29,7 +29,6 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import 
     columns,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.tentative import read_tentative
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     RTA_CACHEINFO,
     RTA_DST,
