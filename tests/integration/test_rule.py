@@ -223,6 +223,30 @@ def test_facts_leave_out_what_a_document_cannot_say(run_module: Any, place: str)
     assert rules(place) == before
 
 
+@pytest.mark.parametrize("how", ["made again", "another namespace"])
+def test_rules_of_a_link_that_moves_stay(how: str, run_module: Any, ns: Any) -> None:
+    """They know it by its name, and are about the one that comes then."""
+    with two_links() as name:
+        ip(name, "link", "add", "vx0", "type", "vxlan", "id", "7", "dstport", "4789")
+        for number, (words, _item) in enumerate(STATES.values()):
+            family = "-6" if "fd0" in words else "-4"
+            ip(name, family, "rule", "add", "priority", str(100 + number), *words.replace("v0", "vx0").split())
+        for words in UNMODELLED.values():
+            ip(name, "rule", "add", "priority", "200", "iif", "vx0", *words.split())
+        before = rules(name)
+        if how == "made again":
+            link = {"name": "vx0", "kind": "vxlan", "vni": 8, "port": 4789, "recreate": True}
+            done = run_module("topology", namespaces={name: {"links": [link]}})
+        else:
+            taken = {"name": "net1", "origin": {"name": "vx0", "netns": name}}
+            done = run_module("topology", namespaces={ns(): {"links": [taken]}, name: {}})
+        assert (done.get("msg"), done["changed"]) == (None, True)
+        detached = how == "another namespace"
+        assert rules(name) == [
+            {**rule, **({"iif_detached": None} if detached and rule.get("iif") == "vx0" else {})} for rule in before
+        ]
+
+
 def test_a_zero_is_shown(run_module: Any, place: str) -> None:
     """In the diff, and in the facts, which may become a document."""
     before = rules(place)

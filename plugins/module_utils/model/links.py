@@ -74,7 +74,8 @@ def _known(kind: Kind) -> tuple[str, ...]:
     """The parameters that a link of a kind takes."""
     ports = ("ports", "purge_ports", "shared") if kind.ports else ()
     ends = ("peer",) if kind.peer else () if kind.name else ("origin",)
-    return (*_LINK, *kind.options, *ports, *ends)
+    own = [name for name, option in kind.options.items() if option.spec is not None]
+    return (*_LINK, *own, *ports, *ends)
 
 
 def _add_removal(document: Document, netns: str, item: Mapping[str, Any], where: str) -> None:
