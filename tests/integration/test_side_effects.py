@@ -260,6 +260,18 @@ def routes_of_several_hops() -> dict[str, list[dict[str, Any]]]:
     return {row["dst"]: row["nexthops"] for row in rows if "nexthops" in row}
 
 
+def test_a_route_that_the_kernel_changes_is_not_lost(ns) -> None:
+    """An IPv6 route with the MTU of its interface follows it; what the document asks for is set again."""
+    with inside(ns()):
+        ip_batch("", "link add nic0 mtu 1400 type veth peer name far0", "link set far0 up", "link set nic0 up")
+        ip_batch("", "address add 10.1.0.1/24 dev nic0")
+        ip_batch("", "route add fd00:8::/64 via fe80::a dev nic0 proto 119 mtu 1400")
+        links = [{"name": "nic0", "mtu": 1450, "addresses": [], "purge_addresses": True}]
+        reach({"": {"links": links, "routes": [{"dst": "fd00:8::/64", "via": "fe80::a", "dev": "nic0", "mtu": 1400}]}})
+        (route,) = ip_json("", "-6", "route", "show", "fd00:8::/64")
+        assert route["metrics"] == [{"mtu": 1400}]
+
+
 @pytest.mark.usefixtures("host")
 def test_routes_of_an_address_that_goes() -> None:
     did = reach({"": {"addresses": [{"dev": "nic0", "address": "10.1.0.7/24"}]}}, absent=True)

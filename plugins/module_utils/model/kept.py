@@ -119,9 +119,19 @@ class Kept:
                 for own, there in zip(self.tables, other.tables)
             ),
         )
+        # With another MTU of its interface, an IPv6 route may have another one too (net/ipv6/route.c: rt6_mtu_change).
+        changed = {(route.key, route.hops) for route in other.routes.values() if ":" in route.dst}
+        left.routes = {key: route for key, route in left.routes.items() if (route.key, route.hops) not in changed}
         # A group of nexthop objects may have lost members.
         left.nexthops = {key: item for key, item in self.nexthops.items() if other.nexthops.get(key) != item}
         return left
+
+    def add(self, item: Object) -> None:
+        """Put an object to these."""
+        found = self._place_of(item)
+        if found:
+            table, key = found
+            table[key] = item
 
     def forget(self, item: Any) -> None:
         """Take an object out, if it is among these."""

@@ -102,8 +102,8 @@ class Losses:
 
     def restored(self, item: Object) -> None:
         """An object is made again."""
-        for missing, there in zip(self.missing.tables, self.there.tables):
-            _transfer(missing, there, lambda known: known is item)
+        self.missing.forget(item)
+        self.there.add(item)
 
     def _lose_addresses(self, condition: Callable[[Address], bool], into: Kept | None = None) -> None:
         _transfer(self.there.addresses, (self.missing if into is None else into).addresses, condition)
