@@ -27,9 +27,9 @@ class PortState(NamedTuple):
     raw: bytes
 
     @property
-    def names(self) -> set[str]:
-        """The names of its attributes."""
-        return {name for name, _value in self.attributes}
+    def name(self) -> str:
+        """The attribute that says all of it: VLANs are changed one by one unless their list is given."""
+        return self.attributes[0][0]
 
 
 class Port(NamedTuple):
@@ -59,7 +59,7 @@ class Port(NamedTuple):
 
     def without(self, names: Collection[str]) -> Port:
         """The port without the states of some attributes."""
-        return self._replace(states=tuple(state for state in self.states if state.names.isdisjoint(names)))
+        return self._replace(states=tuple(state for state in self.states if state.name not in names))
 
 
 def _words(name: str, value: Any) -> str:
