@@ -47,7 +47,7 @@ def converge(
     returning = moving or _makes_again(document, first)
     if returning and not moving:
         whole = everything(scopes[""].others, scopes[""].tables)
-        before = {**before, "": observe(kernel, {"": whole})[""]}  # everything that may have to be undone
+        before = observe(kernel, {**scopes, "": whole})  # everything that may have to be undone
     keeper = Keeper(kernel, first.takes_along | ({""} if moving or document.takes_interfaces else set()))
     if keeper:
         first = plan(document, before, check, losses=keeper.losses())
