@@ -58,7 +58,7 @@ def _check_file(netns: str, status: str) -> None:
 
     :raises FabricError: there is one in the directory of namespaces.
     """
-    if status not in MISSING:
+    if status not in ("present", *MISSING):
         raise FabricError(
             f"namespace {netns}: a file of this name is there, and no namespace is mounted on it: another mount "
             "namespace may have one there. Choose another name, or remove the file with weft.fabric.netns "
