@@ -265,7 +265,6 @@ GOING = [(driver, driver) for driver in DRIVERS] + [
     ("cni bridge", "cni bridge of other addresses"),
     ("cni ptp of another network", "cni macvlan"),
     ("cni host-device", "macvlan"),
-    ("bridge", "cni bridge"),
     ("macvlan", "none"),
 ]
 
