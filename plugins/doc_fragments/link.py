@@ -114,6 +114,8 @@ options:
     description:
       - Whether the interface may be deleted and created again if the kernel cannot change an attribute in place.
       - Otherwise the module fails and reports the attribute.
+      - The new interface keeps its name, MTU, MAC address and bridge, and what others have made on it, such as
+        addresses, routes, FDB entries and options as a port. The diff shows what it cannot keep.
     type: bool
     default: false
 """

@@ -29,7 +29,7 @@ LARGEST_MTU = 65535
 LONGEST_IFNAME = 15  # bytes (include/uapi/linux/if.h: IFNAMSIZ)
 LARGEST_VNI = 2**24 - 1  # RFC 7348
 LARGEST_VLAN = 4094  # IEEE 802.1Q
-MAIN_TABLE = 254  # include/uapi/linux/rtnetlink.h: RT_TABLE_MAIN
+MAIN_TABLE, LOCAL_TABLE = 254, 255  # include/uapi/linux/rtnetlink.h: RT_TABLE_MAIN, RT_TABLE_LOCAL
 # rtnetlink's mark of who installed a route or a rule (rtm_protocol). Ours is one that nobody has registered in
 # iproute2's rt_protos, so that purging never touches those of a routing daemon, of DHCP or of an administrator.
 ROUTE_PROTOCOL = 119

@@ -90,7 +90,7 @@ link:
   type: dict
   returned: success
   sample: {name: br0, kind: bridge, admin_state: up, mtu: 1500, mac_address: "3e:7a:94:05:fc:05", stp: false,
-           forward_delay: 15, ageing_time: 300, vlan_filtering: false, mcast_snooping: true, addresses: [172.2.0.1/24]}
+           forward_delay: 15, ageing_time: 300, mcast_snooping: true, addresses: [172.2.0.1/24]}
 """
 
 from ansible_collections.weft.fabric.plugins.module_utils.module import run

@@ -12,9 +12,12 @@ version_added: 0.1.0
 description:
   - Maps MAC addresses to the port of a bridge behind which they are, so that the bridge neither floods their frames nor
     forgets them.
-  - Makes a learned entry for the same MAC address static.
+  - Makes a learned entry for the same MAC address static. A bridge has one entry for a MAC address and VLAN, so that an
+    entry behind another port is replaced as well. The diff shows both.
   - Keeps learned entries, those of a routing daemon (C(extern_learn)), and those of the bridge's own addresses, even if
     the list does not contain them.
+  - Refuses an entry for an address of the bridge itself or of its ports, because it would replace the bridge's own one,
+    and the host would not receive frames to this address any more.
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:

@@ -11,10 +11,13 @@ short_description: Manage the forwarding entries of a VXLAN
 version_added: 0.1.0
 description:
   - Maps MAC addresses to the VTEPs behind which they are, any number in one call.
-  - Replaces a learned entry for the same MAC address.
+  - Replaces a learned entry for the same MAC address, and shows it in the diff.
   - Keeps learned entries, entries that a routing daemon marks as externally learned (C(extern_learn)), the bridge's
     entries, and the entry of the device's own C(remote), even if the list does not contain them.
-  - Daemons do not mark the entries of C(00:00:00:00:00:00). A device with entries of a daemon keeps them all.
+  - Daemons do not mark the entries of C(00:00:00:00:00:00). On a bridge's port, and on a device with marked entries,
+    those that this collection did not make are kept as well. The kernel knows one state for all destinations of
+    C(00:00:00:00:00:00), so a device that floods to destinations of both keeps them all. O(state=absent) removes those
+    that are listed.
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:

@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Maps overlay addresses of other VTEPs to MAC addresses, any number in one call, so that no host has to ask for them
     (ARP, NDP).
-  - Replaces a learned entry for the same address by a permanent one.
+  - Replaces a learned entry for the same address by a permanent one, and shows it in the diff.
   - Keeps entries that are not permanent, and entries that a routing daemon marks as externally learned
     (C(extern_learn)), even if the list does not contain them.
 author:

@@ -24,6 +24,7 @@ OTHER = config("bridge", host_local({"subnet": "10.10.0.0/24"}), bridge="cni1", 
     "name": "other"
 }
 STATIC = config("bridge", {"type": "static", "addresses": [{"address": "10.11.0.5/24"}]}, bridge="cni0")
+ELSEWHERE = config("bridge", {"type": "static", "addresses": [{"address": "10.11.0.6/24"}]}, bridge="cni0")
 
 Attach = Callable[..., Any]
 
@@ -59,13 +60,17 @@ THERE = {
 }
 
 
+def others_in(host: str, pod: str, what: str) -> None:
+    for command in THERE[what]:
+        kernel.run(*command.replace("HOST", host).replace("POD", pod).split())
+    kernel.ip(pod, "address", "add", "192.0.2.7/24", "dev", "eth0")
+
+
 @pytest.mark.parametrize("network", [MINE, STATIC], ids=["host-local", "static"])
 @pytest.mark.parametrize("what", THERE)
 def test_an_interface_of_somebody_else_is_refused(attach: Attach, ns, what: str, network: dict[str, Any]) -> None:
     host, pod = ns(), ns()
-    for command in THERE[what]:
-        kernel.run(*command.replace("HOST", host).replace("POD", pod).split())
-    kernel.run("ip", "-n", pod, "address", "add", "192.0.2.7/24", "dev", "eth0")
+    others_in(host, pod, what)
     with kernel.Monitor(host, pod) as monitor:
         for check in (True, False):
             result = attach(host, {"netns": pod, "network": network}, check=check)
@@ -104,6 +109,79 @@ def test_a_second_network_for_one_interface_is_refused(attach: Attach, ns) -> No
     assert attach(host, {"netns": pod, "network": MINE}, state="absent")["changed"]
     assert attach(host, {"netns": pod, "network": STATIC})["changed"]
     assert reserved() == {"other/10.10.0.2"}
+
+
+ALONE = config("bridge", bridge="cni0")
+NEVER = {
+    "host-local": MINE,
+    "static": STATIC,
+    "no ipam": ALONE,
+    "ptp": config("ptp", host_local(ONE)),
+    "macvlan": config("macvlan", master="eth9"),
+    "host-device": config("host-device", device="eth9"),
+}
+
+
+@pytest.mark.parametrize("name", NEVER)
+@pytest.mark.parametrize("what", THERE)
+def test_an_interface_that_was_never_attached_is_not_removed(attach: Attach, ns, what: str, name: str) -> None:
+    host, pod = ns(), ns()
+    others_in(host, pod, what)
+    with kernel.Monitor(host, pod) as monitor:
+        for check in (True, False):
+            refused = attach(host, {"netns": pod, "network": NEVER[name]}, state="absent", check=check)
+            assert "attachments[0].interface: 'eth0' is refused" in refused["msg"]
+            assert f"namespace {pod} has a link of this name, which is not in network mynet" in refused["msg"]
+        # Where there is nothing, nothing is to be done.
+        for item in ({"netns": pod, "interface": "eth7"}, {"netns": "nobody"}):
+            assert not attach(host, {**item, "network": NEVER[name]}, state="absent")["changed"]
+    assert monitor.changes == []
+
+
+# A network that is attached, and one of another container, of other addresses, or of another bridge.
+MISTAKEN = {
+    "container": (MINE, {"network": MINE, "container": "somebody"}),
+    "addresses": (STATIC, {"network": ELSEWHERE}),
+    "host-local": (STATIC, {"network": MINE}),
+    "static": (ALONE, {"network": MINE}),
+    "bridge": (ALONE, {"network": {**ALONE, "bridge": "cni1"}}),
+    "plugin": (ALONE, {"network": config("ptp", host_local(ONE))}),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKEN)
+def test_a_network_is_detached_by_its_own_configuration(attach: Attach, ns, name: str) -> None:
+    host, pod = ns(), ns()
+    right, wrong = MISTAKEN[name]
+    assert attach(host, {"netns": pod, "network": right})["changed"]
+    with kernel.Monitor(host, pod) as monitor:
+        assert "is refused" in attach(host, {"netns": pod, **wrong}, state="absent")["msg"]
+    assert monitor.changes == []
+    assert attach(host, {"netns": pod, "network": right}, state="absent")["changed"]
+    assert [link["ifname"] for link in kernel.ip_json(pod, "link")] == ["lo"]
+
+
+def test_an_interface_that_took_the_place_of_ours_is_not_removed(attach: Attach, ns) -> None:
+    host, pod = ns(), ns()
+    assert attach(host, {"netns": pod, "network": MINE})["changed"]
+    kernel.ip(pod, "link", "delete", "eth0")
+    others_in(host, pod, "a pair in a bridge of somebody else")
+    with kernel.unchanged(host, pod):
+        refused = attach(host, {"netns": pod, "network": MINE}, state="absent")
+    assert "which is not in network mynet" in refused["msg"]
+    kernel.ip(pod, "link", "delete", "eth0")
+    assert attach(host, {"netns": pod, "network": MINE}, state="absent")["changed"]
+    assert reserved() == set()
+
+
+def test_an_interface_without_its_addresses_is_removed(attach: Attach, ns) -> None:
+    """As an interrupted run leaves it."""
+    for network in (MINE, STATIC, config("ptp", host_local(ONE))):
+        host, pod = ns(), ns()
+        assert attach(host, {"netns": pod, "network": network})["changed"]
+        kernel.ip(pod, "address", "flush", "dev", "eth0")
+        assert attach(host, {"netns": pod, "network": network}, state="absent")["changed"]
+        assert [link["ifname"] for link in kernel.ip_json(pod, "link")] == ["lo"]
 
 
 def addresses(host: str, dev: str) -> set[str]:

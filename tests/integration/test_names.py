@@ -221,7 +221,15 @@ def test_a_name_comes_before_a_process(run_module, inhabited) -> None:
     [
         ("4194304", "give a process that runs"),
         ("/proc/4194304/ns/net", "give a process that runs"),
-        ("/etc/passwd", "give the path of a file that a namespace is mounted on"),
+        ("{ended}", "does not exist: give a process that runs"),
+        ("/proc/{ended}/ns/net", "does not exist: give a process that runs"),
+        ("/proc/{ended}/ns/uts", "does not exist: give a process that runs"),
+        ("/proc/self/ns/uts", "is no network namespace: it is a namespace of another type: give the path"),
+        ("/proc/self/ns/mnt", "is no network namespace: it is a namespace of another type: give the path"),
+        ("/proc/self/ns", "is no network namespace: it is a directory: give the path of a file"),
+        ("/run", "is no network namespace: it is a directory: give the path of a file"),
+        ("/proc/self/status", "is no network namespace: no namespace is mounted on that file: give the path"),
+        ("/etc/passwd", "is no network namespace: no namespace is mounted on that file: give the path"),
         ("/etc/passwd/x", "give the path of a file that a namespace is mounted on"),
         ("/nowhere", "give the path of a file that a namespace is mounted on"),
         ("a/b", "is refused"),
@@ -229,10 +237,26 @@ def test_a_name_comes_before_a_process(run_module, inhabited) -> None:
     ],
 )
 def test_no_namespace_at_all(place: str, told: str, run_module) -> None:
-    for arguments in ({"netns": place}, {"peer": {"name": "x", "netns": place}}):
+    with subprocess.Popen(["true"]) as process:
+        pass
+    place = place.format(ended=process.pid)
+    peer = {"name": "x"}
+    for module, arguments in (
+        ("veth", {"name": "v0", "peer": peer, "netns": place}),
+        ("veth", {"name": "v0", "peer": {**peer, "netns": place}}),
+        ("masquerade", {"rules": [{"source": "10.0.0.0/8"}], "netns": place}),
+        ("topology_info", {"namespaces": [place]}),
+    ):
         with Monitor("") as monitor:
-            refused = run_module("veth", name="v0", **{"peer": {"name": "x"}, **arguments})
+            refused = run_module(module, **arguments)
         assert told in refused["msg"] and "\n" not in refused["msg"] and monitor.changes == []
+
+
+def test_what_is_no_namespace_is_refused_in_check_mode(run_module) -> None:
+    """No earlier task makes it one."""
+    refused = run_module("dummy", name="d0", netns="/proc/self/ns/uts", check=True)
+    assert "it is a namespace of another type" in refused["msg"]
+    assert run_module("dummy", name="d0", netns="not-yet", check=True)["changed"]
 
 
 def test_a_document_outlives_a_process(run_module, inhabited, disk) -> None:

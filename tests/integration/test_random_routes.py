@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Random routes and rules from iproute2, with attributes that nobody models: they survive every change beside them."""
+"""Random routes from iproute2, with attributes that nobody models: they survive every change beside them."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import route_requests
 from ansible_collections.weft.fabric.plugins.module_utils.kernel import routes as codec
 from ansible_collections.weft.fabric.plugins.module_utils.model import routes
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
@@ -125,8 +126,23 @@ REFUSED = [
     ({"dst": "fd09::/64", "via": "fd00::1"}, "EINVAL", "a gateway is another host's address"),
     ({"dst": "10.9.0.0/16", "via": "10.0.0.255"}, "EINVAL", "a gateway is another host's address"),
     ({"dst": "10.9.0.0/16", "via": "10.0.0.2", "scope": "host"}, "EINVAL", "remove 'scope'"),
-    ({"dst": "10.9.0.0/16", "via": "10.0.0.2", "src": "10.7.7.7"}, "EINVAL", "has to be an address of this host"),
-    ({"dst": "10.9.0.0/16", "dev": "v9"}, "ENETDOWN", "set its admin_state to up"),
+]
+V9 = "an interface that it needs is down, v9: set its admin_state to up"
+NOT_OURS = "has to be an address of this host that is in use: see 'ip address'"
+FORESEEN = [
+    ({"dst": "10.9.0.0/16", "dev": "v9"}, V9),
+    ({"dst": "fd09::/64", "dev": "v9"}, V9),
+    ({"dst": "10.9.0.0/16", "nexthops": [{"via": "10.0.0.2"}, {"dev": "v9"}]}, V9),
+    ({"dst": "10.9.0.0/16", "via": "10.0.0.2", "src": "10.7.7.7"}, NOT_OURS),
+    ({"dst": "10.9.0.0/16", "via": "10.0.0.2", "src": "10.0.0.255"}, NOT_OURS),
+    ({"dst": "fd09::/64", "dev": "v0", "src": "fd00::77"}, NOT_OURS),
+]
+OURS = [
+    {"dst": "10.9.0.0/16", "dev": "v0", "src": "127.0.0.9"},
+    {"dst": "10.9.0.0/16", "dev": "v0", "src": "10.77.1.1"},
+    {"dst": "10.9.0.0/16", "dev": "v0", "src": "10.0.0.1", "table": 100},
+    {"dst": "fd09::/64", "dev": "v0", "src": "fd00::1"},
+    {"dst": "10.9.0.0/16", "type": "blackhole", "src": "10.7.7.7"},
 ]
 
 
@@ -145,6 +161,31 @@ def test_what_the_kernel_refuses(item: dict[str, Any], error: str, remedy: str, 
     assert refused["msg"].startswith(f"cannot create route {item['dst']} ") and "\n" not in refused["msg"]
     assert f"({error}); " in refused["msg"] and remedy in refused["msg"]
     assert monitor.changes == []
+
+
+@pytest.mark.parametrize(("item", "remedy"), FORESEEN)
+def test_what_the_plan_foresees(item: dict[str, Any], remedy: str, run_module, place: str) -> None:
+    """Nothing is begun; in check mode an earlier task may be about to mend it."""
+    other = {"dst": "10.8.0.0/16", "dev": "v0"}
+    with Monitor(place) as monitor:
+        would = run_module("route", netns=place, routes=[other, item], check=True)
+        refused = run_module("route", netns=place, routes=[other, item])
+    assert refused["msg"].startswith(f"route {item['dst']} ") and refused["msg"].endswith(remedy)
+    assert [warning["event"]["msg"] for warning in would["warnings"]] == [
+        f"{refused['msg']} (check mode: taken as if it did)"
+    ]
+    assert monitor.changes == []
+
+
+@pytest.mark.parametrize("item", OURS, ids=str)
+def test_sources_that_the_host_has(item: dict[str, Any], run_module, ns) -> None:
+    with two_links() as name:
+        ip(name, "link", "set", "lo", "up")
+        ip(name, *["route", "add", "local", "10.77.0.0/16", "dev", "lo"])
+        assert run_module("route", netns=name, routes=[item])["changed"]
+        with Monitor(name) as monitor:
+            assert not run_module("route", netns=name, routes=[item])["changed"]
+        assert monitor.changes == []
 
 
 def test_a_removal_says_which_it_could_mean(run_module, place: str) -> None:
@@ -167,7 +208,7 @@ def test_what_the_kernel_does_not_find_is_looked_for(place: str, monkeypatch: py
     """It is gone, or the task fails."""
     wanted = Document(absent=True)
     routes.add_routes(wanted.at(place).routes, [{"dst": "10.9.0.0/16"}], "routes", absent=True)
-    real = codec.delete
+    real = route_requests.delete
 
     def other(indexes: Any, items: Any) -> Any:
         return real(indexes, [item._replace(raw=None, metric=7) for item in items])

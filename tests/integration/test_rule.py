@@ -38,6 +38,7 @@ STATES: dict[str, tuple[str, dict[str, Any]]] = {
     "suppressed": ("table main suppress_prefixlength 0", {"table": "main", "suppress_prefixlength": 0}),
     "blackhole": ("from 10.0.0.0/8 blackhole", {"from": "10.0.0.0/8", "action": "blackhole"}),
     "unreachable": ("from 10.0.0.0/8 unreachable", {"from": "10.0.0.0/8", "action": "unreachable"}),
+    "of no VRF": ("l3mdev unreachable", {"l3mdev": True, "action": "unreachable"}),
     "prohibit": ("from 10.0.0.0/8 prohibit", {"from": "10.0.0.0/8", "action": "prohibit"}),
     "IPv6": ("from fd00::/8 to fd01::1 table 7", {"from": "fd00::/8", "to": "fd01::1", "table": 7}),
     "all of IPv6": ("table 7", {"family": "ipv6", "table": 7}),
@@ -142,6 +143,108 @@ def test_one_that_only_looks_alike_stays(words: str, run_module: Any, place: str
     if found[:-1]:
         ip(place, "rule", "delete", "priority", "100")
     assert rules(place) == before
+
+
+# Rules as iproute2 makes them, and as a diff shows them.
+SHOWN = {
+    "not from 10.0.0.0/8 table 7": "not from 10.0.0.0/8 table 7",
+    "not fwmark 0x10 table 7": "not fwmark 0x10 table 7",
+    "not l3mdev": "not l3mdev",
+    "l3mdev": "l3mdev",
+    "l3mdev unreachable": "l3mdev unreachable",
+    "from 10.0.0.0/8 goto 32766": "from 10.0.0.0/8 goto 32766",
+    "not from 10.0.0.0/8 goto 4000": "not from 10.0.0.0/8 goto 4000",
+    "nop": "nop",
+    "from 10.0.0.0/8 table 7 tun_id 8": "from 10.0.0.0/8 table 7 tun_id 8",
+    "from 10.0.0.0/8 table 7 suppress_ifgroup 3": "from 10.0.0.0/8 table 7 suppress_ifgroup 3",
+    "from 10.0.0.0/8 table 7 realms 3": "from 10.0.0.0/8 table 7 realms 3",
+}
+
+
+@pytest.mark.parametrize(("words", "line"), SHOWN.items())
+def test_a_rule_that_is_removed_is_shown_whole(words: str, line: str, run_module: Any, place: str) -> None:
+    before = rules(place)
+    ip(place, "rule", "add", "priority", "100", *words.split(), "protocol", "119")
+    done = run_module("rule", netns=place, rules=[], purge=True)
+    assert done["diff"] == {"before": f"netns {place}: rule priority 100 {line}\n", "after": ""}
+    assert rules(place) == before
+
+
+@pytest.mark.parametrize("protocol", ["119", "static"])
+def test_a_rule_and_its_opposite(protocol: str, run_module: Any, place: str) -> None:
+    """The kernel compares everything but "not" before it adds or deletes a rule."""
+    before = rules(place)
+    ip(place, *f"rule add priority 100 not from 10.0.0.0/8 table 7 protocol {protocol}".split())
+    opposite = [rule for rule in rules(place) if rule not in before]
+    with unchanged(place):
+        assert not run_module("rule", state="absent", netns=place, rules=[PLAIN])["changed"]
+    made = run_module("rule", netns=place, rules=[PLAIN])
+    assert (made.get("msg"), made["diff"]["before"]) == (None, "")
+    assert [rule for rule in rules(place) if rule not in before] == [*opposite, shown(100, table="7", **FROM)]
+    with unchanged(place):
+        assert not run_module("rule", netns=place, rules=[PLAIN])["changed"]
+        if protocol == "119":
+            refused = run_module("rule", state="absent", netns=place, rules=[PLAIN])
+            assert "the kernel would delete rule priority 100 not from 10.0.0.0/8 table 7 instead" in refused["msg"]
+    if protocol == "119":
+        assert run_module("rule", netns=place, rules=[PLAIN], purge=True)["diff"]["before"].count("not") == 1
+        assert [rule for rule in rules(place) if rule not in before] == [shown(100, table="7", **FROM)]
+    assert run_module("rule", state="absent", netns=place, rules=[PLAIN])["changed"]
+    # By its priority alone, the opposite is meant as well as any other.
+    assert run_module("rule", state="absent", netns=place, rules=[{"priority": 100}])["changed"] == (protocol != "119")
+    assert rules(place) == before
+
+
+def test_a_rule_beside_a_narrower_one(run_module: Any, place: str) -> None:
+    """The kernel takes the narrower one for it, because it compares only what the wider one has."""
+    before = rules(place)
+    both = [PLAIN, {"priority": 100, "table": 7}]
+    assert run_module("rule", netns=place, rules=both)["changed"]
+    found = [rule for rule in rules(place) if rule not in before]
+    assert found == [shown(100, table="7", **FROM), shown(100, table="7")]
+    refused = run_module("rule", netns=place, rules=both[:1], purge=True)
+    assert "the kernel would delete rule priority 100 from 10.0.0.0/8 table 7 instead" in refused["msg"]
+    assert [rule for rule in rules(place) if rule not in before] == found
+    assert run_module("rule", netns=place, rules=both[1:], purge=True)["changed"]
+    assert [rule for rule in rules(place) if rule not in before] == found[1:]
+    assert run_module("rule", netns=place, rules=[], purge=True)["changed"]
+    assert rules(place) == before
+
+
+def test_facts_leave_out_what_a_document_cannot_say(run_module: Any, place: str) -> None:
+    before = rules(place)
+    for priority, words in enumerate(SHOWN, 100):
+        ip(place, "rule", "add", "priority", str(priority), *words.split())
+    found = run_module("topology_info", namespaces=[place])["namespaces"]
+    assert [rule["priority"] for rule in found[place]["rules"]] == [103, 104]
+    assert not run_module("topology", namespaces=found)["changed"]
+    for priority in range(100, 100 + len(SHOWN)):
+        ip(place, "rule", "delete", "priority", str(priority))
+    assert rules(place) == before
+
+
+@pytest.mark.parametrize("how", ["made again", "another namespace"])
+def test_rules_of_a_link_that_moves_stay(how: str, run_module: Any, ns: Any) -> None:
+    """They know it by its name, and are about the one that comes then."""
+    with two_links() as name:
+        ip(name, "link", "add", "vx0", "type", "vxlan", "id", "7", "dstport", "4789")
+        for number, (words, _item) in enumerate(STATES.values()):
+            family = "-6" if "fd0" in words else "-4"
+            ip(name, family, "rule", "add", "priority", str(100 + number), *words.replace("v0", "vx0").split())
+        for words in UNMODELLED.values():
+            ip(name, "rule", "add", "priority", "200", "iif", "vx0", *words.split())
+        before = rules(name)
+        if how == "made again":
+            link = {"name": "vx0", "kind": "vxlan", "vni": 8, "port": 4789, "recreate": True}
+            done = run_module("topology", namespaces={name: {"links": [link]}})
+        else:
+            taken = {"name": "net1", "origin": {"name": "vx0", "netns": name}}
+            done = run_module("topology", namespaces={ns(): {"links": [taken]}, name: {}})
+        assert (done.get("msg"), done["changed"]) == (None, True)
+        detached = how == "another namespace"
+        assert rules(name) == [
+            {**rule, **({"iif_detached": None} if detached and rule.get("iif") == "vx0" else {})} for rule in before
+        ]
 
 
 def test_a_zero_is_shown(run_module: Any, place: str) -> None:

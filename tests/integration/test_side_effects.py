@@ -14,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.weft.fabric.plugins.module_utils.engine import lifeline
+from ansible_collections.weft.fabric.plugins.module_utils.engine.keeper import Keeper
 from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import bridge, kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.tests.integration.kernel import (
@@ -212,6 +214,64 @@ def test_an_address_that_loses_the_route_to_its_subnet(ns) -> None:
         assert not ip_json("", "route", "show", "default")
 
 
+MULTIPATH = (
+    "route add 10.8.0.0/16 proto bird nexthop via 10.99.0.1 dev nic0 onlink nexthop via 10.99.0.2 dev nic1 onlink",
+    "route add 10.8.1.0/24 proto bird nexthop dev nic0 weight 3 nexthop dev nic1",
+    "route add 10.8.2.0/24 proto 119 metric 7 nexthop via inet6 fe80::1 dev nic0 nexthop via 10.2.0.9 dev nic1",
+    "route add 10.8.3.0/24 table 77 nexthop via 10.99.0.1 dev nic0 onlink nexthop via 10.99.0.2 dev nic1 onlink",
+)
+KEPT_DEAD = (
+    # Its gateway is not reachable any more, its source is gone, or another interface is down.
+    "route add 10.7.0.0/16 proto bird nexthop via 10.1.0.9 dev nic0 nexthop via 10.2.0.9 dev nic1",
+    "route add 10.7.2.0/24 proto bird nexthop dev nic0 nexthop dev nic1 nexthop dev nic2",
+)
+
+
+@pytest.mark.parametrize("way", ["purge", "absent", "label"])
+def test_hops_of_an_interface_without_addresses(way: str, ns) -> None:
+    """The kernel marks them as dead, and a route that replaces theirs stays so."""
+    with inside(ns()):
+        for name in ("nic0", "nic1", "nic2"):
+            ip_batch("", f"link add {name} type veth peer name far{name}")
+            ip_batch("", f"link set far{name} up", f"link set {name} up")
+        ip_batch("", "address add 10.1.0.1/24 dev nic0", "address add 10.2.0.1/24 dev nic1", *MULTIPATH, *KEPT_DEAD)
+        ip_batch("", "link set nic2 down")
+        before = routes_of_several_hops()
+        if way == "purge":
+            reach({"": {"links": [{"name": "nic0", "addresses": [], "purge_addresses": True}]}})
+        elif way == "absent":
+            assert reconcile(parse_topology(NIC0, absent=True)).changed
+        else:
+            reach({"": {"addresses": [{"dev": "nic0", "address": "10.1.0.1/24", "label": "nic0:x"}]}})
+        after = routes_of_several_hops()
+        if way == "label":
+            assert after == before
+            return
+        dead = {dst for dst, hops in after.items() for hop in hops if hop["dev"] == "nic0" and "dead" in hop["flags"]}
+        assert dead == {"10.7.0.0/16", "10.7.2.0/24"} and after.keys() == before.keys()
+        assert all(after[dst] == before[dst] for dst in after.keys() - dead)
+
+
+NIC0 = {"": {"addresses": [{"dev": "nic0", "address": "10.1.0.1/24"}]}}
+
+
+def routes_of_several_hops() -> dict[str, list[dict[str, Any]]]:
+    rows = ip_json("", "route", "show", "table", "all")
+    return {row["dst"]: row["nexthops"] for row in rows if "nexthops" in row}
+
+
+def test_a_route_that_the_kernel_changes_is_not_lost(ns) -> None:
+    """An IPv6 route with the MTU of its interface follows it; what the document asks for is set again."""
+    with inside(ns()):
+        ip_batch("", "link add nic0 mtu 1400 type veth peer name far0", "link set far0 up", "link set nic0 up")
+        ip_batch("", "address add 10.1.0.1/24 dev nic0")
+        ip_batch("", "route add fd00:8::/64 via fe80::a dev nic0 proto 119 mtu 1400")
+        links = [{"name": "nic0", "mtu": 1450, "addresses": [], "purge_addresses": True}]
+        reach({"": {"links": links, "routes": [{"dst": "fd00:8::/64", "via": "fe80::a", "dev": "nic0", "mtu": 1400}]}})
+        (route,) = ip_json("", "-6", "route", "show", "fd00:8::/64")
+        assert route["metrics"] == [{"mtu": 1400}]
+
+
 @pytest.mark.usefixtures("host")
 def test_routes_of_an_address_that_goes() -> None:
     did = reach({"": {"addresses": [{"dev": "nic0", "address": "10.1.0.7/24"}]}}, absent=True)
@@ -229,7 +289,7 @@ def test_an_interface_that_a_container_takes(host: str, ns) -> None:
     assert len(lost) == len(THEIRS) - 1 and len(lines(did.diff, "before", " is gone)")) == 1, "\n".join(lost)
 
 
-REFUSED = [{"dst": "10.99.0.0/16", "via": "10.1.0.254", "dev": "up0", "src": "10.77.0.1"}]
+REFUSED = [{"dst": "10.99.0.0/16", "via": "10.77.0.1", "dev": "up0"}]  # the plan does not see who is reachable
 
 
 @pytest.mark.parametrize("kind", ["bridge", pytest.param("bond", marks=pytest.mark.needs_kind("bond"))])
@@ -249,6 +309,21 @@ def test_whatever_fails_the_host_is_as_before(kind: str, host: str, monkeypatch)
     assert sorted(map(str, of(after["addresses"], "nic0"))) == sorted(map(str, of(known, "nic0")))
     for part in ("routes", "nexthops", "neighbours"):
         assert after[part] == before[part]
+
+
+def test_whatever_fails_a_pair_to_a_pod_is_as_before(ns, monkeypatch) -> None:
+    """Its other end is in a namespace that the way back says nothing of."""
+    monkeypatch.setattr(lifeline, "session", lambda: None)
+    name, pod = ns(), ns()
+    with inside(name):
+        ip_batch("", "link add nic0 type veth peer name far0", f"link add v0 type veth peer name e0 netns {pod}")
+        ip_batch("", "link set nic0 up", "link set v0 up")
+        before = [ip_json(place, "link") for place in (name, pod)]
+        pair = {"name": "v0", "kind": "veth", "peer": {"name": "e0", "netns": pod, "admin_state": "down"}, "mtu": 1400}
+        links = [{"name": "up0", "kind": "bridge", "ports": ["nic0"]}, pair]
+        with pytest.raises(FabricError, match="; the interfaces are as they were before"):
+            reconcile(parse_topology({"": {"links": links, "routes": REFUSED}}))
+        assert [ip_json(place, "link") for place in (name, pod)] == before
 
 
 def test_an_interface_with_a_peer_is_put_into_a_bridge(ns, monkeypatch) -> None:
@@ -373,3 +448,9 @@ def succeeds(line: str) -> bool:
 def without_own(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Addresses of nic0 without the link-local one that the kernel derives."""
     return [row for row in of(rows, "nic0") if row["local"] == "fe80::1" or not row["local"].startswith("fe80:")]
+
+
+def test_a_namespace_that_is_given_by_its_path_is_looked_at_again(ns) -> None:
+    path = f"/run/netns/{ns()}"
+    with Kernel() as kernel:
+        assert [*Keeper(kernel, {path}).losses_now()] == [path]

@@ -5,7 +5,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from ansible_collections.weft.fabric.tests.integration import life
+from ansible_collections.weft.fabric.tests.integration.kernel import ip_batch, ip_json
 from ansible_collections.weft.fabric.tests.integration.life import MACS, Case, link
 
 CASES = {
@@ -73,6 +78,22 @@ CASES = {
         delete={"name": "tun0"},
     ),
 }
+
+
+@pytest.mark.needs_kind("tuntap")
+def test_the_headers_of_a_program_stay(run_module, ns) -> None:
+    """Attaching to a device sets them (tun.c: tun_set_iff), and nobody asks for them."""
+    name = ns()
+    ip_batch(name, "tuntap add tap0 mode tap pi vnet_hdr")
+
+    def data() -> dict[str, Any]:
+        return dict(ip_json(name, "link", "show", "tap0")[0]["linkinfo"]["info_data"])
+
+    before = data()
+    done = run_module("tuntap", netns=name, name="tap0", mode="tap", owner="nobody", admin_state="down")
+    assert done["diff"]["after"].splitlines() == [f"netns {name}: link tap0 owner 65534"]
+    assert (before["pi"], before["vnet_hdr"], data()) == (True, True, {**before, "user": "nobody"})
+
 
 test_life = life.test_of(CASES)
 test_missing_arguments = life.test_missing_arguments_of(CASES)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ansible_collections.weft.fabric.tests.integration import life
@@ -206,6 +208,83 @@ def test_a_control_planes_flood_entries_stay(whose: str, run_module, ns) -> None
     assert run_module("vxlan_fdb", netns=name, dev="vx0", entries=[], purge=True)["changed"]
     gone = {MACS[1], MACS[2]}
     assert {line.split()[0] for line in {*before} - {*entries(name)}} == gone, "entries of its own are still purged"
+
+
+def lines(done: dict[str, Any], when: str) -> list[str]:
+    """A diff without the namespaces."""
+    return [line.partition(": ")[2] for line in done["diff"][when].splitlines()]
+
+
+@pytest.mark.parametrize("destination", ["dst 10.3.0.9", "nhid 102"])
+@pytest.mark.parametrize(
+    ("made", "shown"),
+    [("dynamic", "dynamic"), ("extern_learn", "extern_learn"), ("dynamic extern_learn", "dynamic extern_learn")],
+)
+def test_a_learned_entry_that_is_replaced_is_shown(made: str, shown: str, destination: str, run_module, ns) -> None:
+    name = ns()
+    with_entries_of_others(name)
+    bridge(name, *f"fdb replace {MACS[5]} dev vx0 {destination} self {made}".split())
+    asked = {"netns": name, "dev": "vx0", "entries": [{"lladdr": MACS[5], "dst": "10.3.0.7"}]}
+    with unchanged(name):
+        planned = run_module("vxlan_fdb", check=True, **asked)
+    done = run_module("vxlan_fdb", **asked)
+    assert planned["diff"] == done["diff"]
+    assert lines(done, "before") == [f"fdb vx0 {MACS[5]} {destination} {shown}"]
+    assert lines(done, "after") == [f"fdb vx0 {MACS[5]} dst 10.3.0.7"]
+    assert f"{MACS[5]} dst 10.3.0.7 self permanent" in entries(name)
+
+
+def with_flooding_of_zebra(name: str, bridged: str = "vx0") -> None:
+    """A VXLAN of EVPN before its first MAC address: zebra sets the state that bridge(8) sets."""
+    ip_batch(
+        name,
+        "link add br0 type bridge",
+        "link add vx0 type vxlan id 7 dstport 4789 nolearning local 10.3.0.1",
+        f"link set {bridged} master br0",
+    )
+    for number in (8, 9):
+        bridge(name, *f"fdb append {FLOOD} dev vx0 dst 10.3.0.{number} self permanent".split())
+
+
+def vteps(name: str) -> list[str]:
+    shown = bridge(name, "fdb", "show", "dev", "vx0").splitlines()
+    return sorted(line.split()[2] for line in shown if line.startswith(FLOOD))
+
+
+def test_a_vxlan_that_zebra_only_floods_by_yet_keeps_its_vteps(run_module, ns) -> None:
+    name = ns()
+    with_flooding_of_zebra(name)
+    with unchanged(name):
+        for listed in ([], [{"lladdr": FLOOD, "dst": "10.3.0.9"}]):
+            assert not run_module("vxlan_fdb", netns=name, dev="vx0", entries=listed, purge=True)["changed"]
+    # Ours are in the same entry of the kernel, and must not make the others look like ours.
+    ours = [{"lladdr": FLOOD, "dst": "10.3.0.7"}, {"lladdr": MACS[1], "dst": "10.3.0.7"}]
+    assert run_module("vxlan_fdb", netns=name, dev="vx0", entries=ours, purge=True)["changed"]
+    assert vteps(name) == ["10.3.0.7", "10.3.0.8", "10.3.0.9"]
+    with unchanged(name):
+        assert not run_module("vxlan_fdb", netns=name, dev="vx0", entries=ours, purge=True)["changed"]
+    purged = run_module("vxlan_fdb", netns=name, dev="vx0", entries=[], purge=True)
+    assert lines(purged, "before") == [f"fdb vx0 {MACS[1]} dst 10.3.0.7"]
+    # One that a task names is the task's.
+    assert run_module("vxlan_fdb", netns=name, dev="vx0", entries=ours[:1], state="absent")["changed"]
+    assert vteps(name) == ["10.3.0.8", "10.3.0.9"]
+
+
+@pytest.mark.parametrize("bridged", ["vx0", "e0"])
+def test_vteps_that_are_no_control_planes_are_purged(bridged: str, run_module, ns) -> None:
+    """Ours in a bridge's VXLAN, and those of bridge(8) in another one."""
+    name = ns()
+    ip(name, "link", "add", "e0", "type", "veth", "peer", "name", "e1")
+    with_flooding_of_zebra(name, bridged)
+    if bridged == "vx0":
+        bridge(name, *f"fdb delete {FLOOD} dev vx0 dst 10.3.0.8 self".split())
+        bridge(name, *f"fdb delete {FLOOD} dev vx0 dst 10.3.0.9 self".split())
+        listed = [{"lladdr": FLOOD, "dst": "10.3.0.9"}, {"lladdr": FLOOD, "dst": "10.3.0.8"}]
+        run_module("vxlan_fdb", netns=name, dev="vx0", entries=listed)
+    assert vteps(name) == ["10.3.0.8", "10.3.0.9"]
+    kept = [{"lladdr": FLOOD, "dst": "10.3.0.9"}]
+    assert run_module("vxlan_fdb", netns=name, dev="vx0", entries=kept, purge=True)["changed"]
+    assert vteps(name) == ["10.3.0.9"]
 
 
 def test_entries_that_are_none_are_refused(run_module, ns) -> None:

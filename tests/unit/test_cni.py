@@ -57,6 +57,15 @@ def refused(config):
         ({"isGateway": "maybe"}, ["config.isGateway: 'maybe'", "true or false"]),
         ({"mtu": -1}, ["config.mtu: -1"]),
         ({"vlan": 4095}, ["config.vlan: 4095", "0 to 4094"]),
+        ({"vlanTrunk": 5}, ["config.vlanTrunk: 5", "give a list"]),
+        ({"vlanTrunk": [5]}, ["config.vlanTrunk[0]: 5", "give a dictionary"]),
+        ({"vlanTrunk": [{"id": 1}, {"ID": 5}]}, ["config.vlanTrunk[1].ID: 5", "takes only id, minID, maxID"]),
+        ({"vlanTrunk": [{"id": 0}]}, ["config.vlanTrunk[0].id: 0", "1 to 4094"]),
+        ({"vlanTrunk": [{"minID": 5, "maxID": 4095}]}, ["config.vlanTrunk[0].maxID: 4095", "1 to 4094"]),
+        ({"vlanTrunk": [{"minID": 5, "maxID": 4}]}, ["config.vlanTrunk[0].maxID: 4", "at least minID"]),
+        ({"vlanTrunk": [{"minID": 5}]}, ["config.vlanTrunk[0]: {'minID': 5}", "both minID and maxID"]),
+        ({"vlanTrunk": [{}]}, ["config.vlanTrunk[0]: {}", "give id, or both"]),
+        ({"portIsolation": "often"}, ["config.portIsolation: 'often'", "true or false"]),
         ({"bridge": "a" * 13, "vlan": 100}, ["config.bridge", "at most 15 bytes"]),
         ({"hairpinMode": True, "promiscMode": True}, ["config.promiscMode: True", "not both"]),
         ({"capabilities": {"portMappings": "yes please"}}, ["config.capabilities.portMappings"]),
@@ -188,6 +197,35 @@ def test_vlan():
     assert (gateway["name"], gateway["addresses"]) == ("cni0.100", ["10.22.0.1/16"])
     assert (gateway["peer"]["controller"], gateway["peer"]["pvid"], veth["pvid"]) == ("cni0", 100, 100)
     parse_topology(found, purge=True)
+
+
+TRUNK = [{"id": 7}, {"minID": 10, "maxID": 12}, {"id": 13, "minID": 1, "maxID": 2}]
+
+
+@pytest.mark.parametrize(
+    ("options", "pvid", "members", "untagged"),
+    [
+        ({"vlan": 5}, 5, ["1", "5"], ["1", "5"]),
+        ({"vlan": 5, "preserveDefaultVlan": False}, 5, ["5"], ["5"]),
+        ({"vlan": 5, "vlanTrunk": TRUNK}, 5, ["1-2", "5", "7", "10-13"], ["1", "5"]),
+        ({"vlan": 7, "vlanTrunk": [{"id": 7}, {"id": 9}], "preserveDefaultVlan": False}, 7, ["7", "9"], ["7"]),
+        ({"vlanTrunk": [{"id": 7}]}, 1, ["1", "7"], ["1"]),
+        ({"vlanTrunk": [{"id": 7}], "preserveDefaultVlan": False}, 1, ["1", "7"], ["1"]),
+        ({"vlanTrunk": []}, 1, ["1"], ["1"]),
+    ],
+)
+def test_vlans_of_a_port(options, pvid, members, untagged):
+    found = topology([attached({**NET, **options}, own("10.22.0.2/16", "10.22.0.1"))])
+    *_others, port = found[""]["links"]
+    assert (port["pvid"], port["vlans"], port["untagged"]) == (pvid, members, untagged)
+    assert found[""]["links"][0]["vlan_filtering"]
+    parse_topology(found, purge=True)
+
+
+def test_an_isolated_port():
+    ports = [topology([attached({**NET, **more})])[""]["links"][-1] for more in ({}, {"portIsolation": True})]
+    assert [port["isolated"] for port in ports] == [False, True]
+    assert "pvid" not in ports[0]
 
 
 def test_what_a_network_leaves_goes_with_the_last_of_it():

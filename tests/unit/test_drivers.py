@@ -261,6 +261,16 @@ def test_who_is_to_reach_whom_in_cni_networks():
     }, "not those without an address, on another bridge, without a way to the host, on another host"
 
 
+def test_isolated_ports_of_cni_are_proved_to_be_apart():
+    apart = {"type": "bridge", "portIsolation": True}
+    pods = {"a": [in_cni("c1", "10.22.0.2", **apart), in_cni("c2", "10.22.0.3", **apart)]}
+    pods["a"].append(in_cni("c3", "10.22.0.4", type="bridge"))
+    assert {key: url for key, url in pairs("a", {}, pods).items() if key[0]} == {
+        ("c1", "a/c2"): False, ("c1", "a/c3"): True, ("c2", "a/c1"): False,
+        ("c2", "a/c3"): True, ("c3", "a/c1"): True, ("c3", "a/c2"): True,
+    }  # fmt: skip
+
+
 def test_who_is_to_reach_whom_in_ptp_networks_of_cni():
     routes = {"type": "host-local", "subnet": "10.22.0.0/16", "routes": [{"dst": "192.168.0.0/16"}]}
     pods = {"a": [in_cni("c1", "10.22.0.2", type="ptp", ipam=routes), in_cni("c2", "10.22.0.3", type="ptp")]}

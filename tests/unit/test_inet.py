@@ -16,7 +16,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.weft.fabric.plugins.module_utils.kernel import addresses, inet, routes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import (
+    address_requests,
+    addresses,
+    inet,
+    route_requests,
+    routes,
+)
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import attributes
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
@@ -49,42 +55,42 @@ OF_HOP = (RTA_FLOW, RTA_ENCAP, RTA_ENCAP_TYPE)
 REQUESTS = {
     "ip address replace 192.0.2.9/24 dev d2": (
         "28000000140005055c1d016b00000000021800000300000008000200c000020908000100c0000209",
-        next(addresses.put(INDEXES, [Address("d2", "192.0.2.9/24")])),
+        next(address_requests.put(INDEXES, [Address("d2", "192.0.2.9/24")])),
     ),
     "ip address replace 2001:db8::9/64 dev d2": (
         "40000000140005055c1d016b000000000a400000030000001400020020010db8000000000000000000000009"
         "1400010020010db8000000000000000000000009",
-        next(addresses.put(INDEXES, [Address("d2", "2001:db8::9/64")])),
+        next(address_requests.put(INDEXES, [Address("d2", "2001:db8::9/64")])),
     ),
     "ip address delete 192.0.2.9/24 dev d2": (
         "28000000150005005c1d016b00000000021800000300000008000200c000020908000100c0000209",
-        next(addresses.delete(INDEXES, [Address("d2", "192.0.2.9/24")])),
+        next(address_requests.delete(INDEXES, [Address("d2", "192.0.2.9/24")])),
     ),
     "ip route replace 172.2.1.0/24 via 172.2.1.0 dev d2 onlink proto 119": (
         "34000000180005055c1d016b0000000002180000fe7700010400000008000100ac02010008000500ac0201000800040003000000",
-        next(routes.put(INDEXES, [PEER])),
+        next(route_requests.put(INDEXES, [PEER])),
     ),
     "ip route replace 198.51.100.0/24 dev d2 src 192.0.2.1 metric 7 mtu 1400 proto 119": (
         "48000000180005055c1d016b0000000002180000fe77fd010000000008000100c633640008000700c0000201080006000700000008000400"
         "030000000c0008000800020078050000",
-        next(routes.put(INDEXES, [METRIC])),
+        next(route_requests.put(INDEXES, [METRIC])),
     ),
     "ip route replace default via 192.0.2.2 table 300 proto 119": (
         "2c000000180005055c1d016b0000000002000000007700010000000008000500c000020208000f002c010000",
-        next(routes.put(INDEXES, [Route("0.0.0.0/0", 300, 0, via="192.0.2.2")])),
+        next(route_requests.put(INDEXES, [Route("0.0.0.0/0", 300, 0, via="192.0.2.2")])),
     ),
     "ip route replace 2001:db8:1::/48 via 2001:db8::2 proto 119": (
         "44000000180005055c1d016b000000000a300000fe770001000000001400010020010db80001000000000000000000001400050020010db8"
         "000000000000000000000002",
-        next(routes.put(INDEXES, [Route("2001:db8:1::/48", MAIN, 0, via="2001:db8::2")])),
+        next(route_requests.put(INDEXES, [Route("2001:db8:1::/48", MAIN, 0, via="2001:db8::2")])),
     ),
     "ip route delete 172.2.1.0/24 via 172.2.1.0 dev d2": (
         "34000000190005005c1d016b0000000002180000fe00ff000000000008000100ac02010008000500ac0201000800040003000000",
-        next(routes.delete(INDEXES, [PEER])),
+        next(route_requests.delete(INDEXES, [PEER])),
     ),
     "ip route delete 198.51.100.0/24 dev d2 metric 7": (
         "34000000190005005c1d016b0000000002180000fe00ff000000000008000100c633640008000600070000000800040003000000",
-        next(routes.delete(INDEXES, [METRIC])),
+        next(route_requests.delete(INDEXES, [METRIC])),
     ),
 }
 
@@ -122,7 +128,7 @@ six = st.binary(min_size=16, max_size=16).map(inet.to_text)
 def test_an_address_comes_back(data: Any, ipv6: bool, index: int) -> None:
     head = data.draw(six if ipv6 else four)
     address = Address("d2", f"{head}/{data.draw(st.integers(0, 128 if ipv6 else 32))}")
-    request = next(addresses.put({"d2": index}, [address]))
+    request = next(address_requests.put({"d2": index}, [address]))
     permanent = struct.pack("=HHI", 8, IFA_FLAGS, IFA_F_PERMANENT)
     answers: Any = Recorded(request.payload + permanent)
     (found,) = addresses.read(answers, Scope(addresses=True), {}, {index: "d2"}).values()
@@ -135,7 +141,7 @@ def test_several_hops_are_iproute2s() -> None:
     route = Route("10.7.0.0/16", MAIN, 0, nexthops=(Hop("192.0.2.2", "d2", 3), Hop("fe80::1", "d2")))
     # The last two bytes are padding.
     theirs = "100000020300000008000500c00002022000000003000000160012000a00fe8000000000000000000000000000010000"
-    (request,) = routes.put(INDEXES, [route])
+    (request,) = route_requests.put(INDEXES, [route])
     assert attributes(request.payload, 12)[RTA_MULTIPATH].hex() == theirs
 
 
@@ -190,13 +196,13 @@ def read(payload: bytes, index: int) -> Route:
 
 @given(observed(), st.integers(1, 2**31 - 1))
 def test_a_route_comes_back(route: Route, index: int) -> None:
-    request = next(routes.put({"d2": index}, [route]))
+    request = next(route_requests.put({"d2": index}, [route]))
     assert len(request.payload) % 4 == 0
     found = read(request.payload, index)
     assert found._replace(raw=None) == route
     assert found.raw == request.payload
     assert route.met_by(found) and found.leads_as(route)
-    for same in (next(routes.delete({}, [found])), routes.restore(request.payload)):
+    for same in (next(route_requests.delete({}, [found])), route_requests.restore(request.payload)):
         assert attributes(same.payload, 12) == attributes(found.raw, 12)
 
 
@@ -208,12 +214,12 @@ UNKNOWN = {RTA_FLOW: bytes(4), RTA_ENCAP: bytes(8), RTA_ENCAP_TYPE: bytes(2), 77
 )
 def test_a_change_keeps_what_is_not_modelled(route: Route, unknown: dict[int, bytes], rto_min: bytes) -> None:
     """Attributes of any type, and metrics of any kind, stay when a metric is changed."""
-    payload = next(routes.put({"d2": 2}, [route])).payload
+    payload = next(route_requests.put({"d2": 2}, [route])).payload
     metrics = attributes(attributes(payload, 12).get(RTA_METRICS, b""), 0)
     payload += inet.packed({**unknown, RTA_METRICS: inet.packed({**metrics, RTAX_RTO_MIN: rto_min})})
     known = read(payload, 2)
     wanted = Route(*route.key, type=route.type, via=route.via, dev=route.dev, nexthops=route.nexthops, advmss=77)
-    changed = next(routes.put({"d2": 2}, [wanted.over(known)])).payload
+    changed = next(route_requests.put({"d2": 2}, [wanted.over(known)])).payload
     kept = unknown if route.hops and route.nexthops is None else {k: v for k, v in unknown.items() if k not in OF_HOP}
     assert {kind: data for kind, data in attributes(changed, 12).items() if kind in UNKNOWN} == kept
     assert attributes(attributes(changed, 12)[RTA_METRICS], 0)[RTAX_RTO_MIN] == rto_min
@@ -232,6 +238,6 @@ def test_an_address_comes_back_with_what_is_left_of_its_life(preferred: int, val
     lifetime = struct.pack("=HH4I", 20, 6, preferred, valid, 5, 5)
     found = addresses.decode(header + local + label + flags + lifetime, {3: "d2"}, time.monotonic() - 100)
     assert found is not None
-    sent = attributes(next(addresses.put({"d2": 7}, [found])).payload, 8)
+    sent = attributes(next(address_requests.put({"d2": 7}, [found])).payload, 8)
     assert struct.unpack_from("=2I", sent[6]) == left
     assert sent[3] == b"d2:dhcp\0" and struct.unpack("=I", sent[IFA_FLAGS])[0] == 0x200

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address, AddressState
+from ansible_collections.weft.fabric.plugins.module_utils.model.bridge_fdb import BridgeEntry
+from ansible_collections.weft.fabric.plugins.module_utils.model.bridged import Port, PortState, Station
+from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
 from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Entry, Kept, Nexthop
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
@@ -40,6 +43,8 @@ def kept(*items: Any) -> Kept:
         {item.id: item for item in items if isinstance(item, Nexthop)},
         {(item.dev, item.dst, item.flags): item for item in items if isinstance(item, Entry)},
         {item[:-1]: item for item in items if isinstance(item, Route)},
+        {(item.dev, item.controller): item for item in items if isinstance(item, Port)},
+        {item.key: item for item in items if isinstance(item, Station)},
     )
 
 
@@ -82,6 +87,35 @@ def test_neighbours_go_with_the_mac_address() -> None:
     assert ([*losses.missing], there in losses.there) == ([here], True)
     todo = planned({"links": [{"name": "a", "mac_address": "02:00:5e:00:00:55"}]}, here, there)
     assert steps(todo)[1:] == ["restore neighbour a 10.1.0.9 lladdr 02:00:5e:00:00:01"]
+
+
+PORT = Port("a", "br0", (PortState((("cost", 7),), b"1"), PortState((("flood", False),), b"2")))
+MAC, FLOOD = "02:00:5e:00:00:01", "00:00:00:00:00:00"
+BEHIND, TUNNEL = Station("a", True, MAC, 10, "", "br0"), Station("a", False, MAC, None, "192.0.2.1")
+FLOODED = Station("a", False, FLOOD, None, "192.0.2.1")
+
+
+def test_a_port_that_leaves_its_bridge() -> None:
+    losses = Losses(kept(PORT, BEHIND, TUNNEL))
+    losses.released("a")
+    assert ([*losses.missing], [*losses.there]) == ([PORT, BEHIND], [TUNNEL])
+    losses = Losses(kept(PORT, BEHIND))
+    losses.removed("br0", False, ["a"])
+    assert [*losses.gone] == [PORT, BEHIND]
+
+
+def test_entries_that_a_document_changes_are_not_lost() -> None:
+    before = kept(BEHIND, TUNNEL, FLOODED)
+    for entry, left in (
+        (BridgeEntry("a", MAC, 10), [TUNNEL, FLOODED]),
+        (BridgeEntry("a", MAC), [BEHIND, TUNNEL, FLOODED]),
+        (FdbEntry("a", MAC, "192.0.2.9"), [BEHIND, FLOODED]),
+        (FdbEntry("a", FLOOD, "192.0.2.9"), [BEHIND, TUNNEL, FLOODED]),
+        (FdbEntry("a", FLOOD, "192.0.2.1"), [BEHIND, TUNNEL]),
+    ):
+        losses = Losses(before)
+        losses.forget(entry)
+        assert [*losses.there] == left
 
 
 def test_what_has_changed_meanwhile() -> None:

@@ -137,14 +137,26 @@ def test_a_request_is_iproute2s(command: str) -> None:
     assert attributes(request.payload, 12) == attributes(theirs, 28)
 
 
+@pytest.mark.parametrize(("state", "mark"), [(None, (0x80, 2)), ("static", (0xC0, 2)), ("extern_learn", (0x80, 0x12))])
+def test_a_vtep_beside_those_of_a_control_plane_gets_their_state(state: str | None, mark: tuple[int, int]) -> None:
+    payload = next(fdb.put(INDEXES, [OTHER._replace(state=state)])).payload
+    assert struct.unpack_from(NDMSG, payload)[2:] == mark
+
+
 def test_the_fdb_is_what_was_declared() -> None:
-    found = fdb_of(Recorded(FDB_ANSWERS), Link("vx0", "vxlan", index=5))
-    assert found == [OTHER, OTHER._replace(port=8472, vni=20), PEER]
+    link = Link("vx0", "vxlan", index=5)
+    found = fdb_of(Recorded(FDB_ANSWERS), link)
+    theirs = OTHER._replace(state="static")
+    assert found == [theirs, theirs._replace(port=8472, vni=20), PEER]
+    assert [(item.lladdr[-2:], item.dst, item.state) for item in link.learned] == [
+        ("04", "192.168.2.6", "extern_learn"),
+        ("03", "192.168.2.6", "dynamic"),
+    ]
 
 
 def test_the_fdb_is_without_the_remotes_own_row() -> None:
     link = Link("vx0", "vxlan", {"remote": "192.168.2.5"}, index=5)
-    assert OTHER not in fdb_of(Recorded(FDB_ANSWERS), link)
+    assert fdb_of(Recorded(FDB_ANSWERS), link) == [PEER]
 
 
 def test_the_fdb_of_another_device() -> None:
@@ -188,7 +200,16 @@ def test_a_neighbour_comes_back(index: int, lladdr: str, dst: str) -> None:
 
 ports = st.none() | st.integers(1, 65535)
 entries = st.builds(
-    FdbEntry, st.just("vx0"), macs, addresses | st.none(), ports, vnis, vnis, st.sampled_from([None, "e0"]), vnis
+    FdbEntry,
+    st.just("vx0"),
+    macs,
+    addresses | st.none(),
+    ports,
+    vnis,
+    vnis,
+    st.sampled_from([None, "e0"]),
+    vnis,
+    st.none(),
 ).filter(lambda entry: entry.dst or entry.nhid)
 
 

@@ -72,15 +72,17 @@ def _with_known_addresses(item: Attachment, there: Mapping[str, Store]) -> Attac
 
 
 def check_absent(items: Iterable[Attachment]) -> None:
-    """Check that interfaces to remove are not in another network.
+    """Check that interfaces to remove are in their networks, if they exist.
 
-    :raises InvalidParameter: one is.
+    :raises InvalidParameter: one is in another network, or somebody else's.
     """
     for item in with_addresses([*items]):
         other = "" if item.addresses else present.network_of(item)
         if other:
             remedy = f"{item.interface} of {item.container} is in network {other}: give that network's configuration"
             raise InvalidParameter(f"{item.where}.network", item.network.name, remedy)
+        if not PLUGINS[item.network.plugin].interface:
+            present.check_attached(item)
 
 
 def release(removed: Iterable[Attachment], kept: Iterable[Attachment], check: bool) -> list[str]:

@@ -23,6 +23,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.cni.chain import (
     chained,
     check_capabilities,
 )
+from ansible_collections.weft.fabric.plugins.module_utils.cni.vlans import trunk
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import ipvlan, macvlan
 
@@ -187,8 +188,11 @@ PLUGINS = {
             "hairpinMode": values.boolean,
             "promiscMode": values.boolean,
             "macspoofchk": values.boolean,
+            "portIsolation": values.boolean,
             "mtu": _mtu,
             "vlan": _vlan,
+            "vlanTrunk": trunk,
+            "preserveDefaultVlan": values.boolean,
         },
         kind="veth",
         cabled=True,

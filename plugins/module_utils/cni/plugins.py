@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Callable
 
-from ansible_collections.weft.fabric.plugins.module_utils.cni import pieces
+from ansible_collections.weft.fabric.plugins.module_utils.cni import pieces, vlans
 from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import Attachment
 from ansible_collections.weft.fabric.plugins.module_utils.cni.config import PLUGINS, Network
 from ansible_collections.weft.fabric.plugins.module_utils.cni.pieces import Interface, Pieces, veth_name
@@ -31,9 +31,9 @@ def _bridges(given: Iterable[Attachment], kept: Collection[str]) -> list[dict[st
     for item in given:
         _bridge(links, item)
         if item.network.gateway:
-            vlan, name = item.network.options.get("vlan"), item.gateway_link
-            if vlan:
-                links.setdefault(name, _vlan_gateway(item.network.bridge, vlan))
+            name = item.gateway_link
+            if name != item.network.bridge:
+                links.setdefault(name, _vlan_gateway(item.network))
             gateways.setdefault(name, {}).update(dict.fromkeys(map(str, item.gateways)))
     for name, addresses in gateways.items():
         # Others may have addresses there: those that forceAddress takes the place of are removed one by one.
@@ -50,14 +50,16 @@ def _bridge(links: dict[str, dict[str, Any]], item: Attachment) -> None:
         bridge["mtu"] = options["mtu"]
     if options.get("promiscMode"):
         bridge["promisc"] = True
-    if options.get("vlan"):
+    if vlans.are_filtered(options):
         bridge["vlan_filtering"] = True
 
 
-def _vlan_gateway(bridge: str, vlan: int) -> dict[str, Any]:
+def _vlan_gateway(net: Network) -> dict[str, Any]:
     """A veth pair between the host and the bridge: the gateway's interface in a VLAN of the bridge."""
-    port = {"name": veth_name(f"{bridge}.{vlan}"), "netns": "", "controller": bridge, "pvid": vlan}
-    return {"name": f"{bridge}.{vlan}", "kind": "veth", "peer": port}
+    name = f"{net.bridge}.{net.options['vlan']}"
+    in_vlan = vlans.of_port(net.options, trunked=False)
+    port = {"name": veth_name(name), "netns": "", "controller": net.bridge, **in_vlan}
+    return {"name": name, "kind": "veth", "peer": port}
 
 
 def _inside(item: Attachment) -> Interface:
@@ -79,8 +81,11 @@ def _routes_of(item: Attachment) -> list[dict[str, Any]]:
 
 def _on_bridge(item: Attachment) -> Pieces:
     options = item.network.options
-    vlan = {"pvid": options["vlan"]} if options.get("vlan") else {}
-    port = {"hairpin": bool(options.get("hairpinMode")), **vlan}
+    port = {
+        "hairpin": bool(options.get("hairpinMode")),
+        "isolated": bool(options.get("portIsolation")),
+        **vlans.of_port(options),
+    }
     return pieces.on_bridge(_cabled(item), item.host_interface, item.network.bridge, _routes_of(item), **port)
 
 
@@ -130,8 +135,8 @@ _PIECES: dict[str, Callable[[Attachment], Pieces]] = {
 
 def shared_links(net: Network) -> list[dict[str, Any]]:
     """The links on the host that all containers of a network use, as links to remove unless others use them too."""
-    vlan = net.options.get("vlan")
-    ports = [{"name": _vlan_gateway(net.bridge, vlan)["peer"]["name"], "kind": "veth"}] if vlan and net.gateway else []
+    in_vlan = net.options.get("vlan") and net.gateway
+    ports = [{"name": _vlan_gateway(net)["peer"]["name"], "kind": "veth"}] if in_vlan else []
     return [{"name": net.bridge, "kind": "bridge", "shared": True}, *ports] if net.bridge else []
 
 

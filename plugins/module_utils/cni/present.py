@@ -5,6 +5,7 @@
 
 Read before anything changes. The reference plugins refuse an interface whose name is taken, leave a bridge's MAC
 address, and replace only addresses of the gateway's own family (plugins/main/bridge/bridge.go: setupVeth, ensureAddr).
+They delete whatever has the interface's name (cmdDel); here it has to be of the network.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidP
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import observe
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 
 _PINNED = "3"  # include/uapi/linux/netdevice.h: NET_ADDR_SET
 
@@ -51,6 +54,48 @@ def check_static(item: Attachment) -> None:
         shown = ", ".join(map(str, there))
         remedy = f"namespace {item.netns} has a link of this name with {shown}: choose another name, or delete it first"
         raise InvalidParameter(f"{item.where}.interface", item.interface, remedy)
+
+
+def check_attached(item: Attachment) -> None:
+    """Check that an interface that is removed is in its network, if it exists.
+
+    :raises InvalidParameter: it is not.
+    """
+    with Kernel() as kernel:
+        scopes = {
+            item.netns: Scope(named=True, links=True, addresses=True, others=[""]),
+            "": Scope(links=True, others=[item.netns]),
+        }
+        found = observe(kernel, scopes)
+    there = found[item.netns]
+    if item.interface in there.links and not _is_attached(item, there, found[""]):
+        remedy = (
+            f"namespace {item.netns} has a link of this name, which is not in network {item.network.name}: "
+            "give the configuration of its network, or delete the link itself"
+        )
+        raise InvalidParameter(f"{item.where}.interface", item.interface, remedy)
+
+
+def _is_attached(item: Attachment, there: Observed, host: Observed) -> bool:
+    """Whether a link has an address that the network gave it, or has none and is connected as the plugin does it."""
+    ipam, given = item.network.ipam, {own.address.ip for own in item.addresses}
+    if ipam and ipam.sets and not given:
+        return False
+    used = {address.ip for address in _of(there, item.interface) if not address.ip.is_link_local}
+    if ipam and used:
+        return bool(used & given)
+    return _is_connected(item, there.links[item.interface], host)
+
+
+def _is_connected(item: Attachment, link: Link, host: Observed) -> bool:
+    """Whether a link has the place on the host that a plugin gives it."""
+    device, master = (item.network.options.get(name) for name in ("device", "master"))
+    if device:
+        return bool(link.attributes.get("ifalias") == device)  # its name on the host
+    if master:
+        return (link.attributes.get("parent_netns"), link.attributes.get("parent")) == ("", master)
+    place, name = link.peer or (item.netns, "")
+    return not place and (host.links[name].attributes.get("controller") or "") == item.network.bridge
 
 
 def network_of(item: Attachment) -> str:
@@ -108,6 +153,9 @@ def _addresses(netns: str, dev: str) -> list[IpInterface] | None:
     """The addresses of a link; None: there is no such link."""
     with Kernel() as kernel:
         found = observe(kernel, {netns: Scope(devices={dev}, addresses=True)})[netns]
-    if dev not in found.links:
-        return None
-    return [ipaddress.ip_interface(item.address) for item in found.addresses.values() if item.dev == dev]
+    return _of(found, dev) if dev in found.links else None
+
+
+def _of(observed: Observed, dev: str) -> list[IpInterface]:
+    """The addresses of a link."""
+    return [ipaddress.ip_interface(item.address) for item in observed.addresses.values() if item.dev == dev]

@@ -9,7 +9,7 @@ Consecutive operations on objects of one type in one namespace (a thousand FDB e
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -42,12 +42,34 @@ class Undone(NamedTuple):
 def apply(kernel: Kernel, operations: Sequence[Operation]) -> Undone:
     """Carry out operations in order.
 
-    :raises KernelError: for the first that the kernel refused; those before it are done.
+    :raises KernelError: for the first that the kernel refused; those before it are done, but a link that the kernel
+        does not let this run finish is deleted again.
     """
     worker = _Worker(kernel)
-    for _group, batch in groupby(operations, _batch):
-        worker.run(list(batch))
+    done: list[Operation] = []
+    for _group, group in groupby(operations, _batch):
+        batch = list(group)
+        try:
+            worker.run(batch)
+        except KernelError:
+            for half in _unfinished(done, batch[0]):
+                worker.run([Operation("delete", half.netns, half.after)])
+            raise
+        done += batch
     return worker.undone
+
+
+def _unfinished(done: Sequence[Operation], refused: Operation) -> Iterator[Operation]:
+    """The operation that has made the link, or the pair, of a refused one, unless it stands for one that was there."""
+    if not isinstance(refused.after, Link):
+        return
+    name = refused.netns, refused.after.name
+    gone = {(item.netns, item.before.name) for item in done if item.verb == "delete" and isinstance(item.before, Link)}
+    for item in done:
+        if item.verb == "create" and isinstance(item.after, Link):
+            own = item.netns, item.after.name
+            if name in (own, item.after.peer) and own not in gone:
+                yield item
 
 
 def _batch(operation: Operation) -> tuple[Any, ...]:
@@ -122,8 +144,17 @@ class _Worker:
         before = len(left) + 1
         while left and len(left) < before:
             before = len(left)
-            failures = socket.execute([kept.restore(indexes, operation.after) for operation, _failure in left])
-            left = [(left[failure.position][0], failure) for failure in failures]
+            requests = [
+                (operation, request)
+                for operation, _failure in left
+                for request in kept.restore(socket, indexes, operation.after)
+            ]
+            failures = socket.execute([request for _operation, request in requests])
+            refused: dict[int, tuple[Operation, Failure]] = {}
+            for failure in failures:
+                operation, _request = requests[failure.position]
+                refused[id(operation)] = operation, failure
+            left = [*refused.values()]
         self.undone.not_restored.extend(left)
 
     def _namespace(self, operation: Operation, item: Namespace) -> None:

@@ -14,8 +14,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.engine.keeper import K
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel, require_admin
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import observe
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope, everything
-from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope, everything, scope_of
+from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import flattened
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
@@ -34,8 +34,8 @@ def converge(
 ) -> tuple[Plan, Plan]:
     """Carry out the first plan, and further ones until nothing is left to do.
 
-    What the kernel deletes of others as a side effect is made again, as it was. lifeline.py says what is special about
-    moving interfaces of the host.
+    What the kernel deletes of others as a side effect is made again, as it was. If a run fails that moves interfaces of
+    the host, or makes them again, they return to what they were. lifeline.py says what is special about moving them.
 
     :param scopes: the document's, by namespace.
     :param before: the observed state that the first plan starts from.
@@ -44,6 +44,10 @@ def converge(
     :raises FabricError: as reconcile.reconcile().
     """
     moving = document.moves_interfaces
+    returning = moving or _makes_again(document, first)
+    if returning and not moving:
+        whole = everything(scopes[""].others, scopes[""].tables)
+        before = observe(kernel, {**scopes, "": whole})  # everything that may have to be undone
     keeper = Keeper(kernel, first.takes_along | ({""} if moving or document.takes_interfaces else set()))
     if keeper:
         first = plan(document, before, check, losses=keeper.losses())
@@ -56,11 +60,20 @@ def converge(
         try:
             last = _converge(kernel, document, scopes, first, keeper)
         except FabricError as error:
-            if moving:
+            if returning:
                 _take_back(kernel, document, before[""], keeper, error)
             raise
     first.warnings += keeper.warnings
     return first, last
+
+
+def _makes_again(document: Document, todo: Plan) -> bool:
+    """Whether a plan deletes links of the host that the document lists: they are made again, as others."""
+    own = document.namespaces.get("", Desired()).links
+    return any(
+        item.verb == "delete" and not item.netns and getattr(item.before, "name", None) in own
+        for item in todo.operations
+    )
 
 
 def _converge(kernel: Kernel, document: Document, scopes: Mapping[str, Scope], todo: Plan, keeper: Keeper) -> Plan:
@@ -93,10 +106,11 @@ def _take_back(kernel: Kernel, document: Document, before: Observed, keeper: Kee
     """
     keeper.start_again()
     try:
-        scopes = {"": everything(tables={route.table for route in flattened(before.routes)})}
+        old = lifeline.as_it_was(document, before)
+        scopes = scope_of(old)
+        scopes[""] = everything(scopes[""].others, {route.table for route in flattened(before.routes)})
         now = observe(kernel, scopes)
         apply(kernel, plan(lifeline.without_new(before, now[""]), now).operations)
-        old = lifeline.as_it_was(document, before)
         _converge(kernel, old, scopes, plan(old, observe(kernel, scopes), losses=keeper.losses_now()), keeper)
     except FabricError as another:
         raise FabricError(f"{error}; putting the interfaces back fails too: {another}") from error

@@ -42,7 +42,7 @@ class Keeper:
 
     def losses_now(self) -> dict[str, Losses]:
         """The same, with what has been lost meanwhile."""
-        there = [netns for netns in self._before if netns_status(netns) == "present"]
+        there = [netns for netns in self._before if netns_status(netns, named=False) == "present"]
         self._losses = {netns: Losses(self._before[netns], kept.read(self._kernel.socket(netns))) for netns in there}
         return self._losses
 

@@ -148,6 +148,10 @@ def as_it_was(document: Document, before: Observed) -> Document:
         item = {**known.data(whole=True), "controller": known.attributes.get("controller", "")}
         if not known.kind:
             item.pop("mac_address", None)  # a bond returns its ports' own addresses to them
+        if link.recreate:
+            item["recreate"] = True
+        else:
+            item.pop("peer", None)  # a pair that was not made again has its other end
         add_link(restored, "", item)
     complete(restored)
     return restored

@@ -92,8 +92,9 @@ def _link_remedy(operation: Operation, link: Link, code: int, detail: str) -> st
 
 def _lack(link: Link) -> str:
     """What the kernel does not support of a link."""
+    known = {**PORT_OPTIONS, **kind_of(link.kind).options}
     for name in link.attributes:
-        if name in PORT_OPTIONS and PORT_OPTIONS[name].needs:
-            return f"this kernel has no {PORT_OPTIONS[name].needs}: run one that has it"
+        if name in known and known[name].needs:
+            return known[name].lack
     options = ", ".join(name for name in link.attributes if name in kind_of(link.kind).options)
     return f"this kernel has a {link.kind} without all of: {options}" if options else ""

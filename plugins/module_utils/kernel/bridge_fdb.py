@@ -10,12 +10,15 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.codec import Codec
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import read_names
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import numbers
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.neigh import NDMSG
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket, attributes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket, columns
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     AF_BRIDGE,
     NDA_LLADDR,
+    NDA_MASTER,
     NDA_VLAN,
     NLM_F_CREATE,
     NLM_F_REPLACE,
@@ -24,12 +27,15 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     NTF_SELF,
     NTF_STICKY,
     NUD_NOARP,
+    NUD_PERMANENT,
     RTM_DELNEIGH,
     RTM_GETNEIGH,
     RTM_NEWNEIGH,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.model.bridge_fdb import BridgeEntry, BridgeTable
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+
+_U16 = struct.Struct("=H")
 
 
 def put(indexes: Mapping[str, int], items: Sequence[BridgeEntry]) -> Iterator[Request]:
@@ -56,21 +62,46 @@ def remedy(_item: BridgeEntry, code: int) -> str:
     return ""
 
 
-def read(kernel: Socket, scope: Scope, links: Mapping[str, Link], _names: Mapping[int, str]) -> BridgeTable:
-    """The static entries of the ports in the scope, without those of a control plane."""
+def read(kernel: Socket, scope: Scope, links: Mapping[str, Link], names: Mapping[int, str]) -> BridgeTable:
+    """The static entries of the ports in the scope; other entries of a bridge are noted with each of these ports.
+
+    A bridge has one entry for a MAC address and a VLAN, whichever port that is behind.
+    """
     ports = [link for link in links.values() if None in scope.bridge_fdb or link.name in scope.bridge_fdb]
-    names = {link.index: link.name for link in ports}
-    found: BridgeTable = {}
-    # One question for all ports, which is one for each of them where there is only one.
-    index = ports[0].index if len(ports) == 1 else 0
-    for message in kernel.dump(RTM_GETNEIGH, NDMSG.pack(AF_BRIDGE, index, 0, 0, 0)) if ports else ():
-        _family, at, state, flags, _type = NDMSG.unpack_from(message, 16)
-        if at in names and state == NUD_NOARP and not flags & (NTF_SELF | NTF_EXT_LEARNED):
-            said = attributes(message, 28)
-            vlan = struct.unpack("=H", said[NDA_VLAN])[0] if NDA_VLAN in said else None
-            entry = BridgeEntry(names[at], said[NDA_LLADDR].hex(":"), vlan, bool(flags & NTF_STICKY))
-            found[entry.key] = entry
+    rows = [*_read_all(kernel, names)] if ports else []
+    bridges = {entry.dev: bridge for bridge, entry in rows}
+    scoped = {link.name for link in ports}
+    found = {entry.key: entry for _bridge, entry in rows if entry.dev in scoped and not entry.state}
+    for link in ports:
+        link.learned += (
+            entry
+            for bridge, entry in rows
+            if bridge == bridges.get(link.name) and (entry.state or entry.dev != link.name)
+        )
     return found
+
+
+def _read_all(kernel: Socket, names: Mapping[int, str]) -> Iterator[tuple[int, BridgeEntry]]:
+    """The entries of all bridges, each with the index of its bridge."""
+    for run in kernel.runs(RTM_GETNEIGH, NDMSG.pack(AF_BRIDGE, 0, 0, 0, 0)):
+        _family, index, state, flags, _type = NDMSG.unpack_from(run, 16)
+        if flags & NTF_SELF:
+            continue
+        names = names if index in names else read_names(kernel)
+        for count, attribute in columns(run, 28, (NDA_LLADDR, NDA_VLAN, NDA_MASTER)):
+            if NDA_MASTER in attribute:
+                vlans = [*map(_U16.unpack, attribute[NDA_VLAN])] if NDA_VLAN in attribute else [(None,)] * count
+                for bridge, lladdr, (vlan,) in zip(numbers(attribute[NDA_MASTER]), attribute[NDA_LLADDR], vlans):
+                    sticky = bool(flags & NTF_STICKY)
+                    yield bridge, BridgeEntry(names[index], lladdr.hex(":"), vlan, sticky, _mark(state, flags))
+
+
+def _mark(state: int, flags: int) -> str | None:
+    """What bridge(8) says of entries with that state and flags; None: somebody declared them."""
+    kept = {NUD_NOARP: "static", NUD_PERMANENT: "permanent"}.get(state, "dynamic")
+    if flags & NTF_EXT_LEARNED:
+        return f"{kept} extern_learn"
+    return None if state == NUD_NOARP else kept
 
 
 CODEC = Codec(put, delete, read, remedy=remedy)

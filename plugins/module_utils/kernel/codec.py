@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
 from typing import Any, Callable, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket
@@ -27,6 +28,18 @@ def _alone(
 ) -> tuple[Sequence[Request], Sequence[Request]]:
     """The deletion of these objects takes nothing along that could be kept."""
     return (), ()
+
+
+def later(file: str, *names: str) -> Iterator[Callable[..., Any]]:
+    """Functions of a file of this package, which is imported when one of them is called.
+
+    A call that changes nothing needs no requests, and Python compiles all imports in each call.
+    """
+
+    def function(name: str) -> Callable[..., Any]:
+        return lambda *arguments: getattr(import_module(f"{__package__}.{file}"), name)(*arguments)
+
+    return map(function, names)
 
 
 class Codec(NamedTuple):

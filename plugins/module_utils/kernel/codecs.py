@@ -20,10 +20,12 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.objects import L
 if TYPE_CHECKING:
     # Ansible sends along what it sees imported.
     from ansible_collections.weft.fabric.plugins.module_utils.kernel import (  # noqa: F401
+        address_requests,
         addresses,
         bridge_fdb,
         fdb,
         neighbours,
+        route_requests,
         routes,
         rules,
     )

@@ -14,7 +14,7 @@ from typing import Any
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.codec import Codec
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import read_names
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import to_texts
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.neigh import NDMSG, is_declared, payloads, to_macs
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.neigh import NDMSG, payloads, to_macs
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket, columns
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
@@ -31,6 +31,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     NLM_F_REPLACE,
     NTF_EXT_LEARNED,
     NTF_SELF,
+    NUD_NOARP,
+    NUD_PERMANENT,
     RTM_DELNEIGH,
     RTM_GETNEIGH,
     RTM_NEWNEIGH,
@@ -42,6 +44,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.values import ZERO_MAC
 
 _NUMBERS = (NDA_VNI, NDA_SRC_VNI, NDA_IFINDEX, NDA_NH_ID)  # in the order of an entry's fields
+_DYNAMIC, _STATIC, _EXT_LEARNED = "dynamic", "static", "extern_learn"  # the words of bridge(8)
 
 
 def put(indexes: Mapping[str, int], items: Sequence[FdbEntry]) -> Iterator[Request]:
@@ -59,22 +62,29 @@ def delete(indexes: Mapping[str, int], items: Sequence[FdbEntry]) -> Iterator[Re
 
 
 def _bodies(indexes: Mapping[str, int], items: Sequence[FdbEntry]) -> Iterator[bytes]:
-    devices, lladdrs, addresses, ports, *numbers = zip(*items)
+    devices, lladdrs, addresses, ports, *numbers, states = zip(*items)
     more: Iterable[Iterable[tuple[int, int | None]]] = repeat(())
     if any(set(column) != {None} for column in numbers):
         more = (
             zip(_NUMBERS, (vni, src_vni, indexes[via] if via else None, nhid))
             for vni, src_vni, via, nhid in zip(*numbers)
         )
-    return payloads(repeat(AF_BRIDGE), map(indexes.__getitem__, devices), NTF_SELF, lladdrs, addresses, ports, more)
+    at, marks = map(indexes.__getitem__, devices), map(_marks, states)
+    return payloads(repeat(AF_BRIDGE), at, marks, lladdrs, addresses, ports, more)
+
+
+def _marks(state: str | None) -> tuple[int, int]:
+    """The state and the flags of struct ndmsg."""
+    words = (state or "").split()
+    flags = NTF_SELF | (NTF_EXT_LEARNED if _EXT_LEARNED in words else 0)
+    return NUD_PERMANENT | (NUD_NOARP if _STATIC in words else 0), flags
 
 
 def read(kernel: Socket, scope: Scope, links: Mapping[str, Link], names: Mapping[int, str]) -> dict[FdbKey, None]:
-    """The permanent entries of the FDBs of the VXLANs in the scope, and whether a control plane fills them.
+    """The permanent entries of the FDBs of the VXLANs in the scope; learned ones are noted with their VXLAN.
 
-    Entries that are not ours to touch are left out: learned ones, those that a control plane installed
-    (NTF_EXT_LEARNED), the bridge's rows (``master``), and the default destination that a VXLAN's own ``remote`` or
-    ``group`` is.
+    The bridge's rows (``master``) are left out, and the default destination that a VXLAN's own ``remote`` or ``group``
+    is.
     """
     found: dict[FdbKey, None] = {}
     for link in links.values():
@@ -84,17 +94,25 @@ def read(kernel: Socket, scope: Scope, links: Mapping[str, Link], names: Mapping
 
 
 def _of_device(kernel: Socket, link: Link, names: Mapping[int, str]) -> dict[FdbKey, None]:
-    parts: list[Iterator[FdbKey]] = []
-    for run in kernel.runs(RTM_GETNEIGH, NDMSG.pack(AF_BRIDGE, link.index, 0, 0, 0)):
-        link.fed = link.fed or _is_of_control_plane(run)
-        if is_declared(run, link.index):
-            for count, attribute in columns(run, 28, (NDA_LLADDR, NDA_DST, NDA_PORT, *_NUMBERS)):
-                if NDA_DST in attribute or NDA_NH_ID in attribute:
-                    ways = names
-                    if NDA_IFINDEX in attribute and not {*_words(attribute[NDA_IFINDEX])} <= names.keys():
-                        ways = read_names(kernel)
-                    parts.append(_keys(link.name, count, attribute, ways))
-    found = dict.fromkeys(chain.from_iterable(parts))
+    runs = kernel.runs(RTM_GETNEIGH, NDMSG.pack(AF_BRIDGE, link.index, 0, 0, 0))
+    fed = any(map(_shows_control_plane, runs))
+    found: dict[FdbKey, None] = {}
+    for run in runs:
+        _family, index, state, flags, _type = NDMSG.unpack_from(run, 16)
+        if index != link.index or not flags & NTF_SELF:
+            continue
+        keys = chain.from_iterable(_of_run(kernel, link.name, run, names))
+        mark = _mark(state, flags)
+        if not mark or (mark == _STATIC and not fed):
+            found.update(dict.fromkeys(keys))
+            continue
+        for item in make_all(FdbEntry, keys):
+            if item.lladdr == ZERO_MAC and state & NUD_PERMANENT:
+                found[item._replace(state=mark)] = None
+            elif mark == _STATIC:
+                found[item] = None
+            else:
+                link.learned.append(item._replace(state=mark))
     own = link.attributes.get("remote") or link.attributes.get("group")
     if own:
         for entry in [entry for entry in found if entry[:3] == (link.name, ZERO_MAC, own)]:
@@ -102,9 +120,34 @@ def _of_device(kernel: Socket, link: Link, names: Mapping[int, str]) -> dict[Fdb
     return found
 
 
-def _is_of_control_plane(run: bytes) -> bool:
-    """Whether entries are marked as such, those of the bridge included."""
-    return bool(NDMSG.unpack_from(run, 16)[3] & NTF_EXT_LEARNED)
+def _shows_control_plane(run: bytes) -> bool:
+    """Whether these entries, the bridge's included, are a sign that a control plane may fill a VXLAN's FDB.
+
+    It marks the entries of MAC addresses (NTF_EXT_LEARNED), but not the VTEPs that it floods to. Of these, zebra sets
+    NUD_NOARP besides NUD_PERMANENT (zebra/rt_netlink.c: netlink_vxlan_flood_update_ctx), which we do not. bridge(8)
+    does so too, so it means a control plane where there is such a mark, or where the VXLAN is a bridge's port: EVPN has
+    no others.
+    """
+    flags = NDMSG.unpack_from(run, 16)[3]
+    return bool(flags & NTF_EXT_LEARNED) or not flags & NTF_SELF
+
+
+def _mark(state: int, flags: int) -> str:
+    """What bridge(8) says of entries with that state and flags; empty: they may be ours."""
+    words = [] if state & NUD_PERMANENT else [_DYNAMIC]
+    words += [_STATIC] if state & NUD_PERMANENT and state & NUD_NOARP and not flags & NTF_EXT_LEARNED else []
+    words += [_EXT_LEARNED] if flags & NTF_EXT_LEARNED else []
+    return " ".join(words)
+
+
+def _of_run(kernel: Socket, dev: str, run: bytes, names: Mapping[int, str]) -> Iterator[Iterator[FdbKey]]:
+    """The entries of a run of messages that have a destination, in parts."""
+    for count, attribute in columns(run, 28, (NDA_LLADDR, NDA_DST, NDA_PORT, *_NUMBERS)):
+        if NDA_DST in attribute or NDA_NH_ID in attribute:
+            ways = names
+            if NDA_IFINDEX in attribute and not {*_words(attribute[NDA_IFINDEX])} <= names.keys():
+                ways = read_names(kernel)
+            yield _keys(dev, count, attribute, ways)
 
 
 def _words(column: Sequence[bytes]) -> tuple[int, ...]:

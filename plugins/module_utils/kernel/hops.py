@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where routes lead, in rtnetlink's messages: their types, and their next hops.
+"""The next hops of routes in rtnetlink's messages.
 
 Sources: include/uapi/linux/rtnetlink.h (struct rtnexthop, struct rtvia), net/ipv4/fib_semantics.c: fib_get_nhs.
 """
@@ -33,11 +33,6 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
 from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import Hop, Route
 
-TYPES = {
-    1: "unicast", 2: "local", 3: "broadcast", 4: "anycast", 5: "multicast", 6: "blackhole", 7: "unreachable",
-    8: "prohibit", 9: "throw",
-}  # fmt: skip
-REJECTED = (6, 7, 8, 9)  # types of routes that lead nowhere
 _RTNH = struct.Struct("=HBBi")  # struct rtnexthop: length, flags, weight less 1, index
 _U32 = struct.Struct("=I")
 _PLAIN = (16, 28)  # the size of struct rtnexthop and RTA_GATEWAY, of IPv4 and of IPv6

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 
 _ATTRIBUTE = struct.Struct("=HH")  # struct nlattr
+_OCTETS = [str(number) for number in range(256)]
 WORD = struct.Struct("=HHI")  # an attribute that holds a u32
 
 
@@ -21,7 +22,11 @@ def to_text(data: bytes) -> str:
 
 def to_texts(column: Sequence[bytes]) -> Iterable[str]:
     """Addresses of one family, from their bytes."""
-    return map(socket.inet_ntop, repeat(family(column[0])), column)
+    if len(column[0]) != 4:
+        return map(socket.inet_ntop, repeat(socket.AF_INET6), column)
+    # In half the time of inet_ntop(), which prints numbers.
+    octets = map(_OCTETS.__getitem__, b"".join(column))
+    return map(".".join, zip(octets, octets, octets, octets))
 
 
 def to_bytes(address: str) -> bytes:

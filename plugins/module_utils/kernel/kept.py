@@ -14,7 +14,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
-from ansible_collections.weft.fabric.plugins.module_utils.kernel import addresses, routes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import (
+    address_requests,
+    addresses,
+    bridged,
+    members,
+    route_requests,
+    routes,
+)
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import read_names
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.hops import reindexed
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import packed, to_bytes, to_text
@@ -49,6 +56,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     RTPROT_REDIRECT,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
+from ansible_collections.weft.fabric.plugins.module_utils.model.bridged import Member, Port, Station
 from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Entry, Kept, Nexthop
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route, flattened
 
@@ -58,10 +66,11 @@ _U32 = struct.Struct("=I")
 
 
 def read(kernel: Socket) -> Kept:
-    """The objects of a namespace that belong to no link, and are deleted with links or addresses."""
+    """The objects of a namespace that are deleted with links or addresses, or when ports leave."""
     names = read_names(kernel)
     found = addresses.read(kernel, Scope(addresses=True), {}, names)
     known = flattened(routes.read(kernel, Scope(protocols={0}), {}, names))
+    ports, stations = bridged.read(kernel)
     return Kept(
         frozenset(names.values()),
         {key: item for key, item in found.items() if not _is_the_kernels(item)},
@@ -72,6 +81,9 @@ def read(kernel: Socket) -> Kept:
             for route in known
             if route.devices and route.protocol not in (RTPROT_KERNEL, RTPROT_REDIRECT)
         },
+        {(port.dev, port.controller): port for port in ports},
+        {station.key: station for station in stations},
+        {member[:-1]: member for member in members.read(kernel, names)},
     )
 
 
@@ -122,16 +134,26 @@ def _read_entries(kernel: Socket, names: Mapping[int, str]) -> Iterator[Entry]:
 
 def wait(kernel: Socket, items: Sequence[Any]) -> None:
     """Wait until the kernel takes routes with these source addresses."""
-    routes.wait(kernel, [item for item in items if isinstance(item, Route)])
+    route_requests.wait(kernel, [item for item in items if isinstance(item, Route)])
 
 
-def restore(indexes: Mapping[str, int], item: Any) -> Request:
-    """The request that makes an object again; what is there already stays.
+def restore(kernel: Socket, indexes: Mapping[str, int], item: Any) -> list[Request]:
+    """The requests that make an object again; what is there already stays.
 
     :param indexes: of the interfaces now, which may have been made again.
     """
+    if isinstance(item, Port):
+        return bridged.restore_port(kernel, indexes[item.dev], item)
+    return [_request(indexes, item)]
+
+
+def _request(indexes: Mapping[str, int], item: Any) -> Request:
+    if isinstance(item, Station):
+        return bridged.restore_station(indexes[item.dev], item)
+    if isinstance(item, Member):
+        return members.restore(indexes, item)
     if isinstance(item, Address):
-        (request,) = addresses.put(indexes, [item])
+        (request,) = address_requests.put(indexes, [item])
         return request._replace(flags=NLM_F_CREATE | NLM_F_EXCL)
     if isinstance(item, Nexthop):
         found = attributes(item.raw, _NHMSG.size)
@@ -142,7 +164,7 @@ def restore(indexes: Mapping[str, int], item: Any) -> Request:
         family, _index, *rest = NDMSG.unpack_from(item.raw)
         payload = NDMSG.pack(family, indexes[item.dev], *rest) + item.raw[NDMSG.size :]
         return Request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, payload)  # the kernel may have learned another
-    request = routes.restore(item.raw)
+    request = route_requests.restore(item.raw)
     size = routes.RTMSG.size
     found = reindexed(attributes(request.payload, size), [indexes[hop.dev] for hop in item.hops])
     return request._replace(payload=request.payload[:size] + packed(found))

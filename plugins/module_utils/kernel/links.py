@@ -143,6 +143,8 @@ def _port_options(controller: str | None) -> Iterable[tuple[str, Option]]:
 def _said(option: Option, parts: Mapping[str, Mapping[str, Any]]) -> Any:
     """What a message says of an option."""
     part = parts.get(option.place, {})
+    if option.sign and option.sign not in part:
+        return None
     for word, attribute in option.instead.items():
         if _value(part, attribute) not in (None, b"\0"):
             return word

@@ -18,8 +18,6 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     NDA_DST,
     NDA_LLADDR,
     NDA_PORT,
-    NTF_FOREIGN,
-    NUD_PERMANENT,
 )
 
 NDMSG = struct.Struct("=BxxxiHBB")  # struct ndmsg: family, ifindex, state, flags, type
@@ -33,20 +31,22 @@ _MAC = struct.Struct("6s")
 def payloads(
     families: Iterable[int],
     indexes: Iterable[int],
-    flags: int,
+    marks: Iterable[tuple[int, int]],
     lladdrs: Iterable[str],
     addresses: Iterable[str | None],
     ports: Iterable[int | None] = repeat(None),
     more: Iterable[Iterable[tuple[int, int | None]]] = repeat(()),
 ) -> Iterator[bytes]:
-    """The bodies of RTM_NEWNEIGH or RTM_DELNEIGH for permanent entries, from columns of their fields.
+    """The bodies of RTM_NEWNEIGH or RTM_DELNEIGH, from columns of the entries' fields.
 
+    :param marks: the state and the flags of each.
     :param more: further attributes of each, numbers of 32 bits; None: it has none.
     """
     macs = _MAC.iter_unpack(bytes.fromhex("".join(lladdrs).replace(":", "")))
     packed = (to_bytes(address) if address else b"" for address in addresses)
-    for family, index, (mac,), dst, port, numbers in zip(families, indexes, macs, packed, ports, more):
-        body = (family, index, NUD_PERMANENT, flags, 0, 10, NDA_LLADDR, mac)
+    columns = zip(families, indexes, marks, macs, packed, ports, more)
+    for family, index, (state, flags), (mac,), dst, port, numbers in columns:
+        body = (family, index, state, flags, 0, 10, NDA_LLADDR, mac)
         if not dst:
             entry = _ENTRY.pack(*body)
         else:
@@ -63,9 +63,3 @@ def payloads(
 def to_macs(column: Sequence[bytes]) -> Iterable[str]:
     """MAC addresses from their bytes."""
     return map(bytes.hex, column, repeat(":"))
-
-
-def is_declared(run: bytes, index: int) -> bool:
-    """Whether somebody declared these entries of a device: they are not a control plane's or a bridge's."""
-    _family, at, state, flags, _type = NDMSG.unpack_from(run, 16)
-    return at == index and bool(state & NUD_PERMANENT) and not flags & NTF_FOREIGN

@@ -11,7 +11,7 @@ from itertools import repeat
 
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.codec import Codec
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import WORD, to_texts
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.neigh import NDMSG, is_declared, payloads, to_macs
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.neigh import NDMSG, payloads, to_macs
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket, columns
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
@@ -20,6 +20,9 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     NDA_LLADDR,
     NLM_F_CREATE,
     NLM_F_REPLACE,
+    NTF_EXT_LEARNED,
+    NUD_PERMANENT,
+    NUD_STATES,
     RTM_DELNEIGH,
     RTM_GETNEIGH,
     RTM_NEWNEIGH,
@@ -40,29 +43,38 @@ def delete(indexes: Mapping[str, int], items: Sequence[Neighbour]) -> Iterator[R
 
 
 def _bodies(indexes: Mapping[str, int], items: Sequence[Neighbour]) -> Iterator[bytes]:
-    devices, addresses, lladdrs = zip(*items)
+    devices, addresses, lladdrs, _states = zip(*items)
     families = (socket.AF_INET6 if ":" in address else socket.AF_INET for address in addresses)
-    return payloads(families, map(indexes.__getitem__, devices), 0, lladdrs, addresses)
+    return payloads(families, map(indexes.__getitem__, devices), repeat((NUD_PERMANENT, 0)), lladdrs, addresses)
 
 
 def read(kernel: Socket, scope: Scope, links: Mapping[str, Link], _names: Mapping[int, str]) -> Neighbours:
-    """The permanent neighbours on the devices of the scope, IPv4 and IPv6."""
+    """The permanent neighbours on the devices of the scope, IPv4 and IPv6; learned ones are noted with their device."""
     devices = [link for link in links.values() if None in scope.neighbours or link.name in scope.neighbours]
-    return {link.name: _of_device(kernel, link.index) for link in devices}
+    return {link.name: _of_device(kernel, link) for link in devices}
 
 
-def _of_device(kernel: Socket, index: int) -> dict[str, str]:
-    """The neighbours on the device of that index: MAC addresses by IP address."""
-    payload = NDMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + WORD.pack(8, NDA_IFINDEX, index)
-    addresses: list[str] = []
-    lladdrs: list[str] = []
-    for run in kernel.runs(RTM_GETNEIGH, payload):
-        if is_declared(run, index):
-            for _count, attribute in columns(run, 28, (NDA_DST, NDA_LLADDR)):
-                if NDA_LLADDR in attribute:
-                    addresses += to_texts(attribute[NDA_DST])
-                    lladdrs += to_macs(attribute[NDA_LLADDR])
-    return dict(zip(addresses, lladdrs))
+def _of_device(kernel: Socket, link: Link) -> dict[str, str]:
+    """The permanent neighbours on a device: MAC addresses by IP address."""
+    found: dict[str, str] = {}
+    for run in kernel.runs(RTM_GETNEIGH, NDMSG.pack(0, 0, 0, 0, 0) + WORD.pack(8, NDA_IFINDEX, link.index)):
+        _family, index, state, flags, _type = NDMSG.unpack_from(run, 16)
+        mark = _mark(state, flags)
+        for _count, attribute in columns(run, 28, (NDA_DST, NDA_LLADDR)) if index == link.index else ():
+            if NDA_LLADDR not in attribute:  # nobody has answered
+                continue
+            pairs = zip(to_texts(attribute[NDA_DST]), to_macs(attribute[NDA_LLADDR]))
+            if mark:
+                link.learned += (Neighbour(link.name, dst, lladdr, mark) for dst, lladdr in pairs)
+            else:
+                found.update(pairs)
+    return found
+
+
+def _mark(state: int, flags: int) -> str:
+    """What ip-neighbour(8) says of neighbours with that state and flags; empty: somebody declared them."""
+    words = [] if state & NUD_PERMANENT else [f"nud {NUD_STATES.get(state, state)}"]
+    return " ".join([*words, "extern_learn"] if flags & NTF_EXT_LEARNED else words)
 
 
 CODEC = Codec(put, delete, read)

@@ -14,7 +14,7 @@ import socket
 import struct
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, KernelError
@@ -152,7 +152,7 @@ def columns(run: bytes, offset: int, wanted: Collection[int]) -> Iterator[tuple[
     rows = _layout(f"{layout}{length - end}x").iter_unpack(run)
     found: dict[int, Sequence[bytes]] = dict(zip(kinds, zip(*rows)))
     if MESSAGE in wanted:
-        found[MESSAGE] = [run[start + 16 : start + length] for start in range(0, len(run), length)]
+        found[MESSAGE] = [*chain.from_iterable(_layout(f"=16x{length - 16}s").iter_unpack(run))]
     yield len(run) // length, found
 
 

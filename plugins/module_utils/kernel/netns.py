@@ -24,7 +24,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     NS_GET_NSTYPE,
     UMOUNT_NOFOLLOW,
 )
-from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import missing
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import unusable
 
 NETNS_DIR = "/run/netns"
 _NOWHERE = (FileNotFoundError, NotADirectoryError, ProcessLookupError)
@@ -51,11 +51,12 @@ def netns_path(netns: str) -> str:
 
 
 def netns_status(name: str, named: bool = True) -> str:
-    """One of ``present``, ``absent``, ``unfinished`` or ``broken``.
+    """One of ``present``, ``absent``, ``unfinished``, ``another type``, ``directory`` or ``broken``.
 
-    Unfinished is a file of ours on which an interrupted run has not mounted a namespace yet. Broken is any other file
-    without a namespace, and a symbolic link that leads nowhere. A broken one may be a namespace of another mount
-    namespace, which the kernel would end with the file.
+    Unfinished is a file of ours on which an interrupted run has not mounted a namespace yet. Of another type is one
+    that is not of networks, such as /proc/1/ns/uts. Broken is any other file without a namespace, and a symbolic link
+    that leads nowhere. A broken one may be a namespace of another mount namespace, which the kernel would end with the
+    file.
 
     :param named: it is given by its name, and not by its path or a process.
     :raises FabricError: the file cannot be read by this user.
@@ -73,9 +74,12 @@ def netns_status(name: str, named: bool = True) -> str:
             return "broken"
         raise KernelError("open", f"namespace {name}", error.errno or errno.EIO) from error
     try:
-        return "present" if fcntl.ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET else "broken"
+        return "present" if fcntl.ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET else "another type"
     except OSError:
-        return "unfinished" if os.fstat(fd).st_mode == stat.S_IFREG | _UNFINISHED else "broken"
+        mode = os.fstat(fd).st_mode
+        if stat.S_ISDIR(mode):
+            return "directory"
+        return "unfinished" if mode == stat.S_IFREG | _UNFINISHED else "broken"
     finally:
         os.close(fd)
 
@@ -131,7 +135,7 @@ def inside(netns: str) -> Iterator[None]:
             except PermissionError as error:
                 raise FabricError(f"namespace {netns} cannot be entered without root: set 'become: true'") from error
             except OSError as error:
-                raise _broken(netns) from error
+                raise FabricError(unusable(netns, netns_status(netns, named=False))) from error
         try:
             yield
         finally:
@@ -149,24 +153,15 @@ def netns_fd(netns: str) -> Iterator[int]:
     try:
         fd = os.open(netns_path(netns), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except _NOWHERE as error:
-        raise FabricError(missing(netns)) from error
+        raise FabricError(unusable(netns, "absent")) from error
     except OSError as error:
         if error.errno in _NO_NAMESPACE:
-            raise _broken(netns) from error
+            raise FabricError(unusable(netns, "broken")) from error
         raise KernelError("open", f"namespace {netns}", error.errno or errno.EIO) from error
     try:
         yield fd
     finally:
         os.close(fd)
-
-
-def _broken(netns: str) -> FabricError:
-    if netns.startswith("/"):
-        return FabricError(f"namespace {netns} is none: no namespace is mounted on that file")
-    return FabricError(
-        f"namespace {netns} is none: no namespace is mounted on {netns_path(netns)}; remove it with weft.fabric.netns "
-        "(state: absent)"
-    )
 
 
 def create_netns(name: str, joins: str | None = None) -> None:

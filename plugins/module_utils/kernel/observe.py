@@ -8,7 +8,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Mapping
 
-from ansible_collections.weft.fabric.plugins.module_utils.kernel import portvlan
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.codecs import codec
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import read_device, read_names
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import (
@@ -87,6 +86,9 @@ def _read(connections: Kernel, netns: str, scope: Scope) -> tuple[Observed, Scop
     scope = scope.by_own_names(found.own_names)
     names = {link.index: name for name, link in found.links.items()}
     if scope.ports:
+        # Imported only here: few documents say anything of bridges' ports.
+        from ansible_collections.weft.fabric.plugins.module_utils.kernel import portvlan
+
         for index, attributes in portvlan.read_ports(kernel).items():
             found.links[names[index]].attributes.update(attributes)
     if scope.tables and not scope.links:

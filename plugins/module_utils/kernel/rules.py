@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import socket
 import struct
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,9 +20,13 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     FIB_RULE_INVERT,
     FRA_DPORT_MASK,
     FRA_DPORT_RANGE,
+    FRA_DSCP,
     FRA_DST,
+    FRA_FLOW,
+    FRA_FLOWLABEL,
     FRA_FWMARK,
     FRA_FWMASK,
+    FRA_GOTO,
     FRA_IIFNAME,
     FRA_IP_PROTO,
     FRA_L3MDEV,
@@ -32,11 +37,12 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     FRA_SPORT_MASK,
     FRA_SPORT_RANGE,
     FRA_SRC,
+    FRA_SUPPRESS_IFGROUP,
     FRA_SUPPRESS_PREFIXLEN,
     FRA_TABLE,
+    FRA_TUN_ID,
     FRA_UID_RANGE,
     NLM_F_CREATE,
-    NLM_F_EXCL,
     RT_TABLE_UNSPEC,
     RTM_DELRULE,
     RTM_GETRULE,
@@ -54,18 +60,26 @@ _FAMILIES: Mapping[int, int] = {socket.AF_INET: 4, socket.AF_INET6: 6}
 _ACTIONS = {1: LOOKUP, 2: "goto", 3: "nop", 6: "blackhole", 7: "unreachable", 8: "prohibit"}
 _NUMBERS = {name: number for number, name in _ACTIONS.items()}
 _NONE = _U32.pack(2**32 - 1)  # of suppress_prefixlength
+_OTHERS = {
+    FRA_FLOW: "realms", FRA_TUN_ID: "tun_id", FRA_SUPPRESS_IFGROUP: "suppress_ifgroup", FRA_DSCP: "dscp",
+    FRA_FLOWLABEL: "flowlabel",
+}  # fmt: skip
 _ONE_PORT = b"\xff\xff"  # the mask of a port that is no range
 # Attributes that Rule has fields for, and what is the same as their absence.
 _MODELLED = {
     FRA_DST, FRA_SRC, FRA_IIFNAME, FRA_OIFNAME, FRA_PRIORITY, FRA_FWMARK, FRA_FWMASK, FRA_TABLE, FRA_PAD, FRA_L3MDEV,
-    FRA_UID_RANGE, FRA_PROTOCOL, FRA_IP_PROTO, FRA_SPORT_RANGE, FRA_DPORT_RANGE, FRA_SUPPRESS_PREFIXLEN,
+    FRA_UID_RANGE, FRA_PROTOCOL, FRA_IP_PROTO, FRA_SPORT_RANGE, FRA_DPORT_RANGE, FRA_SUPPRESS_PREFIXLEN, FRA_GOTO,
 }  # fmt: skip
 
 
 def put(_indexes: Mapping[str, int], items: Sequence[Rule]) -> Iterator[Request]:
-    """Add rules."""
+    """Add rules.
+
+    Without NLM_F_EXCL, which refuses a rule that only looks like another one: it ignores "not", and networks that the
+    new rule has not (net/core/fib_rules.c: rule_exists).
+    """
     for item in items:
-        yield Request(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, _message(item))
+        yield Request(RTM_NEWRULE, NLM_F_CREATE, _message(item))
 
 
 def delete(_indexes: Mapping[str, int], items: Sequence[Rule]) -> Iterator[Request]:
@@ -154,7 +168,9 @@ def _rule(raw: bytes) -> Rule:
         dport=ends(FRA_DPORT_RANGE, _PORTS),
         uidrange=ends(FRA_UID_RANGE, _UIDS),
         l3mdev=found.get(FRA_L3MDEV, b"\0") != b"\0" or None,
-        rest=_rest(found, flags),
+        inverted=bool(flags & FIB_RULE_INVERT) or None,
+        rest=_rest(found),
+        goto=number(FRA_GOTO),
         action=_ACTIONS.get(action, f"action {action}"),
         table=number(FRA_TABLE) or None,
         suppress_prefixlength=None if suppressed == _NONE else _U32.unpack(suppressed)[0],
@@ -163,12 +179,16 @@ def _rule(raw: bytes) -> Rule:
     )
 
 
-def _rest(found: Mapping[int, bytes], flags: int) -> bytes | None:
-    """What selects packets, or happens to them, beside what Rule has fields for; None: nothing."""
+def _rest(found: Mapping[int, bytes]) -> str | None:
+    """What a rule has beside what Rule has fields for, in the words of ip-rule(8); None: nothing."""
     usual = {FRA_SPORT_MASK: _ONE_PORT, FRA_DPORT_MASK: _ONE_PORT}
     others = {kind: data for kind, data in found.items() if kind not in _MODELLED and usual.get(kind) != data}
-    inverted = flags & FIB_RULE_INVERT
-    return bytes([inverted]) + packed(others) if inverted or others else None
+    words = [f"{_OTHERS.get(kind, f'attribute {kind}')} {_number(kind, data)}" for kind, data in others.items()]
+    return " ".join(words) or None
+
+
+def _number(kind: int, data: bytes) -> int:
+    return int.from_bytes(data, "big" if kind in (FRA_TUN_ID, FRA_FLOWLABEL) else sys.byteorder)
 
 
 CODEC = Codec(put, delete, read, remedy=remedy)

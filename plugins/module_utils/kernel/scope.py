@@ -14,7 +14,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import BRID
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
-from ansible_collections.weft.fabric.plugins.module_utils.values import IPV6_MTU, MAIN_TABLE
+from ansible_collections.weft.fabric.plugins.module_utils.values import IPV6_MTU, LOCAL_TABLE, MAIN_TABLE
 
 _OF_PORTS = {name for name, option in PORT_OPTIONS.items() if option.place == BRIDGE}
 
@@ -155,13 +155,18 @@ def _of_entries(desired: Desired, protocol: int) -> Scope:
     """The scope that the addresses, routes, neighbours and FDB entries of a namespace need."""
     neighbours, fdb, routes = desired.neighbour_devices, desired.fdb_devices, desired.routes.values()
     purged = {*desired.purged_protocols, *([protocol] if desired.purge_routes else ())}
+    sources = any(route.src for route in routes)  # which have to be addresses of the host
     return Scope(
-        addresses=bool(desired.addresses or desired.purge_addresses or desired.expected),
+        addresses=bool(desired.addresses or desired.purge_addresses or desired.expected or sources),
         rules=bool(desired.rules or desired.purge_rules),
         neighbours={*neighbours},
         fdb={*fdb},
         bridge_fdb={*desired.bridge_fdb_devices},
-        tables={*(route.table for route in routes), *([desired.purge_table or MAIN_TABLE] if purged else ())},
+        tables={
+            *(route.table for route in routes),
+            *([desired.purge_table or MAIN_TABLE] if purged else ()),
+            *([LOCAL_TABLE] if sources else ()),
+        },
         protocols=purged if desired.purge_table is None else set(),
         devices={
             *neighbours,

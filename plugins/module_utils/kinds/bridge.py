@@ -100,7 +100,9 @@ KIND = Kind(
         "ageing_time": number("IFLA_BR_AGEING_TIME", 0, 1_000_000, "seconds", 100),
         "priority": number("IFLA_BR_PRIORITY", 0, 65535, usual=(32768,)),
         "group_fwd_mask": number("IFLA_BR_GROUP_FWD_MASK", 0, 65535, usual=(0,)),
-        "vlan_filtering": boolean("IFLA_BR_VLAN_FILTERING", unsaid=False),
+        "vlan_filtering": boolean(
+            "IFLA_BR_VLAN_FILTERING", usual=(False,), needs=NEEDS_VLANS, sign="IFLA_BR_VLAN_PROTOCOL"
+        ),
         "mcast_snooping": boolean("IFLA_BR_MCAST_SNOOPING", unsaid=False),
         "mcast_querier": boolean("IFLA_BR_MCAST_QUERIER", unsaid=False, usual=(False,)),
         "mcast_router": number("IFLA_BR_MCAST_ROUTER", 0, 2, usual=(1,)),

@@ -56,7 +56,8 @@ class Option(NamedTuple):
     :param unsaid: the value where the kernel does not report it.
     :param usual: values of links of which nobody asked for one: left out of what a module returns.
     :param along: (attribute, value) that is sent with it.
-    :param needs: what the kernel lacks if it answers EOPNOTSUPP.
+    :param needs: what the kernel lacks if it answers EOPNOTSUPP, be it to a value that the link has anyway.
+    :param sign: the attribute without which the kernel lacks that, whatever it reports of the option.
     """
 
     attribute: str
@@ -79,6 +80,12 @@ class Option(NamedTuple):
     usual: tuple[Any, ...] = ()
     along: tuple[tuple[str, Any], ...] = ()
     needs: str = ""
+    sign: str = ""
+
+    @property
+    def lack(self) -> str:
+        """The remedy for a kernel that lacks what the option needs."""
+        return f"this kernel has no {self.needs}: run one that has it"
 
     def keeps(self, old: Any, new: Any) -> bool:
         """Whether the kernel cannot make the new value of the old one."""
@@ -255,7 +262,8 @@ class Kind(NamedTuple):
     :param check: what parameters have to say to each other.
     :param stuck: (asked for, observed): the options that the kernel cannot change to what is asked for.
     :param check_all: (asked for, observed or None): what is wrong with a link that is about to be made or changed.
-    :param clash: (wanted, another link of the kind in the namespace): what two of them cannot share.
+    :param clash: (wanted, another link of the kind, with packets in the same namespace): what two of them cannot share;
+        None: they can share everything.
     :param rival: (wanted, another link of the kind on the same parent): what two of them cannot share.
     :param entries: reads what FDB entries with a destination need to know of their device, from its IFLA_INFO_DATA by
         attribute type; None: it has no such entries.
@@ -289,7 +297,7 @@ class Kind(NamedTuple):
     check: Callable[[Attributes], Iterable[Fault]] = _nothing
     stuck: Callable[[Attributes, Attributes], Iterable[str]] = _nothing
     check_all: Callable[[Attributes, Attributes | None], Iterable[Fault]] = _nothing
-    clash: Callable[[Attributes, Attributes], Iterable[Fault]] = _nothing
+    clash: Callable[[Attributes, Attributes], Iterable[Fault]] | None = None
     rival: Callable[[Attributes, Attributes], Iterable[Fault]] = _nothing
     entries: Callable[[Mapping[int, bytes]], dict[str, Any]] | None = None
     control: Control | None = None

@@ -38,8 +38,7 @@ def arguments(name: str) -> dict[str, Any]:
         spec["mtu"] = {"type": "str"}  # a number, or what the parent leaves
     if kind.peer:
         spec["peer"] = {"type": "dict", "options": {**NAME, **NETNS, **LINK}}
-    for option, own in kind.options.items():
-        spec[option] = dict(own.spec or {})
+    spec.update({name: dict(option.spec) for name, option in kind.options.items() if option.spec is not None})
     return {
         "argument_spec": spec,
         "required_if": [

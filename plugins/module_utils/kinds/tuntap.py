@@ -26,7 +26,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import (
 DEVICE = "/dev/net/tun"
 # include/uapi/linux/if_tun.h
 MODES = {"tun": 1, "tap": 2}  # IFF_TUN, IFF_TAP
-IFF_MULTI_QUEUE, IFF_NO_PI, IFF_TUN_EXCL = 0x0100, 0x1000, 0x8000
+IFF_MULTI_QUEUE, IFF_NO_PI, IFF_VNET_HDR, IFF_TUN_EXCL = 0x0100, 0x1000, 0x4000, 0x8000
 TUNSETIFF, TUNSETPERSIST, TUNSETOWNER, TUNSETGROUP = 0x400454CA, 0x400454CB, 0x400454CC, 0x400454CE
 
 _SETTINGS = (("owner", TUNSETOWNER), ("group", TUNSETGROUP), ("persist", TUNSETPERSIST))
@@ -38,13 +38,19 @@ def _check_all(wanted: Attributes, known: Attributes | None) -> Iterator[Fault]:
         yield "persist", "no program holds it, so the kernel would delete it: leave it true, or say 'state: absent'"
 
 
+def _header(attribute: str) -> Option:
+    """A header before each packet, which is a matter of the program that uses the device."""
+    return boolean(attribute, usual=(False,))._replace(spec=None)
+
+
 def _write(namespace: Access, name: str, known: Attributes | None, wanted: Attributes) -> None:
     """Make a device, or attach to one that is there and change it (Documentation/networking/tuntap.rst).
 
-    :param wanted: all options: ``mode`` and ``multi_queue`` are needed to attach.
+    :param wanted: all options: ``mode`` and ``multi_queue`` are needed to attach, and attaching sets the headers anew.
     :raises OSError: EBUSY: a program holds it, and it has one queue.
     """
-    flags = MODES[wanted["mode"]] | IFF_NO_PI
+    flags = MODES[wanted["mode"]] | (0 if wanted.get("pi") else IFF_NO_PI)
+    flags |= IFF_VNET_HDR if wanted.get("vnet_hdr") else 0
     flags |= IFF_MULTI_QUEUE if wanted.get("multi_queue") else 0
     flags |= IFF_TUN_EXCL if known is None else 0
     with namespace.inside():  # the device is in the namespace in which the file was opened
@@ -66,6 +72,8 @@ KIND = Kind(
         "group": Option("IFLA_TUN_GROUP", values.group),
         "persist": boolean("IFLA_TUN_PERSIST"),
         "multi_queue": boolean("IFLA_TUN_MULTI_QUEUE", fixed=True),
+        "pi": _header("IFLA_TUN_PI"),
+        "vnet_hdr": _header("IFLA_TUN_VNET_HDR"),
     },
     defaults={"persist": True},
     required=("mode",),

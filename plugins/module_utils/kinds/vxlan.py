@@ -26,6 +26,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import (
 
 INHERIT = "inherit"
 _ENDS = ("local", "remote", "group")
+# What VXLANs have alike that receive by one socket (include/net/vxlan.h: VXLAN_F_RCV_FLAGS).
+_RECEIVING = ("external", "vnifilter", "gbp", "udp6zerocsumrx")
 IFLA_VXLAN_ID, IFLA_VXLAN_GROUP, IFLA_VXLAN_PORT, IFLA_VXLAN_GROUP6 = 1, 2, 15, 16  # include/uapi/linux/if_link.h
 
 
@@ -105,10 +107,18 @@ def _stuck(wanted: Attributes, known: Attributes) -> Iterator[str]:
 
 
 def _clash(wanted: Attributes, other: Attributes) -> Iterator[Fault]:
-    """Two of one VNI on one port, both over IPv4 or both over IPv6 (vxlan_config_validate)."""
-    same = all(other.get(name) == wanted.get(name) for name in ("vni", "port"))
-    if same and _overhead(other) == _overhead(wanted):
-        yield "vni", f"has this VNI on port {wanted['port']} already: choose another"
+    """Two VXLANs on one port: of one VNI, or with sockets that cannot share it, if both are to be up."""
+    alike = _six(wanted) == _six(other)
+    if wanted.get("port") != other.get("port"):
+        return
+    unlike = [name for name in _RECEIVING if bool(wanted.get(name)) != bool(other.get(name))]
+    if not unlike and alike and not wanted.get("vnifilter") and (wanted.get("vni") or 0) == (other.get("vni") or 0):
+        name = "external" if wanted.get("external") else "vni"
+        what = "is external" if wanted.get("external") else "has this VNI"
+        yield name, f"{what} on port {wanted['port']} already: choose another"
+    external = wanted.get("external") or other.get("external")  # such a one receives over IPv4 and IPv6
+    if unlike and (alike or external) and wanted.get("admin_state") == other.get("admin_state") == "up":
+        yield "port", f"receives on this port with another value of {unlike[0]}: give another port"
 
 
 def _entries(data: Mapping[int, bytes]) -> dict[str, Any]:
@@ -190,7 +200,6 @@ KIND = Kind(
     clash=_clash,
     entries=_entries,
     remedies={
-        errno.EADDRINUSE: "another VXLAN with other options (external, gbp, checksums), or a program, has its port: "
-        "give another port",
+        errno.EADDRINUSE: "a program, or a VXLAN that was moved away, receives on its port: give another port",
     },
 )

@@ -23,17 +23,24 @@ class BridgeEntry(NamedTuple):
     :ivar dev: the port.
     :ivar vlan: None: every VLAN of the port.
     :ivar sticky: the address stays there even if frames from it arrive on another port.
+    :ivar state: what bridge(8) says of an entry that nobody declared: ``dynamic``, ``extern_learn``, ``permanent``.
     """
 
     dev: str
     lladdr: str
     vlan: int | None = None
     sticky: bool = False
+    state: str | None = None
 
     @property
     def key(self) -> BridgeKey:
         """What a bridge finds an entry by."""
         return self[:3]
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether it bears a control plane's mark."""
+        return "extern_learn" in (self.state or "")
 
     @property
     def list_name(self) -> str:
@@ -51,7 +58,8 @@ class BridgeEntry(NamedTuple):
 
     def lines(self, netns: str = "") -> list[str]:
         """The entry as lines of a diff, in the words of bridge(8)."""
-        return [f"{prefix_of(netns)}fdb {self.dev} {self._words()} master static{' sticky' if self.sticky else ''}"]
+        sticky = " sticky" if self.sticky else ""
+        return [f"{prefix_of(netns)}fdb {self.dev} {self._words()} master {self.state or 'static'}{sticky}"]
 
     def _words(self) -> str:
         return self.lladdr if self.vlan is None else f"{self.lladdr} vlan {self.vlan}"
@@ -79,7 +87,7 @@ def add_bridge_fdb(table: BridgeTable, entries: Iterable[Any], where: str, dev: 
     for index, entry in enumerate(entries):
         here = f"{where}[{index}]."
         item = values.given(on_device(entry, dev, here[:-1]))
-        values.known(here, item, BridgeEntry._fields, "an entry of a bridge's port")
+        values.known(here, item, BridgeEntry._fields[:-1], "an entry of a bridge's port")
         found = BridgeEntry(
             values.link_name(f"{here}dev", item.get("dev")),
             values.mac(f"{here}lladdr", item.get("lladdr")),

@@ -44,7 +44,9 @@ def document(observed: Observed) -> dict[str, Any]:
             for route in flattened(observed.routes)
             if route.protocol in DOCUMENTED_PROTOCOLS and (route.hops or route.type in NOWHERE)
         ],
-        "rules": [rule.data() for rule in observed.rules if rule.protocol in DOCUMENTED_RULES and rule.rest is None],
+        "rules": [
+            rule.data() for rule in observed.rules if rule.protocol in DOCUMENTED_RULES and rule.can_be_asked_for
+        ],
         "neighbours": _neighbours(observed.neighbours),
         "fdb": _fdb(observed.fdb),
         "bridge_fdb": [entry.data() for entry in observed.bridge_fdb.values()],

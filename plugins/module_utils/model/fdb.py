@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import repeat
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any, Callable, NamedTuple, Optional
 
@@ -16,7 +16,9 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.columns import m
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of, prefix_of
 
-FdbKey = tuple[str, str, Optional[str], Optional[int], Optional[int], Optional[int], Optional[str], Optional[int]]
+FdbKey = tuple[
+    str, str, Optional[str], Optional[int], Optional[int], Optional[int], Optional[str], Optional[int], Optional[str]
+]
 """An FdbEntry, or a plain tuple that equals one: of ten thousand, plain ones take half the time to make."""
 
 
@@ -28,6 +30,8 @@ class FdbEntry(NamedTuple):
     :ivar src_vni: the VNI of the frames, on an external VXLAN.
     :ivar via: the interface that packets leave by; None: the kernel chooses.
     :ivar nhid: the number of the group of nexthops.
+    :ivar state: what bridge(8) says of an entry that is not ours: ``dynamic`` if it was learned, ``extern_learn`` or
+        ``static`` if it is a control plane's.
     """
 
     dev: str
@@ -38,6 +42,7 @@ class FdbEntry(NamedTuple):
     src_vni: int | None = None
     via: str | None = None
     nhid: int | None = None
+    state: str | None = None
 
     @property
     def list_name(self) -> str:
@@ -59,13 +64,15 @@ class FdbEntry(NamedTuple):
 
     def _words(self) -> Iterator[str]:
         yield self.lladdr
-        for name, value in zip(self._fields[2:], self[2:]):
+        for name, value in zip(self._fields[2:-1], self[2:-1]):
             if value is not None:
                 yield f"{name} {value}"
+        if self.state:
+            yield self.state
 
     def data(self) -> dict[str, Any]:
         """The entry as an item of topology's ``fdb``, without what is not set."""
-        return {name: value for name, value in self._asdict().items() if value is not None}
+        return {name: value for name, value in zip(_PARAMETERS, self) if value is not None}
 
     def on(self, link: Link) -> FdbEntry:
         """This entry as the kernel reports it of a VXLAN: without a port and a VNI that are the VXLAN's own."""
@@ -86,17 +93,20 @@ class FdbEntry(NamedTuple):
     def found_in(self, table: Mapping[FdbKey, None], links: Mapping[str, Link]) -> FdbEntry | None:
         """The observed entry that this one names."""
         found = self.on(links[self.dev]) if self.dev in links else self
-        return found if found in table else with_ways(table).get(found)
+        return found if found in table else as_asked(table).get(found)
 
     def drop_from(self, table: dict[FdbKey, None]) -> None:
         """Take an observed entry out of its table."""
         del table[self]
 
 
-def with_ways(table: Iterable[FdbKey]) -> dict[FdbKey, FdbEntry]:
-    """The entries with an interface that packets leave by, each by what it is where nobody asks for the interface."""
-    ways = filter(itemgetter(6), table)
-    return {entry._replace(via=None): entry for entry in make_all(FdbEntry, ways)}
+def as_asked(table: Collection[FdbKey]) -> dict[FdbKey, FdbEntry]:
+    """The entries that nobody asks for in full: without the state, and with or without the interface."""
+    special = chain(filter(itemgetter(6), table), filter(itemgetter(8), table))
+    found: dict[FdbKey, FdbEntry] = {}
+    for entry in make_all(FdbEntry, special):
+        found[entry._replace(state=None)] = found[entry._replace(via=None, state=None)] = entry
+    return found
 
 
 def fdb_keys(
@@ -110,10 +120,10 @@ def fdb_keys(
     groups: Iterable[int | None] = repeat(None),
 ) -> Iterator[FdbKey]:
     """FDB entries from columns of their fields."""
-    return zip(devices, lladdrs, addresses, ports, vnis, source_vnis, ways, groups)
+    return zip(devices, lladdrs, addresses, ports, vnis, source_vnis, ways, groups, repeat(None))
 
 
-_PARAMETERS = dict.fromkeys(FdbEntry._fields)
+_PARAMETERS = dict.fromkeys(FdbEntry._fields[:-1])
 _FIELDS: dict[str, Callable[[str, Any], Any]] = {
     "dst": values.unicast,
     "port": values.port,

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a change may take along: addresses, nexthop objects and routes, as the kernel reported them before."""
+"""What a change may take along, as the kernel reported it before: addresses, routes, and what is in bridged.py."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Union
 
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address, AddressKey
+from ansible_collections.weft.fabric.plugins.module_utils.model.bridge_fdb import BridgeEntry
+from ansible_collections.weft.fabric.plugins.module_utils.model.bridged import Member, Port, Station
+from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of, prefix_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route
 
@@ -72,7 +75,7 @@ class Entry(NamedTuple):
         return [f"{prefix_of(netns)}neighbour {self.dev} {self.dst}{lladdr}"]
 
 
-Object = Union[Address, Nexthop, Entry, Route]
+Object = Union[Port, Station, Member, Address, Nexthop, Entry, Route]
 
 
 @dataclass
@@ -84,6 +87,9 @@ class Kept:
     :ivar nexthops: by number.
     :ivar entries: by interface, address and flags.
     :ivar routes: by everything that is modelled of them.
+    :ivar ports: by their names and their bridges'.
+    :ivar stations: by Station.key.
+    :ivar members: by their fields but the last.
     """
 
     links: frozenset[str] = frozenset()
@@ -91,52 +97,95 @@ class Kept:
     nexthops: dict[int, Nexthop] = field(default_factory=dict)
     entries: dict[tuple[str, str, int], Entry] = field(default_factory=dict)
     routes: dict[tuple[Any, ...], Route] = field(default_factory=dict)
+    ports: dict[tuple[str, str], Port] = field(default_factory=dict)
+    stations: dict[tuple[Any, ...], Station] = field(default_factory=dict)
+    members: dict[tuple[Any, ...], Member] = field(default_factory=dict)
+
+    @property
+    def tables(self) -> tuple[dict[Any, Any], ...]:
+        """The tables, each with objects of one type."""
+        return self.addresses, self.nexthops, self.entries, self.routes, self.ports, self.stations, self.members
 
     def copy(self) -> Kept:
         """The same objects, in tables of their own."""
-        return Kept(self.links, dict(self.addresses), dict(self.nexthops), dict(self.entries), dict(self.routes))
+        return Kept(self.links, *map(dict, self.tables))
 
     def without(self, other: Kept) -> Kept:
         """The objects that another state lacks."""
-        return Kept(
+        left = Kept(
             self.links,
-            {key: item for key, item in self.addresses.items() if key not in other.addresses},
-            {key: item for key, item in self.nexthops.items() if other.nexthops.get(key) != item},
-            {key: item for key, item in self.entries.items() if key not in other.entries},
-            {key: item for key, item in self.routes.items() if key not in other.routes},
+            *(
+                {key: item for key, item in own.items() if key not in there}
+                for own, there in zip(self.tables, other.tables)
+            ),
         )
+        # With another MTU of its interface, an IPv6 route may have another one too (net/ipv6/route.c: rt6_mtu_change).
+        changed = {(route.key, route.hops) for route in other.routes.values() if ":" in route.dst}
+        left.routes = {key: route for key, route in left.routes.items() if (route.key, route.hops) not in changed}
+        # A group of nexthop objects may have lost members.
+        left.nexthops = {key: item for key, item in self.nexthops.items() if other.nexthops.get(key) != item}
+        return left
+
+    def add(self, item: Object) -> None:
+        """Put an object to these."""
+        found = self._place_of(item)
+        if found:
+            table, key = found
+            table[key] = item
 
     def forget(self, item: Any) -> None:
         """Take an object out, if it is among these."""
-        if isinstance(item, Address):
-            self.addresses.pop(item.key, None)
-        elif isinstance(item, Nexthop):
-            self.nexthops.pop(item.id, None)
-        elif isinstance(item, Entry):
-            self.entries.pop((item.dev, item.dst, item.flags), None)
-        elif isinstance(item, Route):
-            self.routes.pop(item[:-1], None)
+        found = self._place_of(item)
+        if found:
+            table, key = found
+            table.pop(key, None)
 
     def __contains__(self, item: object) -> bool:
+        found = self._place_of(item)
+        return found is not None and found[1] in found[0]
+
+    def _place_of(self, item: object) -> tuple[dict[Any, Any], Any] | None:
+        """The table in which an object is, or would be, and its key; None: it is of another type."""
         if isinstance(item, Address):
-            return item.key in self.addresses
+            return self.addresses, item.key
         if isinstance(item, Nexthop):
-            return item.id in self.nexthops
+            return self.nexthops, item.id
         if isinstance(item, Entry):
-            return (item.dev, item.dst, item.flags) in self.entries
-        return isinstance(item, Route) and item[:-1] in self.routes
+            return self.entries, (item.dev, item.dst, item.flags)
+        if isinstance(item, Route):
+            return self.routes, item[:-1]
+        if isinstance(item, Port):
+            return self.ports, (item.dev, item.controller)
+        if isinstance(item, (Station, BridgeEntry, FdbEntry)):
+            return self.stations, _station_key(item)
+        if isinstance(item, Member):
+            return self.members, item[:-1]
+        return None
 
     def __iter__(self) -> Iterator[Object]:
         """The objects in the order in which the kernel takes them.
 
-        Of IPv6 addresses the newest comes first (net/ipv6/addrconf.c: ipv6_link_dev_addr). Groups of nexthop objects
-        need their members, and routes with a gateway need a route to that.
+        A bridge has entries only in the VLANs of a port, and a VXLAN only of its VNIs. Of IPv6 addresses the newest
+        comes first (net/ipv6/addrconf.c: ipv6_link_dev_addr). Groups of nexthop objects need their members, and routes
+        with a gateway need a route to that.
         """
+        yield from self.ports.values()
+        yield from self.members.values()
+        yield from self.stations.values()
         yield from [item for item in self.addresses.values() if ":" not in item.address]
         yield from [item for item in reversed(self.addresses.values()) if ":" in item.address]
         yield from sorted(self.nexthops.values(), key=lambda item: bool(item.members))
         yield from self.entries.values()
         yield from sorted(self.routes.values(), key=_reach)
+
+
+def _station_key(item: Station | BridgeEntry | FdbEntry) -> tuple[Any, ...]:
+    """The key of an FDB entry, be it one of others or one that a document lists."""
+    if isinstance(item, BridgeEntry):
+        item = Station(item.dev, True, item.lladdr, item.vlan)
+    elif isinstance(item, FdbEntry):
+        item = Station(item.dev, False, item.lladdr, item.src_vni, item.dst or "")
+    return item.key
 
 
 def _reach(route: Route) -> tuple[bool, int]:

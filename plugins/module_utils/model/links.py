@@ -13,7 +13,6 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidP
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import NAMES, PORT_KINDS, PORT_OPTIONS, kind_of, one
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.attributes import ATTRIBUTES
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Kind, refuse
-from ansible_collections.weft.fabric.plugins.module_utils.model.address import parse_own
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import AUTO, Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of
@@ -79,7 +78,8 @@ def _known(kind: Kind) -> tuple[str, ...]:
     """The parameters that a link of a kind takes."""
     ports = ("ports", "purge_ports", "shared") if kind.ports else ()
     ends = ("peer",) if kind.peer else () if kind.name else ("origin",)
-    return (*_LINK, *kind.options, *ports, *ends)
+    own = [name for name, option in kind.options.items() if option.spec is not None]
+    return (*_LINK, *own, *ports, *ends)
 
 
 def _add_removal(document: Document, netns: str, item: Mapping[str, Any], where: str) -> None:
@@ -183,7 +183,13 @@ def check_modes(link: Link, mode: str | None) -> None:
 
 
 def _addresses(desired: Desired, link: Link, item: Mapping[str, Any], where: str) -> None:
-    for index, value in enumerate(values.items(f"{where}addresses", item.get("addresses"))):
+    listed = values.items(f"{where}addresses", item.get("addresses"))
+    if not listed:
+        return
+    # Imported only here: Python compiles all imports in each call, and most links have no addresses.
+    from ansible_collections.weft.fabric.plugins.module_utils.model.address import parse_own
+
+    for index, value in enumerate(listed):
         here = f"{where}addresses[{index}]"
         address = parse_own(link.name, value, here)
         mtu = link.attributes.get("mtu")

@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 
+MISSING = ("absent", "unfinished")  # the statuses of a namespace that can be made
+_REASONS = {"directory": "it is a directory", "another type": "it is a namespace of another type"}
+
 
 class Namespace(NamedTuple):
     """A named network namespace.
@@ -35,8 +38,14 @@ class Namespace(NamedTuple):
         return [f"namespace {self.name}{joins}"]
 
 
-def missing(netns: str) -> str:
-    """The message about a namespace that does not exist, by whatever it is given."""
+def unusable(netns: str, status: str) -> str:
+    """The message about a namespace that cannot be used, by whatever it is given.
+
+    :param status: what is there instead (netns.netns_status).
+    """
+    if status not in MISSING:
+        reason = _REASONS.get(status, "no namespace is mounted on that file")
+        return f"namespace {netns} is no network namespace: {reason}: {_remedy(netns, status)}"
     if values.is_process(netns):
         remedy = "give a process that runs, or the namespace's name"
     elif netns.startswith("/"):
@@ -44,6 +53,12 @@ def missing(netns: str) -> str:
     else:
         remedy = "create it with weft.fabric.netns"
     return f"namespace {netns} does not exist: {remedy}"
+
+
+def _remedy(netns: str, status: str) -> str:
+    if netns.startswith("/"):
+        return "give the path of a file that one is mounted on, such as /proc/4711/ns/net"
+    return "remove it by hand" if status == "directory" else "remove it with weft.fabric.netns (state: absent)"
 
 
 def place_of(netns: str) -> str:

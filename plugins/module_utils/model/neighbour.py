@@ -18,11 +18,15 @@ Neighbours = dict[str, dict[str, str]]
 
 
 class Neighbour(NamedTuple):
-    """A permanent neighbour entry: which MAC address an IP address has on a device."""
+    """A permanent neighbour entry: which MAC address an IP address has on a device.
+
+    :ivar state: what ip-neighbour(8) says of an entry that nobody declared: ``nud stale``, ``extern_learn``.
+    """
 
     dev: str
     dst: str
     lladdr: str
+    state: str | None = None
 
     @property
     def list_name(self) -> str:
@@ -40,11 +44,12 @@ class Neighbour(NamedTuple):
 
     def lines(self, netns: str = "") -> list[str]:
         """The entry as lines of a diff."""
-        return [f"{prefix_of(netns)}neighbour {self.dev} {self.dst} lladdr {self.lladdr}"]
+        state = f" {self.state}" if self.state else ""
+        return [f"{prefix_of(netns)}neighbour {self.dev} {self.dst} lladdr {self.lladdr}{state}"]
 
     def data(self) -> dict[str, Any]:
         """The entry as an item of topology's ``neighbours``."""
-        return self._asdict()
+        return dict(zip(_PARAMETERS, self))
 
     def found_in(self, table: Mapping[str, Mapping[str, str]], _links: Mapping[str, Any]) -> Neighbour | None:
         """The observed entry of the same IP address, whatever its MAC address is."""
@@ -56,7 +61,7 @@ class Neighbour(NamedTuple):
         del table[self.dev][self.dst]
 
 
-_PARAMETERS = dict.fromkeys(Neighbour._fields)
+_PARAMETERS = dict.fromkeys(Neighbour._fields[:-1])
 
 
 def add_neighbours(table: Neighbours, entries: list[Any], where: str, dev: str | None = None) -> None:

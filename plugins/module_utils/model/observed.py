@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Observed:
     """The objects of one namespace, as far as they were read.
 
-    :ivar status: ``present``, ``absent``, ``unfinished`` or ``broken`` (netns.netns_status).
+    :ivar status: ``present``, or what is there instead of the namespace (netns.netns_status).
     :ivar aliases: the other names of the same namespace; the empty one is that of the process.
     """
 

@@ -22,7 +22,7 @@ PROTOCOLS = {
     "redirect": 1, "kernel": 2, "boot": 3, "static": 4, "ra": 9, "mrt": 10, "zebra": 11, "bird": 12, "dhcp": 16,
     "keepalived": 18, "babel": 42, "bgp": 186, "isis": 187, "ospf": 188, "rip": 189, "eigrp": 192,
 }  # fmt: skip
-TABLES = {"default": 253, "main": values.MAIN_TABLE, "local": 255}
+TABLES = {"default": 253, "main": values.MAIN_TABLE, "local": values.LOCAL_TABLE}
 MAIN = values.MAIN_TABLE
 SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254}
 TYPES = ("unicast", "local", "blackhole", "unreachable", "prohibit", "throw")
@@ -303,6 +303,7 @@ class Route(NamedTuple):
 _VIA, _DEV, _NEXTHOPS, _EXPIRES = map(Route._fields.index, ("via", "dev", "nexthops", "expires"))
 _HOP_DEV = Hop._fields.index("dev")
 _WAY = Route._fields.index("onlink") + 1  # the fields that say where it leads are the first ones
+_BESIDE_PLACE = range(2, len(Route._fields))
 # What a route keeps when it leads elsewhere.
 _KEPT = ("src", "mtu", "mtu_lock", "advmss", "initcwnd", "hoplimit", "pref", "raw")
 
@@ -341,8 +342,8 @@ def all_met(asked: Sequence[Route], found: Sequence[Route]) -> bool:
     """
     if len(asked) != len(found) or not asked:
         return not asked
-    given = [index for index, value in enumerate(asked[0]) if value is not None or index in (_VIA, _NEXTHOPS)]
-    others = [index for index in range(len(Route._fields)) if index not in given]
+    given = [index for index in _BESIDE_PLACE if asked[0][index] is not None or index in (_VIA, _NEXTHOPS)]
+    others = [index for index in _BESIDE_PLACE if index not in given]
     asked_of, rest_of = itemgetter(*given), itemgetter(*others)
     return (
         all(map(eq, map(asked_of, asked), map(asked_of, found)))

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, combinations, repeat
 from operator import eq
 from typing import Any, Callable
@@ -247,51 +247,51 @@ def _plain_routes(items: list[Any]) -> list[Route] | None:
     """
     fields: dict[str, Iterable[Any]] = {name: repeat(value) for name, value in _USUAL.items()}
     try:
-        if items[0].get("nexthops") is None:
-            ways = _plain_ways(items) if _has_only(items, {"dst", *_WAY}) else None
-        else:
-            lists = [item["nexthops"] for item in items] if _has_only(items, {"dst", "nexthops"}) else None
-            ways = _plain_hops(lists) if lists else None
-        dsts = [item["dst"] for item in items]
-        if ways is None or not _are_plain(dsts):
+        several = items[0].get("nexthops") is not None
+        given = _columns(items, ("dst", "nexthops") if several else ("dst", *_WAY))
+        if given is None or not _are_plain(given["dst"]):
             return None
-    except (AttributeError, IndexError, KeyError, TypeError, InvalidParameter):
+        if several:
+            given["nexthops"] = _plain_hops(given["nexthops"])
+        elif not _are_plain_ways(given):
+            return None
+    except (AttributeError, IndexError, TypeError, InvalidParameter):
         return None  # one is wrong; the caller names it
-    fields.update(ways, dst=dsts)
-    return [*make_all(Route, zip(*fields.values()))]
+    fields.update(given)
+    return None if fields["nexthops"] is None else [*make_all(Route, zip(*fields.values()))]
 
 
-def _has_only(items: list[Any], names: Collection[str]) -> bool:
-    """Whether no item has other parameters."""
-    others = set(chain.from_iterable(items)).difference(names)
-    return all([item.get(name) for item in items].count(None) == len(items) for name in others)
+def _columns(items: list[Any], names: Collection[str]) -> dict[str, Any] | None:
+    """The parameters of all items by name; None: an item has others."""
+    given = set().union(*items)
+    for name in given.difference(names):
+        if any(item.get(name) is not None for item in items):
+            return None
+    nothing = [None] * len(items)
+    return {name: [item.get(name) for item in items] if name in given else nothing for name in names}
 
 
-def _plain_ways(items: list[Any]) -> dict[str, list[Any]] | None:
-    """The parameters that say where routes or next hops lead; None: one is not plain."""
-    vias, devices = [item["via"] for item in items], [item["dev"] for item in items]
-    onlink = [item.get("onlink") for item in items]
-    for name in set(devices):
+def _are_plain_ways(given: Mapping[str, list[Any]]) -> bool:
+    """Whether routes or next hops all have an IPv4 gateway and an interface."""
+    for name in set(given["dev"]):
         values.link_name("dev", name)
-    plain = set(map(type, onlink)) <= {bool, type(None)} and values.are_plain_hosts(vias)
-    return {"via": vias, "dev": devices, "onlink": onlink} if plain else None
+    return set(map(type, given["onlink"])) <= {bool, type(None)} and values.are_plain_hosts(given["via"])
 
 
-def _plain_hops(lists: list[Any]) -> dict[str, Any] | None:
+def _plain_hops(lists: list[Any]) -> Iterator[tuple[Hop, ...]] | None:
     """The next hops of routes, as many of each; None: one is not plain, or a route has a gateway twice."""
     count, hops = len(lists[0]), [*chain.from_iterable(lists)]
-    if count < 2 or {*map(len, lists)} != {count} or not _has_only(hops, {*_WAY, "weight"}):
+    given = _columns(hops, (*_WAY, "weight")) if count > 1 and {*map(len, lists)} == {count} else None
+    if given is None or not _are_plain_ways(given):
         return None
-    ways = _plain_ways(hops)
-    weights = [hop.get("weight", 1) for hop in hops]
-    weights = [1 if weight is None else weight for weight in weights] if None in weights else weights
-    if ways is None or {*map(type, weights)} != {int} or not 1 <= min(weights) <= max(weights) <= LARGEST_WEIGHT:
+    weights = [1 if weight is None else weight for weight in given["weight"]]
+    if {*map(type, weights)} != {int} or not 1 <= min(weights) <= max(weights) <= LARGEST_WEIGHT:
         return None
-    vias = [ways["via"][number::count] for number in range(count)]
+    vias = [given["via"][number::count] for number in range(count)]
     if any(any(map(eq, one, other)) for one, other in combinations(vias, 2)):
         return None
-    found = make_all(Hop, zip(ways["via"], ways["dev"], weights, map(bool, ways["onlink"])))
-    return {"nexthops": zip(*[found] * count)}
+    found = make_all(Hop, zip(given["via"], given["dev"], weights, map(bool, given["onlink"])))
+    return zip(*[found] * count)
 
 
 def _are_plain(dsts: Sequence[str]) -> bool:

@@ -33,7 +33,9 @@ class Rule(NamedTuple):
     :ivar priority: None: whatever it is.
     :ivar src: the network that packets come from, ``from`` in ip-rule(8).
     :ivar dst: the network that they are sent to, ``to``.
-    :ivar rest: what else selects packets and is not modelled, of an observed rule.
+    :ivar inverted: of an observed rule: it is about the packets that the other fields do not select (``not``).
+    :ivar rest: what else an observed rule has, in the words of ip-rule(8).
+    :ivar goto: of an observed rule: the priority at which the search continues.
     :ivar suppress_prefixlength: routes with prefixes of at most this length are ignored.
     :ivar protocol: the number of the program that installed it.
     :ivar raw: the kernel's message about it, from struct fib_rule_hdr on.
@@ -53,7 +55,9 @@ class Rule(NamedTuple):
     dport: Range | None = None
     uidrange: Range | None = None
     l3mdev: bool | None = None
-    rest: bytes | None = None
+    inverted: bool | None = None
+    rest: str | None = None
+    goto: int | None = None
     action: str | None = None
     table: int | None = None
     suppress_prefixlength: int | None = None
@@ -63,7 +67,7 @@ class Rule(NamedTuple):
     @property
     def key(self) -> RuleKey:
         """The priority, and the packets that it is about."""
-        return self[:15]
+        return self[:_ACTION]
 
     @property
     def list_name(self) -> str:
@@ -91,7 +95,11 @@ class Rule(NamedTuple):
                 value = f"{value:#x}"
             if name not in ("family", "action"):
                 words.append(name if value is True else f"{name} {value}")
+            if name == "priority" and self.inverted:
+                words.append("not")
+        words += [self.rest] if self.rest else []
         words += [self.action] if self.action not in (None, LOOKUP) else []
+        words += [str(self.goto)] if self.goto is not None else []
         if self.protocol is not None and self.protocol not in (0, *ROUTE_PROTOCOLS):
             words.append(f"proto {self.protocol}")
         return " ".join(words)
@@ -126,20 +134,51 @@ class Rule(NamedTuple):
 
         :raises FabricError: it names several.
         """
-        found = [other for other in table if all(asked in (None, there) for asked, there in zip(self, other))]
+        found = [other for other in table if self._names(other)]
         if len(found) > 1:
             others = "; ".join(rule.label() for rule in found)
             raise FabricError(f"{self.label()}: there are {len(found)} such rules: give more of it: {others}")
         return found[0] if found else None
 
+    def _names(self, other: Rule) -> bool:
+        """Whether an observed rule has everything that is given of this one. One that is inverted is its opposite."""
+        opposite = other.inverted and any(asked is not None for asked in self[_PRIORITY + 1 : _ACTION])
+        return not opposite and all(asked in (None, there) for asked, there in zip(self, other))
+
     def drop_from(self, table: list[Rule]) -> None:
-        """Take an observed rule out of its table."""
+        """Take an observed rule out of its table.
+
+        :raises FabricError: the kernel would delete another one instead.
+        """
+        first = next(other for other in table if self._finds(other))
+        if first != self:
+            raise FabricError(
+                f"cannot delete {self.label()}: the kernel would delete {first.label()} instead, which comes before: "
+                "delete both, and add the other one again"
+            )
         table[:] = [other for other in table if other is not self]
 
+    def _finds(self, other: Rule) -> bool:
+        """Whether the kernel takes an observed rule for this one if this one is to be deleted.
 
-_PROTOCOL = Rule._fields.index("protocol")
+        It compares everything that this one has, except for "not" and where goto leads (net/core/fib_rules.c:
+        rule_find).
+        """
+        return all(
+            name in ("inverted", "goto", "raw") or asked in (None, _UNSET.get(name), there)
+            for name, asked, there in zip(self._fields, self, other)
+        )
+
+    @property
+    def can_be_asked_for(self) -> bool:
+        """Whether an observed rule has nothing that a document cannot say."""
+        return not self.inverted and self.rest is None and self.action in ACTIONS
+
+
+_PRIORITY, _ACTION, _PROTOCOL = map(Rule._fields.index, ("priority", "action", "protocol"))
+_UNSET = {"fwmark": 0, "protocol": 0}  # numbers that are the same as none
 _NAMES = {"src": "from", "dst": "to"}
-_UNSHOWN = ("rest", "protocol", "raw")
+_UNSHOWN = ("inverted", "rest", "goto", "protocol", "raw")
 
 
 def _network(where: str, value: Any) -> str:
@@ -263,10 +302,8 @@ def _check(family: int, found: Mapping[str, Any], item: Mapping[str, Any], where
         raise InvalidParameter(f"{where}{ports[0]}", item[ports[0]], "it needs 'ipproto': tcp, udp or sctp")
     looks_up = found.get("action", LOOKUP) == LOOKUP
     target = "table" in found or "l3mdev" in found
-    if not looks_up and target:
-        raise InvalidParameter(
-            f"{where}action", item["action"], "such a rule has no table: remove 'table' and 'l3mdev'"
-        )
+    if not looks_up and "table" in found:
+        raise InvalidParameter(f"{where}action", item["action"], "such a rule has no table: remove 'table'")
     if "table" in found and "l3mdev" in found:
         raise InvalidParameter(f"{where}table", item["table"], "with 'l3mdev', it is the table of the packet's VRF")
     if "suppress_prefixlength" in found and not looks_up:

@@ -11,7 +11,6 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidP
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address, scope_name
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of
-from ansible_collections.weft.fabric.plugins.module_utils.plan.removal import delete_entries
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 from ansible_collections.weft.fabric.plugins.module_utils.values import IPV6_MTU
 
@@ -73,7 +72,7 @@ def _set_address(view: View, netns: str, address: Address) -> None:
         view.do("set", netns, known, wanted)
         known.drop_from(now.addresses)
     else:
-        delete_entries(view, netns, [known])
+        view.delete_entries(netns, [known])
         view.do("create", netns, None, wanted)
     now.addresses[wanted.key] = wanted
 
@@ -129,4 +128,4 @@ def purge_addresses(view: View, netns: str, desired: Desired) -> None:
         and key not in kept
         and (not (address.state and address.state.foreign) or address.address.partition("/")[0] in moved)
     ]
-    delete_entries(view, netns, unwanted)
+    view.delete_entries(netns, unwanted)

@@ -5,20 +5,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import NAMES, kind_of, one
-from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import refuse
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import NAMES, PORT_KINDS, PORT_OPTIONS, kind_of, one
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Fault, refuse
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.links import check_modes
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View, parent_place
+
+
+def check_kernel(view: View, link: Link) -> None:
+    """What the kernel lacks, as far as it shows this by the links that there are.
+
+    :raises InvalidParameter: for the first option that needs it.
+    """
+    for name, value in link.attributes.items():
+        kind = kind_of(link.kind if name in kind_of(link.kind).options else PORT_KINDS.get(name, ""))
+        option = kind.options.get(name) or PORT_OPTIONS.get(name)
+        if option is None or not option.needs or not value:
+            continue
+        signs = [other for other, known in kind.options.items() if known.sign and known.needs == option.needs]
+        links = [other for state in view.observed.values() for other in state.links.values() if other.kind == kind.name]
+        if any(other.attributes.get(sign, ...) is None for other in links for sign in signs):
+            raise InvalidParameter(f"{link.where}{name}", value, option.lack)
 
 
 def check_own(view: View, netns: str, link: Link) -> None:
@@ -31,12 +47,28 @@ def check_own(view: View, netns: str, link: Link) -> None:
     attributes = {**known, **link.attributes}
     refuse(link.where, attributes, kind.check_all(link.attributes, current.attributes if current else None))
     check_modes(link, attributes.get("mode"))
-    if all(known.get(name) == value for name, value in link.attributes.items() if name in kind.options):
-        return
-    for other in view.at(netns).links.values():
-        if other.kind == link.kind and other.name != link.name:
-            faults = kind.clash(attributes, other.attributes)
-            refuse(link.where, attributes, faults, f"{other.name}{place_of(netns)} ")
+    told = (*kind.options, "admin_state")
+    if kind.clash and any(known.get(name) != value for name, value in link.attributes.items() if name in told):
+        _check_clashes(view, netns, link, attributes, kind.clash)
+
+
+def _check_clashes(
+    view: View,
+    netns: str,
+    link: Link,
+    attributes: Mapping[str, Any],
+    clash: Callable[[Mapping[str, Any], Mapping[str, Any]], Iterable[Fault]],
+) -> None:
+    """What two links of a kind cannot share whose packets are in one namespace, wherever the links are themselves."""
+    below = parent_place(netns, attributes)
+    for place, state in view.state.items():
+        asked = view.document.namespaces.get(place, Desired()).links
+        for other in state.links.values():
+            same = (place, other.name) == (netns, link.name)
+            if other.kind == link.kind and not same and parent_place(place, other.attributes) == below:
+                up = asked.get(other.name, other).attributes.get("admin_state", other.attributes.get("admin_state"))
+                faults = clash(attributes, {**other.attributes, "admin_state": up})
+                refuse(link.where, attributes, faults, f"{other.name}{place_of(place)} ")
 
 
 def check_names(view: View, netns: str, link: Link, names: Sequence[str]) -> None:

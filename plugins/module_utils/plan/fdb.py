@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import filterfalse, repeat
+from itertools import chain, filterfalse, repeat
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of, one
 from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
-from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry, FdbKey, with_ways
+from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry, FdbKey, as_asked
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 
@@ -31,27 +31,25 @@ def set_fdb(view: View, netns: str, desired: Desired) -> None:
     # The entries by which a VXLAN floods itself, because of its remote or group, are not reported.
     floods = {name: link.attributes.get("remote") or link.attributes.get("group") for name, link in links.items()}
     own = {(name, values.ZERO_MAC, address) for name, address in floods.items() if address}
-    ways = with_ways(now.fdb)
+    known = as_asked(now.fdb)
     asked = (entry.on(links[entry.dev]) for entry in unlike if entry[:3] not in own)
-    reported = [entry if entry in now.fdb else ways.get(entry, entry) for entry in asked]
+    reported = [entry if entry in now.fdb else known.get(entry, entry) for entry in asked]
     missing = [entry for entry in reported if entry not in now.fdb]
     if missing:
+        # All destinations of the MAC address zero have one state, which is whose they are.
+        states = {entry.key: entry.state for entry in known.values() if entry.state}
+        missing = [entry._replace(state=states[entry.key]) if entry.key in states else entry for entry in missing]
         # The kernel replaces no destination by nexthops, and takes the opposite and does nothing (vxlan_fdb_nh_update,
         # vxlan_fdb_replace).
-        replaced = _take_replaced(now.fdb, missing)
+        replaced = _take_replaced(now.fdb, links, missing)
         stuck = {old for old, new in zip(replaced, missing) if old and (old.nhid is None) != (new.nhid is None)}
         view.do_all("delete", netns, stuck, repeat(None))
         view.do_all("set", netns, (None if old in stuck else old for old in replaced), missing)
         now.fdb.update(dict.fromkeys(missing))
     if desired.purge_fdb:
         others = filterfalse({*reported}.__contains__, filterfalse(desired.fdb.__contains__, now.fdb))
-        mine = [entry for entry in make_all(FdbEntry, others) if entry.dev in desired.purge_fdb]
-        view.unwanted[netns].append([entry for entry in mine if not _is_fed(links, entry)])
-
-
-def _is_fed(links: Mapping[str, Link], entry: FdbEntry) -> bool:
-    """Whether an entry may be a control plane's: to whom frames are flooded bears no mark of who says so."""
-    return links[entry.dev].fed and entry.lladdr == values.ZERO_MAC
+        mine = [entry for entry in make_all(FdbEntry, others) if entry.dev in desired.purge_fdb and not entry.state]
+        view.unwanted[netns].append(mine)
 
 
 def _devices(view: View, netns: str, desired: Desired) -> dict[str, Link]:
@@ -68,10 +66,14 @@ def _devices(view: View, netns: str, desired: Desired) -> dict[str, Link]:
     return links
 
 
-def _take_replaced(table: dict[FdbKey, None], missing: Sequence[FdbEntry]) -> list[FdbEntry | None]:
+def _take_replaced(
+    table: dict[FdbKey, None], links: Mapping[str, Link], missing: Sequence[FdbEntry]
+) -> list[FdbEntry | None]:
     """Take the entries that missing ones replace out of a table; None for a missing entry that replaces none."""
-    behind = {item.key: item for item in make_all(FdbEntry, table) if item.lladdr != values.ZERO_MAC}
+    learned = (item for link in links.values() for item in link.learned if isinstance(item, FdbEntry))
+    there = (item for item in make_all(FdbEntry, table) if item.lladdr != values.ZERO_MAC)
+    behind = {item.key: item for item in chain(learned, there)}
     replaced = [behind.get(item.key) for item in missing]
     for entry in filter(None, replaced):
-        del table[entry]
+        table.pop(entry, None)
     return replaced

@@ -12,13 +12,14 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import LATER, PORT_OPTIONS, kind_of, one
-from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Compound
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import LATER, kind_of, one
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Compound, Kind
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import AUTO, Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of
 from ansible_collections.weft.fabric.plugins.module_utils.plan.checks import (
     below_of,
     check_ipv6,
+    check_kernel,
     check_mtu,
     check_names,
     check_own,
@@ -66,7 +67,7 @@ def _kept(view: View, netns: str, link: Link, current: Link) -> dict[str, Any]:
     kind, attributes = kind_of(link.kind), {**current.attributes, **link.attributes}
     kept = {
         name: current.attributes[name]
-        for name in (*_KEPT, *PORT_OPTIONS)
+        for name in _KEPT
         if name not in kind.options and current.attributes.get(name) not in (None, "", False, [])
     }
     if not kind.has_own_mac(attributes.get("mode")):
@@ -103,6 +104,7 @@ def _differs(link: Link, current: Link) -> str:
 def make_or_change(view: View, netns: str, link: Link) -> None:
     """Create a link that is missing, and change in place what differs."""
     wanted = sized(view, netns, _with_defaults(view, netns, view.asked(netns, link)))
+    check_kernel(view, wanted)
     check_own(view, netns, wanted)
     if link.name not in view.at(netns).links:
         _create(view, netns, wanted)
@@ -152,8 +154,18 @@ def _created(view: View, link: Link) -> Link:
     """
     kind = kind_of(link.kind)
     later = {*LATER, "altnames", "ifalias", *(kind.options if kind.control and not kind.control.makes else ())}
-    attributes = {name: value for name, value in link.attributes.items() if name not in later}
+    attributes = {
+        name: value
+        for name, value in link.attributes.items()
+        if name not in later and not _goes_without_saying(kind, name, value, None)
+    }
     return Link(link.name, link.kind, attributes, link.peer, where=link.where)
+
+
+def _goes_without_saying(kind: Kind, name: str, value: Any, known: Any) -> bool:
+    """Whether a link has a value anyway that the kernel may refuse to be told."""
+    option = kind.options.get(name)
+    return option is not None and bool(option.needs) and known is None and value in option.usual
 
 
 def _blank(view: View, link: Link) -> Link:
@@ -189,7 +201,7 @@ def _change(view: View, netns: str, link: Link) -> None:
     for name, value in link.attributes.items():
         known = current.attributes.get(name)
         whole = _whole(link, name, value, known)
-        if name not in LATER and whole != known:
+        if name not in LATER and whole != known and not _goes_without_saying(kind, name, value, known):
             wanted[name] = whole
     for name in wanted:
         if name in kind.options and kind.options[name].link:

@@ -4,7 +4,8 @@
 """What the kernel deletes as a side effect of an operation, by its own rules, as far as they can be known before.
 
 Sources: net/ipv4/fib_frontend.c (fib_netdev_event, fib_inetaddr_event), net/ipv4/fib_semantics.c (fib_sync_down_addr,
-fib_sync_down_dev), net/ipv6/addrconf.c (addrconf_ifdown), net/ipv6/route.c (rt6_sync_down_dev), net/ipv4/nexthop.c.
+fib_sync_down_dev), net/ipv6/addrconf.c (addrconf_ifdown), net/ipv6/route.c (rt6_sync_down_dev), net/ipv4/nexthop.c,
+net/bridge/br_if.c (del_nbp), drivers/net/vxlan/vxlan_core.c (vxlan_uninit).
 """
 
 from __future__ import annotations
@@ -54,10 +55,18 @@ class Losses:
         """A link gets another MAC address: it loses its neighbours (net/core/neighbour.c: neigh_changeaddr)."""
         self._lose_entries(dev)
 
-    def removed(self, dev: str, remade: bool) -> None:
+    def released(self, dev: str, into: Kept | None = None) -> None:
+        """A port leaves its bridge, which forgets what it holds of it (net/bridge/br_if.c: del_nbp)."""
+        target = self.missing if into is None else into
+        _transfer(self.there.ports, target.ports, lambda item: item.dev == dev)
+        _transfer(self.there.stations, target.stations, lambda item: item.dev == dev and item.bridged)
+        _transfer(self.there.members, target.members, lambda item: item.dev == dev and item.controller)
+
+    def removed(self, dev: str, remade: bool, ports: Iterable[str] = ()) -> None:
         """A link is deleted, or moved to another namespace.
 
         :param remade: a link of its name and kind follows.
+        :param ports: those that it has.
         """
         self._down.discard(dev)
         self.there.links -= {dev}
@@ -66,6 +75,10 @@ class Losses:
         self._lose_nexthops({dev}, into)
         self._lose_entries(dev, into)
         self._lose_routes(lambda item: dev in item.devices, into)
+        for port in (dev, *ports):
+            self.released(port, into)
+        _transfer(self.there.stations, into.stations, lambda item: item.dev == dev)
+        _transfer(self.there.members, into.members, lambda item: item.dev == dev)
 
     def forget(self, item: Any) -> None:
         """An object is deleted or changed on purpose."""
@@ -89,13 +102,8 @@ class Losses:
 
     def restored(self, item: Object) -> None:
         """An object is made again."""
-        for missing, there in (
-            (self.missing.addresses, self.there.addresses),
-            (self.missing.nexthops, self.there.nexthops),
-            (self.missing.entries, self.there.entries),
-            (self.missing.routes, self.there.routes),
-        ):
-            _transfer(missing, there, lambda known: known is item)
+        self.missing.forget(item)
+        self.there.add(item)
 
     def _lose_addresses(self, condition: Callable[[Address], bool], into: Kept | None = None) -> None:
         _transfer(self.there.addresses, (self.missing if into is None else into).addresses, condition)

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import AUTO, Link
-from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import missing, place_of
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 
 
@@ -88,8 +88,7 @@ def give_back(view: View, netns: str, link: Link, origin: tuple[str, str]) -> No
     current = view.at(netns).links.get(link.name)
     if current is None or current.attributes.get("ifalias") != origin[1]:
         return
-    if view.at(origin[0]).status != "present":
-        view.missing(missing(origin[0]))
+    view.require_namespace(origin[0])
     if origin[1] in view.at(origin[0]).links:
         where = place_of(origin[0])
         raise FabricError(f"{link.label(netns)} cannot go back: there is another {origin[1]}{where}: rename that first")

@@ -11,7 +11,7 @@ from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
-from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace, missing
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import MISSING, Namespace
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 
@@ -20,8 +20,7 @@ def join_namespace(view: View, netns: str, joins: str) -> None:
     """Make a name a further name of a namespace."""
     if joins in view.at(netns).aliases:
         return
-    if view.at(joins).status != "present":
-        view.missing(missing(joins))
+    view.require_namespace(joins)
     _check_file(netns, view.at(netns).status)
     if view.at(netns).status != "absent":
         remove_namespaces(view, [netns])
@@ -49,7 +48,7 @@ def make_namespace(view: View, netns: str, desired: Desired) -> None:
                 view.do("delete", "", Namespace(netns), shown=False)
             view.do("create", "", None, Namespace(netns))
         else:
-            view.missing(missing(netns))
+            view.require_namespace(netns)
         view.state[netns] = _fresh()
     asked = "lo" in desired.links and "admin_state" in desired.links["lo"].attributes
     if desired.create and not asked and view.at(netns).links["lo"].attributes["admin_state"] != "up":
@@ -61,7 +60,7 @@ def _check_file(netns: str, status: str) -> None:
 
     :raises FabricError: there is one in the directory of namespaces.
     """
-    if status == "broken":
+    if status not in ("present", *MISSING):
         raise FabricError(
             f"namespace {netns}: a file of this name is there, and no namespace is mounted on it: another mount "
             "namespace may have one there. Choose another name, or remove the file with weft.fabric.netns "

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from itertools import compress, filterfalse, repeat
 from operator import ne
 
@@ -30,10 +31,15 @@ def set_neighbours(view: View, netns: str, desired: Desired) -> None:
         if known == wanted:
             continue
         missing = dict(compress(wanted.items(), map(ne, map(known.get, wanted), wanted.values())))
-        replaced = [Neighbour(dev, dst, known[dst]) if dst in known else None for dst in missing]
-        view.do_all("set", netns, replaced, make_all(Neighbour, zip(repeat(dev), missing, missing.values())))
+        learned = {item.dst: item for item in link.learned if isinstance(item, Neighbour)}
+        replaced = [Neighbour(dev, dst, known[dst]) if dst in known else learned.get(dst) for dst in missing]
+        view.do_all("set", netns, replaced, _neighbours(dev, missing, missing.values()))
         known.update(missing)
         # Everything that is wanted is known now; if both have the same length, nothing else is.
         if dev in desired.purge_neighbours and len(known) != len(wanted):
             others = list(filterfalse(wanted.__contains__, known))
-            view.unwanted[netns].append([*make_all(Neighbour, zip(repeat(dev), others, map(known.get, others)))])
+            view.unwanted[netns].append([*_neighbours(dev, others, map(known.__getitem__, others))])
+
+
+def _neighbours(dev: str, addresses: Iterable[str], lladdrs: Iterable[str]) -> Iterator[Neighbour]:
+    return make_all(Neighbour, zip(repeat(dev), addresses, lladdrs, repeat(None)))

@@ -122,6 +122,11 @@ def enslave(view: View, netns: str, port: str, controller: str, link: Link | Non
         view.set(netns, port, {"admin_state": "up"}, shown=False)
     else:
         view.set(netns, port, {"controller": controller})
+    if netns in view.losses:
+        # Imported only here: most changes take nothing along.
+        from ansible_collections.weft.fabric.plugins.module_utils.plan.restore import restore_port
+
+        restore_port(view, netns, port)
 
 
 def _check_port(view: View, netns: str, port: Link, controller: Link, where: str) -> None:

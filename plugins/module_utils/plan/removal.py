@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from itertools import chain, groupby, repeat
+from itertools import chain, groupby
 from operator import attrgetter
-from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of, one
@@ -29,30 +28,16 @@ def remove(view: View, removals: Collection[Removal]) -> None:
     for netns, group in groupby(entries, attrgetter("netns")):
         now = view.at(netns)
         found = [item.found_in(getattr(now, item.list_name), now.links) for _netns, item, *_rest in group]
-        delete_entries(view, netns, [item for item in found if item is not None])
+        view.delete_entries(netns, [item for item in found if item is not None])
     _remove_links(view, [removal for removal in removals if isinstance(removal.item, Link)])
     names = [removal.item for removal in removals if isinstance(removal.item, Namespace)]
     remove_namespaces(view, [item.name for item in names if item.joins is None])
     remove_namespaces(view, [item.name for item in names if item.joins in view.at(item.name).aliases])
 
 
-def delete_entries(view: View, netns: str, items: Collection[Any]) -> None:
-    """Plan to delete addresses, routes, neighbours and FDB entries that exist."""
-    view.do_all("delete", netns, items, repeat(None))
-    now = view.at(netns)
-    for name, group in groupby(items, attrgetter("list_name")):
-        table = getattr(now, name)
-        for item in group:
-            item.drop_from(table)
-            if netns in view.losses:
-                view.losses[netns].forget(item)
-            if name == "addresses" and netns in view.losses:
-                view.losses[netns].deleted(item, now.addresses.values())
-
-
 def remove_unwanted(view: View, netns: str) -> None:
     """Remove routes, neighbours and FDB entries that authoritative lists do not contain, those noted last first."""
-    delete_entries(view, netns, [*chain.from_iterable(reversed(view.unwanted.pop(netns, [])))])
+    view.delete_entries(netns, [*chain.from_iterable(reversed(view.unwanted.pop(netns, [])))])
 
 
 def _remove_links(view: View, removals: Sequence[Removal]) -> None:

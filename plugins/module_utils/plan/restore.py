@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import copy
 import ipaddress
 from collections.abc import Iterator
 
-from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import PORT_OPTIONS, kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
+from ansible_collections.weft.fabric.plugins.module_utils.model.bridged import Member, Port, Station
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
+from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
 from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Entry, Nexthop, Object
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
@@ -27,18 +30,44 @@ from ansible_collections.weft.fabric.plugins.module_utils.values import IPV6_MTU
 
 def restore(view: View, netns: str) -> None:
     """Make those again that the kernel takes now."""
+    for item in [*view.losses[netns].missing]:
+        _restore(view, netns, item)
+
+
+def restore_port(view: View, netns: str, dev: str) -> None:
+    """Make a port what it was, as soon as it is one: what the document asks of it comes on top."""
+    for item in [*view.losses[netns].missing.ports.values()]:
+        if item.dev == dev:
+            _restore(view, netns, item)
+
+
+def _restore(view: View, netns: str, item: Object) -> None:
     losses, desired = view.losses[netns], view.document.namespaces.get(netns, Desired())
-    for item in [*losses.missing]:
-        if not _obstacle(view, netns, desired, item):
-            view.do("restore", netns, item, item, shown=not _is_listed(desired, item))
-            losses.restored(item)
-            _take_note(view, netns, item)
+    if _obstacle(view, netns, desired, item):
+        return
+    wanted = _unlisted(desired, item)
+    if wanted.lines():
+        view.do("restore", netns, wanted, wanted, shown=not _is_listed(desired, item))
+        _take_note(view, netns, wanted)
+    losses.restored(item)
+
+
+def _unlisted(desired: Desired, item: Object) -> Object:
+    """An object without what the document asks of it: a port has several options."""
+    if isinstance(item, Port) and item.dev in desired.links:
+        return item.without(desired.links[item.dev].attributes)
+    return item
 
 
 def _take_note(view: View, netns: str, item: Object) -> None:
     """Put an object that is made again where those of the document are looked for."""
     now = view.at(netns)
-    if isinstance(item, Address):
+    if isinstance(item, Port):
+        link = copy.copy(now.links[item.dev])
+        known = {name: [*value] if isinstance(value, tuple) else value for name, value in item.attributes}
+        link.attributes = {**link.attributes, **{name: known[name] for name in known.keys() & PORT_OPTIONS.keys()}}
+        now.links[item.dev] = link
+    elif isinstance(item, Address):
         now.addresses.setdefault(item.key, item)
     elif isinstance(item, Route):
         there = now.routes.get(item.place, ())
@@ -52,14 +81,14 @@ def show_lost(view: View) -> None:
     for netns, losses in view.losses.items():
         desired = view.document.namespaces.get(netns, Desired())
         for item in (*losses.missing, *losses.gone) if view.at(netns).status == "present" else ():
-            # The addresses of a link that is deleted belong to it, and so do our routes.
-            if isinstance(item, (Address, Entry)):
+            # The addresses and entries of a link that is deleted belong to it, and so do our routes.
+            if isinstance(item, (Address, Entry, Port, Station, Member)):
                 own = item in losses.gone and (netns, item.dev) not in moved
             else:
                 own = isinstance(item, Route) and item in losses.gone and item.protocol in ROUTE_PROTOCOLS
             if not own and not _is_listed(desired, item):
                 reason = _obstacle(view, netns, desired, item) or "its interface is another one now"
-                view.plan.lost.append(Lost(netns, item, reason))
+                view.plan.lost.append(Lost(netns, _unlisted(desired, item), reason))
     for netns in view.losses:
         view.plan.lost += _lost_links(view, netns)
 
@@ -82,11 +111,21 @@ def _is_listed(desired: Desired, item: Object) -> bool:
         return item.key in desired.address_keys or _is_purged(desired, item)
     if isinstance(item, Entry):
         return item.dst in desired.neighbours.get(item.dev, {}) or _is_purged(desired, item)
+    if isinstance(item, Station):
+        return _is_station_listed(desired, item) or _is_purged(desired, item)
     return isinstance(item, Route) and item.key in desired.routes
 
 
-def _is_purged(desired: Desired, item: Address | Entry) -> bool:
+def _is_station_listed(desired: Desired, item: Station) -> bool:
+    if item.bridged:
+        return any((item.dev, item.lladdr, vlan) in desired.bridge_fdb for vlan in (item.area, None))
+    return FdbEntry(item.dev, item.lladdr, item.dst or None, src_vni=item.area) in desired.fdb
+
+
+def _is_purged(desired: Desired, item: Address | Entry | Station) -> bool:
     """Whether the document's lists are authoritative for an object."""
+    if isinstance(item, Station):
+        return item.declared and item.dev in (desired.purge_bridge_fdb if item.bridged else desired.purge_fdb)
     if isinstance(item, Entry):
         return item.dev in desired.purge_neighbours and item.declared
     return item.dev in desired.purge_addresses and not (item.state and item.state.foreign)
@@ -104,12 +143,23 @@ def _obstacle(view: View, netns: str, desired: Desired, item: Object) -> str:
         if _is_purged(desired, item) and item.dst not in desired.neighbours.get(item.dev, {}):
             return "the list of neighbours does not contain it"
         return _obstacle_of_link(view, netns, item.dev, ":" in item.dst, up=True)
+    if isinstance(item, (Port, Station, Member)):
+        return _obstacle_of_port(view, netns, desired, item)
     if isinstance(item, Nexthop):
         gone = [number for number in item.members if number not in view.losses[netns].there.nexthops]
         if gone:
             return f"nexthop {gone[0]} is gone"
         return _obstacle_of_link(view, netns, item.dev, False, up=True) if item.dev else ""
     return _obstacle_of_route(view, netns, item)
+
+
+def _obstacle_of_port(view: View, netns: str, desired: Desired, item: Port | Station | Member) -> str:
+    if isinstance(item, Station) and (_is_purged(desired, item) or _is_station_listed(desired, item)):
+        return "the list of entries decides"
+    link = view.at(netns).links.get(item.dev)
+    if link and item.controller and link.attributes.get("controller", item.controller) != item.controller:
+        return f"{item.dev} leaves {item.controller}"
+    return _obstacle_of_link(view, netns, item.dev, False, up=False)
 
 
 def _obstacle_of_link(view: View, netns: str, dev: str, six: bool, up: bool) -> str:

@@ -10,7 +10,6 @@ from itertools import chain
 
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route, Routes, all_met, flattened, put_in
-from ansible_collections.weft.fabric.plugins.module_utils.plan.removal import delete_entries
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 
 
@@ -21,6 +20,11 @@ def set_routes(view: View, netns: str, desired: Desired) -> None:
         view.require(netns, dev, f"route {first}: dev")
     routes = view.at(netns).routes
     missing = [*missing_routes(desired.routes.values(), routes)]
+    if missing:
+        # Imported only here: Python compiles all imports in each call, and most routes are there.
+        from ansible_collections.weft.fabric.plugins.module_utils.plan.route_checks import check_routes
+
+        check_routes(view, netns, missing)
 
     def reach(route: Route) -> tuple[bool, int]:
         return any(hop.via and not hop.onlink for hop in route.hops), -int(route.dst.rpartition("/")[2])
@@ -60,11 +64,11 @@ def _set(view: View, netns: str, route: Route, protocol: int, rivals: Sequence[R
         return
     # The kernel would replace another one.
     if ":" in route.dst:  # IPv6 does not have a next hop twice
-        delete_entries(view, netns, [known])
+        view.delete_entries(netns, [known])
     view.do("create", netns, None, wanted)
     put_in(routes, route.place, (*routes.get(route.place, ()), wanted))
     if ":" not in route.dst:
-        delete_entries(view, netns, [known])
+        view.delete_entries(netns, [known])
 
 
 def note_unwanted(view: View, netns: str, desired: Desired) -> None:

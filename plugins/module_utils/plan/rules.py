@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
-from ansible_collections.weft.fabric.plugins.module_utils.plan.removal import delete_entries
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 
 
@@ -23,7 +22,7 @@ def set_rules(view: View, netns: str, desired: Desired) -> None:
         replaced = [other for other in rules if other.key == rule.key]
         view.do("create", netns, None, made)
         rules.append(made)
-        delete_entries(view, netns, replaced)
+        view.delete_entries(netns, replaced)
     note_unwanted_rules(view, netns, desired)
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from itertools import repeat
+from collections.abc import Collection, Iterable, Mapping
+from itertools import groupby, repeat
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
@@ -16,7 +17,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds import PORT_OPTI
 from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
-from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import MISSING, place_of, unusable
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation, Plan
 from ansible_collections.weft.fabric.plugins.module_utils.values import IPV6_MTU
@@ -67,6 +68,19 @@ class View:
         fields = (repeat(verb), repeat(netns), before, after, *map(repeat, _DEFAULTS))
         self.plan.operations += make_all(Operation, zip(*fields))
 
+    def delete_entries(self, netns: str, items: Collection[Any]) -> None:
+        """Delete addresses, routes, rules, neighbours and FDB entries that exist."""
+        self.do_all("delete", netns, items, repeat(None))
+        now = self.at(netns)
+        for name, group in groupby(items, attrgetter("list_name")):
+            table = getattr(now, name)
+            for item in group:
+                item.drop_from(table)
+                if netns in self.losses:
+                    self.losses[netns].forget(item)
+                if name == "addresses" and netns in self.losses:
+                    self.losses[netns].deleted(item, now.addresses.values())
+
     def missing(self, message: str) -> None:
         """Fail because an object is missing; in check mode, warn and go on as if it existed.
 
@@ -75,6 +89,17 @@ class View:
         if not self.check:
             raise FabricError(message)
         self.plan.warnings.append(f"{message} (check mode: taken as if it did)")
+
+    def require_namespace(self, netns: str) -> None:
+        """Fail because a namespace is not there; in check mode, warn if it can be made, and go on as if it existed.
+
+        :raises FabricError: with what is there instead.
+        """
+        status = self.at(netns).status
+        if status in MISSING:
+            self.missing(unusable(netns, status))
+        elif status != "present":
+            raise FabricError(unusable(netns, status))
 
     def require(self, netns: str, name: str, where: str) -> Link:
         """The link of that name. A missing one is an error; in check mode it is assumed to exist.
@@ -120,6 +145,7 @@ class View:
         # A VLAN is set down and up with the link that it sits on.
         names = [link.name, *(other.name for _place, other in self.on(netns, link.name) if kind_of(other.kind).follows)]
         if "controller" in attributes:
+            losses.released(link.name)
             links = self.at(netns).links
             old, new = (links.get(name or "") for name in (link.attributes.get("controller"), attributes["controller"]))
             left, joined = (kind_of(held.kind).ports if held else None for held in (old, new))
@@ -149,7 +175,8 @@ class View:
             return
         now.forget_entries(name)
         if netns in self.losses:
-            self.losses[netns].removed(name, remade)
+            held = [other.name for other in now.links.values() if other.attributes.get("controller") == name]
+            self.losses[netns].removed(name, remade, held)
         ports = kind_of(link.kind).ports
         for other in list(now.links.values()):
             if other.attributes.get("controller") == name:

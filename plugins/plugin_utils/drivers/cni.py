@@ -96,7 +96,7 @@ def _reaches(one: End, other: End) -> bool | None:
     """What the plugins bridge and ptp connect on one host: their pods, and the host where it is their gateway."""
     configs = _configs(one, other) if one.host == other.host else []
     if len(configs) == 2:
-        return True if _connected(*configs) else None
+        return not all(config.options.get("portIsolation") for config in configs) if _connected(*configs) else None
     if len(configs) == 1 and configs[0].gateway:
         # The host knows its pods' addresses. They reach the host at the gateway's address, and at others by a route.
         return True if one.network is None or _has_a_way(configs[0], other) else None

@@ -1,0 +1,237 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads what bridges hold of their ports, and FDB entries that somebody has made, and makes both again.
+
+Sources: include/uapi/linux/if_link.h (IFLA_BRPORT_...), net/bridge/br_netlink.c (br_setport), net/bridge/br_fdb.c
+(fdb_fill_info), drivers/net/vxlan/vxlan_core.c (vxlan_fdb_info).
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import portvlan
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import SKIP_STATISTICS
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import packed, to_text
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.neigh import NDMSG
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket, attributes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
+    AF_BRIDGE,
+    IFLA_ADDRESS,
+    IFLA_BR_VLAN_PROTOCOL,
+    IFLA_IFNAME,
+    IFLA_INFO_DATA,
+    IFLA_INFO_KIND,
+    IFLA_INFO_SLAVE_DATA,
+    IFLA_INFO_SLAVE_KIND,
+    IFLA_LINKINFO,
+    IFLA_MASTER,
+    NDA_DST,
+    NDA_LLADDR,
+    NDA_NH_ID,
+    NDA_OF_FDB,
+    NDA_SRC_VNI,
+    NDA_VLAN,
+    NLA_F_NESTED,
+    NLM_F_APPEND,
+    NLM_F_CREATE,
+    NLM_F_REPLACE,
+    NTF_EXT_LEARNED,
+    NTF_MASTER,
+    NTF_SELF,
+    NTF_STICKY,
+    NUD_NOARP,
+    NUD_PERMANENT,
+    RTM_GETLINK,
+    RTM_GETNEIGH,
+    RTM_NEWLINK,
+    RTM_NEWNEIGH,
+)
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import PORT_OPTIONS, bridge, kind_of
+from ansible_collections.weft.fabric.plugins.module_utils.model.bridged import Port, PortState, Station
+from ansible_collections.weft.fabric.plugins.module_utils.values import ZERO_MAC
+
+_BRIDGE = bridge.KIND.name.encode() + b"\0"
+_IFINFOMSG = struct.Struct("=BxHiII")
+_U32 = struct.Struct("=I")
+# What a request can set of a port: the name in ip-link(8) if no parameter sets it, and what a new port has.
+_OF_IP: dict[int, tuple[str, bool | int]] = {
+    7: ("fastleave", False),
+    9: ("flood", True),
+    10: ("proxy_arp", False),
+    12: ("proxy_arp_wifi", False),
+    27: ("mcast_flood", True),
+    28: ("mcast_to_unicast", False),
+    29: ("vlan_tunnel", False),
+    30: ("bcast_flood", True),
+    31: ("group_fwd_mask", 0),
+    37: ("mcast_eht_hosts_limit", 512),
+    39: ("locked", False),
+    40: ("mab", False),
+    42: ("mcast_max_groups", 0),
+    43: ("neigh_vlan_suppress", False),
+    44: ("backup_nhid", 0),
+}
+_OURS = {
+    2: "port_priority",
+    3: "cost",
+    4: "hairpin",
+    5: "guard",
+    6: "root_block",
+    8: "port_learning",
+    25: "multicast_router",
+    32: "neigh_suppress",
+    33: "isolated",
+}
+_NEW_VLANS = {"vlans": ["1"], "untagged": ["1"], "pvid": 1}  # br_vlan.c: br_vlan_init
+
+
+class _Device(NamedTuple):
+    """What is read of a link.
+
+    :ivar mac: its MAC address.
+    :ivar controller: the index of the bridge that it is a port of; 0: it is none.
+    :ivar options: what that bridge says of it, by IFLA_BRPORT_...
+    :ivar vlans: of a bridge: the kernel has VLANs in bridges.
+    :ivar entries: what FDB entries need to know of a VXLAN; None: it is none.
+    """
+
+    name: str
+    mac: str
+    controller: int
+    options: Mapping[int, bytes]
+    vlans: bool
+    entries: Mapping[str, Any] | None
+
+
+def read(kernel: Socket) -> tuple[list[Port], list[Station]]:
+    """The ports of bridges in a namespace, and the FDB entries that somebody has made."""
+    devices = dict(map(_device, kernel.dump(RTM_GETLINK, bytes(16) + SKIP_STATISTICS)))
+    bridged = any(device.options for device in devices.values())
+    vlans = portvlan.read_ports(kernel) if bridged else {}
+    ports = [
+        Port(
+            device.name,
+            devices[device.controller].name,
+            (*_options(device), *_vlans(devices[device.controller].vlans, vlans.get(index))),
+        )
+        for index, device in devices.items()
+        if device.options
+    ]
+    if not bridged and all(device.entries is None for device in devices.values()):
+        return ports, []
+    messages = kernel.dump(RTM_GETNEIGH, NDMSG.pack(AF_BRIDGE, 0, 0, 0, 0))
+    return ports, [*_stations(messages, devices)]
+
+
+def _device(message: bytes) -> tuple[int, _Device]:
+    found = attributes(message, 32)
+    info = attributes(found.get(IFLA_LINKINFO, b""), 0)
+    held = info.get(IFLA_INFO_SLAVE_KIND) == _BRIDGE
+    data = attributes(info.get(IFLA_INFO_DATA, b""), 0)
+    read_entries = kind_of(info.get(IFLA_INFO_KIND, b"").rstrip(b"\0").decode()).entries
+    return _IFINFOMSG.unpack_from(message, 16)[2], _Device(
+        found[IFLA_IFNAME].rstrip(b"\0").decode(),
+        found.get(IFLA_ADDRESS, b"").hex(":"),
+        _U32.unpack(found[IFLA_MASTER])[0] if held else 0,
+        attributes(info.get(IFLA_INFO_SLAVE_DATA, b""), 0) if held else {},
+        IFLA_BR_VLAN_PROTOCOL in data,
+        read_entries(data) if read_entries else None,
+    )
+
+
+def _options(device: _Device) -> Iterator[PortState]:
+    """The options of a port that a new one does not have."""
+    for number, data in device.options.items():
+        value = int.from_bytes(data, sys.byteorder)
+        if number in _OURS:
+            option = PORT_OPTIONS[_OURS[number]]
+            if option.decode(value) not in option.usual:
+                yield PortState(((_OURS[number], option.decode(value)),), packed({number: data}))
+        elif number in _OF_IP:
+            name, usual = _OF_IP[number]
+            if value != usual:
+                yield PortState(((name, type(usual)(value)),), packed({number: data}))
+
+
+def _vlans(filters: bool, found: Mapping[str, Any] | None) -> Iterator[PortState]:
+    """The VLANs of a port, if they are others than those of a new one.
+
+    :param filters: the kernel has VLANs in bridges.
+    """
+    known = found or {"vlans": [], "untagged": []}
+    if filters and known != _NEW_VLANS:
+        yield PortState(
+            (("vlans", (*known["vlans"],)), ("untagged", (*known["untagged"],)), ("pvid", known.get("pvid"))), b""
+        )
+
+
+def _stations(messages: list[bytes], devices: Mapping[int, _Device]) -> Iterator[Station]:
+    """The FDB entries that somebody has made, without those of the links' own MAC addresses, and learned ones."""
+    own = {device.mac for device in devices.values()}
+    rows = [(*NDMSG.unpack_from(message, 16)[1:4], message) for message in messages]
+    fed = {index for index, _state, flags, _message in rows if flags & NTF_EXT_LEARNED or devices[index].controller}
+    for index, state, flags, message in rows:
+        if not (state & (NUD_NOARP | NUD_PERMANENT) or flags & NTF_EXT_LEARNED):
+            continue
+        device = devices[index]
+        found = {kind: data for kind, data in attributes(message, 28).items() if kind in NDA_OF_FDB}
+        if not flags & NTF_SELF and device.controller:
+            entry = _station(device.name, devices[device.controller].name, index, state, flags, found)
+            if entry.lladdr not in own:
+                yield entry
+        elif flags & NTF_SELF and device.entries is not None and (NDA_DST in found or NDA_NH_ID in found):
+            entry = _station(device.name, "", index, state, flags, found)
+            if entry.lladdr != ZERO_MAC:
+                yield entry
+            elif entry.dst != device.entries.get("remote"):  # which the link makes itself
+                # Of VTEPs to flood to, a control plane's and ours differ by the state (fdb.py).
+                yield entry._replace(declared=entry.declared and not (index in fed and state & NUD_NOARP))
+
+
+def _station(name: str, controller: str, index: int, state: int, flags: int, found: Mapping[int, bytes]) -> Station:
+    area = found.get(NDA_VLAN if controller else NDA_SRC_VNI)
+    declared = not flags & NTF_EXT_LEARNED
+    words = ["master"] if controller else []
+    if not declared:
+        words.append("extern_learn")
+    elif controller:
+        words.append("permanent" if state & NUD_PERMANENT else "static")
+    words += ["sticky"] if flags & NTF_STICKY else []
+    marks = flags & (NTF_STICKY | NTF_EXT_LEARNED) | (NTF_MASTER if controller else NTF_SELF)
+    return Station(
+        name,
+        bool(controller),
+        found[NDA_LLADDR].hex(":"),
+        int.from_bytes(area, sys.byteorder) if area else None,
+        to_text(found[NDA_DST]) if NDA_DST in found else "",
+        controller,
+        declared,
+        " ".join(words),
+        NDMSG.pack(AF_BRIDGE, index, state, marks, 0) + packed(found),
+    )
+
+
+def restore_port(kernel: Socket, index: int, port: Port) -> list[Request]:
+    """The requests that make a port what it was."""
+    requests = []
+    for state in port.states:
+        if state.raw:
+            info = packed({IFLA_INFO_SLAVE_KIND: _BRIDGE, IFLA_INFO_SLAVE_DATA | NLA_F_NESTED: state.raw})
+            body = packed({IFLA_LINKINFO | NLA_F_NESTED: info})
+            requests.append(Request(RTM_NEWLINK, 0, _IFINFOMSG.pack(0, 0, index, 0, 0) + body))
+        else:
+            now = portvlan.read_ports(kernel).get(index, {})
+            requests += portvlan.set_port(index, now, dict(state.attributes))
+    return requests
+
+
+def restore_station(index: int, station: Station) -> Request:
+    """The request that makes an FDB entry again; what was learned meanwhile is replaced."""
+    family, _index, *rest = NDMSG.unpack_from(station.raw)
+    payload = NDMSG.pack(family, index, *rest) + station.raw[NDMSG.size :]
+    return Request(RTM_NEWNEIGH, NLM_F_CREATE | (NLM_F_APPEND if station.floods else NLM_F_REPLACE), payload)
