@@ -24,7 +24,8 @@ description:
   - With the first generation, the module installs the command C(weft-fabric), which is this collection's own engine as
     a Python zip archive below C(/usr/local/lib/weft), and C(weft-fabric.service), which runs it. Both are removed with
     the last document.
-  - C(weft-fabric diff) on the host shows how the host differs from its documents, and C(weft-fabric apply) repairs it.
+  - C(weft-fabric status) on the host shows what it has and how it differs from its documents. C(weft-fabric apply)
+    repairs it, and C(weft-fabric rollback) goes back to an earlier generation.
   - The host's network managers learn that the documents' links are not theirs, through files for udev
     (C(MACAddressPolicy=none)), systemd-networkd (C(Unmanaged=yes), and foreign routes and rules are kept), and
     NetworkManager (C(unmanaged-devices)). Each file is written if the manager's directory below C(/etc) exists.
@@ -42,6 +43,8 @@ extends_documentation_fragment:
 notes:
   - Without systemd, as in a container or a lab node, generations and the command are installed, but no units. RV(unit)
     reports this.
+  - A run that was killed is completed by the next one. C(weft-fabric apply), the timer or a boot goes back to the
+    confirmed generation instead.
   - A generation that is corrupt, or was written by a newer version with another format, is an error, and the file is
     kept. The message says how to continue.
 options:

@@ -175,7 +175,7 @@ def test_the_program_needs_nothing_of_this_collection():
     assert "from ansible" not in text
 
 
-def test_a_pod_is_put_back_while_the_server_of_its_lost_namespace_runs(run_module, ns):
+def test_a_pod_is_put_back_while_the_server_of_its_lost_namespace_runs(run_module, ns, disk):
     """A macvlan there keeps its MAC address from the new one, as long as the server runs."""
     host = ns()
     kernel.ip(host, "link", "add", "up0", "type", "veth", "peer", "name", "up1")
@@ -183,15 +183,15 @@ def test_a_pod_is_put_back_while_the_server_of_its_lost_namespace_runs(run_modul
     topology = {"namespaces": {"": {"links": [{"name": "up0"}]}, "lost1": {"links": [pod]}}}
     document = {"topology": topology, "echo_server": {"namespaces": ["lost1"]}}
     with kernel.inside(host):
-        assert run_module("document", name="pods", document=document, persist=False)["changed"]
+        assert run_module("host", documents={"pods": document}, persist=False)["changed"]
         kernel.ip("", "netns", "delete", "lost1")
-        would = run_module("document", name="pods", document=document, persist=False, check=True)
-        did = run_module("document", name="pods", document=document, persist=False)
+        would = run_module("host", documents={"pods": document}, persist=False, check=True)
+        did = run_module("host", documents={"pods": document}, persist=False)
         assert (did.get("msg"), would["diff"]) == (None, did["diff"])
         assert kernel.ip_json("lost1", "link", "show", "eth0")[0]["address"] == pod["mac_address"]
         assert listening("lost1") == [8000]
-        assert not run_module("document", name="pods", document=document, persist=False)["changed"]
-        gone = run_module("document", name="pods", document=document, persist=False, state="absent")
+        assert not run_module("host", documents={"pods": document}, persist=False)["changed"]
+        gone = run_module("host", documents={"pods": document}, persist=False, state="absent")
     assert (gone.get("msg"), "lost1" in kernel.namespaces()) == (None, False)
 
 

@@ -41,7 +41,7 @@ def router() -> Iterator[tuple[str, dict[str, str]]]:
 
 
 @pytest.fixture
-def isolate(run_module) -> Callable[..., Any]:
+def isolate(disk, run_module) -> Callable[..., Any]:
     """Keep groups of networks apart: in check mode first, which changes nothing and has the same diff."""
 
     def call(router: str, groups: Any, **more: Any) -> Any:

@@ -46,9 +46,14 @@ def test_locks_of_users_on_directories_do_not_matter(run_module, ns, locked: str
 
 def test_the_holder_is_named_after_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "LOCK_LIMIT", 0.2)
-    holder = f"lock {files.LOCK}: .*; process {os.getpid()} changes this host for 0 s: wait for its end, or end it"
-    with files.alone(), pytest.raises(KernelError, match=holder), files.alone():
-        pass
+    script = f"printf %s $$ >{files.LOCK}; echo $$; exec cat"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(["flock", files.LOCK, "sh", "-c", script], **pipes) as holder:  # type: ignore[call-overload]
+        process = holder.stdout.readline().strip()
+        named = f"lock {files.LOCK}: .*; process {process} changes this host for 0 s: wait for its end, or end it"
+        with pytest.raises(KernelError, match=named), files.alone():
+            pass
+        holder.stdin.close()
     with files.alone():
         pass
     assert not pathlib.Path(files.LOCK).exists()

@@ -265,5 +265,5 @@ def test_a_document_outlives_a_process(run_module, inhabited, disk) -> None:
         link = {"name": "v0", "kind": "veth", "peer": {"name": "eth0", "netns": place}}
         with unchanged(""):
             document = {"topology": {"namespaces": {"": {"links": [link]}}}}
-            refused = run_module("document", name="test", document=document)
+            refused = run_module("host", documents={"test": document})
         assert f"'{place}' is refused: a document outlives a process" in refused["msg"]
