@@ -31,8 +31,9 @@ def remove(view: View, removals: Collection[Removal]) -> None:
         view.delete_entries(netns, [item for item in found if item is not None])
     _remove_links(view, [removal for removal in removals if isinstance(removal.item, Link)])
     names = [removal.item for removal in removals if isinstance(removal.item, Namespace)]
-    remove_namespaces(view, [item.name for item in names if item.joins is None])
+    # Further names first: without them, a namespace ends with its own name.
     remove_namespaces(view, [item.name for item in names if item.joins in view.at(item.name).aliases])
+    remove_namespaces(view, [item.name for item in names if item.joins is None])
 
 
 def remove_unwanted(view: View, netns: str) -> None:

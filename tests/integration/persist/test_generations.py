@@ -286,3 +286,12 @@ def test_what_somebody_else_has_below_etc_weft_stays(run_module):
     (WEFT / "Notes.json").write_text("mine")
     assert run_module("host", documents={"pods": {}}, state="absent")["changed"]
     assert [path.name for path in WEFT.iterdir()] == ["Notes.json"]
+
+
+def test_names_of_namespaces_go_with_the_document(run_module) -> None:
+    """Those that join another namespace, or the host's, as pods of the drivers container and host do."""
+    names = {"own": {}, "inside": {"joins": "own"}, "at-host": {"joins": ""}}
+    run_module("host", documents={"pods": {"topology": {"namespaces": {"": {}, **names}}}})
+    assert names.keys() <= kernel.namespaces()
+    run_module("host", documents={"pods": {"state": "absent"}})
+    assert not names.keys() & kernel.namespaces()
