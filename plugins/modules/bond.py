@@ -27,11 +27,17 @@ extends_documentation_fragment:
   - weft.fabric.link.ports
 options:
   mode:
-    description: How the bond uses its ports. The kernel's default is V(balance-rr).
+    description:
+      - How the bond uses its ports. The kernel's default is V(balance-rr).
+      - While the bond monitors its ports by ARP (C(arp_interval)), V(802.3ad), V(balance-tlb) and V(balance-alb) are
+        refused, because they would end this.
     type: str
     choices: [balance-rr, active-backup, balance-xor, broadcast, 802.3ad, balance-tlb, balance-alb]
   miimon:
-    description: Milliseconds between checks of the ports' carrier. 0 switches the checks off.
+    description:
+      - Milliseconds between checks of the ports' carrier. 0 switches the checks off.
+      - While the bond monitors its ports by ARP (C(arp_interval)), only 0 is accepted, because checks of the carrier
+        would end this.
     type: int
   updelay:
     description: Milliseconds to wait before using a port that came up. A multiple of O(miimon).

@@ -150,6 +150,26 @@ def test_an_option_in_place(option: str, mode: str, first: Any, second: Any, tol
 
 
 @needs_bond
+@pytest.mark.parametrize(("option", "value"), [("miimon", 100), ("mode", "802.3ad"), ("mode", "balance-alb")])
+def test_monitoring_by_arp_is_not_ended_unseen(option: str, value: Any, run_module, pair) -> None:
+    here, _there = pair
+    words = ("mode", "active-backup", "arp_interval", "100", "arp_ip_target", "192.0.2.1")
+    ip(here, "link", "add", "bond0", "type", "bond", *words)
+    before = data(here)
+    refused = run_module("bond", name="bond0", netns=here, **{option: value})
+    assert refused["msg"] == (
+        f"{option}: {value!r} is refused: "
+        "the bond monitors its ports by ARP, which this would end: set its arp_interval to 0 first"
+    )
+    assert run_module("bond", name="bond0", netns=here, mode="balance-xor", min_links=1)["changed"]
+    assert data(here)["arp_interval"] == before["arp_interval"] == 100
+    with unchanged(here):
+        assert not run_module("bond", name="bond0", netns=here, mode="balance-xor", miimon=0)["changed"]
+    ip(here, "link", "set", "bond0", "type", "bond", "arp_interval", "0")
+    assert run_module("bond", name="bond0", netns=here, **{option: value})["changed"]
+
+
+@needs_bond
 @pytest.mark.parametrize(("option", "value", "mode"), FOREIGN)
 @pytest.mark.parametrize("named", [True, False])
 def test_an_option_of_another_mode_is_refused(

@@ -272,6 +272,39 @@ def test_a_route_that_the_kernel_changes_is_not_lost(ns) -> None:
         assert route["metrics"] == [{"mtu": 1400}]
 
 
+WITH_A_SOURCE = (
+    "route add fd21::/64 via fd01::9 dev nic0 src fd50::1 proto bird",
+    "route add fd22::/64 via fd01::9 dev nic0 src fd50::1 proto 119 metric 7 mtu 1400",
+    "route add fd23::/64 src fd50::1 nexthop via fd01::9 dev nic0 weight 2 nexthop via fd50::9 dev nic1",
+    "route add fd24::/64 dev nic0 src fd50::1 table 77",
+    "route add fd25::/64 dev nic1 metric 1024",  # it has no src, and stays where it is
+    "route append fd25::/64 dev nic0 src fd50::1 metric 1024",
+)
+
+
+@pytest.mark.parametrize("way", ["prefix", "absent", "listed"])
+def test_ipv6_routes_whose_source_address_is_made_again(way: str, ns) -> None:
+    """The kernel keeps such a route, and takes its source away."""
+    with inside(ns()):
+        for number in (0, 1):
+            ip_batch("", f"link add nic{number} type veth peer name far{number}")
+            ip_batch("", f"link set far{number} up", f"link set nic{number} up")
+        ip_batch("", "address add fd01::1/64 dev nic0 nodad", "address add fd50::1/64 dev nic1 nodad", *WITH_A_SOURCE)
+        before = state()["routes"]
+        if way == "absent":
+            gone = {"": {"addresses": [{"dev": "nic1", "address": "fd50::1/64"}]}}
+            did = reconcile(parse_topology(gone, absent=True))
+            assert len(lines(did.diff, "before", ", and the route stays without it)")) == 5, did.diff
+            assert "fd50::1" in str(before) and "fd50::1" not in str(state()["routes"])
+            return
+        document: dict[str, Any] = {"links": [{"name": "nic1", "addresses": ["fd50::1/48"], "purge_addresses": True}]}
+        if way == "listed":
+            document["routes"] = [{"dst": "fd22::/64", "via": "fd01::9", "metric": 7, "src": "fd50::1"}]
+        did = reach({"": document})
+        assert state()["routes"] == before
+        assert len(lines(did.diff, "after", " (restored)")) == (4 if way == "listed" else 5), did.diff
+
+
 @pytest.mark.usefixtures("host")
 def test_routes_of_an_address_that_goes() -> None:
     did = reach({"": {"addresses": [{"dev": "nic0", "address": "10.1.0.7/24"}]}}, absent=True)

@@ -152,8 +152,9 @@ class _Worker:
             failures = socket.execute([request for _operation, request in requests])
             refused: dict[int, tuple[Operation, Failure]] = {}
             for failure in failures:
-                operation, _request = requests[failure.position]
-                refused[id(operation)] = operation, failure
+                operation, request = requests[failure.position]
+                if not (request.deletes and failure.code in NOT_FOUND):
+                    refused[id(operation)] = operation, failure
             left = [*refused.values()]
         self.undone.not_restored.extend(left)
 

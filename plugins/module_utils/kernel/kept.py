@@ -47,6 +47,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     NTF_FOREIGN,
     NTF_PROXY,
     NUD_PERMANENT,
+    RTM_DELROUTE,
     RTM_GETNEIGH,
     RTM_GETNEXTHOP,
     RTM_NEWNEIGH,
@@ -144,7 +145,12 @@ def restore(kernel: Socket, indexes: Mapping[str, int], item: Any) -> list[Reque
     """
     if isinstance(item, Port):
         return bridged.restore_port(kernel, indexes[item.dev], item)
-    return [_request(indexes, item)]
+    request = _request(indexes, item)
+    if isinstance(item, Route) and item.src and ":" in item.dst:
+        # With its source address, an IPv6 route only lost its src, and is in the way (net/ipv6/route.c:
+        # rt6_remove_prefsrc).
+        return [Request(RTM_DELROUTE, 0, request.payload), request]
+    return [request]
 
 
 def _request(indexes: Mapping[str, int], item: Any) -> Request:

@@ -61,6 +61,11 @@ class Request(NamedTuple):
     flags: int
     payload: bytes
 
+    @property
+    def deletes(self) -> bool:
+        """Whether it deletes an object (include/net/rtnetlink.h: rtnl_msgtype_kind)."""
+        return self.kind & 3 == 1
+
 
 class Failure(NamedTuple):
     """The kernel's refusal of one request of a batch; ``detail`` is its own sentence, or empty."""

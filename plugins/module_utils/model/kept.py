@@ -120,8 +120,10 @@ class Kept:
             ),
         )
         # With another MTU of its interface, an IPv6 route may have another one too (net/ipv6/route.c: rt6_mtu_change).
-        changed = {(route.key, route.hops) for route in other.routes.values() if ":" in route.dst}
-        left.routes = {key: route for key, route in left.routes.items() if (route.key, route.hops) not in changed}
+        changed = {(route.key, route.hops, route.src) for route in other.routes.values() if ":" in route.dst}
+        left.routes = {
+            key: route for key, route in left.routes.items() if (route.key, route.hops, route.src) not in changed
+        }
         # A group of nexthop objects may have lost members.
         left.nexthops = {key: item for key, item in self.nexthops.items() if other.nexthops.get(key) != item}
         return left

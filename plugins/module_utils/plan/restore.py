@@ -183,7 +183,8 @@ def _obstacle_of_route(view: View, netns: str, route: Route) -> str:
     held = [*_addresses(view, netns)]
     holders = {item.dev for item in held if item.address.partition("/")[0] == route.src}
     if route.src and not holders:
-        return f"{route.src} is no address of this host any more"
+        stays = ", and the route stays without it" if ":" in route.dst else ""  # route.c: fib6_remove_prefsrc
+        return f"{route.src} is no address of this host any more{stays}"
     if route.src and ":" not in route.src and all(_is_elsewhere(view, netns, dev, route) for dev in holders):
         return f"its source address {route.src} belongs to a VRF now"
     for hop in route.hops:
