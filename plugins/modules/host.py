@@ -282,7 +282,7 @@ def _applied(module: AnsibleModule) -> dict[str, Any]:
     given = module.params
     asked = documents.asked_for(given["documents"], known, given["persist"], given["state"])
     wanted = documents.ordered(document for document in {**known, **asked}.values() if not document.absent)
-    beside = documents.afterwards(asked, known)
+    beside = documents.afterwards({name: one for name, one in asked.items() if one.absent}, known)
     options = {name: given[name] for name in ("adopt", "strict", "revision", "plan", "confirm")}
     try:
         result, stored = transaction.Transaction(record, wanted, beside, **options).run(module.check_mode)

@@ -130,10 +130,9 @@ def ordered(documents: Iterable[Document]) -> dict[str, Document]:
     return {document.name: document for document in found}
 
 
-def afterwards(asked: Documents, known: Documents) -> dict[str, dict[str, Any]]:
-    """By role, the sections that are set up when documents are removed: those of the call, or those that are stored."""
-    removed = {name: document for name, document in asked.items() if document.absent and name in known}
-    found = {name: document.afterwards or known[name].afterwards for name, document in removed.items()}
+def afterwards(removed: Documents, known: Documents) -> dict[str, dict[str, Any]]:
+    """By role, the sections that are set up when documents are removed: their own ones, or those that are stored."""
+    found = {name: document.afterwards or known[name].afterwards for name, document in removed.items() if name in known}
     return {name: dict(values) for name, values in found.items() if values}
 
 
