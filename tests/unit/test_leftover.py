@@ -56,6 +56,16 @@ def names(found: Any) -> list[str]:
     return [item.name for _netns, item, *_rest in found.removals if isinstance(item, Namespace) and item.joins is None]
 
 
+def test_an_interface_of_the_host_leaves_the_bridge_that_a_document_put_it_into() -> None:
+    port = {"name": "nic0", "controller": "br0"}
+    was = {"": {"links": [BRIDGE, port]}}
+    assert links(left(was, {"": {"links": [BRIDGE]}}), AFTER) == [("", "nic0")]
+    assert links(left(was, {"": {"links": [BRIDGE, {"name": "nic0"}]}}), AFTER) == [("", "nic0")]
+    assert links(left(was, {"": {}}), AFTER) == [("", "br0"), ("", "nic0")]
+    for stays in (port, {**port, "controller": "br1"}, {**port, "controller": ""}):
+        assert links(left(was, {"": {"links": [BRIDGE, {"name": "br1", "kind": "bridge"}, stays]}}), AFTER) == []
+
+
 def test_what_stays_leaves_nothing() -> None:
     assert not any(left(BOTH, BOTH))
     assert not any(left({}, BOTH))

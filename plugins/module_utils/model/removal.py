@@ -14,8 +14,9 @@ AFTER = "after"  # once everything that replaces it works
 class Removal(NamedTuple):
     """The removal of one object.
 
-    An object that does not exist needs no removal. A link with an origin returns there instead of being deleted, and a
-    shared link stays while it has ports of others. A namespace's further name is removed only while it is one.
+    An object that does not exist needs no removal. A link with an origin returns there instead of being deleted, an
+    interface of the host leaves its controller, and a shared link stays while it has ports of others. A namespace's
+    further name is removed only while it is one.
 
     :ivar netns: the namespace of the object; empty for a namespace.
     :ivar item: the object: a namespace, a link, or an entry.

@@ -74,11 +74,14 @@ def _is_same(was: Document, now: Document, netns: str, name: str) -> bool:
 
 
 def _outside(was: Document, now: Document) -> Iterator[Removal]:
-    """The host's links that nothing needs any more."""
+    """The host's links that nothing needs any more, and its interfaces that were made ports."""
     kept = now.namespaces.get("", Desired()).links
     for link in was.namespaces.get("", Desired()).links.values():
+        controller = link.attributes.get("controller")
         if link.kind and link.name not in kept:
             yield Removal("", Link(link.name, link.kind, shared=True), AFTER)
+        elif controller and not link.kind and "controller" not in kept.get(link.name, Link(link.name)).attributes:
+            yield Removal("", Link(link.name, attributes={"controller": controller}), AFTER)
 
 
 def _entries(netns: str, was: Desired, now: Desired, protocol: int) -> Iterator[Removal]:

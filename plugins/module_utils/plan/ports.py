@@ -29,7 +29,7 @@ def release(view: View, netns: str, desired: Desired) -> None:
             if port.attributes.get("controller") == controller:
                 wanted = desired.links.get(port.name)
                 if wanted is None or wanted.attributes.get("controller") != controller:
-                    _free(view, netns, port.name)
+                    free(view, netns, port.name)
         _check_list(desired, controller)
 
 
@@ -43,7 +43,7 @@ def _check_list(desired: Desired, controller: str) -> None:
             raise InvalidParameter(f"{link.where}controller", controller, remedy)
 
 
-def _free(view: View, netns: str, port: str) -> None:
+def free(view: View, netns: str, port: str) -> None:
     """Take a port out; one that its controller leaves down, which nobody asked for, is brought up again."""
     links = view.at(netns).links
     up = links[port].attributes.get("admin_state") == "up"
@@ -67,7 +67,7 @@ def attach_and_raise(view: View, netns: str, link: Link) -> None:
         if controller:
             enslave(view, netns, link.name, controller, link)
         else:
-            _free(view, netns, link.name)
+            free(view, netns, link.name)
     _set_port(view, netns, link)
     attributes = view.at(netns).links[link.name].attributes
     state = link.attributes.get("admin_state")

@@ -16,6 +16,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import
 from ansible_collections.weft.fabric.plugins.module_utils.model.removal import Removal
 from ansible_collections.weft.fabric.plugins.module_utils.plan.moves import give_back
 from ansible_collections.weft.fabric.plugins.module_utils.plan.namespaces import remove_namespaces
+from ansible_collections.weft.fabric.plugins.module_utils.plan.ports import free
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View, parent_place
 
 
@@ -53,6 +54,8 @@ def _remove_links(view: View, removals: Sequence[Removal]) -> None:
             continue
         if link.origin:
             give_back(view, netns, link, link.origin)
+        elif not link.kind:
+            free(view, netns, link.name)
         else:
             view.do("delete", netns, current)
             view.forget(netns, link.name)
@@ -69,6 +72,8 @@ def _is_due(view: View, removal: Removal) -> bool:
         return False
     if link.origin:
         return bool(current.attributes.get("ifalias") == link.origin[1])
+    if not link.kind:
+        return bool(current.attributes.get("controller") == link.attributes["controller"])
     if strict and current.kind != link.kind:
         found = one(current.kind or "NIC or another kind of link")
         raise FabricError(f"link {link.name}{place_of(netns)} is {found}, not {one(link.kind)}: it is not deleted")

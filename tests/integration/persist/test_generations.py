@@ -295,3 +295,32 @@ def test_names_of_namespaces_go_with_the_document(run_module) -> None:
     assert names.keys() <= kernel.namespaces()
     run_module("host", documents={"pods": {"state": "absent"}})
     assert not names.keys() & kernel.namespaces()
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_a_port_that_is_not_listed_any_more_is_released(run_module, stays: bool) -> None:
+    """The bridge that it was put into need not stay for it; one that somebody else put into it stays a port."""
+    kernel.ip_batch("", "link add nic0 up type veth peer name far0", "link add nic1 up type veth peer name far1")
+    bridge = {"name": "br9", "kind": "bridge"}
+
+    def asked(*links: dict[str, Any]) -> dict[str, Any]:
+        return {"pods": {"topology": {"namespaces": {"": {"links": [*links]}}}}}
+
+    def ports() -> dict[str, str]:
+        return {row["ifname"]: row["master"] for row in kernel.ip_json("", "link", "show") if "master" in row}
+
+    run_module("host", documents=asked(bridge, {"name": "nic0", "controller": "br9"}))
+    if stays:
+        kernel.ip("", "link", "set", "nic1", "master", "br9")
+    assert ports() == {"nic0": "br9", **({"nic1": "br9"} if stays else {})}
+    wanted = asked(bridge) if stays else {"pods": {}}
+    options = {} if stays else {"state": "absent"}
+    check = run_module("host", documents=wanted, check=True, **options)
+    done = run_module("host", documents=wanted, **options)
+    assert done["changed"] and check["diff"] == done["diff"], done
+    assert (ports(), "br9" in links()) == ({"nic1": "br9"} if stays else {}, stays)
+    with kernel.unchanged(""):
+        assert not run_module("host", documents=wanted, **options)["changed"]
+    run_module("host", documents={"pods": {}}, state="absent")
+    for name in ("nic0", "nic1", *({"br9"} & links())):
+        kernel.ip("", "link", "delete", name)
