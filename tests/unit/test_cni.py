@@ -19,11 +19,10 @@ from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import
 )
 from ansible_collections.weft.fabric.plugins.module_utils.cni.config import Own, network
 from ansible_collections.weft.fabric.plugins.module_utils.cni.plugins import shared_links, topology
-from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
-from ansible_collections.weft.fabric.tests.overlays import overlays_of, pods_document
 
 NET = {
     "name": "mynet",
@@ -281,25 +280,3 @@ def test_the_next_address(taken, last, expected):
     assert hostlocal.choose(given, everything, ipaddress.ip_address("10.9.0.3")) is None
     only = {key: value for key, value in everything.items() if str(key) != "10.9.0.3"}
     assert str(hostlocal.choose(given, only, ipaddress.ip_address("10.9.0.3"))[1]) == "10.9.0.3"
-
-
-OVERLAYS = overlays_of({"a": {"number": 0, "address": "192.168.1.138"}})
-
-
-def test_the_role():
-    network = {"driver": "cni", "config": NET}
-    given = [
-        {"name": "p1"},
-        {"name": "p2", "address": "10.22.0.9", "interface": "net1"},
-        {"name": "p4", "network": {"driver": "container", "container": "p1"}},
-    ]
-    found = pods_document(given, OVERLAYS, "a", network)
-    assert found["cni"] == [
-        {"netns": "p1", "interface": "eth0", "network": NET, "recreate": True},
-        {"netns": "p2", "interface": "net1", "network": NET, "recreate": True, "addresses": ["10.22.0.9"]},
-    ]
-    assert found["echo_server"]["namespaces"] == ["p1", "p2"]
-    assert found["topology"]["namespaces"]["p1"] == {}
-    with pytest.raises(FabricError, match=r"pods_pods\[0\]\.network\.config\.typo"):
-        wrong = {"driver": "cni", "config": {**NET, "typo": 1}}
-        pods_document([{"name": "p", "network": wrong}], OVERLAYS, "a")

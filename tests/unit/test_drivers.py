@@ -463,3 +463,24 @@ def test_refused(network, pods, named):
 def test_what_verify_is_given_names_the_host():
     with pytest.raises(AnsibleFilterError, match=r"b: pods_pods\[0\]\.address"):
         verify_targets(PLANS, "a", {"b": [{"name": "p"}]}, 8000)
+
+
+def test_pods_in_cni_networks() -> None:
+    overlays = overlays_of({"a": {"number": 0, "address": "192.168.1.138"}})
+    config = {"name": "mynet", "type": "bridge", "ipam": {"type": "host-local", "subnet": "10.22.0.0/16"}}
+    network = {"driver": "cni", "config": config}
+    given = [
+        {"name": "p1"},
+        {"name": "p2", "address": "10.22.0.9", "interface": "net1"},
+        {"name": "p4", "network": {"driver": "container", "container": "p1"}},
+    ]
+    found = pods_document(given, overlays, "a", network)
+    assert found["cni"] == [
+        {"netns": "p1", "interface": "eth0", "network": config, "recreate": True},
+        {"netns": "p2", "interface": "net1", "network": config, "recreate": True, "addresses": ["10.22.0.9"]},
+    ]
+    assert found["echo_server"]["namespaces"] == ["p1", "p2"]
+    assert found["topology"]["namespaces"]["p1"] == {}
+    with pytest.raises(FabricError, match=r"pods_pods\[0\]\.network\.config\.typo"):
+        wrong = {"driver": "cni", "config": {**config, "typo": 1}}
+        pods_document([{"name": "p", "network": wrong}], overlays, "a")

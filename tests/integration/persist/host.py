@@ -10,6 +10,7 @@ import copy
 import json
 import os
 import pathlib
+import select
 import stat
 import subprocess
 import sys
@@ -143,8 +144,13 @@ def end_guards() -> None:
 
 
 def ended(process: str) -> None:
-    """Wait for the end of a process."""
-    kernel.run("tail", f"--pid={process}", "-f", "/dev/null")
+    """Wait for the end of a process, whoever reads its status."""
+    with contextlib.suppress(ProcessLookupError):
+        descriptor = os.pidfd_open(int(process))
+        try:
+            assert select.select([descriptor], [], [], 60)[0], f"process {process} does not end"
+        finally:
+            os.close(descriptor)
 
 
 def generation_of(**content: Any) -> Generation:

@@ -27,7 +27,7 @@ SENT = 1_000_000  # bytes that a second of iperf3 exceeds anywhere, and nothing 
 def fabric(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fabric]:
     inventory = copy.deepcopy(EXAMPLE)
     kept = inventory["all"]["vars"]
-    kept["pods_pods"] = [pod for pod in kept["pods_pods"] if pod["name"] in (POD, "pod-ipvlan")]
+    kept["general_pods"] = [pod for pod in kept["general_pods"] if pod["name"] == POD]
     with standing(tmp_path_factory.mktemp("bandwidth"), inventory) as made:
         made.ok("site", "--skip-tags", "verify")
         yield made
