@@ -36,8 +36,8 @@ options:
         optional.
       - Alternatively it has only C(joins), the name of another namespace. Both names then stand for that namespace. An
         empty C(joins) is the namespace that the module runs in.
-      - The C(mtu) of a link may be V(auto): as many bytes as the link below leaves it or, with C(mtu_of), as that link
-        of the namespace with an empty name has.
+      - The C(mtu) of a link may be V(auto), which is as many bytes as the link below leaves it or, with C(mtu_of), as
+        that link of the namespace with an empty name has.
       - A link may have a list C(expects) of addresses. The task fails if the link lacks one of them.
       - With O(state=present), a missing namespace is created and its loopback interface brought up. A link with
         C(state=absent) is removed before others are created. Such a link takes only C(name) and C(kind) besides.

@@ -37,7 +37,10 @@ def later(file: str, *names: str) -> Iterator[Callable[..., Any]]:
     """
 
     def function(name: str) -> Callable[..., Any]:
-        return lambda *arguments: getattr(import_module(f"{__package__}.{file}"), name)(*arguments)
+        def call(*arguments: Any) -> Any:
+            return getattr(import_module(f"{__package__}.{file}"), name)(*arguments)
+
+        return call
 
     return map(function, names)
 
