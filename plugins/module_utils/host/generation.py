@@ -21,13 +21,14 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import files
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.host import documents, engines, trusted
-from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Documents
+from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Document, Documents
 from ansible_collections.weft.fabric.plugins.module_utils.host.systemd import COMMAND
 
 DIRECTORY = "/etc/weft"
@@ -57,6 +58,7 @@ class Generation(NamedTuple):
     :ivar time: when it was made, in seconds since 1970.
     :ivar controller: the address that the controller was connected from; empty: this host itself.
     :ivar used: objects of somebody else that its documents list; they are not removed.
+    :ivar left: by role, what is left of documents that it does not contain, because others still use it.
     :ivar place: the directory that it is stored below.
     """
 
@@ -67,6 +69,7 @@ class Generation(NamedTuple):
     time: int
     controller: str
     used: frozenset[tuple[str, ...]] = frozenset()
+    left: Documents = MappingProxyType({})
     place: str = DIRECTORY
 
     def __str__(self) -> str:
@@ -79,6 +82,7 @@ class Generation(NamedTuple):
             "time": self.time,
             "controller": self.controller,
             "used": sorted(self.used),
+            "left": _contents(self.left),
             "documents": _contents(self.documents),
         }
         # Not sorted: kernel parameters are set in the order in which they are listed.
@@ -89,9 +93,23 @@ class Generation(NamedTuple):
         """The path of its file."""
         return f"{self.place}/{_GENERATIONS}/{self.number}/{_FILE}"
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing on the host belongs to it."""
+        return not self.documents and not self.left
+
+    @property
+    def whole(self) -> list[Document]:
+        """All documents by which objects on the host belong to it."""
+        return [*self.documents.values(), *self.left.values()]
+
     def asks_for(self, wanted: Documents) -> bool:
         """Whether it consists of these documents."""
         return _contents(self.documents) == _contents(wanted)
+
+    def leaves(self, left: Documents) -> bool:
+        """Whether that is what is left of other documents."""
+        return _contents(self.left) == _contents(left)
 
 
 class Record(NamedTuple):
@@ -116,9 +134,9 @@ def _contents(of: Documents) -> dict[str, Any]:
     return {name: {"persist": document.persist, "content": document.content} for name, document in of.items()}
 
 
-def place_of(wanted: Documents) -> str:
+def place_of(whole: Iterable[Document]) -> str:
     """The directory that a generation of these documents is stored below."""
-    return DIRECTORY if any(document.persist for document in wanted.values()) else VOLATILE
+    return DIRECTORY if any(document.persist for document in whole) else VOLATILE
 
 
 # -- read ------------------------------------------------------------------------------------------
@@ -175,18 +193,23 @@ def load(place: str, number: str) -> Generation:
 
 
 def _parsed(content: Mapping[str, Any], place: str) -> Generation:
-    parts = content["documents"].items()
     return Generation(
         number=int(content["number"]),
-        documents=documents.ordered(
-            documents.parse(name, part["content"], f"documents.{name}", bool(part["persist"])) for name, part in parts
-        ),
+        documents=_documents(content["documents"]),
         revision=str(content["revision"]),
         engine=str(content["engine"]),
         time=int(content["time"]),
         controller=str(content["controller"]),
         used=frozenset(tuple(map(str, one)) for one in content["used"]),
+        left=_documents(content.get("left", {})),
         place=place,
+    )
+
+
+def _documents(parts: Mapping[str, Any]) -> Documents:
+    return documents.ordered(
+        documents.parse(name, part["content"], f"documents.{name}", bool(part["persist"]))
+        for name, part in parts.items()
     )
 
 
@@ -327,7 +350,7 @@ def confirm(generation: Generation) -> None:
 
     :raises KernelError: the file system refuses.
     """
-    if generation.documents:
+    if not generation.is_empty:
         mark(generation, CONFIRMED)
         return
     for place in (DIRECTORY, VOLATILE):
@@ -343,7 +366,7 @@ def finish(generation: Generation, confirmed: bool) -> None:
     """
     for place in (DIRECTORY, VOLATILE):
         files.remove(f"{place}/{PENDING}")
-        if confirmed and (place != generation.place or not generation.documents):
+        if confirmed and (place != generation.place or generation.is_empty):
             _forget(place)
     _keep(generation.place, {*numbers(generation.place)[-KEPT:], *_numbers_of(generation.place, CONFIRMED)})
 

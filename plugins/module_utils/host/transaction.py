@@ -20,7 +20,7 @@ from typing import Any
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.files import alone
 from ansible_collections.weft.fabric.plugins.module_utils.host import archive, generation, guard, hold, install
-from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Documents, values_of
+from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Documents, ordered, parse, values_of
 from ansible_collections.weft.fabric.plugins.module_utils.host.entries import Change
 from ansible_collections.weft.fabric.plugins.module_utils.host.generation import Generation, Record
 from ansible_collections.weft.fabric.plugins.module_utils.host.guard import Guard
@@ -68,15 +68,15 @@ class Transaction:
     unheld: bool = False
 
     @property
-    def former(self) -> list[Generation]:
-        """The generations of which something may be left to remove."""
-        return [one for one in self.record.known if not one.asks_for(self.wanted)]
+    def former(self) -> list[Documents]:
+        """The documents of which something may be left to remove."""
+        changed = [one.documents for one in self.record.known if not one.asks_for(self.wanted)]
+        return [*changed, *(one.left for one in self.record.known if one.left)]
 
-    @property
-    def is_recorded(self) -> bool:
+    def is_recorded(self, left: Documents) -> bool:
         """Whether the record needs no further generation."""
         pending, current, confirmed = self.record
-        if current is None or pending or not current.asks_for(self.wanted):
+        if current is None or pending or not current.asks_for(self.wanted) or not current.leaves(left):
             return not self.record.known and not self.wanted
         return bool(self.confirm) or (confirmed is not None and confirmed.path == current.path)
 
@@ -91,11 +91,12 @@ class Transaction:
             run = self._run(check=True, strict=self.strict or not check)
             result = carry_out(run)
             files = install.plan(self._in_force)
-            new = None if self.is_recorded else self._generation(run.used)
+            left = self._left(run)
+            new = None if self.is_recorded(left) else self._generation(run.used, left)
             known = [one.documents for one in self.record.known]
             install.refuse_foreign(files, known, self._adopted)
             if result.changed or new or files:
-                room = len(str(new)) if new and new.documents else 0
+                room = len(str(new)) if new and not new.is_empty else 0
                 install.check(self.wanted, files, room, unattended=bool(self.confirm))
             in_kernel = result.changed
             self._add_rest(result, files, new)
@@ -136,7 +137,7 @@ class Transaction:
         values = {**values_of(self.wanted), **{role: dict(found) for role, found in self.beside.items()}}
         return Run(
             values,
-            [values_of(one.documents) for one in self.former],
+            [*map(values_of, self.former)],
             check,
             strict,
             owned_by(self.record.known),
@@ -200,7 +201,12 @@ class Transaction:
         current = self.record.current
         return [*self._confirmed, *([current.documents] if current and not self.record.is_confirmed else [])]
 
-    def _generation(self, used: frozenset[tuple[str, ...]]) -> Generation:
+    def _left(self, run: Run) -> Documents:
+        """What is left of documents that are not wanted any more."""
+        lasting = {document.name for one in self.record.known for document in one.whole if document.persist}
+        return ordered(parse(role, content, persist=role in lasting) for role, content in run.held.items())
+
+    def _generation(self, used: frozenset[tuple[str, ...]], left: Documents) -> Generation:
         # Not before: most calls make none.
         from ansible_collections.weft.fabric.plugins.module_utils.engine.lifeline import session
 
@@ -213,13 +219,14 @@ class Transaction:
             time=int(time.time()),
             controller=connected.client if connected else "",
             used=used,
-            place=generation.place_of(self.wanted),
+            left=left,
+            place=generation.place_of([*self.wanted.values(), *left.values()]),
         )
 
 
 def owned_by(generations: Sequence[Generation]) -> frozenset[Owned]:
     """What generations have made."""
-    return frozenset(owned for one in generations for document in one.documents.values() for owned in document.owned)
+    return frozenset(owned for one in generations for document in one.whole for owned in document.owned)
 
 
 def revision_of(wanted: Documents) -> str:

@@ -60,7 +60,6 @@ def _prepare(run: Run) -> Outcomes | None:
         attach.check_absent(leaving.values())
     run.left["cni"] = attach.with_addresses([*leaving.values()])
     run.leaving.update(leaving)
-    run.kept["sysctl"] = lambda: _kept(run)
     known = {netns for _role, topology in run.before("topology") for netns in topology.document.namespaces}
     outcomes = []
     for role, items in run.of("cni").items():
@@ -70,15 +69,6 @@ def _prepare(run: Run) -> Outcomes | None:
         found["topology"] = _made_of(found.get("topology"), found["cni"])
         outcomes.append((role, _told([], lines)))
     return iter(outcomes)
-
-
-def _kept(run: Run) -> dict[str, str]:
-    """Forwarding stays on as long as a bridge of the networks stays because of ports of others."""
-    from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import sysctls
-
-    items = run.left["cni"]
-    there = run.state[""].links if "" in run.state else {}
-    return sysctls(items) if any(item.network.bridge in there for item in items if item.network.bridge) else {}
 
 
 def _stays(item: Attachment, items: Iterable[Attachment]) -> bool:

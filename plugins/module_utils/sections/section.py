@@ -113,8 +113,8 @@ class Run:
     :ivar leaving: interfaces of earlier generations, each with its namespace, that are removed even if an equal one is
         listed.
     :ivar replaced: names of namespaces that are removed or replaced.
-    :ivar kept: by section, settings that stay although no document has them, because others still need them; called
-        once the topology has been carried out.
+    :ivar held: by role, the sections of what stays of earlier generations because others use it, once the topology and
+        the kernel parameters have been carried out.
     :ivar state: the kernel's state by namespace, once the topology has been carried out or shown.
     :ivar links_changed: links, addresses or routes have changed.
     """
@@ -132,7 +132,7 @@ class Run:
     left: dict[str, Any] = field(default_factory=dict)
     leaving: set[tuple[str, str]] = field(default_factory=set)
     replaced: list[str] = field(default_factory=list)
-    kept: dict[str, Callable[[], Values]] = field(default_factory=dict)
+    held: dict[str, dict[str, Any]] = field(default_factory=dict)
     state: Mapping[str, Observed] = field(default_factory=dict)
     links_changed: bool = False
 

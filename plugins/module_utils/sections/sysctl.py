@@ -323,9 +323,11 @@ def _converge(run: Run) -> Outcomes:
         yield role, _outcome(role, settings, run)
     # Last, so that a parameter that another role has taken over is not restored first.
     for role in dict.fromkeys(role for role, _settings in run.before("sysctl") if role not in wanted):
-        kept = run.kept["sysctl"]() if "sysctl" in run.kept else {}
-        there = parse(read_file(path_of_file(role))).settings if kept else {}
-        yield role, _outcome(role, {key: value for key, value in kept.items() if key in there}, run)
+        # Ports of others need what the bridge that they are on needs, such as forwarding.
+        kept = parse(read_file(path_of_file(role))).settings if role in run.held else {}
+        if kept:
+            run.held[role]["sysctl"] = kept
+        yield role, _outcome(role, kept, run)
 
 
 def _outcome(role: str, settings: Values, run: Run) -> Outcome:

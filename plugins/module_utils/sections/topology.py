@@ -15,8 +15,10 @@ from typing import Any
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.engine.reconcile import reconcile
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model import facts
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.merged import merged, role_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import flattened
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
@@ -102,6 +104,7 @@ def _converge(run: Run) -> Outcomes:
     outcome = reconcile(run.whole, run.check, run.strict)
     run.state = outcome.state
     run.used = _used(run, outcome.plan.operations)
+    run.held = _held(run)
     run.links_changed = outcome.changed
     parts = [_parts(run.documents), *map(_parts, run.former)]
     changes: dict[str, list[Operation]] = {role: [] for one in parts for role in one}
@@ -115,6 +118,27 @@ def _converge(run: Run) -> Outcomes:
         objects = [*(Differing("adopted", line) for line in taken), *_objects(operations)]
         yield role, Outcome(bool(operations), diffs, warnings, _found(run, role), objects)
         warnings = []
+
+
+def _held(run: Run) -> dict[str, dict[str, Any]]:
+    """By role, a topology of the host's links that no document lists any more, and that stay with ports of others."""
+    there = run.state[""].links if "" in run.state else {}
+    wanted = run.whole.namespaces.get("", Desired()).links if run.whole else {}
+    found: dict[str, dict[str, Link]] = {}
+    for role, topology in run.before("topology"):
+        for link in topology.document.namespaces.get("", Desired()).links.values():
+            if link.kind and link.name not in wanted and link.name in there and there[link.name].kind == link.kind:
+                found.setdefault(role, {})[link.name] = link
+    return {
+        role: {"topology": {"namespaces": {"": {"links": [*map(_named, links.values())]}}}}
+        for role, links in found.items()
+    }
+
+
+def _named(link: Link) -> dict[str, Any]:
+    """A link as a document's item, with no more than a document has to say of it."""
+    needed = ("name", "kind", *kind_of(link.kind).required)
+    return {key: value for key, value in link.data().items() if key in needed}
 
 
 def _key(netns: str, item: Any) -> tuple[str, ...]:

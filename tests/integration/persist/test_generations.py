@@ -324,3 +324,47 @@ def test_a_port_that_is_not_listed_any_more_is_released(run_module, stays: bool)
     run_module("host", documents={"pods": {}}, state="absent")
     for name in ("nic0", "nic1", *({"br9"} & links())):
         kernel.ip("", "link", "delete", name)
+
+
+def test_a_bridge_with_ports_of_others_stays_and_is_remembered(run_module) -> None:
+    """Its kernel parameters stay with it. Both are removed when the others have left, and nothing else is remembered.
+
+    A namespace of somebody else, with the name that a pod had, is left alone.
+    """
+    was = kernel.run("sysctl", "-n", FORWARD)
+    pod = {"netns": "pod9", "name": "eth0"}
+    veth = {"name": "veth9", "kind": "veth", "controller": "br9", "peer": pod}
+    host = {"links": [{"name": "br9", "kind": "bridge"}, veth]}
+    document = {"topology": {"namespaces": {"": host, "pod9": {}}}, "sysctl": {FORWARD: 1}}
+    gone: dict[str, Any] = {"documents": {"pods": {}}, "state": "absent"}
+    assert run_module("host", documents={"pods": document})["changed"]
+    kernel.ip_batch("", "link add nic9 up type veth peer name far9", "link set nic9 master br9")
+
+    check = run_module("host", check=True, **gone)
+    done = run_module("host", **gone)
+    assert check["diff"] == done["diff"] and "stays: it has ports that are not listed, nic9" in str(done["warnings"])
+    assert (done["generation"], {"br9", "nic9"} <= links(), "veth9" in links()) == (0, True, False)
+    assert kernel.run("sysctl", "-n", FORWARD) == "1\n"
+
+    kernel.run("ip", "netns", "add", "pod9")  # somebody else's, of the same name
+    with kernel.unchanged(""):
+        again = run_module("host", **gone)
+    assert (again["changed"], "stays" in str(again["warnings"]), "pod9" in kernel.namespaces()) == (False, True, True)
+
+    kernel.ip("", "link", "delete", "nic9")
+    done = run_module("host", **gone)
+    assert (done["changed"], "br9" in links(), kernel.run("sysctl", "-n", FORWARD)) == (True, False, was), done
+    assert "pod9" in kernel.namespaces()
+    assert not run_module("host", **gone)["changed"]
+    kernel.run("ip", "netns", "delete", "pod9")
+
+
+def test_a_bridge_that_is_listed_again_is_ours(run_module) -> None:
+    bridge = {"topology": {"namespaces": {"": {"links": [{"name": "br9", "kind": "bridge"}]}}}}
+    run_module("host", documents={"pods": bridge})
+    kernel.ip_batch("", "link add nic9 up type veth peer name far9", "link set nic9 master br9")
+    run_module("host", documents={"pods": {}}, state="absent")
+    assert run_module("host", documents={"other": bridge}).get("msg") is None
+    kernel.ip("", "link", "delete", "nic9")
+    run_module("host", documents={"other": {}}, state="absent")
+    assert "br9" not in links()
