@@ -35,8 +35,8 @@ exit status:
   {os.EX_USAGE}  wrong usage
   {os.EX_CONFIG}  a document cannot be used; nothing was changed
 
-The documents, one for each role of weft.fabric, are those of the generation {generation.DIRECTORY}/confirmed, or of
-the current one as long as it may be confirmed.
+The generation {generation.DIRECTORY}/confirmed has the documents, one for each role of weft.fabric. A newer
+generation counts instead as long as it can still be confirmed.
 """
 _FILES = "The section {name} is stored in {files}. Without NAME, these files are compared and replayed as well.\n"
 

@@ -159,7 +159,7 @@ def _options(device: _Device) -> Iterator[PortState]:
 
 
 def _vlans(filters: bool, found: Mapping[str, Any] | None) -> Iterator[PortState]:
-    """The VLANs of a port, if they are others than those of a new one.
+    """The VLANs of a port, unless it has the VLANs of a new port.
 
     :param filters: the kernel has VLANs in bridges.
     """
@@ -171,7 +171,7 @@ def _vlans(filters: bool, found: Mapping[str, Any] | None) -> Iterator[PortState
 
 
 def _stations(messages: list[bytes], devices: Mapping[int, _Device]) -> Iterator[Station]:
-    """The FDB entries that somebody has made, without those of the links' own MAC addresses, and learned ones."""
+    """The FDB entries that somebody has made: neither learned ones, nor entries for the links' own MAC addresses."""
     own = {device.mac for device in devices.values()}
     rows = [(*NDMSG.unpack_from(message, 16)[1:4], message) for message in messages]
     fed = {index for index, _state, flags, _message in rows if flags & NTF_EXT_LEARNED or devices[index].controller}

@@ -139,7 +139,7 @@ def wait(kernel: Socket, items: Sequence[Any]) -> None:
 
 
 def restore(kernel: Socket, indexes: Mapping[str, int], item: Any) -> list[Request]:
-    """The requests that make an object again; what is there already stays.
+    """The requests that make an object again. They do not change an object that exists.
 
     :param indexes: of the interfaces now, which may have been made again.
     """

@@ -65,7 +65,7 @@ def put(indexes: Mapping[str, int], items: Sequence[Route]) -> Iterator[Request]
 
 
 def add(indexes: Mapping[str, int], items: Sequence[Route]) -> Iterator[Request]:
-    """Add routes beside others that have their keys."""
+    """Add routes. Other routes with the same keys stay."""
     for item in items:
         yield Request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND, _message(indexes, item))
 
@@ -77,7 +77,7 @@ def delete(indexes: Mapping[str, int], items: Sequence[Route]) -> Iterator[Reque
 
 
 def restore(raw: bytes) -> Request:
-    """The request that makes a route again, beside others of its key, as the kernel reported it."""
+    """The request that makes a route again, as the kernel reported it. Other routes with the same key stay."""
     return Request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND, sendable(raw))
 
 
@@ -97,7 +97,7 @@ def sendable(raw: bytes) -> bytes:
 
 
 def _message(indexes: Mapping[str, int], route: Route) -> bytes:
-    """The message that makes a route; what nobody models is taken from that of the route which it changes."""
+    """The message that makes a route. A route that changes keeps all attributes that Route has no field for."""
     base, _slash, prefix = route.dst.partition("/")
     data, six = to_bytes(base), ":" in base
     known = attributes(route.raw, RTMSG.size) if route.raw else {}

@@ -180,7 +180,7 @@ def _rule(raw: bytes) -> Rule:
 
 
 def _rest(found: Mapping[int, bytes]) -> str | None:
-    """What a rule has beside what Rule has fields for, in the words of ip-rule(8); None: nothing."""
+    """The attributes of a rule that Rule has no field for, in the words of ip-rule(8); None: there are none."""
     usual = {FRA_SPORT_MASK: _ONE_PORT, FRA_DPORT_MASK: _ONE_PORT}
     others = {kind: data for kind, data in found.items() if kind not in _MODELLED and usual.get(kind) != data}
     words = [f"{_OTHERS.get(kind, f'attribute {kind}')} {_number(kind, data)}" for kind, data in others.items()]
