@@ -99,18 +99,23 @@ def summary(counted: collections.Counter[str]) -> str:
 
 def main() -> int:
     total: collections.Counter[str] = collections.Counter()
+    failed = []
+    tests = integration()
+    if tests:
+        print_kernels(tests)
     print()
     for session in json.loads((BUILD / "sessions.json").read_text(encoding="utf-8"))["sessions"]:
         name = (session["signatures"] or [session["name"]])[0]
         counted = count(session, name)
         print(f"{name}: {summary(counted)} ({session['duration']:.0f} s)")
         total += counted
-    tests = integration()
-    if tests:
-        print_kernels(tests)
+        if counted["failed"]:
+            named = [case.test for case in cases(directory(name).glob("*.xml")) if case.outcome == "failed"]
+            failed += [f"failed: {name}: {test}" for test in named] or [f"failed: {name}"]
     # What failed has not passed anywhere, and nobody needs a second list of it.
     nowhere = [] if total["failed"] else passed_nowhere(tests)
-    print("", *(f"passed nowhere: {name}" for name in nowhere), summary(total), sep="\n")
+    # Last, because that is what a log that has been cut still has.
+    print("", *failed, *(f"passed nowhere: {name}" for name in nowhere), summary(total), sep="\n")
     return 1 if total["failed"] or nowhere else 0
 
 

@@ -73,6 +73,27 @@ def test_total_and_status(
     assert capsys.readouterr().out.splitlines()[-1] == total
 
 
+@pytest.mark.parametrize(
+    ("reported", "named"),
+    [([case("a"), case("b", FAILED)], "failed: unit: tests/b.py::test"), ([], "failed: unit")],
+)
+def test_what_failed_is_named_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: pathlib.Path,
+    reported: list[str],
+    named: str,
+) -> None:
+    monkeypatch.setattr(report, "BUILD", tmp_path)
+    sessions = [session("unit", "failed"), session("integration")]
+    (tmp_path / "sessions.json").write_text(json.dumps({"sessions": sessions}), encoding="utf-8")
+    if reported:
+        text = f"<testsuite>{''.join(reported)}</testsuite>"
+        (report.directory("unit") / "report.xml").write_text(text, encoding="utf-8")
+    assert report.main() == 1
+    assert capsys.readouterr().out.splitlines()[-2] == named
+
+
 def test_the_table_has_each_kernel(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
 ) -> None:
