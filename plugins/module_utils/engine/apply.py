@@ -78,10 +78,11 @@ def _batch(operation: Operation) -> tuple[Any, ...]:
     The kernel continues after an error within a send, and nothing may be removed if its replacement was refused.
     Namespaces, and links that are not deleted, are sent one by one, because each may need the one before.
     """
-    kind = type(operation.after or operation.before)
-    if kind is Namespace or (kind is Link and operation.verb != "delete"):
-        return (id(operation),)
-    return (kind, links.home(operation), operation.verb)
+    verb, netns, before, after, *_rest = operation
+    kind = type(after or before)
+    if kind is not Link and kind is not Namespace:
+        return (kind, netns, verb)
+    return (kind, links.home(operation), verb) if kind is Link and verb == "delete" else (id(operation),)
 
 
 class _Indexes(dict[str, int]):

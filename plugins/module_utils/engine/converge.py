@@ -16,6 +16,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import 
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import observe
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope, everything, scope_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import flattened
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
@@ -70,10 +71,8 @@ def converge(
 def _makes_again(document: Document, todo: Plan) -> bool:
     """Whether a plan deletes links of the host that the document lists: they are made again, as others."""
     own = document.namespaces.get("", Desired()).links
-    return any(
-        item.verb == "delete" and not item.netns and getattr(item.before, "name", None) in own
-        for item in todo.operations
-    )
+    deleted = (item for item in todo.operations if isinstance(item.before, Link) and item.verb == "delete")
+    return any(not item.netns and item.before.name in own for item in deleted)
 
 
 def _converge(kernel: Kernel, document: Document, scopes: Mapping[str, Scope], todo: Plan, keeper: Keeper) -> Plan:

@@ -52,6 +52,8 @@ class Keeper:
         :param operations: those that were carried out.
         :param left: those of them by which an object should have been restored, and was not.
         """
+        if not self:
+            return
         for operation, failure in left:
             self._before[operation.netns].forget(operation.after)
             if failure.code != errno.EEXIST:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import errno
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain, repeat
+from operator import add
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.codec import Codec
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import read_names
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import to_texts
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import WORD, packed, to_texts
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.neigh import NDMSG, payloads, to_macs
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket, columns
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
@@ -63,14 +65,26 @@ def delete(indexes: Mapping[str, int], items: Sequence[FdbEntry]) -> Iterator[Re
 
 def _bodies(indexes: Mapping[str, int], items: Sequence[FdbEntry]) -> Iterator[bytes]:
     devices, lladdrs, addresses, ports, *numbers, states = zip(*items)
-    more: Iterable[Iterable[tuple[int, int | None]]] = repeat(())
-    if any(set(column) != {None} for column in numbers):
-        more = (
-            zip(_NUMBERS, (vni, src_vni, indexes[via] if via else None, nhid))
-            for vni, src_vni, via, nhid in zip(*numbers)
-        )
-    at, marks = map(indexes.__getitem__, devices), map(_marks, states)
-    return payloads(repeat(AF_BRIDGE), at, marks, lladdrs, addresses, ports, more)
+    known = {state: _marks(state) for state in {*states}}
+    marks = zip(*map(known.__getitem__, states))
+    found = payloads(repeat(AF_BRIDGE), map(indexes.__getitem__, devices), *marks, lladdrs, addresses)
+    if any({*column} != {None} for column in (ports, *numbers)):
+        return map(add, found, map(partial(_more, indexes), ports, *numbers))
+    return found
+
+
+def _more(
+    indexes: Mapping[str, int],
+    port: int | None,
+    vni: int | None,
+    src_vni: int | None,
+    via: str | None,
+    nhid: int | None,
+) -> bytes:
+    """The attributes that most entries do not have."""
+    numbers = zip(_NUMBERS, (vni, src_vni, indexes[via] if via else None, nhid))
+    words = [WORD.pack(8, kind, number) for kind, number in numbers if number is not None]
+    return b"".join(words if port is None else [packed({NDA_PORT: port.to_bytes(2, "big")}), *words])
 
 
 def _marks(state: str | None) -> tuple[int, int]:

@@ -45,7 +45,7 @@ def delete(indexes: Mapping[str, int], items: Sequence[Neighbour]) -> Iterator[R
 def _bodies(indexes: Mapping[str, int], items: Sequence[Neighbour]) -> Iterator[bytes]:
     devices, addresses, lladdrs, _states = zip(*items)
     families = (socket.AF_INET6 if ":" in address else socket.AF_INET for address in addresses)
-    return payloads(families, map(indexes.__getitem__, devices), repeat((NUD_PERMANENT, 0)), lladdrs, addresses)
+    return payloads(families, map(indexes.__getitem__, devices), repeat(NUD_PERMANENT), repeat(0), lladdrs, addresses)
 
 
 def read(kernel: Socket, scope: Scope, links: Mapping[str, Link], _names: Mapping[int, str]) -> Neighbours:
