@@ -66,8 +66,8 @@ def delete(indexes: Mapping[str, int], items: Sequence[FdbEntry]) -> Iterator[Re
 def _bodies(indexes: Mapping[str, int], items: Sequence[FdbEntry]) -> Iterator[bytes]:
     devices, lladdrs, addresses, ports, *numbers, states = zip(*items)
     known = {state: _marks(state) for state in {*states}}
-    marks = zip(*map(known.__getitem__, states))
-    found = payloads(repeat(AF_BRIDGE), map(indexes.__getitem__, devices), *marks, lladdrs, addresses)
+    marks, flags = zip(*map(known.__getitem__, states))
+    found = payloads(repeat(AF_BRIDGE), map(indexes.__getitem__, devices), marks, flags, lladdrs, addresses)
     if any({*column} != {None} for column in (ports, *numbers)):
         return map(add, found, map(partial(_more, indexes), ports, *numbers))
     return found
