@@ -47,7 +47,8 @@ def apply(kernel: Kernel, operations: Sequence[Operation]) -> Undone:
     """
     worker = _Worker(kernel)
     done: list[Operation] = []
-    for _group, group in groupby(operations, _batch):
+    asked = (operation for operation in operations if operation.verb != "follow")
+    for _group, group in groupby(asked, _batch):
         batch = list(group)
         try:
             worker.run(batch)

@@ -17,7 +17,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.values import IPV6_MTU
 class Operation(NamedTuple):
     """One request to the kernel.
 
-    :ivar verb: ``create``, ``set``, ``move``, ``delete``, or ``restore`` for what another operation takes along.
+    :ivar verb: ``create``, ``set``, ``move``, ``delete``, or ``restore`` for what another operation takes along;
+        ``follow`` for what the kernel changes by itself with the operation before: it takes no request.
     :ivar before: the object as it is, or None. Of a link that is set: the attributes that change.
     :ivar after: the object as it will be, or None.
     :ivar peer: the other end of a veth that is created.
