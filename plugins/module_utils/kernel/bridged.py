@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.kernel import portvlan
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import SKIP_STATISTICS
@@ -31,17 +31,21 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     IFLA_LINKINFO,
     IFLA_MASTER,
     NDA_DST,
+    NDA_IFINDEX,
     NDA_LLADDR,
     NDA_NH_ID,
     NDA_OF_FDB,
+    NDA_PORT,
     NDA_SRC_VNI,
     NDA_VLAN,
+    NDA_VNI,
     NLA_F_NESTED,
     NLM_F_APPEND,
     NLM_F_CREATE,
     NLM_F_REPLACE,
     NTF_EXT_LEARNED,
     NTF_MASTER,
+    NTF_ROUTER,
     NTF_SELF,
     NTF_STICKY,
     NUD_NOARP,
@@ -181,20 +185,25 @@ def _stations(messages: list[bytes], devices: Mapping[int, _Device]) -> Iterator
         device = devices[index]
         found = {kind: data for kind, data in attributes(message, 28).items() if kind in NDA_OF_FDB}
         if not flags & NTF_SELF and device.controller:
-            entry = _station(device.name, devices[device.controller].name, index, state, flags, found)
+            entry = _station(devices, devices[device.controller].name, index, state, flags, found)
             if entry.lladdr not in own:
                 yield entry
         elif flags & NTF_SELF and device.entries is not None and (NDA_DST in found or NDA_NH_ID in found):
-            entry = _station(device.name, "", index, state, flags, found)
+            entry = _station(devices, "", index, state, flags, found)
             if entry.lladdr != ZERO_MAC:
                 yield entry
-            elif entry.dst != device.entries.get("remote"):  # which the link makes itself
+            elif (entry.dst, *entry.way[:2]) != (
+                device.entries.get("remote"),
+                None,
+                None,
+            ):  # which the link makes itself
                 # Of VTEPs to flood to, a control plane's and ours differ by the state (fdb.py).
                 yield entry._replace(declared=entry.declared and not (index in fed and state & NUD_NOARP))
 
 
-def _station(name: str, controller: str, index: int, state: int, flags: int, found: Mapping[int, bytes]) -> Station:
-    area = found.get(NDA_VLAN if controller else NDA_SRC_VNI)
+def _station(
+    devices: Mapping[int, _Device], controller: str, index: int, state: int, flags: int, found: Mapping[int, bytes]
+) -> Station:
     declared = not flags & NTF_EXT_LEARNED
     words = ["master"] if controller else []
     if not declared:
@@ -202,18 +211,30 @@ def _station(name: str, controller: str, index: int, state: int, flags: int, fou
     elif controller:
         words.append("permanent" if state & NUD_PERMANENT else "static")
     words += ["sticky"] if flags & NTF_STICKY else []
-    marks = flags & (NTF_STICKY | NTF_EXT_LEARNED) | (NTF_MASTER if controller else NTF_SELF)
+    words += ["router"] if flags & NTF_ROUTER else []
+    marks = flags & (NTF_STICKY | NTF_EXT_LEARNED | NTF_ROUTER) | (NTF_MASTER if controller else NTF_SELF)
+    way = devices.get(_number(found, NDA_IFINDEX) or 0)
     return Station(
-        name,
+        devices[index].name,
         bool(controller),
         found[NDA_LLADDR].hex(":"),
-        int.from_bytes(area, sys.byteorder) if area else None,
+        _number(found, NDA_VLAN if controller else NDA_SRC_VNI),
         to_text(found[NDA_DST]) if NDA_DST in found else "",
+        (
+            _number(found, NDA_PORT, "big"),
+            _number(found, NDA_VNI),
+            way.name if way else None,
+            _number(found, NDA_NH_ID),
+        ),
         controller,
         declared,
         " ".join(words),
         NDMSG.pack(AF_BRIDGE, index, state, marks, 0) + packed(found),
     )
+
+
+def _number(found: Mapping[int, bytes], kind: int, order: Literal["little", "big"] = sys.byteorder) -> int | None:
+    return int.from_bytes(found[kind], order) if kind in found else None
 
 
 def restore_port(kernel: Socket, index: int, port: Port) -> list[Request]:
@@ -230,8 +251,14 @@ def restore_port(kernel: Socket, index: int, port: Port) -> list[Request]:
     return requests
 
 
-def restore_station(index: int, station: Station) -> Request:
-    """The request that makes an FDB entry again; what was learned meanwhile is replaced."""
+def restore_station(indexes: Mapping[str, int], station: Station) -> Request:
+    """The request that makes an FDB entry again; what was learned meanwhile is replaced.
+
+    :param indexes: of the interfaces now.
+    """
     family, _index, *rest = NDMSG.unpack_from(station.raw)
-    payload = NDMSG.pack(family, index, *rest) + station.raw[NDMSG.size :]
+    found, via = attributes(station.raw, NDMSG.size), station.way[2]
+    if via:
+        found[NDA_IFINDEX] = _U32.pack(indexes[via])
+    payload = NDMSG.pack(family, indexes[station.dev], *rest) + packed(found)
     return Request(RTM_NEWNEIGH, NLM_F_CREATE | (NLM_F_APPEND if station.floods else NLM_F_REPLACE), payload)

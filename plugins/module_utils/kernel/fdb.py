@@ -32,6 +32,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     NLM_F_CREATE,
     NLM_F_REPLACE,
     NTF_EXT_LEARNED,
+    NTF_ROUTER,
     NTF_SELF,
     NUD_NOARP,
     NUD_PERMANENT,
@@ -41,12 +42,12 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
 )
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
-from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry, FdbKey, fdb_keys
+from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import ROUTER, STATIC, FdbEntry, FdbKey, fdb_keys
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.values import ZERO_MAC
 
 _NUMBERS = (NDA_VNI, NDA_SRC_VNI, NDA_IFINDEX, NDA_NH_ID)  # in the order of an entry's fields
-_DYNAMIC, _STATIC, _EXT_LEARNED = "dynamic", "static", "extern_learn"  # the words of bridge(8)
+_DYNAMIC, _EXT_LEARNED = "dynamic", "extern_learn"  # the words of bridge(8)
 
 
 def put(indexes: Mapping[str, int], items: Sequence[FdbEntry]) -> Iterator[Request]:
@@ -90,8 +91,8 @@ def _more(
 def _marks(state: str | None) -> tuple[int, int]:
     """The state and the flags of struct ndmsg."""
     words = (state or "").split()
-    flags = NTF_SELF | (NTF_EXT_LEARNED if _EXT_LEARNED in words else 0)
-    return NUD_PERMANENT | (NUD_NOARP if _STATIC in words else 0), flags
+    flags = NTF_SELF | (NTF_EXT_LEARNED if _EXT_LEARNED in words else 0) | (NTF_ROUTER if ROUTER in words else 0)
+    return NUD_PERMANENT | (NUD_NOARP if STATIC in words else 0), flags
 
 
 def read(kernel: Socket, scope: Scope, links: Mapping[str, Link], names: Mapping[int, str]) -> dict[FdbKey, None]:
@@ -116,20 +117,20 @@ def _of_device(kernel: Socket, link: Link, names: Mapping[int, str]) -> dict[Fdb
         if index != link.index or not flags & NTF_SELF:
             continue
         keys = chain.from_iterable(_of_run(kernel, link.name, run, names))
-        mark = _mark(state, flags)
-        if not mark or (mark == _STATIC and not fed):
+        mark = _mark(state, flags, fed)
+        if not mark:
             found.update(dict.fromkeys(keys))
             continue
         for item in make_all(FdbEntry, keys):
             if item.lladdr == ZERO_MAC and state & NUD_PERMANENT:
                 found[item._replace(state=mark)] = None
-            elif mark == _STATIC:
-                found[item] = None
+            elif state & NUD_PERMANENT and not flags & NTF_EXT_LEARNED:
+                found[item._replace(state=ROUTER if flags & NTF_ROUTER else None)] = None
             else:
-                link.learned.append(item._replace(state=mark))
+                link.noted.append(item._replace(state=mark))
     own = link.attributes.get("remote") or link.attributes.get("group")
     if own:
-        for entry in [entry for entry in found if entry[:3] == (link.name, ZERO_MAC, own)]:
+        for entry in [entry for entry in found if entry[:5] == (link.name, ZERO_MAC, own, None, None)]:
             del found[entry]
     return found
 
@@ -146,11 +147,15 @@ def _shows_control_plane(run: bytes) -> bool:
     return bool(flags & NTF_EXT_LEARNED) or not flags & NTF_SELF
 
 
-def _mark(state: int, flags: int) -> str:
-    """What bridge(8) says of entries with that state and flags; empty: they may be ours."""
+def _mark(state: int, flags: int, fed: bool) -> str:
+    """What bridge(8) says of entries with that state and flags; empty: they may be ours.
+
+    :param fed: a control plane may fill the VXLAN's FDB.
+    """
     words = [] if state & NUD_PERMANENT else [_DYNAMIC]
-    words += [_STATIC] if state & NUD_PERMANENT and state & NUD_NOARP and not flags & NTF_EXT_LEARNED else []
+    words += [STATIC] if fed and state & NUD_PERMANENT and state & NUD_NOARP and not flags & NTF_EXT_LEARNED else []
     words += [_EXT_LEARNED] if flags & NTF_EXT_LEARNED else []
+    words += [ROUTER] if flags & NTF_ROUTER else []
     return " ".join(words)
 
 

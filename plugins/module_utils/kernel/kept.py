@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import struct
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel import (
     addresses,
     bridged,
     members,
+    neighbours,
     route_requests,
     routes,
 )
@@ -32,7 +34,9 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     IFA_PROTO,
     IFAPROT_KERNEL_LL,
     NDA_DST,
+    NDA_FLAGS_EXT,
     NDA_LLADDR,
+    NDA_PROTOCOL,
     NDA_SETTABLE,
     NHA_GROUP,
     NHA_ID,
@@ -44,8 +48,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     NLM_F_EXCL,
     NLM_F_REPLACE,
     NTF_EXT_LEARNED,
-    NTF_FOREIGN,
     NTF_PROXY,
+    NTF_ROUTER,
     NUD_PERMANENT,
     RTM_DELROUTE,
     RTM_GETNEIGH,
@@ -59,6 +63,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
 from ansible_collections.weft.fabric.plugins.module_utils.model.bridged import Member, Port, Station
 from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Entry, Kept, Nexthop
+from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbour
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route, flattened
 
 _NHMSG = struct.Struct("=BBBxI")  # struct nhmsg: family, scope, protocol, flags
@@ -124,13 +129,20 @@ def _read_entries(kernel: Socket, names: Mapping[int, str]) -> Iterator[Entry]:
         for message in kernel.dump(RTM_GETNEIGH, NDMSG.pack(0, 0, 0, proxy, 0)):
             family, index, state, flags, kind = NDMSG.unpack_from(message, 16)
             found = {number: data for number, data in attributes(message, 28).items() if number in NDA_SETTABLE}
-            entered = state & NUD_PERMANENT or flags & (NTF_EXT_LEARNED | NTF_PROXY)
+            entered = state & NUD_PERMANENT or flags & (NTF_EXT_LEARNED | NTF_PROXY) or NDA_FLAGS_EXT in found
             if index not in names or not entered or NDA_DST not in found:
                 continue
-            lladdr = found.get(NDA_LLADDR, b"").hex(":")
             raw = NDMSG.pack(family, index, state, flags, kind) + packed(found)
-            declared = bool(state & NUD_PERMANENT) and not flags & NTF_FOREIGN
-            yield Entry(names[index], to_text(found[NDA_DST]), lladdr, flags & NTF_PROXY, declared, raw)
+            yield _entry(names[index], state, flags, found, raw)
+
+
+def _entry(dev: str, state: int, flags: int, found: Mapping[int, bytes], raw: bytes) -> Entry:
+    proxy, lladdr = flags & NTF_PROXY, found.get(NDA_LLADDR, b"").hex(":")
+    marks = "" if proxy else neighbours.words_of(state, flags, found.get(NDA_FLAGS_EXT, b""))
+    protocol = int.from_bytes(found.get(NDA_PROTOCOL, b""), sys.byteorder)
+    item = Neighbour(dev, to_text(found[NDA_DST]), lladdr, marks, bool(flags & NTF_ROUTER), protocol)
+    words = f"{'proxy' if proxy else ''}{item.words()}".strip()
+    return Entry(dev, item.dst, proxy, not proxy and not item.is_foreign, words, raw)
 
 
 def wait(kernel: Socket, items: Sequence[Any]) -> None:
@@ -155,7 +167,7 @@ def restore(kernel: Socket, indexes: Mapping[str, int], item: Any) -> list[Reque
 
 def _request(indexes: Mapping[str, int], item: Any) -> Request:
     if isinstance(item, Station):
-        return bridged.restore_station(indexes[item.dev], item)
+        return bridged.restore_station(indexes, item)
     if isinstance(item, Member):
         return members.restore(indexes, item)
     if isinstance(item, Address):

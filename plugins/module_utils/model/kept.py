@@ -48,16 +48,17 @@ class Nexthop(NamedTuple):
 class Entry(NamedTuple):
     """A neighbour that a program or an administrator has entered, which is not to be confirmed by packets.
 
-    :ivar flags: NTF_...: whether it is a proxy entry, or a control plane's.
+    :ivar flags: NTF_...: whether it is a proxy entry.
     :ivar declared: somebody entered it as permanent, as this collection does.
+    :ivar words: how it ends in a diff.
     :ivar raw: the kernel's message, from struct ndmsg on.
     """
 
     dev: str
     dst: str
-    lladdr: str
     flags: int
     declared: bool
+    words: str
     raw: bytes
 
     @property
@@ -71,8 +72,7 @@ class Entry(NamedTuple):
 
     def lines(self, netns: str = "") -> list[str]:
         """The entry as lines of a diff."""
-        lladdr = f" lladdr {self.lladdr}" if self.lladdr else " proxy"
-        return [f"{prefix_of(netns)}neighbour {self.dev} {self.dst}{lladdr}"]
+        return [f"{prefix_of(netns)}neighbour {self.dev} {self.dst} {self.words}"]
 
 
 Object = Union[Port, Station, Member, Address, Nexthop, Entry, Route]
@@ -186,7 +186,8 @@ def _station_key(item: Station | BridgeEntry | FdbEntry) -> tuple[Any, ...]:
     if isinstance(item, BridgeEntry):
         item = Station(item.dev, True, item.lladdr, item.vlan)
     elif isinstance(item, FdbEntry):
-        item = Station(item.dev, False, item.lladdr, item.src_vni, item.dst or "")
+        way = item.port, item.vni, item.via, item.nhid
+        item = Station(item.dev, False, item.lladdr, item.src_vni, item.dst or "", way)
     return item.key
 
 

@@ -32,7 +32,8 @@ class Link:
     :ivar where: the place in the user's document, for messages.
     :ivar index: observed: the kernel's ifindex.
     :ivar below: observed: the ifindex of the link that it sits on, or of a veth's other end (IFLA_LINK).
-    :ivar learned: observed: neighbours and FDB entries on it that nobody declared. One of ours may replace them.
+    :ivar noted: observed: neighbours and FDB entries on it that nobody declared, and one of ours may replace; and of
+        those that tables hold, neighbours of which there is more to say.
     :ivar nsid: observed: the id of the namespace of ``below``, if that is another one (IFLA_LINK_NETNSID).
     """
 
@@ -49,7 +50,7 @@ class Link:
     below: int = 0
     nsid: int | None = None
     is_peer: bool = False
-    learned: list[Any] = field(default_factory=list)
+    noted: list[Any] = field(default_factory=list)
 
     @property
     def disturbs(self) -> bool:

@@ -14,7 +14,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidP
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of, one
 from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
-from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry, FdbKey, as_asked
+from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import ROUTER, FdbEntry, FdbKey, as_asked
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 
@@ -34,7 +34,7 @@ def set_fdb(view: View, netns: str, desired: Desired) -> None:
     unlike = [*make_all(FdbEntry, filterfalse(now.fdb.__contains__, desired.fdb))]
     # The entries by which a VXLAN floods itself, because of its remote or group, are not reported.
     floods = {name: link.attributes.get("remote") or link.attributes.get("group") for name, link in links.items()}
-    own = {(name, values.ZERO_MAC, address) for name, address in floods.items() if address}
+    own = {(name, values.ZERO_MAC, address, None, None) for name, address in floods.items() if address}
     known = as_asked(now.fdb)
     reported = _as_reported(unlike, links, own)
     if known:
@@ -47,13 +47,20 @@ def set_fdb(view: View, netns: str, desired: Desired) -> None:
         # The kernel replaces no destination by nexthops, and takes the opposite and does nothing (vxlan_fdb_nh_update,
         # vxlan_fdb_replace).
         replaced = _take_replaced(now.fdb, links, missing)
+        if any(old and old.state for old in replaced):  # what nobody asks for of an entry stays
+            missing = [
+                new._replace(state=ROUTER) if old and ROUTER in (old.state or "") and not new.state else new
+                for old, new in zip(replaced, missing)
+            ]
         stuck = {old for old, new in zip(replaced, missing) if old and (old.nhid is None) != (new.nhid is None)}
         view.do_all("delete", netns, stuck, repeat(None))
         view.do_all("set", netns, (None if old in stuck else old for old in replaced), missing)
         now.fdb.update(dict.fromkeys(missing))
     if desired.purge_fdb:
         others = filterfalse({*reported}.__contains__, filterfalse(desired.fdb.__contains__, now.fdb))
-        mine = [entry for entry in make_all(FdbEntry, others) if entry.dev in desired.purge_fdb and not entry.state]
+        mine = [
+            entry for entry in make_all(FdbEntry, others) if entry.dev in desired.purge_fdb and not entry.is_foreign
+        ]
         view.unwanted[netns].append(mine)
 
 
@@ -72,11 +79,11 @@ def _devices(view: View, netns: str, desired: Desired) -> dict[str, Link]:
 
 
 def _as_reported(
-    entries: list[FdbEntry], links: Mapping[str, Link], own: Collection[tuple[str, str, str]]
+    entries: list[FdbEntry], links: Mapping[str, Link], own: Collection[tuple[str, str, str, None, None]]
 ) -> list[FdbEntry]:
     """Wanted entries as the kernel reports them."""
     if own or any(chain.from_iterable(map(_NUMBERS, entries))):
-        return [entry.on(links[entry.dev]) for entry in entries if entry[:3] not in own]
+        return [entry for entry in (entry.on(links[entry.dev]) for entry in entries) if entry[:5] not in own]
     return entries
 
 
@@ -84,7 +91,7 @@ def _take_replaced(
     table: dict[FdbKey, None], links: Mapping[str, Link], missing: Sequence[FdbEntry]
 ) -> list[FdbEntry | None]:
     """Take the entries that missing ones replace out of a table; None for a missing entry that replaces none."""
-    learned = (item for link in links.values() for item in link.learned if isinstance(item, FdbEntry))
+    learned = (item for link in links.values() for item in link.noted if isinstance(item, FdbEntry))
     lladdrs = {*map(_LLADDR, missing)} - {values.ZERO_MAC}
     there = make_all(FdbEntry, compress(table, map(lladdrs.__contains__, map(_LLADDR, table))))
     behind = {item.key: item for item in chain(learned, there)}

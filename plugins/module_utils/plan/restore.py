@@ -8,12 +8,13 @@ from __future__ import annotations
 import copy
 import ipaddress
 from collections.abc import Iterator
+from itertools import product
 
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import PORT_OPTIONS, kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
 from ansible_collections.weft.fabric.plugins.module_utils.model.bridged import Member, Port, Station
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
-from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
+from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import STATIC, FdbEntry
 from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Entry, Nexthop, Object
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
@@ -47,7 +48,7 @@ def _restore(view: View, netns: str, item: Object) -> None:
         return
     wanted = _unlisted(desired, item)
     if wanted.lines():
-        view.do("restore", netns, wanted, wanted, shown=not _is_listed(desired, item))
+        view.do("restore", netns, wanted, wanted, shown=not _is_listed(view, netns, desired, item))
         _take_note(view, netns, wanted)
     losses.restored(item)
 
@@ -67,12 +68,21 @@ def _take_note(view: View, netns: str, item: Object) -> None:
         known = {name: [*value] if isinstance(value, tuple) else value for name, value in item.attributes}
         link.attributes = {**link.attributes, **{name: known[name] for name in known.keys() & PORT_OPTIONS.keys()}}
         now.links[item.dev] = link
+    elif isinstance(item, Station) and not item.bridged and (item.declared or item.floods):
+        now.fdb[_as_entry(item)] = None
     elif isinstance(item, Address):
         now.addresses.setdefault(item.key, item)
     elif isinstance(item, Route):
         there = now.routes.get(item.place, ())
         if all(known[:-1] != item[:-1] for known in there):
             put_in(now.routes, item.place, (*there, item._replace(raw=None)))  # that has the index of the link before
+
+
+def _as_entry(item: Station) -> FdbEntry:
+    """A VXLAN's entry as it will be observed."""
+    port, vni, via, nhid = item.way
+    state = item.words if item.words or item.declared else STATIC
+    return FdbEntry(item.dev, item.lladdr, item.dst or None, port, vni, item.area, via, nhid, state or None)
 
 
 def show_lost(view: View) -> None:
@@ -86,7 +96,7 @@ def show_lost(view: View) -> None:
                 own = item in losses.gone and (netns, item.dev) not in moved
             else:
                 own = isinstance(item, Route) and item in losses.gone and item.protocol in ROUTE_PROTOCOLS
-            if not own and not _is_listed(desired, item):
+            if not own and not _is_listed(view, netns, desired, item):
                 reason = _obstacle(view, netns, desired, item) or "its interface is another one now"
                 view.plan.lost.append(Lost(netns, _unlisted(desired, item), reason))
     for netns in view.losses:
@@ -105,21 +115,31 @@ def _lost_links(view: View, netns: str) -> Iterator[Lost]:
             yield Lost(netns, link, f"it sits on {below}, which is deleted" if below else "its other end is deleted")
 
 
-def _is_listed(desired: Desired, item: Object) -> bool:
+def _is_listed(view: View, netns: str, desired: Desired, item: Object) -> bool:
     """Whether the document says something of an object itself."""
     if isinstance(item, Address):
         return item.key in desired.address_keys or _is_purged(desired, item)
     if isinstance(item, Entry):
         return item.dst in desired.neighbours.get(item.dev, {}) or _is_purged(desired, item)
     if isinstance(item, Station):
-        return _is_station_listed(desired, item) or _is_purged(desired, item)
+        return _is_station_listed(view, netns, desired, item) or _is_purged(desired, item)
     return isinstance(item, Route) and item.key in desired.routes
 
 
-def _is_station_listed(desired: Desired, item: Station) -> bool:
+def _is_station_listed(view: View, netns: str, desired: Desired, item: Station) -> bool:
     if item.bridged:
         return any((item.dev, item.lladdr, vlan) in desired.bridge_fdb for vlan in (item.area, None))
-    return FdbEntry(item.dev, item.lladdr, item.dst or None, src_vni=item.area) in desired.fdb
+    port, vni, via, nhid = item.way
+    link = view.at(netns).links.get(item.dev, Link(item.dev)).attributes
+    # A document may say the port and the VNI of the VXLAN itself, and leave out the interface.
+    return any(
+        FdbEntry(item.dev, item.lladdr, item.dst or None, asked[0], asked[1], item.area, asked[2], nhid) in desired.fdb
+        for asked in product(
+            {port, link.get("port") if port is None else port},
+            {vni, link.get("vni") if vni is None else vni},
+            {via, None},
+        )
+    )
 
 
 def _is_purged(desired: Desired, item: Address | Entry | Station) -> bool:
@@ -154,8 +174,10 @@ def _obstacle(view: View, netns: str, desired: Desired, item: Object) -> str:
 
 
 def _obstacle_of_port(view: View, netns: str, desired: Desired, item: Port | Station | Member) -> str:
-    if isinstance(item, Station) and (_is_purged(desired, item) or _is_station_listed(desired, item)):
-        return "the list of entries decides"
+    if isinstance(item, Station):
+        listed = _is_station_listed(view, netns, desired, item)
+        if (item.bridged and listed) or (_is_purged(desired, item) and not listed):
+            return "the list of entries decides"
     link = view.at(netns).links.get(item.dev)
     if link and item.controller and link.attributes.get("controller", item.controller) != item.controller:
         return f"{item.dev} leaves {item.controller}"
