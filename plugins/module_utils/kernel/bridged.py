@@ -22,7 +22,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import 
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     AF_BRIDGE,
     IFLA_ADDRESS,
-    IFLA_BR_VLAN_PROTOCOL,
+    IFLA_BR_VLAN_DEFAULT_PVID,
     IFLA_IFNAME,
     IFLA_INFO_DATA,
     IFLA_INFO_KIND,
@@ -91,7 +91,6 @@ _OURS = {
     32: "neigh_suppress",
     33: "isolated",
 }
-_NEW_VLANS = {"vlans": ["1"], "untagged": ["1"], "pvid": 1}  # br_vlan.c: br_vlan_init
 
 
 class _Device(NamedTuple):
@@ -100,7 +99,7 @@ class _Device(NamedTuple):
     :ivar mac: its MAC address.
     :ivar controller: the index of the bridge that it is a port of; 0: it is none.
     :ivar options: what that bridge says of it, by IFLA_BRPORT_...
-    :ivar vlans: of a bridge: the kernel has VLANs in bridges.
+    :ivar vlans: of a bridge: what a new port has, if the kernel has VLANs in bridges.
     :ivar entries: what FDB entries need to know of a VXLAN; None: it is none.
     """
 
@@ -108,7 +107,7 @@ class _Device(NamedTuple):
     mac: str
     controller: int
     options: Mapping[int, bytes]
-    vlans: bool
+    vlans: Mapping[str, Any]
     entries: Mapping[str, Any] | None
 
 
@@ -143,7 +142,7 @@ def _device(message: bytes) -> tuple[int, _Device]:
         found.get(IFLA_ADDRESS, b"").hex(":"),
         _U32.unpack(found[IFLA_MASTER])[0] if held else 0,
         attributes(info.get(IFLA_INFO_SLAVE_DATA, b""), 0) if held else {},
-        IFLA_BR_VLAN_PROTOCOL in data,
+        bridge.joined({"vlan_default_pvid": _number(data, IFLA_BR_VLAN_DEFAULT_PVID)}),
         read_entries(data) if read_entries else None,
     )
 
@@ -162,13 +161,13 @@ def _options(device: _Device) -> Iterator[PortState]:
                 yield PortState(((name, type(usual)(value)),), packed({number: data}))
 
 
-def _vlans(filters: bool, found: Mapping[str, Any] | None) -> Iterator[PortState]:
+def _vlans(new: Mapping[str, Any], found: Mapping[str, Any] | None) -> Iterator[PortState]:
     """The VLANs of a port, unless it has the VLANs of a new port.
 
-    :param filters: the kernel has VLANs in bridges.
+    :param new: those; empty: the kernel has no VLANs in bridges.
     """
     known = found or {"vlans": [], "untagged": []}
-    if filters and known != _NEW_VLANS:
+    if new and known != new:
         yield PortState(
             (("vlans", (*known["vlans"],)), ("untagged", (*known["untagged"],)), ("pvid", known.get("pvid"))), b""
         )
@@ -237,7 +236,7 @@ def _number(found: Mapping[int, bytes], kind: int, order: Literal["little", "big
     return int.from_bytes(found[kind], order) if kind in found else None
 
 
-def restore_port(kernel: Socket, index: int, port: Port) -> list[Request]:
+def restore_port(index: int, port: Port) -> list[Request]:
     """The requests that make a port what it was."""
     requests = []
     for state in port.states:
@@ -246,8 +245,7 @@ def restore_port(kernel: Socket, index: int, port: Port) -> list[Request]:
             body = packed({IFLA_LINKINFO | NLA_F_NESTED: info})
             requests.append(Request(RTM_NEWLINK, 0, _IFINFOMSG.pack(0, 0, index, 0, 0) + body))
         else:
-            now = portvlan.read_ports(kernel).get(index, {})
-            requests += portvlan.set_port(index, now, dict(state.attributes))
+            requests += portvlan.set_port(index, dict(state.attributes))
     return requests
 
 

@@ -156,7 +156,7 @@ def restore(kernel: Socket, indexes: Mapping[str, int], item: Any) -> list[Reque
     :param indexes: of the interfaces now, which may have been made again.
     """
     if isinstance(item, Port):
-        return bridged.restore_port(kernel, indexes[item.dev], item)
+        return bridged.restore_port(indexes[item.dev], item)
     request = _request(indexes, item)
     if isinstance(item, Route) and item.src and ":" in item.dst:
         # With its source address, an IPv6 route only lost its src, and is in the way (net/ipv6/route.c:

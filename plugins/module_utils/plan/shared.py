@@ -22,7 +22,8 @@ def join(view: View, netns: str, port: str, controller: str) -> None:
     links = view.at(netns).links
     held = links[controller]
     ports = kind_of(held.kind).ports or Ports()
-    given = ports.joined(held.attributes)
+    given: dict[str, Any] = {}
+    view.follow(netns, port, ports.joined(held.attributes), shown=False)
     if ports.gives_mtu and held.attributes.get("mtu"):
         given["mtu"] = held.attributes["mtu"]
     if ports.own_mac:

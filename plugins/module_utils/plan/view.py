@@ -131,8 +131,12 @@ class View:
         self.do("set", netns, before, Link(name, link.kind, dict(attributes)), shown=shown)
         self._change(netns, link, attributes)
 
-    def follow(self, netns: str, name: str, attributes: Mapping[str, Any]) -> None:
-        """Note what the kernel changes of a link by itself with the last operation; None: nobody knows to what."""
+    def follow(self, netns: str, name: str, attributes: Mapping[str, Any], shown: bool = True) -> None:
+        """Note what the kernel changes of a link by itself with the last operation.
+
+        :param attributes: None: nobody knows to what.
+        :param shown: whether the diff shows it; what a user asks for instead it shows in any case.
+        """
         link, known = self.at(netns).links[name], self._known(netns, name) or {}
         changes = {key: value for key, value in attributes.items() if link.attributes.get(key) != value}
         for key, value in changes.items():
@@ -140,7 +144,7 @@ class View:
             if value not in (None, known.get(key)):
                 self._followed[netns, name, key] = len(self.plan.operations)
                 before, after = (Link(name, link.kind, {key: item}) for item in (known.get(key), value))
-                self.do("follow", netns, before, after)
+                self.do("follow", netns, before, after, shown=shown)
         if changes:
             self._change(netns, link, changes)
 
