@@ -41,11 +41,15 @@ class Operation(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """An object of others that an operation takes along, and that cannot be made again."""
+    """An object of others that an operation takes along, and that cannot be made again.
+
+    :ivar left: what stays of it; None: nothing.
+    """
 
     netns: str
     item: Any
     reason: str
+    left: Any = None
 
 
 @dataclass
@@ -91,9 +95,10 @@ class Plan:
                     now[0] += " (recreated)"
                 before += then
                 after += now
-        for netns, item, reason in self.lost:
+        for netns, item, reason, left in self.lost:
             lines = [item.summary(netns)] if isinstance(item, Link) else item.lines(netns)
             before += [f"{line} (lost: {reason})" for line in lines]
+            after += left.lines(netns) if left else []
         return {"before": "".join(f"{line}\n" for line in before), "after": "".join(f"{line}\n" for line in after)}
 
 

@@ -98,9 +98,25 @@ def show_lost(view: View) -> None:
                 own = isinstance(item, Route) and item in losses.gone and item.protocol in ROUTE_PROTOCOLS
             if not own and not _is_listed(view, netns, desired, item):
                 reason = _obstacle(view, netns, desired, item) or "its interface is another one now"
-                view.plan.lost.append(Lost(netns, _unlisted(desired, item), reason))
+                view.plan.lost += _lost(losses, Lost(netns, _unlisted(desired, item), reason))
     for netns in view.losses:
         view.plan.lost += _lost_links(view, netns)
+
+
+def _lost(losses: Losses, lost: Lost) -> Iterator[Lost]:
+    """An object that is lost; of a group of nexthops that stays, its members and hops of its routes."""
+    left = losses.there.nexthops.get(lost.item.id) if isinstance(lost.item, Nexthop) else None
+    yield lost._replace(left=left)
+    if left is None:
+        return
+    stay = {losses.there.nexthops[number].dev for number in left.members if number in losses.there.nexthops}
+    for route in losses.by_what_is_left(left):
+        hops = tuple(hop for hop in route.hops if hop.dev in stay)
+        if hops and hops != route.hops:
+            alone = len(hops) == 1
+            via, dev = hops[0][:2] if alone else (None, None)
+            rest = route._replace(nexthops=None if alone else hops, via=via, dev=dev)
+            yield lost._replace(item=route, left=rest)
 
 
 def _lost_links(view: View, netns: str) -> Iterator[Lost]:
@@ -169,7 +185,7 @@ def _obstacle(view: View, netns: str, desired: Desired, item: Object) -> str:
         gone = [number for number in item.members if number not in view.losses[netns].there.nexthops]
         if gone:
             return f"nexthop {gone[0]} is gone"
-        return _obstacle_of_link(view, netns, item.dev, False, up=True) if item.dev else ""
+        return _obstacle_of_carrier(view, netns, item.dev) if item.dev else ""
     return _obstacle_of_route(view, netns, item)
 
 
@@ -195,6 +211,15 @@ def _obstacle_of_link(view: View, netns: str, dev: str, six: bool, up: bool) -> 
     return f"IPv6 needs an MTU of at least {IPV6_MTU} bytes" if six and mtu is not None and mtu < IPV6_MTU else ""
 
 
+def _obstacle_of_carrier(view: View, netns: str, dev: str) -> str:
+    link = view.at(netns).links.get(dev)
+    place, peer = link.peer if link and link.peer else (netns, "")
+    far = view.state[place].links.get(peer) if place in view.state else None
+    if far and far.attributes.get("admin_state") == "down":
+        return f"the other end of {dev} is down"
+    return _obstacle_of_link(view, netns, dev, False, up=True)
+
+
 def _obstacle_of_route(view: View, netns: str, route: Route) -> str:
     if route.protocol == PROTOCOLS["ra"]:
         return "learned from router advertisements, which are solicited again"
@@ -202,6 +227,10 @@ def _obstacle_of_route(view: View, netns: str, route: Route) -> str:
         found = _obstacle_of_link(view, netns, dev, ":" in route.dst, up=True)
         if found:
             return found
+    there = view.losses[netns].there
+    number = there.ways.get(route[:-1])
+    if number is not None and number not in there.nexthops:
+        return f"nexthop {number} is gone"
     held = [*_addresses(view, netns)]
     holders = {item.dev for item in held if item.address.partition("/")[0] == route.src}
     if route.src and not holders:

@@ -215,12 +215,19 @@ class View:
         for name in names:
             if attributes.get("admin_state") == "down":
                 losses.lowered(name)
+                self._unplug(netns, name)
             elif attributes.get("admin_state") == "up":
                 losses.raised(name)
         if "mac_address" in attributes:
             losses.readdressed(link.name)
         if (attributes.get("mtu") or IPV6_MTU) < IPV6_MTU:
             losses.narrowed(link.name)
+
+    def _unplug(self, netns: str, name: str) -> None:
+        """The other end of a pair has no carrier any more."""
+        place, peer = self.at(netns).links[name].peer or ("", "") if name in self.at(netns).links else ("", "")
+        if peer and place in self.losses:
+            self.losses[place].unplugged(peer)
 
     def forget(self, netns: str, name: str, remade: bool = False) -> None:
         """Take a link out of the planned state, with everything that the kernel removes along with it.
