@@ -29,6 +29,7 @@ class Losses:
     def __init__(self, before: Kept, now: Kept | None = None) -> None:
         """:param now: the objects as they are; None: as they were before."""
         self.there = (now or before).copy()
+        self.there.ways = {**before.ways, **self.there.ways}
         self.missing = before.without(now) if now else Kept()
         self.gone = Kept()
         self._down: set[str] = set()
