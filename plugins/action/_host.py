@@ -81,7 +81,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         else:
             groups = json.loads(fabric["groups"])
             chosen = [documents.ROLES[role] for role in documents.selected(variables["ansible_run_tags"])]
-            roles = {role.name: wanted and (not role.group or name in groups[role.group]) for role in chosen}
+            # A host that is drained is in no group any more.
+            mine = [group for group, hosts in groups.items() if name in hosts]
+            roles = {role.name: wanted and (role.group in mine if role.group else bool(mine)) for role in chosen}
             own = json.loads(fabric["variables"][name])
         return documents.of_host(Host(name, own, decoded(dict[str, Overlay], fabric["plans"])), roles)
 
@@ -96,6 +98,7 @@ def _planned(done: Mapping[str, Any], documents: Mapping[str, Any], variables: M
     names = ("plan", "count", "warnings", "cni", "generation", "confirmed")
     kept = {name: done[name] for name in names if name in done}
     kept["objects"] = shortened(done["objects"])
+    kept["drained"] = [name for name in variables["common_fabric"]["drained"] if name in done["peers"]]
     shown = {"documents": json.dumps(documents)} if boolean(variables.get("plan_documents", False)) else {}
     # Only in check mode does a plan stand for the change.
     changed = done["changed"] and bool(variables["ansible_check_mode"])

@@ -76,14 +76,15 @@ def plan_lines(variables: Mapping[str, Any], hosts: Sequence[str]) -> list[str]:
     return lines({host: variables[host]["common_planned"] for host in hosts})
 
 
-def command_lines(variables: Mapping[str, Any], hosts: Sequence[str]) -> list[str]:
+def command_lines(variables: Mapping[str, Any], hosts: Sequence[str], everywhere: Sequence[str]) -> list[str]:
     """What weft-fabric has said on hosts: see fleet.command.
 
     :param variables: Ansible's ``hostvars``.
+    :param everywhere: all hosts of the inventory.
     """
     from ansible_collections.weft.fabric.plugins.plugin_utils.fleet.command import lines
 
-    return lines({host: variables[host]["common_said"] for host in hosts})
+    return lines({host: variables[host]["common_said"] for host in hosts}, everywhere)
 
 
 def command_failed(said: Any) -> bool:
@@ -91,6 +92,28 @@ def command_failed(said: Any) -> bool:
     from ansible_collections.weft.fabric.plugins.plugin_utils.fleet.command import failed
 
     return failed(said)
+
+
+def drained(nodes: Any, everywhere: Sequence[str], sign: str = "") -> str:
+    """A part of a play's pattern: see fleet.drain.pattern."""
+    from ansible_collections.weft.fabric.plugins.plugin_utils.fleet.drain import pattern
+
+    return pattern(nodes, everywhere, sign)
+
+
+def drain(variables: Mapping[str, Any], fabric: Mapping[str, Any], everywhere: Sequence[str]) -> Any:
+    """How a drain stands: see fleet.drain.Drain.
+
+    :param variables: Ansible's ``hostvars``.
+    :param fabric: common_fabric.
+    :param everywhere: all hosts of the inventory.
+    """
+    from ansible_collections.weft.fabric.plugins.plugin_utils.fleet.drain import Drain
+    from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import loaded
+
+    groups = loaded(fabric["groups"])
+    found = Drain(fabric["drained"], groups["nodes"], groups["routers"], everywhere, variables)
+    return {"unknown": found.unknown, "obstacle": found.obstacle, "lines": found.lines}
 
 
 def pods_attachments(pods: Any, overlays: Any, network: Any) -> Any:
@@ -245,6 +268,8 @@ class FilterModule:
             plan_lines,
             command_lines,
             command_failed,
+            drained,
+            drain,
             pods_attachments,
             verify_pods,
             verify_devices,

@@ -67,6 +67,8 @@ options:
       - C(persist) and C(state) count in place of O(persist) and O(state) for this document.
       - C(afterwards) has sections that are set up once when the document is removed, and belong to nobody then, such as
         the addresses that return to an interface with the end of a bond.
+      - C(peers) lists the names of the hosts that the document has entries of. They are recorded, and nothing else
+        follows from them; M(weft.fabric.host_info) returns them.
     type: dict
     required: true
   state:
@@ -174,6 +176,12 @@ confirmed:
   returned: success
   type: bool
   sample: true
+peers:
+  description: The hosts that the host has had entries of before the call, by the C(peers) of its documents.
+  returned: success
+  type: list
+  elements: str
+  sample: [network-2]
 hold:
   description:
     - A sentence on the hold that C(weft-fabric hold) has put on the host; V(false) without one. A call that would
@@ -299,6 +307,7 @@ def _applied(module: AnsibleModule) -> dict[str, Any]:
         "generation": stored.number if stored and stored.documents else 0,
         "revision": stored.revision if stored and stored.documents else "",
         "confirmed": settled,
+        "peers": record.peers,
         "hold": hold.text() or False,
         "roles": {name: {"changed": name in result.changed_roles} for name in (*asked, *result.changed_roles)},
         **_objects(result),
