@@ -70,6 +70,14 @@ roles:
   type: list
   elements: str
   sample: [overlay, pods]
+peers:
+  description:
+    - The names of the hosts that the current, confirmed or pending generation has entries of. The playbook
+      C(weft.fabric.status) names those that no inventory has.
+  returned: success
+  type: list
+  elements: str
+  sample: [network-2]
 confirmed:
   description: Whether the host applies this generation when it starts.
   returned: success

@@ -129,6 +129,12 @@ class Record(NamedTuple):
         """All of them, each once."""
         return list({one.path: one for one in self if one is not None}.values())
 
+    @property
+    def peers(self) -> list[str]:
+        """The names of the hosts of which one of them has entries."""
+        found = (name for one in self.known for document in one.documents.values() for name in document.peers)
+        return [*dict.fromkeys(found)]
+
 
 def _contents(of: Documents) -> dict[str, Any]:
     return {name: {"persist": document.persist, "content": document.content} for name, document in of.items()}

@@ -38,6 +38,7 @@ def status() -> dict[str, Any]:
         "age": max(0, int(time.time()) - current.time) if current else 0,
         "controller": current.controller if current else "",
         "roles": [*current.documents] if current else [],
+        "peers": record.peers,
         "confirmed": record.is_confirmed,
         "seconds_left": int(waiting.left) if waiting and not record.is_confirmed else None,
         "interrupted": not wayback.is_settled(record),

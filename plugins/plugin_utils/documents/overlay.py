@@ -30,8 +30,8 @@ def _document(host: Host) -> Document | None:
         return None
     topology = {"namespaces": {"": _root(there, host.name)}, "purge": True, "route_protocol": ROUTE_PROTOCOL}
     isolation = {"isolation": [list(overlay.cidrs) for overlay in there]} if len(there) > 1 else {}
-    resync = {"resync": host.variables["overlay_resync"]}
-    return {"topology": topology, "sysctl": _settings(there), **isolation, **resync}
+    more = {"resync": host.variables["overlay_resync"], "peers": [name for name in there[0].nodes if name != host.name]}
+    return {"topology": topology, "sysctl": _settings(there), **isolation, **more}
 
 
 def _root(overlays: Sequence[Overlay], host: str) -> dict[str, list[Any]]:
