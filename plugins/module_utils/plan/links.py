@@ -187,7 +187,8 @@ def _change(view: View, netns: str, link: Link) -> None:
             and view.sits_on(netns, wanted[name], link.name)
         ):
             raise InvalidParameter(f"{link.where}{name}", wanted[name], f"it sits on {link.name} itself")
-    check_mtu(view, netns, link, {**current.attributes, **link.attributes})
+    if not link.resolved_mtu or "mtu" in wanted:  # the kernel lets a link have what it has
+        check_mtu(view, netns, link, {**current.attributes, **link.attributes})
     check_ipv6(view, netns, link)
     if "altnames" in wanted:
         check_names(view, netns, link, wanted["altnames"])
