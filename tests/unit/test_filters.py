@@ -54,6 +54,7 @@ REGISTERED = {
         "overlay_node": {"dev": "eth0"},
         "common_said": {"rc": 0, "stdout": '{"changed": true, "generation": 7, "revision": "3f2a9c01d7be"}'},
         "verify_state": {"namespaces": {"": STATE, "pod1": STATE}},
+        "common_fabric": {"groups": json.dumps({"nodes": list(NODES), "routers": []})},
         "common_planned": {
             "differs": True,
             "objects": ["+ link br0 type bridge"],
@@ -80,11 +81,13 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "overlay_plan": ((NODES, ["10.0.0.0/8", "fd00::/48"], 10), {"mode": "cross_subnet"}),
     "_hosts": (("nodes", "a"), {}),
     "_plan_lines": ((REGISTERED, list(NODES)), {}),
+    "_batch": ((REGISTERED, list(NODES), ["a"]), {}),
     "_command_lines": ((REGISTERED, list(NODES)), {}),
     "_command_failed": (({"rc": 1, "stdout": ""},), {}),
     "_pods_attachments": ((PODS["a"], OVERLAYS, NETWORKS["a"]), {}),
     "_verify_pods": ((PODS, NETWORKS, REGISTERED, list(NODES)), {}),
     "_verify_devices": ((OVERLAYS,), {}),
+    "_verify_rows": ((OVERLAYS, "a", PODS, 8000, NETWORKS, "all", 3), {}),
     "_verify_targets": ((OVERLAYS, "a", PODS, 8000, NETWORKS), {}),
     "_verify_report": (
         (REGISTERED, list(NODES), [], OVERLAYS, PODS, NETWORKS),

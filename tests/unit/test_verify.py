@@ -17,10 +17,10 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.weft.fabric.plugins.filter._roles import FilterModule
 from ansible_collections.weft.fabric.plugins.filter.overlay_plan import overlay_plan
+from ansible_collections.weft.fabric.plugins.module_utils.proof import checks
+from ansible_collections.weft.fabric.plugins.module_utils.proof.evidence import Reported
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.fabric import Fabric
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof import checks, scope
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.reported import Reported
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.verdict import verdicts
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof import run, scope
 from ansible_collections.weft.fabric.tests.overlays import overlays_of, planned
 
 NODES = {
@@ -844,7 +844,7 @@ def test_hosts_are_named_five_at_most():
 ROOT = pathlib.Path(__file__).parents[2]
 FILES = {
     path.stem: path
-    for path in (ROOT / "plugins" / "plugin_utils" / "proof" / "checks").glob("*.py")
+    for path in (ROOT / "plugins" / "module_utils" / "proof" / "checks").glob("*.py")
     if re.search(r"^CHECK = ", path.read_text(encoding="utf-8"), re.MULTILINE)
 }
 
@@ -902,7 +902,7 @@ def test_a_check_finds_its_cause_and_no_lower_one_does(name):
     measured, pods, states, obstacles = EXPLAINED[name]()
     fabric = Fabric(planned(OVERLAYS), pods, {})
     seen = Reported(measured, MTUS, states, dict.fromkeys(NODES, COUNTERS), obstacles)
-    (found,) = [item for item in verdicts(seen, fabric, "all") if item.check]
+    (found,) = [item for item in run.found(seen, fabric, "all", run.Part()) if item.check]
     assert found.check is check, found
     shown = report({**measured, "network-2": []}, OVERLAYS, pods, MTUS, states, obstacles=obstacles)
     assert {(fault["layer"], fault["remedy"]) for fault in shown["faults"]} == {(check.layer, check.remedy)}

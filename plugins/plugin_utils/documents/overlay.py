@@ -30,8 +30,9 @@ def _document(host: Host) -> Document | None:
         return None
     topology = {"namespaces": {"": _root(there, host.name)}, "purge": True, "route_protocol": ROUTE_PROTOCOL}
     isolation = {"isolation": [list(overlay.cidrs) for overlay in there]} if len(there) > 1 else {}
+    networks = {"networks": [cidr for overlay in there for cidr in overlay.cidrs]}
     resync = {"resync": host.variables["overlay_resync"]}
-    return {"topology": topology, "sysctl": _settings(there), **isolation, **resync}
+    return {"topology": topology, "sysctl": _settings(there), **networks, **isolation, **resync}
 
 
 def _root(overlays: Sequence[Overlay], host: str) -> dict[str, list[Any]]:

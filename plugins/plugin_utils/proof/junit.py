@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.verdict import Verdict
+from ansible_collections.weft.fabric.plugins.module_utils.proof.verdict import Verdict
 
 
 def junit(found: Sequence[Verdict]) -> str:
