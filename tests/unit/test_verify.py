@@ -664,6 +664,10 @@ def test_junit_names_the_layer_and_what_was_found():
     fail(measured, "network-1", "network-2/pod2", "pod1", reachable=False, error="http: 5 < 6 & more", http=None)
     root = ElementTree.fromstring(files(measured, OVERLAYS, PODS)["junit.xml"])
     assert (root.get("tests"), root.get("failures"), root.get("skipped")) == ("14", "1", "0")
+    assert [(suite.get("name"), suite.get("tests"), suite.get("failures")) for suite in root] == [
+        ("network-1", "6", "0"),
+        ("network-2", "8", "1"),
+    ], "a failure is booked on the culprit"
     (case,) = [case for case in root.iter("testcase") if len(case)]
     assert (case.get("classname"), case.get("name")) == (
         "weft.fabric.verify.network-1/pod1",

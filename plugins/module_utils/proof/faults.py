@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.weft.fabric.plugins.module_utils.proof.checks.check import Check
@@ -59,25 +59,37 @@ def faults(failed: Sequence[Verdict]) -> list[Fault]:
     common is chosen first, and all pairs that it explains are done. Causes that explain exactly the same pairs are all
     named.
     """
+    return [
+        _fault(check, text, hosts, [failed[number] for number in numbers])
+        for check, text, hosts, numbers in _chosen(failed)
+    ]
+
+
+def culprits(failed: Sequence[Verdict]) -> list[list[str]]:
+    """The hosts that have the fault behind each pair that fails. Several: on one of them, or between them."""
+    found: list[dict[str, None]] = [{} for _verdict in failed]
+    for _check, _text, hosts, numbers in _chosen(failed):
+        for number in numbers:
+            found[number].update(dict.fromkeys(hosts))
+    return [[*hosts] for hosts in found]
+
+
+def _chosen(failed: Sequence[Verdict]) -> Iterator[tuple[Check, str, list[str], list[int]]]:
+    """The causes that explain all pairs: (check, text, hosts, the numbers of the pairs that they explain)."""
     explains: dict[_Key, set[int]] = {}
     for number, verdict in enumerate(failed):
         for cause in verdict.causes:
             if verdict.check:
                 explains.setdefault((verdict.check, cause.host, cause.text), set()).add(number)
-    found = []
     while explains:
         numbers = max(explains.values(), key=len)
         together: dict[tuple[Check, str], list[str]] = {}
         for check, host, text in [key for key, of_one in explains.items() if of_one == numbers]:
             together.setdefault((check, text), []).append(host)
-        explained = sorted(numbers)
-        found += [
-            _fault(check, text, sorted(hosts), [failed[n] for n in explained])
-            for (check, text), hosts in together.items()
-        ]
-        left = {key: of_one.difference(explained) for key, of_one in explains.items()}
+        for (check, text), hosts in together.items():
+            yield check, text, sorted(hosts), sorted(numbers)
+        left = {key: of_one.difference(numbers) for key, of_one in explains.items()}
         explains = {key: of_one for key, of_one in left.items() if of_one}
-    return found
 
 
 def _fault(check: Check, text: str, hosts: list[str], explained: Sequence[Verdict]) -> Fault:
