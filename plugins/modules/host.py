@@ -55,6 +55,10 @@ options:
         O(weft.fabric.topology#module:route_protocol).
       - C(cni) is O(weft.fabric.cni#module:attachments). Their links, addresses and routes are created in one pass with
         the topology.
+      - C(networks) is a list of networks that the document has for itself, such as those of pods. Nothing is made of
+        them. With O(strict), routes of somebody else that overlap them are refused if the document has addresses or
+        routes there, and are a warning otherwise. Default routes, and routes through a gateway to a larger network,
+        are no overlap.
       - C(sysctl) is O(weft.fabric.sysctl#module:settings).
       - C(masquerade) has O(weft.fabric.masquerade#module:table) and O(weft.fabric.masquerade#module:rules). Without
         rules, there is no table.
@@ -121,6 +125,12 @@ options:
       - V(0) confirms the generation as soon as it has been applied.
     type: int
     default: 0
+  proof:
+    description:
+      - What C(weft-fabric prove) needs to prove the host without a controller, as text that the collection's playbooks
+        make. It is stored with a new generation, and changes none. M(weft.fabric.reachability) stores it as well.
+      - By default, a new generation has that of the last one with the same documents, or of the current one.
+    type: str
 """
 
 EXAMPLES = r"""
@@ -281,6 +291,7 @@ ARGUMENT_SPEC = {
     "revision": {"type": "str"},
     "plan": {"type": "str"},
     "confirm": {"type": "int", "default": 0},
+    "proof": {"type": "str"},
 }
 
 
@@ -300,6 +311,7 @@ def _applied(module: AnsibleModule) -> dict[str, Any]:
     wanted = documents.ordered(document for document in {**known, **asked}.values() if not document.absent)
     beside = documents.afterwards({name: one for name, one in asked.items() if one.absent}, known)
     options = {name: given[name] for name in ("adopt", "strict", "revision", "plan", "confirm")}
+    options["rows"] = given["proof"] or ""
     try:
         result, stored = transaction.Transaction(record, wanted, beside, **options).run(module.check_mode)
     except transaction.Refused as error:
@@ -323,7 +335,7 @@ def _applied(module: AnsibleModule) -> dict[str, Any]:
         **_shown([result.returned[name] for name in asked if name in result.returned]),
         **install.described(wanted),
         # Ansible would return all parameters, the documents too, for the controller to keep.
-        "invocation": {"module_args": {**module.params, "documents": sorted(asked)}},
+        "invocation": {"module_args": {**module.params, "documents": sorted(asked), "proof": None}},
     }
 
 

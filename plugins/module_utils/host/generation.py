@@ -6,6 +6,7 @@
 Each is a directory that appears in one step, and three symbolic links say what it is::
 
     /etc/weft/generations/7/generation.json
+    /etc/weft/generations/7/proof.json      what the host probes for the proof (stored_rows.py)
     /etc/weft/generations/7/engine -> /usr/local/lib/weft/weft-fabric-0.1.0-3f2a9c01d7be.pyz
     /etc/weft/pending    -> generations/8   its first request may have reached the kernel
     /etc/weft/current    -> generations/7   the kernel has it
@@ -28,19 +29,24 @@ from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import files
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.host import documents, engines, trusted
+from ansible_collections.weft.fabric.plugins.module_utils.host import documents, engines, places, stored_rows, trusted
 from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Document, Documents
+from ansible_collections.weft.fabric.plugins.module_utils.host.places import (
+    CURRENT,
+    DIRECTORY,
+    GENERATIONS,
+    VOLATILE,
+    numbers_of,
+)
 from ansible_collections.weft.fabric.plugins.module_utils.host.systemd import COMMAND
 
-DIRECTORY = "/etc/weft"
-VOLATILE = "/run/weft"
-PENDING, CURRENT, CONFIRMED = STATES = ("pending", "current", "confirmed")
+PENDING, CONFIRMED = "pending", "confirmed"
+STATES = (PENDING, CURRENT, CONFIRMED)
 KEPT = 10
 # Raised when an engine of the format before could misread a generation: with a new section, or another meaning. An
 # engine reads its own format and all before it, and refuses those after it.
 FORMAT = 1
 
-_GENERATIONS = "generations"
 _FILE = "generation.json"
 _ENGINE = "engine"
 _REMEDY = "it stays as it is; remove {place}, and run the playbook weft.fabric.site again, which makes a new record"
@@ -107,7 +113,7 @@ class Generation(NamedTuple):
     @property
     def path(self) -> str:
         """The path of its file."""
-        return f"{self.place}/{_GENERATIONS}/{self.number}/{_FILE}"
+        return f"{self.place}/{GENERATIONS}/{self.number}/{_FILE}"
 
     @property
     def is_empty(self) -> bool:
@@ -157,7 +163,7 @@ def _contents(of: Documents) -> dict[str, Any]:
 
 
 def _volatile_path(number: int | str) -> str:
-    return f"{VOLATILE}/{_GENERATIONS}/{number}.json"
+    return f"{VOLATILE}/{GENERATIONS}/{number}.json"
 
 
 def place_of(whole: Iterable[Document]) -> str:
@@ -200,7 +206,7 @@ def load(place: str, number: str) -> Generation:
 
     :raises Unusable: it cannot be applied.
     """
-    path, remedy = f"{place}/{_GENERATIONS}/{number}/{_FILE}", _REMEDY.format(place=place)
+    path, remedy = f"{place}/{GENERATIONS}/{number}/{_FILE}", _REMEDY.format(place=place)
     try:
         for one in (path, _volatile_path(number)):
             trusted.check(one, "the generation")
@@ -221,7 +227,7 @@ def load(place: str, number: str) -> Generation:
 
 def _content(place: str, number: int | str) -> Any:
     """What is stored of a generation, with the documents that a reboot takes."""
-    content = json.loads(files.read(f"{place}/{_GENERATIONS}/{number}/{_FILE}") or b"")
+    content = json.loads(files.read(f"{place}/{GENERATIONS}/{number}/{_FILE}") or b"")
     more = files.read(_volatile_path(number)) if place != VOLATILE else None
     for name, part in json.loads(more or b"{}").items():
         content[name] = {**content[name], **part}
@@ -253,11 +259,11 @@ def _documents(parts: Mapping[str, Any]) -> Documents:
 def numbers(place: str) -> list[int]:
     """The numbers of the generations below a directory, the oldest first."""
     try:
-        return sorted(int(name) for name in os.listdir(f"{place}/{_GENERATIONS}") if name.isdecimal())
+        return sorted(int(name) for name in os.listdir(f"{place}/{GENERATIONS}") if name.isdecimal())
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise files.refused("read", f"{place}/{_GENERATIONS}", error) from error
+        raise files.refused("read", f"{place}/{GENERATIONS}", error) from error
 
 
 class Outline(NamedTuple):
@@ -293,13 +299,6 @@ def _stored() -> list[tuple[str, int]]:
     return [(place, number) for place in (DIRECTORY, VOLATILE) for number in numbers(place)]
 
 
-def _numbers_of(place: str, state: str) -> list[int]:
-    """The number of the generation that has a state, if there is one."""
-    with contextlib.suppress(FileNotFoundError):
-        return [int(os.path.basename(os.readlink(f"{place}/{state}")))]
-    return []
-
-
 def engines_kept() -> set[str]:
     """The paths of the engines that made the generations of this host."""
     return {_engine(*one) for one in _stored()}
@@ -307,7 +306,7 @@ def engines_kept() -> set[str]:
 
 def _engine(place: str, number: int) -> str:
     try:
-        return os.readlink(f"{place}/{_GENERATIONS}/{number}/{_ENGINE}")
+        return os.readlink(f"{place}/{GENERATIONS}/{number}/{_ENGINE}")
     except OSError:
         return ""  # it was written by a version that kept none
 
@@ -336,9 +335,10 @@ def next_number() -> int:
 # -- written ---------------------------------------------------------------------------------------
 
 
-def begin(generation: Generation) -> None:
+def begin(generation: Generation, rows: str = "") -> None:
     """Store a generation as pending.
 
+    :param rows: the host's own rows of the proof; empty: as before.
     :raises KernelError: the file system refuses; nothing is left.
     """
     directory = os.path.dirname(generation.path)
@@ -352,6 +352,9 @@ def begin(generation: Generation) -> None:
         shutil.rmtree(new, ignore_errors=True)
         os.mkdir(new, 0o700)
         files.replace(f"{new}/{_FILE}", str(generation).encode(), 0o600)
+        rows = rows or _rows_before(generation)
+        if rows and not generation.is_empty:
+            files.replace(f"{new}/{stored_rows.FILE}", rows.encode(), 0o600)
         os.symlink(engines.path(generation.engine), f"{new}/{_ENGINE}")
         _write_volatile(generation)
         os.rename(new, directory)
@@ -391,12 +394,19 @@ def resolve(generation: Generation, resolved: Mapping[str, Any]) -> Generation:
     return whole
 
 
+def _rows_before(generation: Generation) -> str:
+    """The rows of the last generation with the same documents, which a rollback repeats, or else of the current one."""
+    same = [places.directory(one.place, one.number) for one in kept() if one.has(generation.documents)]
+    found = map(stored_rows.of, filter(None, (*reversed(same), places.current())))
+    return next(filter(None, found), "")
+
+
 def mark(generation: Generation, state: str) -> None:
     """Say what a stored generation is.
 
     :raises KernelError: the file system refuses; the record is as it was.
     """
-    files.link(f"{generation.place}/{state}", f"{_GENERATIONS}/{generation.number}")
+    files.link(f"{generation.place}/{state}", f"{GENERATIONS}/{generation.number}")
 
 
 def become_current(generation: Generation) -> None:
@@ -430,7 +440,7 @@ def finish(generation: Generation, confirmed: bool) -> None:
         files.remove(f"{place}/{PENDING}")
         if confirmed and (place != generation.place or generation.is_empty):
             _forget(place)
-    _keep(generation.place, {*numbers(generation.place)[-KEPT:], *_numbers_of(generation.place, CONFIRMED)})
+    _keep(generation.place, {*numbers(generation.place)[-KEPT:], *numbers_of(generation.place, CONFIRMED)})
 
 
 def abandon(generation: Generation) -> None:
@@ -460,16 +470,16 @@ def _keep(place: str, kept: set[int]) -> None:
         files.remove(engine)
     for name in _names(place):
         if name.endswith(".weft-new") or (name.isdecimal() and int(name) not in kept):
-            _remove_tree(f"{place}/{_GENERATIONS}/{name}")
+            _remove_tree(f"{place}/{GENERATIONS}/{name}")
     for number, dot, extension in (name.partition(".") for name in _names(VOLATILE)):
         if place != VOLATILE and number.isdecimal() and extension and int(number) not in kept:
-            files.remove(f"{VOLATILE}/{_GENERATIONS}/{number}{dot}{extension}")
+            files.remove(f"{VOLATILE}/{GENERATIONS}/{number}{dot}{extension}")
     _remove_empty(VOLATILE)
 
 
 def _names(place: str) -> list[str]:
     with contextlib.suppress(FileNotFoundError):
-        return os.listdir(f"{place}/{_GENERATIONS}")
+        return os.listdir(f"{place}/{GENERATIONS}")
     return []
 
 
@@ -484,6 +494,6 @@ def _remove_tree(path: str) -> None:
 
 
 def _remove_empty(place: str) -> None:
-    for directory in (f"{place}/{_GENERATIONS}", place):
+    for directory in (f"{place}/{GENERATIONS}", place):
         with contextlib.suppress(OSError):  # it is missing, has other files, or something is mounted there
             os.rmdir(directory)

@@ -55,6 +55,7 @@ class Transaction:
     :ivar plan: the token of the plan that has been shown, and that alone may be carried out; None: any.
     :ivar confirm: the seconds after which the host goes back to its confirmed generation by itself; 0: the new one is
         confirmed when it has been applied.
+    :ivar rows: the host's own rows of the proof, stored with a new generation; empty: as before.
     :ivar unheld: it is carried out although the host is on hold.
     :ivar resolved: by section, values that only the host knows, as an earlier generation has them; others are found.
     """
@@ -67,6 +68,7 @@ class Transaction:
     revision: str | None = None
     plan: str | None = None
     confirm: int = 0
+    rows: str = ""
     unheld: bool = False
     resolved: Mapping[str, Any] = field(default_factory=dict)
 
@@ -102,7 +104,11 @@ class Transaction:
             known = [one.documents for one in self.record.known]
             install.refuse_foreign(files, known, self._adopted)
             if result.changed or new or files:
-                room = {os.path.dirname(os.path.dirname(new.path)): len(str(new))} if new and not new.is_empty else {}
+                room = (
+                    {os.path.dirname(os.path.dirname(new.path)): len(str(new)) + len(self.rows)}
+                    if new and not new.is_empty
+                    else {}
+                )
                 install.check(self.wanted, files, room, unattended=bool(self.confirm))
             in_kernel = result.changed
             self._add_rest(result, files, new)
@@ -163,7 +169,7 @@ class Transaction:
         if new is None:
             return carry_out(run), None
         former = guard.waiting()
-        generation.begin(new)
+        generation.begin(new, self.rows)
         try:
             # First, because network managers would take new links for theirs.
             install.apply([*self._before, self.wanted])

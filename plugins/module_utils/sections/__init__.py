@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         echo_server,
         isolation,
         masquerade,
+        networks,
         sysctl,
         topology,
     )
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 NAMES = (
     "isolation",  # networks are kept apart before there are links between them
     "topology",
+    "networks",  # the topology has read the routes
     "sysctl",  # some parameters are those of links
     "masquerade",
     "cni",  # its results contain MAC addresses of links

@@ -328,8 +328,14 @@ def _refuse_foreign(run: Run) -> None:
 
 def _converge(run: Run) -> Outcomes:
     wanted = run.of("sysctl")
+    warned = False
     for role, settings in wanted.items():
-        yield role, _outcome(role, settings, run)
+        outcome = _outcome(role, settings, run)
+        # At each plan, because rules come and go; in a replay only if it switches forwarding on.
+        if not warned and (outcome.changed or run.strict) and any(settings.get(key) == "1" for key in FORWARDING):
+            warned = True
+            outcome = outcome._replace(warnings=[*outcome.warnings, *_dropped(run)])
+        yield role, outcome
     # Last, so that a parameter that another role has taken over is not restored first.
     for role in dict.fromkeys(role for role, _settings in run.before("sysctl") if role not in wanted):
         # Ports of others need what the bridge that they are on needs, such as forwarding.
@@ -346,11 +352,14 @@ def _outcome(role: str, settings: Values, run: Run) -> Outcome:
         return not run.strict or any(name in re.split("/" if "/" in key else r"\.", key) for name in made)
 
     warnings, result = converge(role, settings, run.check, coming)
-    if result["changed"] and any(settings.get(key) == "1" for key in FORWARDING):
-        from ansible_collections.weft.fabric.plugins.module_utils.kernel import firewall
-
-        warnings += firewall.obstacles()
     return Outcome(result["changed"], result["diff"], warnings, objects=differing(result["diff"][0], " = "))
+
+
+def _dropped(run: Run) -> list[str]:
+    """A warning for each chain of another firewall that drops what this host forwards."""
+    from ansible_collections.weft.fabric.plugins.module_utils.engine import forwarding
+
+    return forwarding.warnings(run.whole, [network for one in run.of("networks").values() for network in one])
 
 
 def _show(run: Run, role: str) -> dict[str, str | None]:

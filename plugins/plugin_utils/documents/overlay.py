@@ -30,8 +30,9 @@ def _document(host: Host) -> Document | None:
         return None
     topology = {"namespaces": {"": _root(there, host.name)}, "purge": True, "route_protocol": ROUTE_PROTOCOL}
     isolation = {"isolation": [list(overlay.cidrs) for overlay in there]} if len(there) > 1 else {}
+    networks = {"networks": [cidr for overlay in there for cidr in overlay.cidrs]}
     more = {"resync": host.variables["overlay_resync"], "peers": [name for name in there[0].nodes if name != host.name]}
-    return {"topology": topology, "sysctl": _settings(there), **isolation, **more}
+    return {"topology": topology, "sysctl": _settings(there), **networks, **isolation, **more}
 
 
 def _root(overlays: Sequence[Overlay], host: str) -> dict[str, list[Any]]:
