@@ -39,7 +39,7 @@ _ROLES = pathlib.Path(__file__).resolve().parents[2] / "roles"
 _GROUPS = {"fabric_nodes": "nodes", "fabric_routers": "routers"}
 _FACT = "common_fabric"
 _READ_BY_OTHERS = {*SHARED, "overlay_node", "pods_pods", "pods_network"}
-_WITHOUT_NODES = {"underlay", "mgmt_routing", "masquerade", "common"}
+_WITHOUT_NODES = {"underlay", "mgmt_routing", "masquerade", "preflight", "common"}
 """Roles that do their work on hosts of any group."""
 
 

@@ -182,6 +182,13 @@ peers:
   type: list
   elements: str
   sample: [network-2]
+machine:
+  description:
+    - C(machine_id), and C(boot_id), which hosts have in common that share a kernel. The playbooks refuse hosts that
+      are clones of each other.
+  returned: success
+  type: dict
+  sample: {machine_id: 8e3f9d1c2b4a45d6a7c8e9f001122334, boot_id: 0c5a3f0e-7a0b-4e55-9d5e-0f6f1f2b3c4d}
 hold:
   description:
     - A sentence on the hold that C(weft-fabric hold) has put on the host; V(false) without one. A call that would
@@ -251,6 +258,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.host import (
     documents,
     generation,
     hold,
+    identity,
     install,
     notes,
     transaction,
@@ -308,6 +316,7 @@ def _applied(module: AnsibleModule) -> dict[str, Any]:
         "revision": stored.revision if stored and stored.documents else "",
         "confirmed": settled,
         "peers": record.peers,
+        "machine": identity.machine(),
         "hold": hold.text() or False,
         "roles": {name: {"changed": name in result.changed_roles} for name in (*asked, *result.changed_roles)},
         **_objects(result),

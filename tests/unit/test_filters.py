@@ -54,6 +54,7 @@ REGISTERED = {
         "overlay_node": {"dev": "eth0"},
         "common_said": {"rc": 0, "stdout": '{"changed": true, "generation": 7, "revision": "3f2a9c01d7be"}'},
         "verify_state": {"namespaces": {"": STATE, "pod1": STATE}},
+        "preflight_found": {"findings": [], "packages": [], "system": {}, "clock": 0.0},
         "common_planned": {
             "differs": True,
             "objects": ["+ link br0 type bridge"],
@@ -80,6 +81,8 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "overlay_plan": ((NODES, ["10.0.0.0/8", "fd00::/48"], 10), {"mode": "cross_subnet"}),
     "_hosts": (("nodes", "a"), {}),
     "_plan_lines": ((REGISTERED, list(NODES)), {}),
+    "_preflight_report": ((REGISTERED, list(NODES), [*NODES, "lost"]), {}),
+    "_plan_refused": ((REGISTERED, list(NODES)), {}),
     "_command_lines": ((REGISTERED, list(NODES), list(NODES)), {}),
     "_command_failed": (({"rc": 1, "stdout": ""},), {}),
     "_drained": (("a,c", list(NODES), "!"), {}),

@@ -30,6 +30,7 @@ LAYERS = {
         ("cni",),
         ("sections",),
         ("host",),
+        ("preflight",),
     ),
     "plugin_utils": (
         ("figures", "model"),

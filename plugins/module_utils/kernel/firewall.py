@@ -63,12 +63,13 @@ class Chain(NamedTuple):
 def obstacles() -> list[str]:
     """A warning for each chain in this namespace that forwarded packets do not pass unless it is told of them."""
     host = os.uname().nodename
-    return [
-        f"{host}: the chain {chain} drops forwarded packets that it does not accept{_bridged()}; "
-        + REMEDIES.get(chain.table, REMEDY.format(chain=chain))
-        for chain in forward_chains()
-        if chain.closed
-    ]
+    return [f"{host}: {obstacle(chain)}" for chain in forward_chains() if chain.closed]
+
+
+def obstacle(chain: Chain) -> str:
+    """What is wrong with a closed chain, and what helps."""
+    remedy = REMEDIES.get(chain.table, REMEDY.format(chain=chain))
+    return f"the chain {chain} drops forwarded packets that it does not accept{_bridged()}; {remedy}"
 
 
 def forward_chains() -> list[Chain]:

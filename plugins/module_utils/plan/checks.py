@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Callable
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import NAMES, PORT_KINDS, PORT_OPTIONS, kind_of, one
-from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Fault, refuse
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Fault, Kind, Option, refuse
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.links import check_modes
@@ -26,15 +26,24 @@ def check_kernel(view: View, link: Link) -> None:
 
     :raises InvalidParameter: for the first option that needs it.
     """
+    for name, kind, option in needs(link):
+        if lacks(kind, option, (other for state in view.observed.values() for other in state.links.values())):
+            raise InvalidParameter(f"{link.where}{name}", link.attributes[name], option.lack)
+
+
+def needs(link: Link) -> Iterator[tuple[str, Kind, Option]]:
+    """The attributes of a link that not every kernel has, with their options and the kinds of these."""
     for name, value in link.attributes.items():
         kind = kind_of(link.kind if name in kind_of(link.kind).options else PORT_KINDS.get(name, ""))
         option = kind.options.get(name) or PORT_OPTIONS.get(name)
-        if option is None or not option.needs or not value:
-            continue
-        signs = [other for other, known in kind.options.items() if known.sign and known.needs == option.needs]
-        links = [other for state in view.observed.values() for other in state.links.values() if other.kind == kind.name]
-        if any(other.attributes.get(sign, ...) is None for other in links for sign in signs):
-            raise InvalidParameter(f"{link.where}{name}", value, option.lack)
+        if option is not None and option.needs and value:
+            yield name, kind, option
+
+
+def lacks(kind: Kind, option: Option, links: Iterable[Link]) -> bool:
+    """Whether the kernel lacks what an option of a kind needs, as far as links of that kind show this."""
+    signs = [other for other, known in kind.options.items() if known.sign and known.needs == option.needs]
+    return any(link.attributes.get(sign, ...) is None for link in links if link.kind == kind.name for sign in signs)
 
 
 def check_own(view: View, netns: str, link: Link) -> None:

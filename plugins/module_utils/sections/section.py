@@ -179,6 +179,8 @@ class Section(NamedTuple):
     :ivar noun: begins each line of the command's output.
     :ivar files: the files that its values are stored in as well.
     :ivar reassert: (check) -> diff: makes the host as all of those files say.
+    :ivar requires: asks for what the host has to have for the section; raises FabricError.
+    :ivar packages: the distribution's packages that have this.
     :ivar orphans: (run, prepared) -> lines on objects that have a mark of this collection and belong to no generation.
     """
 
@@ -193,6 +195,8 @@ class Section(NamedTuple):
     noun: str = ""
     files: str = ""
     reassert: Callable[[bool], Mapping[str, str]] | None = None
+    requires: Callable[[], object] = _nothing
+    packages: tuple[str, ...] = ()
     orphans: Callable[[Run], Iterable[str]] = _no_orphans
 
 
@@ -242,13 +246,27 @@ def table_section(name: str, parse: Callable[[str, Any], Any]) -> Section:
     def owns(_role: str, value: Any) -> Iterable[Owned]:
         return [Owned("table", value[0])]
 
-    return Section(parse, converge, show, owns, prepare=prepare, finish=finish, orphans=_tables)
+    return Section(
+        parse,
+        converge,
+        show,
+        owns,
+        prepare=prepare,
+        finish=finish,
+        requires=_names,
+        packages=("nftables",),
+        orphans=_tables,
+    )
+
+
+def _names() -> list[str]:
+    from ansible_collections.weft.fabric.plugins.module_utils.nft import table
+
+    return table.names()
 
 
 def _tables(run: Run) -> Iterable[str]:
-    from ansible_collections.weft.fabric.plugins.module_utils.nft import table
-
-    return [f"table inet {name}" for name in table.names() if Owned("table", name) not in run.owned]
+    return [f"table inet {name}" for name in _names() if Owned("table", name) not in run.owned]
 
 
 def _table(called: str, rules: Any, check: bool) -> Outcome:

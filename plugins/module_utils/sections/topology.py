@@ -233,6 +233,12 @@ def _owns(_name: str, topology: Topology) -> Iterator[Owned]:
                 yield Owned("port", link.name, netns)
 
 
+def _requires() -> None:
+    from ansible_collections.weft.fabric.plugins.module_utils.kernel.links import pyroute2_ifinfmsg
+
+    pyroute2_ifinfmsg()
+
+
 def _orphans(run: Run) -> Iterator[str]:
     """Routes and rules with our protocol numbers. Links and namespaces have no mark."""
     from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel
@@ -255,4 +261,14 @@ def _orphans(run: Run) -> Iterator[str]:
                 yield rule.label(netns)
 
 
-SECTION = Section(_parse, _converge, _show, _owns, prepare=_prepare, links=True, orphans=_orphans)
+SECTION = Section(
+    _parse,
+    _converge,
+    _show,
+    _owns,
+    prepare=_prepare,
+    links=True,
+    requires=_requires,
+    packages=("python3-pyroute2",),
+    orphans=_orphans,
+)

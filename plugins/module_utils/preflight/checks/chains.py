@@ -1,0 +1,20 @@
+# Copyright (c) 2026, the weft.fabric authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Firewall: no chain drops the packets that the host forwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import drops, firewall
+from ansible_collections.weft.fabric.plugins.module_utils.preflight.checks.check import Check, Finding, Wanted
+
+
+def _find(_wanted: Wanted) -> Iterator[Finding]:
+    for chain in (*firewall.forward_chains(), *drops.legacy_chains()):
+        if chain.hook == "forward" and chain.closed:
+            yield Finding(firewall.obstacle(chain), refuses=False)
+
+
+CHECK = Check("firewall", _find)
