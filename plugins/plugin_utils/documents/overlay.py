@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.plugin_utils.documents.role import Document, Host, Role
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Node, Overlay
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay, Tunnel, vtep_mac
 
 ROUTE_PROTOCOL = 120
 """The protocol number of overlays' routes. It tells them from the role mgmt_routing's on the underlay's interface."""
@@ -42,8 +42,7 @@ def _root(overlays: Sequence[Overlay], host: str) -> dict[str, list[Any]]:
     links: list[dict[str, Any]] = [{"name": node.dev, "expects": [node.underlay]}]
     found: dict[str, list[Any]] = {"links": links, "neighbours": [], "fdb": [], "routes": []}
     for overlay in overlays:
-        if overlay.tunnelled:
-            links.append(_device(overlay, overlay.nodes[host]))
+        links += _devices(overlay, host)
         for peer in overlay.nodes:
             if peer != host:
                 entries = overlay.entries(host, peer)
@@ -59,26 +58,37 @@ def _settings(overlays: Sequence[Overlay]) -> dict[str, int]:
     # A node is the router of its pods.
     settings = {key: value for version in versions for key, value in _FORWARDING[version].items()}
     for overlay in overlays:
-        if overlay.tunnelled:
+        for tunnel in _tunnels(overlay):
             # Loose: the answer to a pod that sends to another node's own address may come back another way.
-            settings[f"net/ipv4/conf/{overlay.device}/rp_filter"] = 2
+            settings[f"net/ipv4/conf/{tunnel.device}/rp_filter"] = 2
     return settings
 
 
-def _device(overlay: Overlay, node: Node) -> dict[str, Any]:
-    return {
-        "name": overlay.device,
-        "kind": "vxlan",
-        "vni": overlay.vni,
-        "local": node.underlay,
-        "dev": node.dev,
-        "port": overlay.port,
-        "learning": False,
-        "mtu": "auto",
-        "mac_address": node.mac_address,
-        # Host addresses, so that the kernel adds no route of its own.
-        "addresses": [share.vtep_cidr for share in node.networks],
-    }
+def _tunnels(overlay: Overlay) -> list[Tunnel]:
+    """The VXLANs of an overlay: the one by which its nodes send, and those by which they only receive."""
+    own = [Tunnel(overlay.device, overlay.vni, overlay.port)] if overlay.tunnelled else []
+    return [*own, *overlay.also_receive]
+
+
+def _devices(overlay: Overlay, host: str) -> list[dict[str, Any]]:
+    node = overlay.nodes[host]
+    return [
+        {
+            "name": tunnel.device,
+            "kind": "vxlan",
+            "vni": tunnel.vni,
+            "local": node.underlay,
+            "dev": node.dev,
+            "port": tunnel.port,
+            "learning": False,
+            "mtu": "auto",
+            "mac_address": vtep_mac(tunnel.vni, host),
+            # Host addresses, so that the kernel adds no route of its own. One that only receives has them as well:
+            # without an address, its reverse path filter would drop what comes from pods.
+            "addresses": [share.vtep_cidr for share in node.networks],
+        }
+        for tunnel in _tunnels(overlay)
+    ]
 
 
 ROLE = Role("overlay", _document, "nodes")

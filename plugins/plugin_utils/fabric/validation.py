@@ -134,6 +134,8 @@ def _check_names(
 ) -> None:
     """Refuse a name of an interface that two things on a host have."""
     taken = {overlay.device: f"the VXLAN interface of overlay {name}" for name, overlay in planned.items()}
+    for name, overlay in planned.items():
+        taken.update({tunnel.device: f"a VXLAN interface of overlay {name}" for tunnel in overlay.also_receive})
     for pod in there:
         for link in pod.network.driver.removal(pod.network, pod.overlay):
             taken.setdefault(link["name"], f"the {link['kind']} of pods with driver {pod.network.driver.name}")
