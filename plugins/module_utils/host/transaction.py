@@ -104,11 +104,8 @@ class Transaction:
             known = [one.documents for one in self.record.known]
             install.refuse_foreign(files, known, self._adopted)
             if result.changed or new or files:
-                room = (
-                    {os.path.dirname(os.path.dirname(new.path)): len(str(new)) + len(self.rows)}
-                    if new and not new.is_empty
-                    else {}
-                )
+                size = len(str(new)) + len(self.rows)
+                room = {os.path.dirname(os.path.dirname(new.path)): size} if new and not new.is_empty else {}
                 install.check(self.wanted, files, room, unattended=bool(self.confirm))
             in_kernel = result.changed
             self._add_rest(result, files, new)
