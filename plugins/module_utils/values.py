@@ -341,6 +341,11 @@ def network(where: str, value: Any) -> str:
     return f"{base}/{prefix}"
 
 
+def network_or_address(where: str, value: Any) -> str:
+    """A network, or a single address."""
+    return network(where, value) if "/" in str(value) else address(where, value)
+
+
 def interface_address(where: str, value: Any) -> str:
     """An interface's own address with its prefix length."""
     found, prefix = _split(where, value, "172.2.0.1/24")

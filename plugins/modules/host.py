@@ -64,6 +64,9 @@ options:
         rules, there is no table.
       - C(isolation) is a list of groups of networks. Packets from a network of one group to a network of another group
         are dropped, in the nftables table C(weft_isolation). With only one group, there is no table.
+      - C(admission) is a list of overlays with C(port), C(vni) and C(peers), each with an C(address), which may be a
+        network, and C(sources), the networks that packets inside come from. Other packets to these UDP ports are
+        dropped and counted, in the nftables table C(weft_admission), whose elements are changed one by one.
       - C(echo_server) has O(weft.fabric.echo_server#module:namespaces) and O(weft.fabric.echo_server#module:port).
       - C(resync) is the interval in seconds at which the host applies its generation again (C(weft-fabric.timer)). V(0)
         applies it only when the host starts. The longest interval of all documents counts.
