@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.plugin_utils.documents.role import Document, Host, Role
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay, Tunnel, vtep_mac
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Node, Overlay, Tunnel, vtep_mac
 
 ROUTE_PROTOCOL = 120
 """The protocol number of overlays' routes. It tells them from the role mgmt_routing's on the underlay's interface."""
@@ -33,14 +33,8 @@ def _document(host: Host) -> Document | None:
     isolation = {"isolation": [list(overlay.cidrs) for overlay in there]} if len(there) > 1 else {}
     networks = {"networks": [cidr for overlay in there for cidr in overlay.cidrs]}
     more = {"resync": host.variables["overlay_resync"], "peers": [name for name in there[0].nodes if name != host.name]}
-    return {
-        "topology": topology,
-        "sysctl": _settings(there),
-        **networks,
-        **isolation,
-        **_admission(host, there),
-        **more,
-    }
+    more |= {**networks, **isolation, **_admission(host, there)}
+    return {"topology": topology, "sysctl": _settings(there), **more}
 
 
 def _admission(host: Host, overlays: Sequence[Overlay]) -> Document:
