@@ -30,8 +30,8 @@ requirements:
   - pyroute2 0.7.2 or newer on the host (C(python3-pyroute2) on Debian, Ubuntu and Fedora)
   - CAP_NET_ADMIN and CAP_SYS_ADMIN (root) on the host
 notes:
-  - In check mode, everything is refused that would be refused otherwise, such as an interface that does not exist yet
-    because an earlier task would create it.
+  - In check mode, a missing interface or namespace causes a warning instead of an error, because an earlier task may be
+    about to create it.
 """
 
     ACTION_GROUP = r"""

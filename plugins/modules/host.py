@@ -92,8 +92,7 @@ options:
     default: false
   strict:
     description:
-      - Whether a kernel parameter that does not exist is refused in check mode too. Otherwise an earlier task may be
-        about to make it.
+      - Whether a missing object is refused in check mode too. Otherwise an earlier task may be about to make it.
     type: bool
     default: false
   revision:

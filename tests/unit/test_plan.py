@@ -108,6 +108,15 @@ def test_the_order_of_the_input_does_not_matter(namespaces: Any, order: random.R
     assert owned(first, document) == owned(second, document)
 
 
+@given(anything, anything)
+def test_check_mode_tells_what_is_then_done(first: Any, second: Any) -> None:
+    kernel, document = PureKernel(), parse_topology(second, purge=True)
+    kernel.run(parse_topology(first))
+    would = plan(document, kernel.observe(document), check=True)
+    did = plan(document, kernel.observe(document))
+    assert (would.operations, would.diff(), would.warnings) == (did.operations, did.diff(), did.warnings)
+
+
 @given(anything)
 def test_nothing_is_left_of_what_was_made(namespaces: Any) -> None:
     kernel = PureKernel()
@@ -719,11 +728,13 @@ ENTRY = {"dev": "eth9", "dst": "10.0.0.1", "lladdr": "02:00:00:00:00:01"}
         ({"": {"links": [{**veth("a"), "peer": {"name": "b", "netns": "nine"}}]}}, "namespace nine does not exist"),
     ],
 )  # fmt: skip
-def test_what_does_not_exist_is_an_error(namespaces: Any, told: str) -> None:
+def test_what_does_not_exist_is_an_error_and_in_check_mode_a_warning(namespaces: Any, told: str) -> None:
     document = parse_topology(namespaces)
     observed = PureKernel().observe(document)
     with pytest.raises(FabricError, match=told):
         plan(document, observed)
+    (warning,) = plan(document, observed, check=True).warnings
+    assert told in warning
 
 
 # -- routes and rules that look alike ---------------------------------------------------------------

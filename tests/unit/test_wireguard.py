@@ -65,7 +65,7 @@ def secret(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def document(**more: Any) -> Document:
-    return resolved(parse_topology({"": {"links": [{"name": "wg0", "kind": "wireguard", **more}]}}))
+    return resolved(parse_topology({"": {"links": [{"name": "wg0", "kind": "wireguard", **more}]}}))[0]
 
 
 def planned(kernel: PureKernel, **more: Any) -> Plan:
@@ -241,14 +241,20 @@ def test_files_that_hold_no_secret(secret: Any, tmp_path: pathlib.Path, monkeypa
             document(private_key_file=good)
 
 
-def test_a_missing_file_is_an_error() -> None:
-    for file, more in (
-        ("private_key_file", {"private_key_file": "/none/key"}),
-        (f"peers.{PEER}.preshared_key_file", {"peers": [{"public_key": PEER, "preshared_key_file": "/none/key"}]}),
-    ):
-        parsed = parse_topology({"": {"links": [{"name": "wg0", "kind": "wireguard", **more}]}})
-        with pytest.raises(FabricError, match=f"{file}: file /none/key does not exist: write a key to it"):
-            resolved(parsed)
+def test_a_missing_file_is_an_error_and_in_check_mode_a_warning() -> None:
+    """An earlier task may be about to create it."""
+    item = {"name": "wg0", "kind": "wireguard", "private_key_file": "/none/key"}
+    item["peers"] = [{"public_key": PEER, "preshared_key_file": "/none/psk"}]
+    parsed = parse_topology({"": {"links": [item]}})
+    with pytest.raises(FabricError, match=r"private_key_file: file /none/key does not exist: write a key to it"):
+        resolved(parsed)
+    wanted, warnings = resolved(parsed, check=True)
+    assert [warning.partition(" does not exist")[0].partition("links[0].")[2] for warning in warnings] == [
+        "private_key_file: file /none/key",
+        f"peers.{PEER}.preshared_key_file: file /none/psk",
+    ]
+    after = plan(wanted, PureKernel().observe(wanted), check=True).diff()["after"]
+    assert f"peer {PEER} preshared_key new" in after and "link wg0 private_key_file /none/key\n" in after
 
 
 def test_a_tunnel_is_removed_without_its_files() -> None:

@@ -51,7 +51,7 @@ def converge(
         before = observe(kernel, {**scopes, "": whole})  # everything that may have to be undone
     keeper = Keeper(kernel, first.takes_along | ({""} if moving or document.takes_interfaces else set()))
     if keeper:
-        first = plan(document, before, losses=keeper.losses())
+        first = plan(document, before, check, losses=keeper.losses())
     if moving or document.takes_interfaces:
         lifeline.check(before[""], first, lifeline.session())
     if check:

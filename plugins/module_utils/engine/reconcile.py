@@ -48,19 +48,22 @@ class Outcome(NamedTuple):
         return self.plan.warnings
 
 
-def reconcile(document: Document, check: bool = False) -> Outcome:
+def reconcile(document: Document, check: bool = False, strict: bool = False) -> Outcome:
     """Make the host match a document, which stays as it is.
 
     A change of a link may remove other objects: its addresses, its neighbours, the routes through it. So the kernel is
     observed again after such a change, and lost objects are restored, until there is nothing left to do.
 
-    :param check: change nothing, and return what would be changed; what the run would refuse is refused.
+    :param check: change nothing, and return what would be changed. A missing object is a warning.
+    :param strict: a missing object is an error in check mode too.
     :raises FabricError: nothing was changed if planning failed; a KernelError names what the kernel refused.
     """
+    lenient = check and not strict
+    warnings: list[str] = []
     if _leaves_to_the_host(document):
         from ansible_collections.weft.fabric.plugins.module_utils.engine.resolve import resolved
 
-        document = resolved(document)
+        document, warnings = resolved(document, lenient)
     scopes = scope_of(document)
     if document.moves_interfaces or document.takes_interfaces:
         # Everything that may have to be undone.
@@ -71,13 +74,15 @@ def reconcile(document: Document, check: bool = False) -> Outcome:
             from ansible_collections.weft.fabric.plugins.module_utils.engine.resolve import by_own_names
 
             document = by_own_names(document, before)
-        first = plan(document, before)
+        first = plan(document, before, lenient)
         if not first.operations:
+            first.warnings[:0] = warnings
             return Outcome(first, first.view, document)
         # Imported only here: Ansible compiles imports in each call, and most calls have nothing to do.
         from ansible_collections.weft.fabric.plugins.module_utils.engine.converge import converge
 
         first, last = converge(kernel, document, scopes, before, first, check)
+        first.warnings[:0] = warnings
         return Outcome(first, last.view, document)
 
 

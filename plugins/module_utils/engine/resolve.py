@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of, one
 from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
@@ -22,21 +22,28 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.route import Rou
 from ansible_collections.weft.fabric.plugins.module_utils.model.rule import Rule
 
 
-def resolved(document: Document) -> Document:
-    """The document that is planned.
+def resolved(document: Document, check: bool = False) -> tuple[Document, list[str]]:
+    """The document that is planned, and warnings.
 
-    :raises FabricError: a file does not exist, or is not what it should hold.
+    :param check: a file that does not exist is only a warning, because an earlier task may be about to create it.
+    :raises FabricError: there is no such file, or not what it should hold.
     """
+    warnings: list[str] = []
+
+    def missing(message: str) -> None:
+        if not check:
+            raise FabricError(message)
+        warnings.append(f"{message} (check mode: taken as if it did)")
 
     def link_of(link: Link) -> Link:
         resolve = kind_of(link.kind).resolve
-        return replace(link, attributes=resolve(link.where, link.attributes)) if resolve else link
+        return replace(link, attributes=resolve(link.where, link.attributes, missing)) if resolve else link
 
     namespaces = {
         netns: replace(desired, links={name: link_of(link) for name, link in desired.links.items()})
         for netns, desired in document.namespaces.items()
     }
-    return replace(document, namespaces=namespaces)
+    return replace(document, namespaces=namespaces), warnings
 
 
 def by_own_names(document: Document, observed: Mapping[str, Observed]) -> Document:

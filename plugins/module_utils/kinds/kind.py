@@ -271,8 +271,9 @@ class Kind(NamedTuple):
     :param mtu_below: whether the kernel changes the MTU of its links together with that of the link that they sit on:
         LOWERED if theirs would be larger, EQUAL always; empty: it does not.
     :param follows_ports: a new link's MTU follows its ports', until it is changed to another one.
-    :param resolve: (prefix of parameter names in messages, asked for) -> the same with what only the host knows, such
-        as the contents of files; raises FabricError for a file that does not exist, and InvalidParameter.
+    :param resolve: (prefix of parameter names in messages, asked for, missing) -> the same with what only the host
+        knows, such as the contents of files; raises InvalidParameter. missing(message) is called for a file that does
+        not exist, and returns in check mode.
     :param check: what parameters have to say to each other.
     :param stuck: (asked for, observed): the options that the kernel cannot change to what is asked for.
     :param besides: (asked for, observed): the options that the kernel changes together with those that are asked for.
@@ -310,7 +311,7 @@ class Kind(NamedTuple):
     mtu: tuple[int, int] = (values.IPV4_MTU, values.LARGEST_MTU)
     mtu_below: str = ""
     follows_ports: bool = False
-    resolve: Callable[[str, Attributes], dict[str, Any]] | None = None
+    resolve: Callable[[str, Attributes, Callable[[str], None]], dict[str, Any]] | None = None
     check: Callable[[Attributes], Iterable[Fault]] = _nothing
     stuck: Callable[[Attributes, Attributes], Iterable[str]] = _nothing
     besides: Callable[[Attributes, Attributes], tuple[dict[str, Any], dict[str, Any]]] = lambda _wanted, _known: (

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import (
@@ -52,10 +52,10 @@ def _peers(where: str, value: Any) -> Compound:
     return wireguard_peers.parse(where, values.items(where, value), _PEER)
 
 
-def _resolve(where: str, attributes: Attributes) -> dict[str, Any]:
+def _resolve(where: str, attributes: Attributes, missing: Callable[[str], None]) -> dict[str, Any]:
     from ansible_collections.weft.fabric.plugins.module_utils.kinds import wireguard_peers
 
-    return wireguard_peers.resolve(where, attributes)
+    return wireguard_peers.resolve(where, attributes, missing)
 
 
 def _read(namespace: Access, name: str) -> dict[str, Any]:

@@ -13,12 +13,13 @@ import base64
 import os
 import stat
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
-from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Attributes, Compound
 
+Missing = Callable[[str], None]
 """Called with a message about a file that does not exist; returns in check mode."""
 
 
@@ -197,15 +198,14 @@ def join_endpoint(address: str, port: int) -> str:
 # -- files -----------------------------------------------------------------------------------------
 
 
-def resolve(where: str, attributes: Attributes) -> dict[str, Any]:
-    """A link's attributes with the keys that are in files of this host.
+def resolve(where: str, attributes: Attributes, missing: Missing) -> dict[str, Any]:
+    """A link's attributes with the keys that are in files of this host. A file that is missing stays a path.
 
-    :raises FabricError: a file does not exist.
     :raises InvalidParameter: others can read a file, or it holds no key.
     """
     found = dict(attributes)
     file = found.get("private_key_file")
-    secret = _read_file(f"{where}private_key_file", file) if file else None
+    secret = _read_file(f"{where}private_key_file", file, missing) if file else None
     if secret is not None:
         own = PublicKey(base64.b64encode(public_of(secret.octets)).decode())
         own.private = secret
@@ -215,25 +215,26 @@ def resolve(where: str, attributes: Attributes) -> dict[str, Any]:
         found = {"public_key": own, **others}
     if "peers" in found:
         found["peers"] = Peers(
-            {name: _with_key(f"{where}peers.{name}.", peer) for name, peer in found["peers"].items()}
+            {name: _with_key(f"{where}peers.{name}.", peer, missing) for name, peer in found["peers"].items()}
         )
     return found
 
 
-def _with_key(where: str, peer: Peer) -> Peer:
+def _with_key(where: str, peer: Peer, missing: Missing) -> Peer:
     """A peer with the key that is in its file."""
     file = peer.preshared_key
     if not isinstance(file, str):
         return peer
-    secret = _read_file(f"{where}preshared_key_file", file) if file else Secret(bytes(32))
-    return peer._replace(preshared_key=secret)
+    secret = _read_file(f"{where}preshared_key_file", file, missing) if file else Secret(bytes(32))
+    return peer._replace(preshared_key=file if secret is None else secret)
 
 
-def _read_file(where: str, path: str) -> Secret:
+def _read_file(where: str, path: str, missing: Missing) -> Secret | None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
-        raise FabricError(f"{where}: file {path} does not exist: write a key to it, as 'wg genkey' prints it") from None
+        missing(f"{where}: file {path} does not exist: write a key to it, as 'wg genkey' prints it")
+        return None
     except PermissionError:
         raise InvalidParameter(where, path, "it cannot be read: set 'become: true'") from None
     except OSError as error:

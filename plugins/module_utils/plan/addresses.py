@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address, scope_name
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of
@@ -109,9 +109,7 @@ def require_addresses(view: View, netns: str, desired: Desired) -> None:
     for dev, wanted in sorted(desired.expected):
         there = [address.address for address in view.at(netns).addresses.values() if address.dev == dev]
         if wanted not in (address.partition("/")[0] for address in there):
-            raise FabricError(
-                f"{wanted} is not on {dev}{place_of(netns)}, which has {', '.join(there) or 'no address'}"
-            )
+            view.missing(f"{wanted} is not on {dev}{place_of(netns)}, which has {', '.join(there) or 'no address'}")
 
 
 def purge_addresses(view: View, netns: str, desired: Desired) -> None:

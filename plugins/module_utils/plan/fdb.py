@@ -72,7 +72,7 @@ def _devices(view: View, netns: str, desired: Desired) -> dict[str, Link]:
     """
     links = {name: view.require(netns, name, "fdb: dev") for name in sorted(desired.fdb_devices)}
     for link in links.values():
-        if not kind_of(link.kind).entries:
+        if not kind_of(link.kind).entries and link.index:
             remedy = f"it is {one(link.kind or 'NIC')}: only a VXLAN has entries with a destination"
             raise InvalidParameter("fdb: dev", link.name, remedy)
     return links

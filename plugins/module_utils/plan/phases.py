@@ -48,17 +48,20 @@ Phase = Callable[[View], None]
 def plan(
     document: Document,
     observed: Mapping[str, Observed],
+    check: bool = False,
     again: bool = False,
     losses: Mapping[str, Losses] | None = None,
 ) -> Plan:
     """Plan the way from the observed to the wanted state.
 
+    :param check: nothing will be done. A missing object is only a warning then, because an earlier task may be about
+        to create it.
     :param again: this is not the first round. Removals that come before everything else are done, and their names may
         be those of new objects now.
     :param losses: by namespace, objects that operations may take along; they are made again.
     :raises FabricError: there is no way, or only a forbidden one.
     """
-    view = View(document, observed, losses)
+    view = View(document, observed, check, losses)
     if not again and _may_be_foreign(view):
         _call("ownership", "refuse_foreign", view)
     for phase in ABSENT if document.absent else PRESENT[1:] if again else PRESENT:

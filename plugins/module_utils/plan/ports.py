@@ -99,7 +99,7 @@ def _set_port(view: View, netns: str, link: Link) -> None:
         value = link.attributes.get(name)
         if value in (None, attributes.get(name, option.unsaid)):
             continue
-        if held is None or held.kind != PORT_KINDS[name]:
+        if held is None or (held.kind != PORT_KINDS[name] and held.index):
             remedy = f"only {one(PORT_KINDS[name])}'s port has it: give its controller"
             raise InvalidParameter(f"{link.where}{name}", value, remedy)
         wanted[option.place][name] = value
@@ -127,7 +127,8 @@ def enslave(view: View, netns: str, port: str, controller: str, link: Link | Non
     if view.sits_on(netns, port, controller):
         raise InvalidParameter(where, controller, f"{port} sits on it, so it cannot be a port of it")
     ports = kind_of(target.kind).ports or Ports()
-    _check_port(view, netns, current, target, where)
+    if target.index:
+        _check_port(view, netns, current, target, where)
     if ports.join_down and current.attributes.get("admin_state") == "up":
         view.set(netns, port, {"admin_state": "down"}, shown=False)
         view.set(netns, port, {"controller": controller})

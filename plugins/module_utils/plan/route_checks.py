@@ -8,14 +8,13 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Collection
 
-from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import NOWHERE, Route, flattened
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 from ansible_collections.weft.fabric.plugins.module_utils.values import LOCAL_TABLE
 
 
 def check_routes(view: View, netns: str, missing: Collection[Route]) -> None:
-    """Refuse routes that lack a link or an address.
+    """Refuse routes that lack a link or an address; in check mode an earlier task may be about to provide it.
 
     :raises FabricError: for the first.
     """
@@ -24,7 +23,7 @@ def check_routes(view: View, netns: str, missing: Collection[Route]) -> None:
     for route in missing:
         for dev in sorted(route.devices & down):
             remedy = f"an interface that it needs is down, {dev}: set its admin_state to up"
-            raise FabricError(f"{route.label(netns)} does not work: {remedy}")
+            view.missing(f"{route.label(netns)} does not work: {remedy}")
     _check_sources(view, netns, [route for route in missing if route.src and route.type not in NOWHERE])
 
 
@@ -44,4 +43,4 @@ def _check_sources(view: View, netns: str, missing: Collection[Route]) -> None:
         tables = LOCAL_TABLE, route.table
         if route.src not in heads and not any(table in tables and source in network for table, network in networks):
             remedy = f"src {route.src} has to be an address of this host that is in use: see 'ip address'"
-            raise FabricError(f"{route.label(netns)} does not work: {remedy}")
+            view.missing(f"{route.label(netns)} does not work: {remedy}")

@@ -18,7 +18,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import EQUA
 from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
-from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of, unusable
+from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import MISSING, place_of, unusable
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation, Plan
 from ansible_collections.weft.fabric.plugins.module_utils.values import IPV6_MTU
@@ -44,10 +44,12 @@ class View:
         self,
         document: Document,
         observed: Mapping[str, Observed],
+        check: bool,
         losses: Mapping[str, Losses] | None = None,
     ) -> None:
         self.document = document
         self.observed = observed
+        self.check = check
         self.state = {netns: state.copy() for netns, state in observed.items()}
         # A namespace of which the document says nothing is only observed in the first round.
         self.losses = {netns: found for netns, found in (losses or {}).items() if netns in observed}
@@ -81,24 +83,36 @@ class View:
                 if name == "addresses" and netns in self.losses:
                     self.losses[netns].deleted(item, now.addresses.values())
 
+    def missing(self, message: str) -> None:
+        """Fail because an object is missing; in check mode, warn and go on as if it existed.
+
+        :raises FabricError: with the message.
+        """
+        if not self.check:
+            raise FabricError(message)
+        self.plan.warnings.append(f"{message} (check mode: taken as if it did)")
+
     def require_namespace(self, netns: str) -> None:
-        """Fail because a namespace is not there.
+        """Fail because a namespace is not there; in check mode, warn if it can be made, and go on as if it existed.
 
         :raises FabricError: with what is there instead.
         """
         status = self.at(netns).status
-        if status != "present":
+        if status in MISSING:
+            self.missing(unusable(netns, status))
+        elif status != "present":
             raise FabricError(unusable(netns, status))
 
     def require(self, netns: str, name: str, where: str) -> Link:
-        """The link of that name.
+        """The link of that name. A missing one is an error; in check mode it is assumed to exist.
 
         :param where: the place in the user's document that names the link.
         :raises FabricError: it is missing.
         """
         links = self.at(netns).links
         if name not in links:
-            raise FabricError(f"{where}: link {name} does not exist{place_of(netns)}: create it first")
+            self.missing(f"{where}: link {name} does not exist{place_of(netns)}: create it first")
+            links[name] = Link(name)
         return links[name]
 
     def set(self, netns: str, name: str, attributes: Mapping[str, Any], shown: bool | None = None) -> None:

@@ -101,7 +101,7 @@ def _prepare(run: Run) -> None:
 def _converge(run: Run) -> Outcomes:
     if run.whole is None:
         return
-    outcome = reconcile(run.whole, run.check)
+    outcome = reconcile(run.whole, run.check, run.strict)
     run.state = outcome.state
     run.used = _used(run, outcome.plan.operations)
     run.held = _held(run)
