@@ -97,9 +97,14 @@ def _list(name: str, family: str, *options: str) -> str:
     return process.stdout
 
 
-def _nft(*arguments: str, script: str = "") -> subprocess.CompletedProcess[str]:
+def program() -> str | None:
+    """The path of nft; None: it is not installed."""
     # A user's path may lack the directories of system commands.
-    nft = shutil.which("nft", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+    return shutil.which("nft", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+
+
+def _nft(*arguments: str, script: str = "") -> subprocess.CompletedProcess[str]:
+    nft = program()
     if nft is None:
         raise FabricError("nft is missing: install the package nftables on this host")
     return subprocess.run(

@@ -289,7 +289,11 @@ def _names() -> list[str]:
 
 
 def _tables(run: Run) -> Iterable[str]:
-    return [f"table inet {name}" for name in _names() if Owned("table", name) not in run.owned]
+    from ansible_collections.weft.fabric.plugins.module_utils.nft import table
+
+    # Without nft, nobody has made one.
+    names = table.names() if table.program() else ()
+    return [f"table inet {name}" for name in names if Owned("table", name) not in run.owned]
 
 
 def _table(called: str, rules: Any, check: bool, before: Any = None) -> Outcome:

@@ -151,3 +151,13 @@ def test_all_hosts_go_back_if_the_proof_fails(fabric: Fabric) -> None:
         time.sleep(1)
     for host in NODES:
         assert state(fabric, host) == before[host]
+
+
+def test_a_teardown_is_confirmed_too(fabric: Fabric) -> None:
+    """Otherwise everything would come back by itself."""
+    run = fabric.ok("teardown", "-e", "site_confirm=100")
+    assert run.changed == dict.fromkeys(HOSTS, 2)
+    for host in HOSTS:
+        assert fabric.node(host, "sh", "-c", "ls -d /run/weft* /etc/weft /usr/local/sbin/weft-fabric 2>&1; true").count(
+            "No such file or directory"
+        ) == 3  # fmt: skip
