@@ -54,7 +54,7 @@ def assigned(variables: Mapping[str, Mapping[str, Any]], hosts: Iterable[str]) -
     found: dict[str, list[Mapping[str, Any]]] = {}
     for host in hosts:
         own = variables[host]
-        results = (own[name].get("cni") for name in ("common_applied", "common_planned", "verify_cni") if name in own)
+        results = (own[name].get("cni") for name in ("common_applied", "common_planned", "common_assigned") if name in own)
         found[host] = next(filter(None, results), [])
     return found
 
