@@ -53,6 +53,16 @@ def _fabric(overlays: Any, pods: Any, networks: Any) -> Fabric:
     return Fabric(_overlays(overlays), loaded(pods), loaded(networks or {}))
 
 
+def _registered(variables: Mapping[str, Any], hosts: Sequence[str], name: str) -> dict[str, Any]:
+    """By host, what a task has registered.
+
+    :raises FabricError: the task has not run.
+    """
+    if any(name not in variables[host] for host in hosts):
+        raise FabricError("earlier tasks have not run: leave --start-at-task out, and use tags instead")
+    return {host: variables[host][name] for host in hosts}
+
+
 def hosts(group: str, target: str) -> str:
     """The pattern of a play's hosts: those of a group that are in the target.
 
@@ -74,7 +84,14 @@ def plan_lines(variables: Mapping[str, Any], hosts: Sequence[str]) -> list[str]:
     """
     from ansible_collections.weft.fabric.plugins.plugin_utils.fleet.plan import lines
 
-    return lines({host: variables[host]["common_planned"] for host in hosts})
+    return lines(_registered(variables, hosts, "common_planned"))
+
+
+def plan_refused(variables: Mapping[str, Any], hosts: Sequence[str]) -> dict[str, str]:
+    """The hosts that refuse a run: see fleet.plan. It takes what plan_lines takes."""
+    from ansible_collections.weft.fabric.plugins.plugin_utils.fleet.plan import refused
+
+    return refused(_registered(variables, hosts, "common_planned"))
 
 
 def batch(variables: Mapping[str, Any], every: Sequence[str], hosts: Sequence[str]) -> dict[str, list[str]]:
@@ -89,14 +106,15 @@ def batch(variables: Mapping[str, Any], every: Sequence[str], hosts: Sequence[st
     return parts({host: variables[host] for host in every}, hosts)
 
 
-def command_lines(variables: Mapping[str, Any], hosts: Sequence[str]) -> list[str]:
+def command_lines(variables: Mapping[str, Any], hosts: Sequence[str], everywhere: Sequence[str]) -> list[str]:
     """What weft-fabric has said on hosts: see fleet.command.
 
     :param variables: Ansible's ``hostvars``.
+    :param everywhere: all hosts of the inventory.
     """
     from ansible_collections.weft.fabric.plugins.plugin_utils.fleet.command import lines
 
-    return lines({host: variables[host]["common_said"] for host in hosts})
+    return lines(_registered(variables, hosts, "common_said"), everywhere)
 
 
 def command_failed(said: Any) -> bool:
@@ -104,6 +122,42 @@ def command_failed(said: Any) -> bool:
     from ansible_collections.weft.fabric.plugins.plugin_utils.fleet.command import failed
 
     return failed(said)
+
+
+def preflight_report(variables: Mapping[str, Any], hosts: Sequence[str], everyone: Sequence[str]) -> Any:
+    """What was found on hosts: see fleet.preflight.Report.
+
+    :param variables: Ansible's ``hostvars``.
+    :param hosts: those that were looked at.
+    :param everyone: all hosts of the play.
+    """
+    from ansible_collections.weft.fabric.plugins.plugin_utils.fleet.preflight import registered, report
+    from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import encode
+
+    _registered(variables, hosts, "preflight_found")
+    return encode(report(*registered(variables, hosts, everyone)))
+
+
+def drained(nodes: Any, everywhere: Sequence[str], sign: str = "") -> str:
+    """A part of a play's pattern: see fleet.drain.pattern."""
+    from ansible_collections.weft.fabric.plugins.plugin_utils.fleet.drain import pattern
+
+    return pattern(nodes, everywhere, sign)
+
+
+def drain(variables: Mapping[str, Any], fabric: Mapping[str, Any], everywhere: Sequence[str]) -> Any:
+    """How a drain stands: see fleet.drain.Drain.
+
+    :param variables: Ansible's ``hostvars``.
+    :param fabric: common_fabric.
+    :param everywhere: all hosts of the inventory.
+    """
+    from ansible_collections.weft.fabric.plugins.plugin_utils.fleet.drain import Drain
+    from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import loaded
+
+    groups = loaded(fabric["groups"])
+    found = Drain(fabric["drained"], groups["nodes"], groups["routers"], everywhere, variables)
+    return {"unknown": found.unknown, "obstacle": found.obstacle, "lines": found.lines}
 
 
 def pods_attachments(pods: Any, overlays: Any, network: Any) -> Any:
@@ -299,9 +353,13 @@ class FilterModule:
         functions = (
             hosts,
             plan_lines,
+            plan_refused,
             batch,
             command_lines,
             command_failed,
+            preflight_report,
+            drained,
+            drain,
             pods_attachments,
             verify_pods,
             verify_devices,

@@ -64,6 +64,9 @@ options:
         rules, there is no table.
       - C(isolation) is a list of groups of networks. Packets from a network of one group to a network of another group
         are dropped, in the nftables table C(weft_isolation). With only one group, there is no table.
+      - C(admission) is a list of overlays with C(port), C(vni) and C(peers), each with an C(address), which may be a
+        network, and C(sources), the networks that packets inside come from. Other packets to these UDP ports are
+        dropped and counted, in the nftables table C(weft_admission), whose elements are changed one by one.
       - C(echo_server) has O(weft.fabric.echo_server#module:namespaces) and O(weft.fabric.echo_server#module:port).
       - C(resync) is the interval in seconds at which the host applies its generation again (C(weft-fabric.timer)). V(0)
         applies it only when the host starts. The longest interval of all documents counts.
@@ -71,6 +74,8 @@ options:
       - C(persist) and C(state) count in place of O(persist) and O(state) for this document.
       - C(afterwards) has sections that are set up once when the document is removed, and belong to nobody then, such as
         the addresses that return to an interface with the end of a bond.
+      - C(peers) lists the names of the hosts that the document has entries of. They are recorded, and nothing else
+        follows from them; M(weft.fabric.host_info) returns them.
     type: dict
     required: true
   state:
@@ -184,6 +189,19 @@ confirmed:
   returned: success
   type: bool
   sample: true
+peers:
+  description: The hosts that the host has had entries of before the call, by the C(peers) of its documents.
+  returned: success
+  type: list
+  elements: str
+  sample: [network-2]
+machine:
+  description:
+    - C(machine_id), and C(boot_id), which hosts have in common that share a kernel. The playbooks refuse hosts that
+      are clones of each other.
+  returned: success
+  type: dict
+  sample: {machine_id: 8e3f9d1c2b4a45d6a7c8e9f001122334, boot_id: 0c5a3f0e-7a0b-4e55-9d5e-0f6f1f2b3c4d}
 hold:
   description:
     - A sentence on the hold that C(weft-fabric hold) has put on the host; V(false) without one. A call that would
@@ -253,6 +271,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.host import (
     documents,
     generation,
     hold,
+    identity,
     install,
     notes,
     transaction,
@@ -311,6 +330,8 @@ def _applied(module: AnsibleModule) -> dict[str, Any]:
         "generation": stored.number if stored and stored.documents else 0,
         "revision": stored.revision if stored and stored.documents else "",
         "confirmed": settled,
+        "peers": record.peers,
+        "machine": identity.machine(),
         "hold": hold.text() or False,
         "roles": {name: {"changed": name in result.changed_roles} for name in (*asked, *result.changed_roles)},
         **_objects(result),

@@ -31,6 +31,7 @@ LAYERS = {
         ("proof",),
         ("sections",),
         ("host",),
+        ("preflight",),
     ),
     "plugin_utils": (
         ("figures", "model"),

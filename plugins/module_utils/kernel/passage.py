@@ -97,7 +97,11 @@ def obstacles(packets: Sequence[Packet]) -> list[str]:
     :param packets: examples of what it forwards. Without any, chains are named that stop what they are not told of.
     """
     host = os.uname().nodename
-    found = []
+    return [f"{host}: {line}" for line in stops(packets)]
+
+
+def stops(packets: Sequence[Packet]) -> Iterator[str]:
+    """What is wrong with each such chain, and what helps."""
     for chain, rules in _forward_chains():
         stopped = [packet for packet in packets if _stops(chain, rules, packet)]
         if stopped:
@@ -107,8 +111,7 @@ def obstacles(packets: Sequence[Packet]) -> list[str]:
         else:
             continue
         remedy = REMEDIES.get(chain.table, REMEDY.format(chain=chain))
-        found.append(f"{host}: the chain {chain} drops {what}{_bridged()}; {remedy}")
-    return found
+        yield f"the chain {chain} drops {what}{_bridged()}; {remedy}"
 
 
 def _forward_chains() -> Iterator[tuple[Chain, Rules]]:

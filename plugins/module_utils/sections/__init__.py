@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     # Ansible sends along what it sees imported. A section is only imported if a document has it, because Python
     # compiles all imports in each call.
     from ansible_collections.weft.fabric.plugins.module_utils.sections import (  # noqa: F401
+        admission,
         cni,
         echo_server,
         isolation,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     )
 
 NAMES = (
+    "admission",  # packets are checked before there is a device that takes them
     "isolation",  # networks are kept apart before there are links between them
     "topology",
     "networks",  # the topology has read the routes

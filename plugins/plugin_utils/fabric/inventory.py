@@ -14,7 +14,7 @@ from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.nodes import al
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.specification import Options
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.faults import Faults
 
-OVERLAY = ("state", "cidr", "node_prefix", "vni", "port", "device", "mode")
+OVERLAY = ("state", "cidr", "node_prefix", "vni", "port", "device", "mode", "also_receive")
 """The overlays' values that the role overlay has a variable for."""
 
 SHARED = (*(f"overlay_{key}" for key in OVERLAY), "overlay_overlays", "pods_bridge", "pods_port")

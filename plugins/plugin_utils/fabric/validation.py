@@ -23,6 +23,7 @@ from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import (
     overlays,
     pods,
     specification,
+    translation,
     underlay,
 )
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.inventory import OVERLAY, Inventory
@@ -77,6 +78,8 @@ def _check_variables(inventory: Inventory, host: str, faults: Faults) -> None:
             faults.check(_RULES[name], name, value)
         elif specification.check(name, value, inventory.options[name], faults):
             right[name] = value
+    for index, network in enumerate(right.get("overlay_admission_from") or ()):
+        faults.check(values.network_or_address, f"overlay_admission_from[{index}]", network)
     underlay.check(right, faults)
 
 
@@ -95,6 +98,7 @@ def _check_overlays(inventory: Inventory, faults: Faults) -> dict[str, Overlay]:
     defaults = {key: shared[f"overlay_{key}"] for key in OVERLAY} | {"bridge": shared["pods_bridge"]}
     there = nodes.parse(listed, faults, "overlay_node")
     planned = overlays.plan(shared["overlay_overlays"], there, defaults, inventory.fabric(faults))
+    planned = translation.added(planned, inventory)
     on_segments: dict[object, tuple[str, str]] = {}
     for host in inventory.nodes:
         own = faults.at(host)
@@ -134,6 +138,8 @@ def _check_names(
 ) -> None:
     """Refuse a name of an interface that two things on a host have."""
     taken = {overlay.device: f"the VXLAN interface of overlay {name}" for name, overlay in planned.items()}
+    for name, overlay in planned.items():
+        taken.update({tunnel.device: f"a VXLAN interface of overlay {name}" for tunnel in overlay.also_receive})
     for pod in there:
         for link in pod.network.driver.removal(pod.network, pod.overlay):
             taken.setdefault(link["name"], f"the {link['kind']} of pods with driver {pod.network.driver.name}")
