@@ -43,7 +43,10 @@ def test_check_mode_without_the_underlays_interface(shared: Fabric, changed: Any
     assert "has no attribute" not in done.text and "Traceback" not in done.text
 
 
-@pytest.mark.parametrize("task", ["Apply what was planned", "Probe all targets", "Read the state of both hosts of each failed pair"])
+LATER = ("Apply what was planned", "Probe all targets", "Read the state of both hosts of each failed pair")
+
+
+@pytest.mark.parametrize("task", LATER)
 def test_a_start_in_the_middle(shared: Fabric, task: str) -> None:
     done = shared.play("site", "--start-at-task", task)
     assert done.rc == 2
