@@ -45,14 +45,14 @@ def converge(
     """
     moving = document.moves_interfaces
     returning = moving or _makes_again(document, first)
-    if returning and not moving:
+    connected = lifeline.session() if moving or document.takes_interfaces or lifeline.concerns(first) else None
+    if (returning or connected) and not moving:
         whole = everything(scopes[""].others, scopes[""].tables)
-        before = observe(kernel, {**scopes, "": whole})  # everything that may have to be undone
+        before = observe(kernel, {**scopes, "": whole})  # what may have to be undone, and leads to the controller
     keeper = Keeper(kernel, first.takes_along | ({""} if moving or document.takes_interfaces else set()))
-    if keeper:
+    if keeper or connected:
         first = plan(document, before, check, losses=keeper.losses())
-    if moving or document.takes_interfaces:
-        lifeline.check(before[""], first, lifeline.session())
+    lifeline.check(before, first, connected)
     if check:
         return first, first
     require_admin()

@@ -11,7 +11,8 @@ Each is a directory that appears in one step, and three symbolic links say what 
     /etc/weft/current    -> generations/7   the kernel has it
     /etc/weft/confirmed  -> generations/7   the host applies it when it starts
 
-If nothing is to outlive a reboot, all of them are below /run/weft.
+Documents that are not to be persisted are in a file of their own, /run/weft/generations/7.json. A reboot takes it, as
+it takes what they have made. If nothing is to outlive a reboot, everything is below /run/weft.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ class Generation(NamedTuple):
     :ivar used: objects of somebody else that its documents list; they are not removed.
     :ivar left: by role, what is left of documents that it does not contain, because others still use it.
     :ivar place: the directory that it is stored below.
+    :ivar resolved: by section, the values that only the host knows, as they were found when it was made.
     """
 
     number: int
@@ -71,6 +73,7 @@ class Generation(NamedTuple):
     used: frozenset[tuple[str, ...]] = frozenset()
     left: Documents = MappingProxyType({})
     place: str = DIRECTORY
+    resolved: Mapping[str, Any] = MappingProxyType({})
 
     def __str__(self) -> str:
         """The file's text."""
@@ -82,11 +85,24 @@ class Generation(NamedTuple):
             "time": self.time,
             "controller": self.controller,
             "used": sorted(self.used),
-            "left": _contents(self.left),
-            "documents": _contents(self.documents),
+            "resolved": dict(self.resolved),
+            **self._parts(volatile=False),
         }
         # Not sorted: kernel parameters are set in the order in which they are listed.
         return json.dumps(content, indent=1) + "\n"
+
+    @property
+    def volatile(self) -> str:
+        """The text of the file of the documents that a reboot takes; empty: there are none, or it takes all."""
+        parts = self._parts(volatile=True)
+        return json.dumps(parts, indent=1) + "\n" if any(parts.values()) else ""
+
+    def _parts(self, volatile: bool) -> dict[str, Any]:
+        def chosen(of: Documents) -> Documents:
+            lost = self.place != VOLATILE
+            return {name: one for name, one in of.items() if (lost and not one.persist) == volatile}
+
+        return {"left": _contents(chosen(self.left)), "documents": _contents(chosen(self.documents))}
 
     @property
     def path(self) -> str:
@@ -134,6 +150,10 @@ def _contents(of: Documents) -> dict[str, Any]:
     return {name: {"persist": document.persist, "content": document.content} for name, document in of.items()}
 
 
+def _volatile_path(number: int | str) -> str:
+    return f"{VOLATILE}/{_GENERATIONS}/{number}.json"
+
+
 def place_of(whole: Iterable[Document]) -> str:
     """The directory that a generation of these documents is stored below."""
     return DIRECTORY if any(document.persist for document in whole) else VOLATILE
@@ -176,8 +196,9 @@ def load(place: str, number: str) -> Generation:
     """
     path, remedy = f"{place}/{_GENERATIONS}/{number}/{_FILE}", _REMEDY.format(place=place)
     try:
-        trusted.check(path, "the generation")
-        content = json.loads(files.read(path) or b"")
+        for one in (path, _volatile_path(number)):
+            trusted.check(one, "the generation")
+        content = _content(place, number)
         if not isinstance(content, dict) or not isinstance(content.get("format"), int) or content["format"] < 1:
             raise Unusable(f"{path} is no generation of weft.fabric (it has no format number): {remedy}")
         if content["format"] > FORMAT:
@@ -192,6 +213,15 @@ def load(place: str, number: str) -> Generation:
         raise Unusable(f"{path} cannot be applied ({error}): {remedy}") from error
 
 
+def _content(place: str, number: int | str) -> Any:
+    """What is stored of a generation, with the documents that a reboot takes."""
+    content = json.loads(files.read(f"{place}/{_GENERATIONS}/{number}/{_FILE}") or b"")
+    more = files.read(_volatile_path(number)) if place != VOLATILE else None
+    for name, part in json.loads(more or b"{}").items():
+        content[name] = {**content[name], **part}
+    return content
+
+
 def _parsed(content: Mapping[str, Any], place: str) -> Generation:
     return Generation(
         number=int(content["number"]),
@@ -203,6 +233,7 @@ def _parsed(content: Mapping[str, Any], place: str) -> Generation:
         used=frozenset(tuple(map(str, one)) for one in content["used"]),
         left=_documents(content.get("left", {})),
         place=place,
+        resolved=content.get("resolved", {}),
     )
 
 
@@ -277,7 +308,7 @@ def _engine(place: str, number: int) -> str:
 
 def _outline(place: str, number: int) -> Iterator[Outline]:
     try:
-        content = json.loads(files.read(f"{place}/{_GENERATIONS}/{number}/{_FILE}") or b"")
+        content = _content(place, number)
         revision, engine, controller = (str(content[name]) for name in ("revision", "engine", "controller"))
         since, of_format = int(content["time"]), int(content["format"])
         yield Outline(of_format, number, revision, engine, since, controller, content["documents"], place)
@@ -316,17 +347,42 @@ def begin(generation: Generation) -> None:
         os.mkdir(new, 0o700)
         files.replace(f"{new}/{_FILE}", str(generation).encode(), 0o600)
         os.symlink(engines.path(generation.engine), f"{new}/{_ENGINE}")
+        _write_volatile(generation)
         os.rename(new, directory)
         files.sync_directory(directory)
         mark(generation, PENDING)
     except (FabricError, OSError) as error:
         shutil.rmtree(new, ignore_errors=True)
         shutil.rmtree(directory, ignore_errors=True)
+        with contextlib.suppress(FabricError):
+            files.remove(_volatile_path(generation.number))
+        _remove_empty(VOLATILE)
         if made:
             _remove_empty(generation.place)
         if isinstance(error, OSError):
             raise files.refused("write", generation.path, error) from error
         raise
+
+
+def _write_volatile(generation: Generation) -> None:
+    path = _volatile_path(generation.number)
+    if generation.volatile:
+        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+        files.replace(path, generation.volatile.encode(), 0o600)
+    else:
+        files.remove(path)  # of a run that was killed
+
+
+def resolve(generation: Generation, resolved: Mapping[str, Any]) -> Generation:
+    """Store what has been found of the values that only the host knows, now that everything is there.
+
+    :raises KernelError: the file system refuses; the generation is as it was.
+    """
+    if resolved == generation.resolved:
+        return generation
+    whole = generation._replace(resolved=resolved)
+    files.replace(whole.path, str(whole).encode(), 0o600)
+    return whole
 
 
 def mark(generation: Generation, state: str) -> None:
@@ -392,18 +448,29 @@ def _forget(place: str) -> None:
 
 def _keep(place: str, kept: set[int]) -> None:
     """Remove all generations but these, with the engines that only they need, and what killed runs have left."""
-    parent = f"{place}/{_GENERATIONS}"
     dropped = [number for number in numbers(place) if number not in kept]
     needed = {_engine(*one) for one in _stored() if one not in [(place, number) for number in dropped]}
     for engine in {_engine(place, number) for number in dropped} - needed - {os.path.realpath(COMMAND), ""}:
         files.remove(engine)
+    for name in _names(place):
+        if name.endswith(".weft-new") or (name.isdecimal() and int(name) not in kept):
+            _remove_tree(f"{place}/{_GENERATIONS}/{name}")
+    for number, dot, extension in (name.partition(".") for name in _names(VOLATILE)):
+        if place != VOLATILE and number.isdecimal() and extension and int(number) not in kept:
+            files.remove(f"{VOLATILE}/{_GENERATIONS}/{number}{dot}{extension}")
+    _remove_empty(VOLATILE)
+
+
+def _names(place: str) -> list[str]:
     with contextlib.suppress(FileNotFoundError):
-        for name in os.listdir(parent):
-            if name.endswith(".weft-new") or (name.isdecimal() and int(name) not in kept):
-                _remove_tree(f"{parent}/{name}")
+        return os.listdir(f"{place}/{_GENERATIONS}")
+    return []
 
 
 def _remove_tree(path: str) -> None:
+    if os.path.isfile(path):
+        files.remove(path)
+        return
     try:
         shutil.rmtree(path)
     except OSError as error:

@@ -29,6 +29,7 @@ class Link:
     :ivar recreate: whether it may be deleted and created again if the kernel cannot change it.
     :ivar shared: it is removed only while it has no ports of others.
     :ivar mtu_of: wanted: the host's own link whose MTU ``auto`` stands for; empty: the link below.
+    :ivar resolved_mtu: wanted: the bytes that ``auto`` has stood for since the host was asked for it; 0: to be found.
     :ivar where: the place in the user's document, for messages.
     :ivar index: observed: the kernel's ifindex.
     :ivar below: observed: the ifindex of the link that it sits on, or of a veth's other end (IFLA_LINK).
@@ -44,6 +45,7 @@ class Link:
     recreate: bool = False
     shared: bool = False
     mtu_of: str = ""
+    resolved_mtu: int = 0
     where: str = ""
     index: int = 0
     below: int = 0

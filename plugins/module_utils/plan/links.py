@@ -174,14 +174,19 @@ def _blank(view: View, link: Link) -> Link:
 
 
 def sized(view: View, netns: str, link: Link) -> Link:
-    """The link with a derived MTU as a number: what the link below it leaves, or the one that it names."""
+    """The link with a derived MTU as a number.
+
+    It is what the link below leaves, or what the one that it names has; of a stored generation, what that was then.
+    """
     if link.attributes.get("mtu") != AUTO:
         return link
     current = view.at(netns).links.get(link.name)
     attributes = {**(current.attributes if current else {}), **link.attributes}
     kind = kind_of(link.kind)
-    if link.mtu_of:
-        other: Link | None = view.require("", link.mtu_of, f"{link.where}mtu_of")
+    if link.mtu_of and link.resolved_mtu:
+        other = view.at("").links.get(link.mtu_of)
+    elif link.mtu_of:
+        other = view.require("", link.mtu_of, f"{link.where}mtu_of")
     elif attributes.get(kind.parent):
         other = below_of(view, netns, link, attributes)
     else:
@@ -190,7 +195,19 @@ def sized(view: View, netns: str, link: Link) -> Link:
     sized.attributes = {name: value for name, value in link.attributes.items() if name != "mtu"}
     if other is not None and other.attributes.get("mtu") is not None:
         sized.attributes["mtu"] = other.attributes["mtu"] - kind.overhead(attributes)
+    if link.resolved_mtu:
+        _say_if_it_differs(view, netns, link, other, sized.attributes.get("mtu", link.resolved_mtu))
+        sized.attributes["mtu"] = link.resolved_mtu
     return sized
+
+
+def _say_if_it_differs(view: View, netns: str, link: Link, other: Link | None, now: int) -> None:
+    """Warn of an MTU that a run would find now, and that is not the one that was found."""
+    if other is not None and now != link.resolved_mtu:
+        found = f"{other.name} would give link {link.name}{place_of(netns)} an MTU of {now} by now"
+        text = f"{found}, and it keeps {link.resolved_mtu}: run the playbook again if that is to change"
+        if text not in view.plan.warnings:
+            view.warn(text)
 
 
 def _change(view: View, netns: str, link: Link) -> None:
@@ -212,7 +229,8 @@ def _change(view: View, netns: str, link: Link) -> None:
             and view.sits_on(netns, wanted[name], link.name)
         ):
             raise InvalidParameter(f"{link.where}{name}", wanted[name], f"it sits on {link.name} itself")
-    check_mtu(view, netns, link, {**current.attributes, **link.attributes})
+    if not link.resolved_mtu or "mtu" in wanted:  # the kernel lets a link have what it has
+        check_mtu(view, netns, link, {**current.attributes, **link.attributes})
     check_ipv6(view, netns, link)
     if "altnames" in wanted:
         check_names(view, netns, link, wanted["altnames"])

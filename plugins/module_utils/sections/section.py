@@ -107,6 +107,8 @@ class Run:
     :ivar known: the parsed sections of all generations that the host has, by role.
     :ivar used: objects of somebody else that the documents list and that are as they should be; they are not removed.
     :ivar adopt: the names of objects that are taken over although they are not in ``owned``; None: all.
+    :ivar resolved: by section, the values that only the host knows: at first those that a generation has stored, and
+        that hold; once the section has been carried out, all of them.
     :ivar single: a module's task, which removes the objects that it names and nothing around them.
     :ivar whole: the topologies of all roles as one, once it is prepared.
     :ivar left: by section, what is removed because an earlier generation has it.
@@ -127,6 +129,7 @@ class Run:
     known: Sequence[Mapping[str, Values]] = ()
     used: frozenset[tuple[str, ...]] = frozenset()
     adopt: frozenset[str] | None = frozenset()
+    resolved: dict[str, Any] = field(default_factory=dict)
     single: bool = False
     whole: Document | None = None
     left: dict[str, Any] = field(default_factory=dict)

@@ -179,7 +179,7 @@ def converge(
     changes = _differing(targets, live)
     _check_values({key: value for key, value in changes.items() if key in settings}, live)
     if not check:
-        _apply(path, text, str(new), targets if changes else {}, heirs)
+        _apply(path, (text, file, new), targets if changes else {}, heirs)
     result = {
         "changed": str(new) != text or bool(changes),
         "path": path,
@@ -211,14 +211,23 @@ def _not_kept(settings: Values) -> list[str]:
     ]
 
 
-def _apply(path: str, before: str, after: str, targets: Values, heirs: Mapping[str, File]) -> None:
-    if after and after != before:
-        write_file(path, after)
+def _apply(path: str, change: tuple[str, File, File], targets: Values, heirs: Mapping[str, File]) -> None:
+    """Write the file, set the values, and then drop from the file what has been restored.
+
+    :param change: the text of the file, what it says, and what it is going to say.
+    """
+    text, file, new = change
+    files.remove(files.beside(path))  # of a run that was killed
+    dropped = {key: value for key, value in file.settings.items() if key not in new.settings}
+    recorded = {key: file.before[key] for key in dropped if key in file.before}
+    both = File({**new.settings, **dropped}, {**new.before, **recorded})
+    if new.settings and str(both) != text:
+        write_file(path, str(both))
     _set_all(targets)
     for other, heir in heirs.items():
         write_file(other, str(heir))
-    if before and not after:
-        write_file(path, "")
+    if dropped:
+        write_file(path, str(new))
 
 
 def _set_all(targets: Values) -> None:

@@ -6,10 +6,6 @@
 from __future__ import annotations
 
 import copy
-import os
-import sys
-from collections.abc import Callable
-from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.host import generation, install
 from ansible_collections.weft.fabric.plugins.module_utils.host.generation import Generation
@@ -20,6 +16,7 @@ from ansible_collections.weft.fabric.tests.integration.persist.host import (
     WEFT,
     command,
     generation_of,
+    killed_at,
     text,
     tree,
 )
@@ -48,34 +45,6 @@ def test_a_full_disk(run_module):
         kernel.run("umount", str(WEFT))
 
 
-_MUTATIONS = {"os.mkdir", "os.rmdir", "os.rename", "os.remove", "os.symlink", "os.chmod"}
-
-
-def _killed_at(step: int, act: Callable[[], None]) -> bool:
-    """Do it in a process of its own that ends without a word before its step-th change of the file system.
-
-    :returns: whether it got that far; if not, all is done.
-    """
-    child = os.fork()
-    if child == 0:
-        left = step
-
-        def hook(event: str, arguments: tuple[Any, ...]) -> None:
-            nonlocal left
-            writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-            if event in _MUTATIONS or writes:
-                left -= 1
-                if not left:
-                    os._exit(9)
-
-        sys.addaudithook(hook)
-        try:
-            act()
-        finally:
-            os._exit(0 if left > 0 else 9)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
-
-
 def _settle(new: Generation) -> None:
     """All that is written for a generation."""
     new = new._replace(number=generation.next_number())
@@ -99,7 +68,7 @@ def test_killed_between_any_two_steps(monkeypatch):
         step = 1
         while True:
             _settle(before)
-            if not _killed_at(step, lambda after=after: _settle(after)):
+            if not killed_at(step, lambda after=after: _settle(after)):
                 break
             record = generation.read()
             for found in record.known:
