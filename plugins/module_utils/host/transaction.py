@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -101,7 +102,7 @@ class Transaction:
             known = [one.documents for one in self.record.known]
             install.refuse_foreign(files, known, self._adopted)
             if result.changed or new or files:
-                room = len(str(new)) if new and not new.is_empty else 0
+                room = {os.path.dirname(os.path.dirname(new.path)): len(str(new))} if new and not new.is_empty else {}
                 install.check(self.wanted, files, room, unattended=bool(self.confirm))
             in_kernel = result.changed
             self._add_rest(result, files, new)
