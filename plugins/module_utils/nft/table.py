@@ -20,18 +20,21 @@ _PREFIX = "weft"
 _NOT_OURS = "a table of this name belongs to somebody else, no chain in it is ours; choose another, such as 'weft'"
 
 
-def converge(name: str, rules: tuple[AnyRule, ...] | None, check: bool, family: str = FAMILY) -> dict[str, Any]:
+def converge(
+    name: str, rules: tuple[AnyRule, ...] | None, check: bool, family: str = FAMILY, adopt: bool = False
+) -> dict[str, Any]:
     """Make a table, in the network namespace of this process, contain exactly the wanted rules.
 
     :param rules: None: no table is wanted.
     :param check: change nothing.
     :param family: the table's, and its rules'.
+    :param adopt: replace a table whoever it belongs to.
     :returns: the result of the module masquerade, with the rules that the kernel has.
     :raises InvalidParameter: the table belongs to somebody else.
     :raises FabricError: nft is missing, or the kernel refuses the transaction. Nothing has changed then.
     """
     observed = read(name, family)
-    if observed and not observed.ours:
+    if observed and not observed.ours and not adopt:
         raise InvalidParameter("table", name, _NOT_OURS)
     script = plan(name, rules, observed, family)
     result = predict(name, rules, observed, _list(name, family, "-s", "-a") if script and observed else "")
@@ -51,6 +54,16 @@ def read(name: str, family: str = FAMILY) -> Observed | None:
         raise FabricError(
             f"nft printed no JSON about table {family} {name}: install nftables 0.9.1 or newer"
         ) from error
+
+
+def refuse_foreign(name: str, family: str = FAMILY) -> None:
+    """Refuse a table that no generation of the host has made.
+
+    :raises FabricError: there is one, with what to do about it.
+    """
+    if _list(name, family):
+        there = f"table {family} {name} exists and is not ours"
+        raise FabricError(f"{there}: give another name, or adopt it (adopt: [{name}])")
 
 
 def names() -> list[str]:

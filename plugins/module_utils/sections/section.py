@@ -225,10 +225,15 @@ def table_section(name: str, parse: Callable[[str, Any], Any]) -> Section:
             if other != role:
                 where = f"documents.{role}.{name}.table"
                 raise InvalidParameter(where, called, f"the document {other} has it too: give each a table of its own")
+        for called in roles:
+            if _is_foreign(run, called) and not _is_adopted(run, called):
+                from ansible_collections.weft.fabric.plugins.module_utils.nft import table
+
+                table.refuse_foreign(called)
 
     def converge(run: Run) -> Outcomes:
         for role, (called, rules) in run.of(name).items():
-            yield role, _table(called, rules, run.check)
+            yield role, _table(called, rules, run.check, _is_adopted(run, called))
 
     def finish(run: Run) -> Outcomes:
         kept = {called for called, _rules in run.of(name).values()}
@@ -248,14 +253,23 @@ def table_section(name: str, parse: Callable[[str, Any], Any]) -> Section:
     return Section(parse, converge, show, owns, prepare=prepare, finish=finish, orphans=_tables)
 
 
+def _is_foreign(run: Run, table: str) -> bool:
+    """Whether no generation of the host has made a table."""
+    return not run.single and Owned("table", table) not in run.owned
+
+
+def _is_adopted(run: Run, table: str) -> bool:
+    return _is_foreign(run, table) and (run.adopt is None or table in run.adopt)
+
+
 def _tables(run: Run) -> Iterable[str]:
     from ansible_collections.weft.fabric.plugins.module_utils.nft import table
 
     return [f"table inet {name}" for name in table.names() if Owned("table", name) not in run.owned]
 
 
-def _table(called: str, rules: Any, check: bool) -> Outcome:
+def _table(called: str, rules: Any, check: bool, adopt: bool = False) -> Outcome:
     from ansible_collections.weft.fabric.plugins.module_utils.nft import table
 
-    result = table.converge(called, rules, check)
+    result = table.converge(called, rules, check, adopt=adopt)
     return Outcome(result["changed"], [result["diff"]], objects=differing(result["diff"]))
