@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import os
 import pathlib
@@ -20,7 +19,6 @@ from ansible_collections.weft.fabric.plugins.module_utils.host import lab
 from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.playbooks import cli
 from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import Fabric, standing
-from ansible_collections.weft.fabric.tests.integration.state import whole
 
 CONTROLLER = "controller"
 NODES = ("alpha", "beta")
@@ -113,16 +111,6 @@ class Site:
         environment = {**cli.environment(self.home), "ANSIBLE_REMOTE_TMP": "~/.ansible/tmp"}
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         return subprocess.Popen([*self.before, program, *command[1:]], env=environment, text=True, **pipes)  # type: ignore[call-overload,no-any-return]
-
-    def state(self, host: str) -> set[str]:
-        """All of a node and of its pods."""
-        pods = [line.split()[0] for line in self.fabric.node(host, "ip", "netns", "list").splitlines()]
-        places = {"": [], **{pod: ["ip", "netns", "exec", pod] for pod in pods}}
-        return {
-            f"{name}: {line}"
-            for name, before in places.items()
-            for line in whole(functools.partial(self.fabric.node, host, *before))
-        }
 
     def status(self, host: str) -> Any:
         """What a node says of its generation."""
