@@ -32,6 +32,7 @@ def converge(
     check: bool,
     family: str = FAMILY,
     before: tuple[AnyRule, ...] | None = None,
+    adopt: bool = False,
 ) -> dict[str, Any]:
     """Make a table, in the network namespace of this process, contain exactly the wanted rules.
 
@@ -39,12 +40,13 @@ def converge(
     :param check: change nothing.
     :param family: the table's, and its rules'.
     :param before: the rules that the table has by now, or would have if nothing were only checked; None: read them.
+    :param adopt: replace a table whoever it belongs to.
     :returns: the result of the module masquerade, with the rules that the kernel has.
     :raises InvalidParameter: the table belongs to somebody else.
     :raises FabricError: nft is missing, or the kernel refuses the transaction. Nothing has changed then.
     """
     observed = expected(before) if before else read(name, family)
-    if observed and not observed.ours:
+    if observed and not observed.ours and not adopt:
         raise InvalidParameter("table", name, _NOT_OURS)
     script = plan(name, rules, observed, family)
     result = predict(name, rules, observed, _list(name, family, "-s", "-a") if script and observed else "")
@@ -64,6 +66,16 @@ def read(name: str, family: str = FAMILY) -> Observed | None:
         raise FabricError(
             f"nft printed no JSON about table {family} {name}: install nftables 0.9.1 or newer"
         ) from error
+
+
+def refuse_foreign(name: str, family: str = FAMILY) -> None:
+    """Refuse a table that no generation of the host has made.
+
+    :raises FabricError: there is one, with what to do about it.
+    """
+    if _list(name, family):
+        there = f"table {family} {name} exists and is not ours"
+        raise FabricError(f"{there}: give another name, or adopt it (adopt: [{name}])")
 
 
 def names() -> list[str]:

@@ -244,10 +244,15 @@ def table_section(
             if other != role:
                 where = f"documents.{role}.{name}.table"
                 raise InvalidParameter(where, called, f"the document {other} has it too: give each a table of its own")
+        for called in roles:
+            if _is_foreign(run, called) and not _is_adopted(run, called):
+                from ansible_collections.weft.fabric.plugins.module_utils.nft import table
+
+                table.refuse_foreign(called)
 
     def converge(run: Run) -> Outcomes:
         for role, (called, content) in run.of(name).items():
-            yield role, _table(called, meanwhile(run, called, content), run.check)
+            yield role, _table(called, meanwhile(run, called, content), run.check, adopt=_is_adopted(run, called))
 
     def finish(run: Run) -> Outcomes:
         wanted = run.of(name)
@@ -288,6 +293,15 @@ def _names() -> list[str]:
     return table.names()
 
 
+def _is_foreign(run: Run, table: str) -> bool:
+    """Whether no generation of the host has made a table."""
+    return not run.single and Owned("table", table) not in run.owned
+
+
+def _is_adopted(run: Run, table: str) -> bool:
+    return _is_foreign(run, table) and (run.adopt is None or table in run.adopt)
+
+
 def _tables(run: Run) -> Iterable[str]:
     from ansible_collections.weft.fabric.plugins.module_utils.nft import table
 
@@ -296,8 +310,8 @@ def _tables(run: Run) -> Iterable[str]:
     return [f"table inet {name}" for name in names if Owned("table", name) not in run.owned]
 
 
-def _table(called: str, rules: Any, check: bool, before: Any = None) -> Outcome:
+def _table(called: str, rules: Any, check: bool, before: Any = None, adopt: bool = False) -> Outcome:
     from ansible_collections.weft.fabric.plugins.module_utils.nft import table
 
-    result = table.converge(called, rules, check, before=before)
+    result = table.converge(called, rules, check, before=before, adopt=adopt)
     return Outcome(result["changed"], [result["diff"]], objects=differing(result["diff"]))
