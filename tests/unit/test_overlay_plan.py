@@ -47,7 +47,8 @@ def entries(planned, near, far):
 
 def document(planned, host):
     """What a host has of the overlays of plans()."""
-    return encode(ROLES["overlay"].document(Host(host, {"overlay_resync": 0}, decode(dict[str, Overlay], planned))))
+    variables = {"overlay_resync": 0, "overlay_admission": True, "overlay_admission_from": []}
+    return encode(ROLES["overlay"].document(Host(host, variables, decode(dict[str, Overlay], planned))))
 
 
 ARTICLE = {

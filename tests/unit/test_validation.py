@@ -473,5 +473,32 @@ def test_a_name_that_is_almost_right(name: str, meant: str | None) -> None:
     assert warnings == ([f"b: {name}: no role has this variable. Is {meant} meant?"] if meant else [])
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("site_bacth", "site_batch"),
+        ("site_confrm", "site_confirm"),
+        ("fabric_node", "fabric_nodes"),
+        ("tagret", "target"),
+        ("pod_pods", "pods_pods"),
+        ("verify_scop", "verify_scope"),
+        ("site_batch", None),
+        ("region", None),
+    ],
+)
+def test_an_extra_variable_that_is_almost_right(name: str, meant: str | None) -> None:
+    """Extra variables are variables of all hosts too; it is told once."""
+    warnings = of({}, names={name: "b"}, extra=[name]).warnings
+    assert warnings == ([f"-e {name}: nothing has this variable. Is {meant} meant?"] if meant else [])
+
+
+def test_extra_variables_of_playbooks_mean_nothing_in_an_inventory() -> None:
+    """Where market is a likely name of a user's own, which is two letters from target."""
+    assert of({}, names={"market": "b", "site_confrm": "b"}).warnings == [
+        "b: site_confrm: no role has this variable. Is site_confirm meant?"
+    ]
+
+
 def test_no_public_name_is_taken_for_another() -> None:
-    assert list(specification.almost(OPTIONS, OPTIONS)) == []
+    public = [*OPTIONS, *specification.INVENTORY, *specification.EXTRA]
+    assert list(specification.almost(public, public)) == []

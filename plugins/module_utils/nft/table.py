@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tables of ours in the kernel: nft reads them, and replaces each in one transaction."""
+"""Tables of ours in the kernel: nft reads them, and changes each in one transaction."""
 
 from __future__ import annotations
 
@@ -13,24 +13,37 @@ import subprocess
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.nft.listing import Observed, parse, plan, predict
+from ansible_collections.weft.fabric.plugins.module_utils.nft.listing import (
+    Observed,
+    expected,
+    parse,
+    plan,
+    predict,
+)
 from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import FAMILY, AnyRule
 
 _PREFIX = "weft"
 _NOT_OURS = "a table of this name belongs to somebody else, no chain in it is ours; choose another, such as 'weft'"
 
 
-def converge(name: str, rules: tuple[AnyRule, ...] | None, check: bool, family: str = FAMILY) -> dict[str, Any]:
+def converge(
+    name: str,
+    rules: tuple[AnyRule, ...] | None,
+    check: bool,
+    family: str = FAMILY,
+    before: tuple[AnyRule, ...] | None = None,
+) -> dict[str, Any]:
     """Make a table, in the network namespace of this process, contain exactly the wanted rules.
 
     :param rules: None: no table is wanted.
     :param check: change nothing.
     :param family: the table's, and its rules'.
+    :param before: the rules that the table has by now, or would have if nothing were only checked; None: read them.
     :returns: the result of the module masquerade, with the rules that the kernel has.
     :raises InvalidParameter: the table belongs to somebody else.
     :raises FabricError: nft is missing, or the kernel refuses the transaction. Nothing has changed then.
     """
-    observed = read(name, family)
+    observed = expected(before) if before else read(name, family)
     if observed and not observed.ours:
         raise InvalidParameter("table", name, _NOT_OURS)
     script = plan(name, rules, observed, family)
@@ -84,9 +97,14 @@ def _list(name: str, family: str, *options: str) -> str:
     return process.stdout
 
 
-def _nft(*arguments: str, script: str = "") -> subprocess.CompletedProcess[str]:
+def program() -> str | None:
+    """The path of nft; None: it is not installed."""
     # A user's path may lack the directories of system commands.
-    nft = shutil.which("nft", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+    return shutil.which("nft", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+
+
+def _nft(*arguments: str, script: str = "") -> subprocess.CompletedProcess[str]:
+    nft = program()
     if nft is None:
         raise FabricError("nft is missing: install the package nftables on this host")
     return subprocess.run(
@@ -107,10 +125,12 @@ def explain(name: str, stderr: str) -> FabricError:
     if re.search("cache initialization failed|Unable to initialize Netlink socket", stderr):
         return FabricError("this kernel has no nf_tables: install the distribution's full kernel image")
     if re.search("Could not process rule: (No such file or directory|Operation not supported)", stderr):
-        return FabricError(
-            "this kernel cannot masquerade, nft_chain_nat or nft_masq is missing: "
-            "install the distribution's full kernel image"
+        lacks = (
+            "cannot masquerade, nft_chain_nat or nft_masq is missing"
+            if "masquerade" in stderr
+            else f"lacks what table {name} needs of nf_tables"
         )
+        return FabricError(f"this kernel {lacks}: install the distribution's full kernel image")
     if "syntax error" in stderr:
         return InvalidParameter("table", name, "it is a word of nft's own language; choose another, such as 'weft'")
     return FabricError(f"nft failed on table {name}: {stderr.strip().partition(chr(10))[0] or 'without a word'}")

@@ -21,17 +21,21 @@ if TYPE_CHECKING:
     # Ansible sends along what it sees imported. A section is only imported if a document has it, because Python
     # compiles all imports in each call.
     from ansible_collections.weft.fabric.plugins.module_utils.sections import (  # noqa: F401
+        admission,
         cni,
         echo_server,
         isolation,
         masquerade,
+        networks,
         sysctl,
         topology,
     )
 
 NAMES = (
+    "admission",  # packets are checked before there is a device that takes them
     "isolation",  # networks are kept apart before there are links between them
     "topology",
+    "networks",  # the topology has read the routes
     "sysctl",  # some parameters are those of links
     "masquerade",
     "cni",  # its results contain MAC addresses of links

@@ -9,8 +9,9 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Any
 
+from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.plugin_utils.documents.role import Document, Host, Role
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay, Tunnel, vtep_mac
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Node, Overlay, Tunnel, vtep_mac
 
 ROUTE_PROTOCOL = 120
 """The protocol number of overlays' routes. It tells them from the role mgmt_routing's on the underlay's interface."""
@@ -30,8 +31,48 @@ def _document(host: Host) -> Document | None:
         return None
     topology = {"namespaces": {"": _root(there, host.name)}, "purge": True, "route_protocol": ROUTE_PROTOCOL}
     isolation = {"isolation": [list(overlay.cidrs) for overlay in there]} if len(there) > 1 else {}
+    networks = {"networks": [cidr for overlay in there for cidr in overlay.cidrs]}
     more = {"resync": host.variables["overlay_resync"], "peers": [name for name in there[0].nodes if name != host.name]}
-    return {"topology": topology, "sysctl": _settings(there), **isolation, **more}
+    more |= {**networks, **isolation, **_admission(host, there)}
+    return {"topology": topology, "sysctl": _settings(there), **more}
+
+
+def _admission(host: Host, overlays: Sequence[Overlay]) -> Document:
+    """Who may send VXLAN packets to the host.
+
+    All nodes of an overlay with a VXLAN may, also those that route to each other: while the mode changes, some hosts
+    have the new one already.
+    """
+    if not values.boolean("overlay_admission", host.variables["overlay_admission"]):
+        return {}
+    networks = [
+        values.network_or_address("overlay_admission_from", one) for one in host.variables["overlay_admission_from"]
+    ]
+    checked = []
+    for overlay in overlays:
+        tunnels = _tunnels(overlay)
+        if tunnels:
+            others = ((name, node) for name, node in overlay.nodes.items() if name != host.name)
+            peers = [
+                {"address": sender, "sources": _sources(node)}
+                for name, node in others
+                for sender in overlay.senders(host.name, name)
+            ]
+            peers += [{"address": one, "sources": [*overlay.cidrs, *_inside(overlay, one)]} for one in networks]
+            checked += [{"port": tunnel.port, "vni": tunnel.vni, "peers": peers} for tunnel in tunnels]
+    return {"admission": checked} if checked else {}
+
+
+def _sources(node: Node) -> list[str]:
+    """Where packets inside come from: the node's pods, and the node, which may answer by its underlay address."""
+    subnets = [share.subnet for share in node.networks]
+    return [*subnets, *(own for own in [node.underlay] if values.family(own) in map(values.family, subnets))]
+
+
+def _inside(overlay: Overlay, network: str) -> list[str]:
+    """The network of nodes that answer by their underlay addresses."""
+    everything = network.endswith("/0")
+    return [network] if not everything and values.family(network) in map(values.family, overlay.cidrs) else []
 
 
 def _root(overlays: Sequence[Overlay], host: str) -> dict[str, list[Any]]:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.weft.fabric.tests.integration import kernel
+from ansible_collections.weft.fabric.tests.integration.playbooks import cli
 from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import (
     HOSTS,
     NODES,
@@ -86,6 +87,33 @@ def test_one_refusal_keeps_all_hosts_as_they_are(fabric: Fabric) -> None:
     }  # fmt: skip
 
 
+MEANWHILE = """
+- ansible.builtin.import_playbook: weft.fabric.plan
+- hosts: network-1
+  gather_facts: false
+  become: true
+  tasks:
+    - ansible.builtin.command: ip link set vxlan0 mtu 1400
+- hosts: nodes
+  gather_facts: false
+  become: true
+  tasks:
+    - ansible.builtin.import_role: {name: weft.fabric.common, tasks_from: apply}
+"""
+
+
+def test_a_host_that_changes_after_its_plan_refuses_and_shows_the_new_one(fabric: Fabric) -> None:
+    fabric.inventory = with_pod()
+    playbook = fabric.home / "meanwhile.yml"
+    playbook.write_text(MEANWHILE, encoding="utf-8")
+    run = Run(cli.run(fabric.home, "ansible-playbook", "-i", str(fabric.file), str(playbook)))
+    assert (run.rc, run.hosts["network-1"]["failed"]) == (2, 1), run.text
+    assert "this host has changed since its plan was shown: look at the new plan, and run again" in run.text
+    assert "\nnetwork-1:\n" in run.text and "\n~ link vxlan0 mtu 1450 (was 1400)\n" in run.text
+    assert run.text.count("vxlan0 mtu 1450") == 1, "it is no part of the plan that was shown"
+    assert "pod9" not in fabric.node("network-1", "ip", "netns", "list")
+
+
 def test_a_host_that_cannot_be_reached_does_not_refuse(fabric: Fabric) -> None:
     away = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
     fabric.inventory = with_pod(router=away)
@@ -151,3 +179,13 @@ def test_all_hosts_go_back_if_the_proof_fails(fabric: Fabric) -> None:
         time.sleep(1)
     for host in NODES:
         assert state(fabric, host) == before[host]
+
+
+def test_a_teardown_is_confirmed_too(fabric: Fabric) -> None:
+    """Otherwise everything would come back by itself."""
+    run = fabric.ok("teardown", "-e", "site_confirm=100")
+    assert run.changed == dict.fromkeys(HOSTS, 2)
+    for host in HOSTS:
+        assert fabric.node(host, "sh", "-c", "ls -d /run/weft* /etc/weft /usr/local/sbin/weft-fabric 2>&1; true").count(
+            "No such file or directory"
+        ) == 3  # fmt: skip
