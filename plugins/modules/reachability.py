@@ -141,6 +141,12 @@ mtus:
   returned: success
   type: dict
   sample: {vxlan0: 1450}
+protections:
+  description: The nftables tables of this collection that drop packets, each with its family, in O(netns).
+  returned: success
+  type: list
+  elements: str
+  sample: [bridge weft_sources, inet weft_admission]
 reachable:
   description: Whether every target answered on every layer that was probed.
   returned: success
@@ -251,6 +257,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.counters import counters
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.drops import protections
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.mtu import mtus
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import inside
 from ansible_collections.weft.fabric.plugins.module_utils.probe.prober import Prober
@@ -291,6 +298,7 @@ def reachability(module: AnsibleModule) -> dict[str, Any]:
     with inside(netns):
         before = counters(params["interfaces"]) if params["interfaces"] else {}
         sizes = mtus(params["interfaces"])
+        protecting = protections()
         results = Prober(targets, count, params["pmtu"], timeout).run()
     # Ansible would return all parameters, for the controller to keep: each target is in its result.
     given = {**params, "targets": [target["name"] for target in params["targets"]]}
@@ -300,6 +308,7 @@ def reachability(module: AnsibleModule) -> dict[str, Any]:
         "results": results,
         "counters": before,
         "mtus": sizes,
+        "protections": protecting,
         "invocation": {"module_args": given},
     }
 

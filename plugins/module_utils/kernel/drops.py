@@ -41,6 +41,7 @@ NFT_JUMP, NFT_GOTO = -3, -4
 _MATCHES_ALL = {"counter", "log", "immediate", "reject", "target"}
 """Expressions that let every packet go on to the next one."""
 
+_ALL_FAMILIES = {**FAMILIES, 7: "bridge"}
 _OURS = "weft_"  # tables of ours drop what the fabric keeps apart
 _LEGACY = (("ip", "/proc/net/ip_tables_names", "iptables"), ("ip6", "/proc/net/ip6_tables_names", "ip6tables"))
 _SECONDS = 10
@@ -83,6 +84,17 @@ def drops() -> list[Drop]:
         if _lists_tables(names):
             found += _dropping(*parse_saved(family, _saved(program)))
     return found
+
+
+def protections() -> list[str]:
+    """This collection's own tables in this namespace that drop packets, each with its family."""
+    found = set()
+    for message in dump(NFT_MSG_GETRULE):
+        attribute = attributes(message, HEADER)
+        family, table = _ALL_FAMILIES.get(message[16]), text(attribute[NFTA_RULE_TABLE])
+        if family and table.startswith(_OURS) and _rule(attribute.get(NFTA_RULE_EXPRESSIONS, b"")).drops:
+            found.add(f"{family} {table}")
+    return sorted(found)
 
 
 def _dropping(chains: list[Chain], rules: dict[Place, list[Rule]]) -> Iterator[Drop]:

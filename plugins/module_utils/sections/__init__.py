@@ -26,12 +26,14 @@ if TYPE_CHECKING:
         echo_server,
         isolation,
         masquerade,
+        sources,
         sysctl,
         topology,
     )
 
 NAMES = (
     "admission",  # packets are checked before there is a device that takes them
+    "sources",  # and pods are held to their addresses before they have a link
     "isolation",  # networks are kept apart before there are links between them
     "topology",
     "sysctl",  # some parameters are those of links

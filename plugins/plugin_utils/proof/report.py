@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.fabric import Fabric
 from ansible_collections.weft.fabric.plugins.plugin_utils.figures import text
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof import protection
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.faults import Fault, faults
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.reported import Reported
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.scope import peers
@@ -63,7 +64,13 @@ def report(reported: Reported, fabric: Fabric, scope: str) -> Report:
     nodes = list(fabric.nodes)
     mended = faults(failed)
     return Report(
-        lines=[*_table(found), *_sampled(results, nodes, scope), *_totals(found, failed), *_about(mended)],
+        lines=[
+            *_table(found),
+            *_sampled(results, nodes, scope),
+            *_totals(found, failed),
+            *protection.lines(reported, fabric),
+            *_about(mended),
+        ],
         faults=mended,
         culprits=_culprits(mended, list(results)),
         suspects=sorted({name for verdict in bad for name in (verdict.pair.host, verdict.pair.target.host)}),

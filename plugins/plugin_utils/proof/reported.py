@@ -24,6 +24,7 @@ class Reported:
     :ivar states: by host, ``namespaces`` of weft.fabric.topology_info. A host may be missing.
     :ivar before: by host, ``counters`` of weft.fabric.reachability: packets of interfaces before the probes.
     :ivar obstacles: by host, what weft.fabric.obstacles_info returned after the probes. A host may be missing.
+    :ivar protections: by host, the tables of this collection that drop packets there. A host may be missing.
     :ivar missing: by host of the run that has no results, why it has none: UNREACHABLE or FAILED.
     """
 
@@ -32,6 +33,7 @@ class Reported:
     states: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     before: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     obstacles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    protections: Mapping[str, Sequence[str]] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -48,6 +50,8 @@ def reported(variables: Mapping[str, Mapping[str, Any]], hosts: Iterable[str], l
         probe = own["verify_probe"]
         found["results"][host] = probe["results"]
         found["before"][host] = probe.get("counters", {})
+        if "protections" in probe:
+            found["protections"][host] = probe["protections"]
         dev = own["overlay_node"]["dev"]
         if dev in probe.get("mtus", {}):
             found["mtus"][host] = probe["mtus"][dev]
