@@ -10,6 +10,7 @@ runs once for all hosts, and would fail on the first of them. It prints a line f
 - C(plans), C(pods), C(networks): the overlays with all nodes, and each node's pods_pods and pods_network, as JSON text,
   because Ansible inspects every value of a structure whenever a template uses it.
 - C(groups): the names of C(nodes) and C(routers), as JSON text.
+- C(drained): the names in common_drained, which are no nodes any more, whether the inventory has them or not.
 - C(variables): by host of the play, the roles' variables that its documents follow from, as JSON text.
 - C(revision): the hash of all that the documents of the fabric follow from.
 """
@@ -29,6 +30,7 @@ from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.inventory import SHARED, Inventory
+from ansible_collections.weft.fabric.plugins.plugin_utils.fleet.drain import names
 
 if TYPE_CHECKING:
     from ansible_collections.weft.fabric.plugins.plugin_utils.model.faults import Fault
@@ -37,7 +39,7 @@ _ROLES = pathlib.Path(__file__).resolve().parents[2] / "roles"
 _GROUPS = {"fabric_nodes": "nodes", "fabric_routers": "routers"}
 _FACT = "common_fabric"
 _READ_BY_OTHERS = {*SHARED, "overlay_node", "pods_pods", "pods_network"}
-_WITHOUT_NODES = {"underlay", "mgmt_routing", "masquerade", "common"}
+_WITHOUT_NODES = {"underlay", "mgmt_routing", "masquerade", "preflight", "common"}
 """Roles that do their work on hosts of any group."""
 
 
@@ -54,34 +56,43 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         variables = task_vars or {}
         play = self._task.get_play()
         overrides = self._overrides(variables)
+        drained = names(self._templar.template(variables.get("common_drained", [])))
         asked = {"play": play._uuid, "overrides": overrides}
         before = variables.get(_FACT)
         if before and before.get("asked") == asked:
             return {**before, "warnings": []}
-        inventory = self._inventory(variables, overrides)
+        inventory = self._inventory(variables, overrides, drained)
         found = validate(inventory)
-        faults = [*found.faults, *_refused_tags(variables, ROLES)]
+        faults = [*found.faults, *_refused_of_the_run(variables, ROLES, drained)]
         for fault in faults:
             Display().display(fault.line, color=constants.COLOR_ERROR)
         plans = json.dumps(encode(found.overlays))
         groups = json.dumps({"nodes": inventory.nodes, "routers": inventory.routers})
         own = {host: json.dumps(inventory.of_roles(host, ROLES)) for host in inventory.variables}
+        # As it will be without them.
+        left = {host: text for host, text in own.items() if host not in drained or host in inventory.routers}
         result.update(
             changed=False,
             asked=asked,
             refused=_refused(faults, variables, play.strategy),
             plans=plans,
             groups=groups,
+            drained=drained,
             variables={host: own[host] for host in variables["ansible_play_hosts_all"] if host in own},
-            revision=hashlib.sha256(json.dumps([plans, groups, own], sort_keys=True).encode()).hexdigest()[:12],
+            revision=hashlib.sha256(json.dumps([plans, groups, left], sort_keys=True).encode()).hexdigest()[:12],
             pods=json.dumps({node: inventory.pods(node) for node in inventory.nodes}),
             networks=json.dumps({node: inventory.value(node, "pods_network") for node in inventory.nodes}),
             warnings=found.warnings,
         )
         return result
 
-    def _inventory(self, task_vars: Mapping[str, Any], overrides: Mapping[str, Any]) -> Inventory:
-        """What the inventory says of all hosts of the fabric."""
+    def _inventory(
+        self, task_vars: Mapping[str, Any], overrides: Mapping[str, Any], drained: Sequence[str]
+    ) -> Inventory:
+        """What the inventory says of all hosts of the fabric.
+
+        :param drained: hosts that are no nodes any more.
+        """
         playbook = bool(task_vars.get("common_playbook"))
         extra = load_extra_vars(self._loader) if playbook else task_vars
         names = {name: str(extra.get(name, default)) for name, default in _GROUPS.items()}
@@ -92,7 +103,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             missing["fabric_routers"] = names["fabric_routers"]
         elif not routers and playbook:
             Display().display("The inventory has no routers: -e fabric_routers=GROUP names a group of them")
-        members = [*groups.get(group, ()), *routers, *(() if playbook else task_vars["ansible_play_hosts_all"])]
+        further = (
+            [name for name in drained if name in groups["all"]] if playbook else task_vars["ansible_play_hosts_all"]
+        )
+        members = [*groups.get(group, ()), *routers, *further]
         options = self._options()
         variables: dict[str, dict[str, Any]] = {}
         unreadable: dict[tuple[str, str], tuple[object, str]] = {}
@@ -113,13 +127,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                         unreadable[host, name] = template, " ".join(str(error).split())
         return Inventory(
             variables=variables,
-            nodes=tuple(groups.get(group, ())),
+            nodes=tuple(node for node in groups.get(group, ()) if node not in drained),
             group=group,
             routers=tuple(routers),
             options=options,
             overrides=overrides,
             # The roles' own facts, such as overlay_pods, exist only after the first validation of a run.
             names={} if _FACT in others else others,
+            extra=[name for name in load_extra_vars(self._loader) if name not in options],
             missing=missing,
             unreadable=unreadable,
         )
@@ -167,15 +182,21 @@ def _needs_nodes(task_vars: Mapping[str, Any]) -> bool:
     return bool(task_vars.get("common_playbook")) or not alone <= _WITHOUT_NODES
 
 
-def _refused_tags(task_vars: Mapping[str, Any], roles: Iterable[str]) -> list[Fault]:
-    """The roles whose tags a playbook is to skip: Ansible would skip the plan of all roles with them."""
+def _refused_of_the_run(task_vars: Mapping[str, Any], roles: Iterable[str], drained: Sequence[str]) -> list[Fault]:
+    """What is wrong with the command line.
+
+    Roles whose tags a playbook is to skip are refused, because Ansible would skip the plan of all roles with them.
+    """
     from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
     from ansible_collections.weft.fabric.plugins.plugin_utils.model.faults import Fault
 
     remedy = "a host's documents are planned together: give --tags with the roles that are wanted"
     skipped = [role for role in roles if role in task_vars["ansible_skip_tags"]]
     there = skipped if task_vars.get("common_playbook") else ()
-    return [Fault((), str(InvalidParameter("--skip-tags", role, remedy))) for role in there]
+    refused = [InvalidParameter("--skip-tags", role, remedy) for role in there]
+    if "common_drained" in task_vars and not drained:
+        refused.append(InvalidParameter("drain_nodes", "", "name the nodes: -e drain_nodes=NAME,NAME"))
+    return [Fault((), str(error)) for error in refused]
 
 
 def _refused(faults: Sequence[Fault], task_vars: Mapping[str, Any], strategy: str) -> dict[str, str]:

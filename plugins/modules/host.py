@@ -55,6 +55,10 @@ options:
         O(weft.fabric.topology#module:route_protocol).
       - C(cni) is O(weft.fabric.cni#module:attachments). Their links, addresses and routes are created in one pass with
         the topology.
+      - C(networks) is a list of networks that the document has for itself, such as those of pods. Nothing is made of
+        them. With O(strict), routes of somebody else that overlap them are refused if the document has addresses or
+        routes there, and are a warning otherwise. Default routes, and routes through a gateway to a larger network,
+        are no overlap.
       - C(sysctl) is O(weft.fabric.sysctl#module:settings).
       - C(masquerade) has O(weft.fabric.masquerade#module:table) and O(weft.fabric.masquerade#module:rules). Without
         rules, there is no table.
@@ -73,6 +77,8 @@ options:
       - C(persist) and C(state) count in place of O(persist) and O(state) for this document.
       - C(afterwards) has sections that are set up once when the document is removed, and belong to nobody then, such as
         the addresses that return to an interface with the end of a bond.
+      - C(peers) lists the names of the hosts that the document has entries of. They are recorded, and nothing else
+        follows from them; M(weft.fabric.host_info) returns them.
     type: dict
     required: true
   state:
@@ -125,6 +131,12 @@ options:
       - V(0) confirms the generation as soon as it has been applied.
     type: int
     default: 0
+  proof:
+    description:
+      - What C(weft-fabric prove) needs to prove the host without a controller, as text that the collection's playbooks
+        make. It is stored with a new generation, and changes none. M(weft.fabric.reachability) stores it as well.
+      - By default, a new generation has that of the last one with the same documents, or of the current one.
+    type: str
 """
 
 EXAMPLES = r"""
@@ -180,6 +192,19 @@ confirmed:
   returned: success
   type: bool
   sample: true
+peers:
+  description: The hosts that the host has had entries of before the call, by the C(peers) of its documents.
+  returned: success
+  type: list
+  elements: str
+  sample: [network-2]
+machine:
+  description:
+    - C(machine_id), and C(boot_id), which hosts have in common that share a kernel. The playbooks refuse hosts that
+      are clones of each other.
+  returned: success
+  type: dict
+  sample: {machine_id: 8e3f9d1c2b4a45d6a7c8e9f001122334, boot_id: 0c5a3f0e-7a0b-4e55-9d5e-0f6f1f2b3c4d}
 hold:
   description:
     - A sentence on the hold that C(weft-fabric hold) has put on the host; V(false) without one. A call that would
@@ -249,6 +274,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.host import (
     documents,
     generation,
     hold,
+    identity,
     install,
     notes,
     transaction,
@@ -271,6 +297,7 @@ ARGUMENT_SPEC = {
     "revision": {"type": "str"},
     "plan": {"type": "str"},
     "confirm": {"type": "int", "default": 0},
+    "proof": {"type": "str"},
 }
 
 
@@ -290,6 +317,7 @@ def _applied(module: AnsibleModule) -> dict[str, Any]:
     wanted = documents.ordered(document for document in {**known, **asked}.values() if not document.absent)
     beside = documents.afterwards({name: one for name, one in asked.items() if one.absent}, known)
     options = {name: given[name] for name in ("adopt", "strict", "revision", "plan", "confirm")}
+    options["rows"] = given["proof"] or ""
     try:
         result, stored = transaction.Transaction(record, wanted, beside, **options).run(module.check_mode)
     except transaction.Refused as error:
@@ -305,13 +333,15 @@ def _applied(module: AnsibleModule) -> dict[str, Any]:
         "generation": stored.number if stored and stored.documents else 0,
         "revision": stored.revision if stored and stored.documents else "",
         "confirmed": settled,
+        "peers": record.peers,
+        "machine": identity.machine(),
         "hold": hold.text() or False,
         "roles": {name: {"changed": name in result.changed_roles} for name in (*asked, *result.changed_roles)},
         **_objects(result),
         **_shown([result.returned[name] for name in asked if name in result.returned]),
         **install.described(wanted),
         # Ansible would return all parameters, the documents too, for the controller to keep.
-        "invocation": {"module_args": {**module.params, "documents": sorted(asked)}},
+        "invocation": {"module_args": {**module.params, "documents": sorted(asked), "proof": None}},
     }
 
 

@@ -70,6 +70,14 @@ roles:
   type: list
   elements: str
   sample: [overlay, pods]
+peers:
+  description:
+    - The names of the hosts that the current, confirmed or pending generation has entries of. The playbook
+      C(weft.fabric.status) names those that no inventory has.
+  returned: success
+  type: list
+  elements: str
+  sample: [network-2]
 confirmed:
   description: Whether the host applies this generation when it starts.
   returned: success
@@ -91,6 +99,14 @@ drift:
   type: list
   elements: str
   sample: ["pods: + link br0 up"]
+warnings:
+  description:
+    - Sentences on what C(weft-fabric apply) would not change, such as an interface that has another MTU than when the
+      generation was made.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 error:
   description: Why the host cannot be compared with its generation; empty if it can be.
   returned: success

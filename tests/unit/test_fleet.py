@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils.sections.section import SIGNS, Differing, differing
-from ansible_collections.weft.fabric.plugins.plugin_utils.fleet import command, plan
+from ansible_collections.weft.fabric.plugins.plugin_utils.fleet import command, drain, plan
 
 COUNT = dict.fromkeys(SIGNS, 0)
 
@@ -101,5 +101,87 @@ def said(rc: int = 0, **found: Any) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_a_command_is_one_line_for_each_host(own: dict[str, Any], line: str, failed: bool) -> None:
-    assert command.lines({"a": own}) == [line]
+    assert command.lines({"a": own}, ["a"]) == [line]
     assert command.failed(own) == failed
+
+
+def test_a_host_that_others_have_entries_of_is_named_once() -> None:
+    peers = {
+        "a": said(peers=["b", "x"]),
+        "b": said(peers=["a", "x", "y"]),
+        "c": {"rc": 1, "stdout": "", "stderr": "no"},
+    }
+    remedy = "ansible-playbook weft.fabric.drain -e drain_nodes={} removes them"
+    assert command.lines(peers, ["a", "b", "c"])[3:] == [
+        f"x is not in the inventory, and 2 hosts have entries of it: {remedy.format('x')}",
+        f"y is not in the inventory, and b has entries of it: {remedy.format('y')}",
+    ]
+
+
+@pytest.mark.parametrize("given", ["a, b,,a", ["a", "b"]])
+def test_names_of_nodes(given: Any) -> None:
+    assert drain.names(given) == ["a", "b"]
+    assert drain.pattern(given, ["b", "c"], "!") == ":!b"
+    assert drain.pattern(given, ["c"]) == ""
+
+
+DONE: dict[str, Any] = {"common_planned": {"differs": True}, "common_applied": {"changed": True}}
+SEEN = {"common_planned": {"differs": True, "drained": ["x"]}}
+
+
+def drained(**variables: dict[str, Any]) -> drain.Drain:
+    """Nodes n and x are drained, a stays, and r is a router; x is not in the inventory."""
+    everywhere = ["a", "n", "r"]
+    return drain.Drain(["n", "x"], ["a"], ["r"], everywhere, {host: variables.get(host, {}) for host in everywhere})
+
+
+def test_what_is_left_to_do_after_a_drain() -> None:
+    run = drained(a={**DONE, **SEEN}, r={"common_planned": {}, **SEEN}, n=DONE)
+    assert (run.unknown, run.obstacle) == ([], "")
+    assert run.lines == [
+        "n: it is drained",
+        "x: it is not in the inventory; its entries are removed",
+        "Delete from the inventory: n",
+    ]
+
+
+def test_a_drained_node_that_is_a_router_stays_in_the_inventory() -> None:
+    run = drain.Drain(["r"], ["a"], ["r"], ["a", "r"], {"a": DONE, "r": DONE})
+    assert (run.hosts, run.lines[-1]) == (["a"], "Delete from the group of nodes: r")
+
+
+def test_a_name_that_neither_the_inventory_nor_a_host_has() -> None:
+    assert drained(a=DONE, r=DONE, n=DONE).unknown == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("own", "obstacle"),
+    [
+        ({"common_applied": {"failed": True}}, "a failed, and may have entries of it"),
+        ({"common_said": {"rc": 1}}, "a failed, and may have entries of it"),
+        ({"common_said": {"unreachable": True}}, "a failed, and may have entries of it"),
+        ({"verify_result": {"suspects": ["a"]}}, "the proof has failed"),
+        ({"common_planned": {"unreachable": True}}, ""),
+        ({"common_applied": {"unreachable": True}}, ""),
+    ],
+)
+def test_what_keeps_a_node_from_being_changed(own: dict[str, Any], obstacle: str) -> None:
+    run = drained(a={**DONE, **own}, r=DONE, n={"common_planned": {"differs": True}})
+    assert run.obstacle == obstacle
+    assert run.lines[0] == f"n: it stays as it is: {obstacle or 'it was not changed'}"
+    assert run.lines[-1].startswith("Delete nothing" if obstacle else "Delete from the inventory: n")
+
+
+@pytest.mark.parametrize(
+    ("own", "end"),
+    [
+        ({}, "it is not in this run, and stays as it is"),
+        ({"common_planned": {"unreachable": True}}, "it cannot be reached, and keeps what it has; "),
+        ({**DONE, "common_applied": {"failed": True}}, "it has failed: "),
+        ({"common_planned": {"differs": False}}, "it is drained"),
+    ],
+)
+def test_how_a_node_has_ended(own: dict[str, Any], end: str) -> None:
+    lines = drained(a=DONE, n=own).lines
+    assert lines[0].startswith(f"n: {end}")
+    assert "Not in this run, so they may still have entries of it: r" in lines

@@ -11,7 +11,6 @@ import pytest
 
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.fabric import Fabric
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.protection import lines
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.reported import Reported
 from ansible_collections.weft.fabric.tests.overlays import overlays_of, planned
 
 NODES = {
@@ -26,7 +25,7 @@ LAN = {"name": "lan", "address": "10.9.0.2", "network": MACVLAN}
 
 def shown(tables: dict[str, Any], pods: Any = (POD,), **overlay: Any) -> list[str]:
     overlays = planned(overlays_of(NODES, **overlay))
-    return lines(Reported({}, protections=tables), Fabric(overlays, {"a": list(pods)}, {}))
+    return lines(tables, Fabric(overlays, {"a": list(pods)}, {}))
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,7 @@ EXAMPLES: dict[str, tuple[Any, set[Owned], Any]] = {
         },
         {"namespaces": {"a/b": {}}},
     ),
+    "networks": (["10.244.0.0/16"], set(), ["10.244.0.1/16"]),
     "sysctl": (
         {"net.ipv4.ip_forward": 1},
         {Owned("file", "/etc/sysctl.d/99-weft-example.conf")},

@@ -11,6 +11,7 @@ from typing import Any
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.codecs import codec_of
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import PORT_OPTIONS, kind_of
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Kind
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation
@@ -77,10 +78,9 @@ def _remedy(operation: Operation, item: Any, code: int, detail: str) -> str:
 
 def _link_remedy(operation: Operation, link: Link, code: int, detail: str) -> str:
     kind = kind_of(link.kind)
-    missing = detail.startswith(UNKNOWN_KIND) or (kind.control and code in kind.control.missing)
+    missing = is_unknown(detail) or (kind.control and code in kind.control.missing)
     if operation.verb == "create" and missing:
-        module = kind.module or kind.kernel_name or kind.name
-        return f"this kernel has no {kind.name} support: load the module {module}, or run a kernel that has it"
+        return no_support(kind)
     if code in kind.remedies:
         return kind.remedies[code]
     if code == errno.EBUSY and kind.takes_all:
@@ -88,6 +88,21 @@ def _link_remedy(operation: Operation, link: Link, code: int, detail: str) -> st
     if code == errno.EOPNOTSUPP and operation.verb == "set" and detail and link.attributes.keys() & kind.options.keys():
         return "delete it first, or 'recreate: true' deletes it and makes it again"
     return _lack(link) if code == errno.EOPNOTSUPP else ""
+
+
+def is_unknown(detail: str) -> bool:
+    """Whether the kernel says that it has no links of a kind."""
+    return detail.startswith(UNKNOWN_KIND)
+
+
+def module_of(kind: Kind) -> str:
+    """The kernel module that has a kind of link."""
+    return kind.module or kind.kernel_name or kind.name
+
+
+def no_support(kind: Kind) -> str:
+    """What helps where the kernel has no links of a kind."""
+    return f"this kernel has no {kind.name} support: load the module {module_of(kind)}, or run a kernel that has it"
 
 
 def _lack(link: Link) -> str:

@@ -22,6 +22,7 @@ _PERSIST = "persist"
 _RESYNC = "resync"
 _AFTERWARDS = "afterwards"
 _ADOPT = "adopt"
+_PEERS = "peers"
 _LONGEST_RESYNC = 86400
 
 
@@ -35,6 +36,7 @@ class Document(NamedTuple):
     :ivar absent: it is taken out of the generation.
     :ivar adopt: the names of objects that it makes and that are taken over if somebody else has made them.
     :ivar afterwards: the parsed sections that are set up once when the document is removed, and belong to nobody then.
+    :ivar peers: the names of the hosts that it has entries of.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Document(NamedTuple):
     absent: bool
     adopt: frozenset[str]
     afterwards: Values
+    peers: tuple[str, ...]
 
     @property
     def owned(self) -> Iterator[Owned]:
@@ -77,7 +80,7 @@ def parse(
     given = values.given(values.mapping(where, content))
     persist = values.boolean(f"{where}.{_PERSIST}", given.pop(_PERSIST, persist))
     state = values.choice(f"{where}.{_STATE}", given.pop(_STATE, state), ("present", "absent"))
-    known_sections = (*sections.NAMES, _RESYNC, _ADOPT, _AFTERWARDS)
+    known_sections = (*sections.NAMES, _RESYNC, _ADOPT, _AFTERWARDS, _PEERS)
     for section, value in given.items():
         if section not in known_sections:
             known = ", ".join((*known_sections, _STATE, _PERSIST))
@@ -101,9 +104,12 @@ def parse(
     resync = values.integer(f"{where}.{_RESYNC}", given.get(_RESYNC, 0), 0, _LONGEST_RESYNC, "seconds")
     later = given.get(_AFTERWARDS)
     afterwards = parse(name, later, f"{where}.{_AFTERWARDS}").values if later else {}
-    names = values.items(f"{where}.{_ADOPT}", given.get(_ADOPT))
-    adopt = frozenset(values.text(f"{where}.{_ADOPT}[{index}]", item) for index, item in enumerate(names))
-    return Document(name, given, found, resync, persist, state == "absent", adopt, afterwards)
+    adopt, peers = (_names(f"{where}.{key}", given.get(key)) for key in (_ADOPT, _PEERS))
+    return Document(name, given, found, resync, persist, state == "absent", frozenset(adopt), afterwards, peers)
+
+
+def _names(where: str, given: Any) -> tuple[str, ...]:
+    return tuple(values.text(f"{where}[{index}]", item) for index, item in enumerate(values.items(where, given)))
 
 
 def asked_for(given: Mapping[str, Any], known: Documents, persist: bool, state: str) -> dict[str, Document]:

@@ -25,7 +25,30 @@ _COST = "and removes our routes there when it configures it again"
 _REMEDY = "overlay_resync restores them"
 
 
+_KNOWN = {
+    "systemd-networkd": "systemd-networkd.service",
+    "NetworkManager": "NetworkManager.service",
+    "firewalld": "firewalld.service",
+    "Docker": "docker.service",
+}
+
+
+def running() -> list[str]:
+    """The names of other managers of networks and firewalls that run."""
+    found = [name for name, unit in _KNOWN.items() if systemd.systemd_runs() and systemd.active(unit)]
+    return [*found, *(["dhcpcd"] if _dhcpcd_runs() else [])]
+
+
 def warnings(topology: Document) -> list[str]:
+    """A line for each manager that would remove a part of the host's own namespace, with the host and a remedy.
+
+    :raises KernelError: a manager's configuration cannot be read.
+    """
+    host = os.uname().nodename
+    return [f"{host}: {line}" for line in obstacles(topology)]
+
+
+def obstacles(topology: Document) -> list[str]:
     """A line for each manager that would remove a part of the host's own namespace, with a remedy.
 
     :raises KernelError: a manager's configuration cannot be read.
@@ -38,8 +61,7 @@ def warnings(topology: Document) -> list[str]:
     found = [_dhcpcd(made)]
     if systemd.systemd_runs() and not systemd.active(systemd.TIMER):
         found += [manager(device) for manager in (_networkd, _network_manager) for device in routed]
-    host = os.uname().nodename
-    return [f"{host}: {line}" for line in found if line]
+    return [line for line in found if line]
 
 
 def _networkd(device: str) -> str:
@@ -79,8 +101,12 @@ def _network_manager(device: str) -> str:
     return f"NetworkManager manages {device} {_COST}: {_REMEDY}"
 
 
+def _dhcpcd_runs() -> bool:
+    return bool(glob.glob("/run/dhcpcd/*pid") or glob.glob("/run/dhcpcd*.pid"))  # since version 9, and before
+
+
 def _dhcpcd(made: list[str]) -> str:
-    if not glob.glob("/run/dhcpcd/*pid") and not glob.glob("/run/dhcpcd*.pid"):  # since version 9, and before
+    if not _dhcpcd_runs():
         return ""
     configuration = _text(DHCPCD).decode(errors="replace")
     denied = " ".join(re.findall(r"^\s*denyinterfaces\s+(.+)$", configuration, re.MULTILINE)).split()

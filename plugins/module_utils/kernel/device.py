@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket, attributes
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
+    IFLA_ADDRESS,
     IFLA_ALT_IFNAME,
     IFLA_EXT_MASK,
     IFLA_IFNAME,
@@ -39,10 +40,8 @@ def read_names(kernel: Socket) -> dict[int, str]:
     return names
 
 
-def read_device(kernel: Socket, name: str) -> Link | None:
-    """What entries need to know of their device: its index, kind, whether it is up, and what the kind says besides.
-
-    One request, and nothing of pyroute2. None: there is no such device.
+def _ask(kernel: Socket, name: str) -> bytes | None:
+    """The kernel's message on a link; None: there is no such link.
 
     :param name: its own, or an alternative one.
     """
@@ -50,12 +49,34 @@ def read_device(kernel: Socket, name: str) -> Link | None:
     kind_of_name = IFLA_IFNAME if len(label) <= LONGEST_IFNAME + 1 else IFLA_ALT_IFNAME
     body = bytes(16) + struct.pack("=HH", 4 + len(label), kind_of_name) + label + bytes(-len(label) % 4)
     try:
-        message = kernel.get(Request(RTM_GETLINK, 0, body + SKIP_STATISTICS))
+        return kernel.get(Request(RTM_GETLINK, 0, body + SKIP_STATISTICS))
     except KernelError as error:
         # EINVAL, ERANGE: a name that no device can have, in this kernel
         if error.code in (errno.ENODEV, errno.EINVAL, errno.ERANGE):
             return None
         raise
+
+
+def read_mac(kernel: Socket, name: str) -> str:
+    """The MAC address of an interface; empty: there is no such interface, or it has none.
+
+    :param name: its own, or an alternative one.
+    """
+    message = _ask(kernel, name)
+    address = attributes(message, 32).get(IFLA_ADDRESS, b"") if message else b""
+    return address.hex(":") if any(address) else ""
+
+
+def read_device(kernel: Socket, name: str) -> Link | None:
+    """What entries need to know of their device: its index, kind, whether it is up, and what the kind says besides.
+
+    One request, and nothing of pyroute2. None: there is no such device.
+
+    :param name: its own, or an alternative one.
+    """
+    message = _ask(kernel, name)
+    if message is None:
+        return None
     index, flags = struct.unpack_from("=iI", message, 20)
     found = attributes(message, 32)
     own, info = found[IFLA_IFNAME].rstrip(b"\0").decode(), attributes(found.get(IFLA_LINKINFO, b""), 0)

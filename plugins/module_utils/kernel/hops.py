@@ -124,24 +124,28 @@ def pack_way(attribute: dict[int, bytes], indexes: Mapping[str, int], route: Rou
     :param attribute: the other attributes of the route, and the way of the one that it changes.
     :returns: the flags of struct rtmsg.
     """
+    six = ":" in route.dst
+    if route.raw is None and route.nexthops is None:
+        attribute.update(_gateway(six, route.via))
+        if route.dev:
+            attribute[RTA_OIF] = _U32.pack(indexes[route.dev])
+        return RTNH_F_ONLINK if route.onlink else 0
     known, nexthop = _known_hops(attribute), attribute.get(RTA_NH_ID)
     for kind in (RTA_OIF, RTA_GATEWAY, RTA_VIA, RTA_MULTIPATH, RTA_NH_ID, *_OF_HOP):
         attribute.pop(kind, None)
-    six = ":" in route.dst
-    ways = [(indexes[hop.dev] if hop.dev else 0, packed(_gateway(six, hop))) for hop in route.hops]
+    ways = [(indexes[hop.dev] if hop.dev else 0, packed(_gateway(six, hop.via))) for hop in route.hops]
     if nexthop is not None and sorted(ways) == sorted(known):
         attribute[RTA_NH_ID] = nexthop
         return 0
     if route.nexthops is not None:
+        own = ({**_gateway(six, hop.via), **known.get(way, {})} for way, hop in zip(ways, route.nexthops))
         attribute[RTA_MULTIPATH] = b"".join(
-            _pack_hop(
-                RTNH_F_ONLINK if hop.onlink else 0, hop.weight - 1, way[0], {**_gateway(six, hop), **known.get(way, {})}
-            )
-            for way, hop in zip(ways, route.nexthops)
+            _pack_hop(RTNH_F_ONLINK if hop.onlink else 0, hop.weight - 1, index, more)
+            for (index, _gateway_of), hop, more in zip(ways, route.nexthops, own)
         )
         return 0
     for way, hop in zip(ways, route.hops):
-        attribute.update(_gateway(six, hop))
+        attribute.update(_gateway(six, hop.via))
         # A route of one hop that gets another gateway is still encapsulated as before.
         attribute.update(known.get(way) or next(iter(known.values()), {}) if len(known) == 1 else known.get(way, {}))
         if way[0]:
@@ -149,11 +153,11 @@ def pack_way(attribute: dict[int, bytes], indexes: Mapping[str, int], route: Rou
     return RTNH_F_ONLINK if route.onlink else 0
 
 
-def _gateway(six: bool, hop: Hop) -> dict[int, bytes]:
-    if hop.via is None:
+def _gateway(six: bool, via: str | None) -> dict[int, bytes]:
+    if via is None:
         return {}
-    data = to_bytes(hop.via)
-    return {RTA_GATEWAY: data} if (":" in hop.via) == six else {RTA_VIA: struct.pack("=H", family(data)) + data}
+    data = to_bytes(via)
+    return {RTA_GATEWAY: data} if (":" in via) == six else {RTA_VIA: struct.pack("=H", family(data)) + data}
 
 
 def _known_hops(attribute: Mapping[int, bytes]) -> dict[_Way, dict[int, bytes]]:

@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Callable
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import NAMES, PORT_KINDS, PORT_OPTIONS, kind_of, one
-from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Fault, refuse
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Fault, Kind, Option, refuse
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.links import check_modes
@@ -26,15 +26,24 @@ def check_kernel(view: View, link: Link) -> None:
 
     :raises InvalidParameter: for the first option that needs it.
     """
+    for name, kind, option in needs(link):
+        if lacks(kind, option, (other for state in view.observed.values() for other in state.links.values())):
+            raise InvalidParameter(f"{link.where}{name}", link.attributes[name], option.lack)
+
+
+def needs(link: Link) -> Iterator[tuple[str, Kind, Option]]:
+    """The attributes of a link that not every kernel has, with their options and the kinds of these."""
     for name, value in link.attributes.items():
         kind = kind_of(link.kind if name in kind_of(link.kind).options else PORT_KINDS.get(name, ""))
         option = kind.options.get(name) or PORT_OPTIONS.get(name)
-        if option is None or not option.needs or not value:
-            continue
-        signs = [other for other, known in kind.options.items() if known.sign and known.needs == option.needs]
-        links = [other for state in view.observed.values() for other in state.links.values() if other.kind == kind.name]
-        if any(other.attributes.get(sign, ...) is None for other in links for sign in signs):
-            raise InvalidParameter(f"{link.where}{name}", value, option.lack)
+        if option is not None and option.needs and value:
+            yield name, kind, option
+
+
+def lacks(kind: Kind, option: Option, links: Iterable[Link]) -> bool:
+    """Whether the kernel lacks what an option of a kind needs, as far as links of that kind show this."""
+    signs = [other for other, known in kind.options.items() if known.sign and known.needs == option.needs]
+    return any(link.attributes.get(sign, ...) is None for link in links if link.kind == kind.name for sign in signs)
 
 
 def check_own(view: View, netns: str, link: Link) -> None:
@@ -124,18 +133,6 @@ def _check_rival(view: View, link: Link, at: str, other: Link) -> None:
     refuse(link.where, link.attributes, faults, f"{label} ")
 
 
-def check_mtu(view: View, netns: str, link: Link, attributes: Mapping[str, Any]) -> None:
-    """A link on another one has no larger MTU than that leaves it."""
-    mtu, below = link.attributes.get("mtu"), below_of(view, netns, link, attributes)
-    limit = below.attributes.get("mtu") if below else None
-    if below is None or mtu is None or limit is None:
-        return
-    takes = kind_of(link.kind).overhead(attributes)
-    if mtu > limit - takes:
-        why = f"{below.name} has {limit}" + (f", and {link.kind} takes {takes} of it" if takes else "")
-        raise InvalidParameter(f"{link.where}mtu", mtu, f"{why}: at most {limit - takes}")
-
-
 def check_ipv6(view: View, netns: str, link: Link) -> None:
     """A link that has IPv6 addresses keeps an MTU that IPv6 works with: below that, the kernel removes them."""
     mtu = link.attributes.get("mtu")
@@ -152,10 +149,3 @@ def check_ipv6(view: View, netns: str, link: Link) -> None:
         ):
             remedy = f"{link.name} has {address.address}, and IPv6 needs at least {values.IPV6_MTU} bytes"
             raise InvalidParameter(f"{link.where}mtu", mtu, f"{remedy}: remove the address first")
-
-
-def below_of(view: View, netns: str, link: Link, attributes: Mapping[str, Any]) -> Link | None:
-    """The link that another one sits on, if it has one and that is known."""
-    parent = kind_of(link.kind).parent
-    place = parent_place(netns, attributes)
-    return view.at(place).links.get(attributes.get(parent) or "") if parent and place in view.state else None

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         echo_server,
         isolation,
         masquerade,
+        networks,
         sources,
         sysctl,
         topology,
@@ -36,6 +37,7 @@ NAMES = (
     "sources",  # and pods are held to their addresses before they have a link
     "isolation",  # networks are kept apart before there are links between them
     "topology",
+    "networks",  # the topology has read the routes
     "sysctl",  # some parameters are those of links
     "masquerade",
     "cni",  # its results contain MAC addresses of links

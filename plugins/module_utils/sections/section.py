@@ -107,6 +107,8 @@ class Run:
     :ivar known: the parsed sections of all generations that the host has, by role.
     :ivar used: objects of somebody else that the documents list and that are as they should be; they are not removed.
     :ivar adopt: the names of objects that are taken over although they are not in ``owned``; None: all.
+    :ivar resolved: by section, the values that only the host knows: at first those that a generation has stored, and
+        that hold; once the section has been carried out, all of them.
     :ivar single: a module's task, which removes the objects that it names and nothing around them.
     :ivar whole: the topologies of all roles as one, once it is prepared.
     :ivar left: by section, what is removed because an earlier generation has it.
@@ -127,6 +129,7 @@ class Run:
     known: Sequence[Mapping[str, Values]] = ()
     used: frozenset[tuple[str, ...]] = frozenset()
     adopt: frozenset[str] | None = frozenset()
+    resolved: dict[str, Any] = field(default_factory=dict)
     single: bool = False
     whole: Document | None = None
     left: dict[str, Any] = field(default_factory=dict)
@@ -179,6 +182,8 @@ class Section(NamedTuple):
     :ivar noun: begins each line of the command's output.
     :ivar files: the files that its values are stored in as well.
     :ivar reassert: (check) -> diff: makes the host as all of those files say.
+    :ivar requires: asks for what the host has to have for the section; raises FabricError.
+    :ivar packages: the distribution's packages that have this.
     :ivar orphans: (run, prepared) -> lines on objects that have a mark of this collection and belong to no generation.
     """
 
@@ -193,6 +198,8 @@ class Section(NamedTuple):
     noun: str = ""
     files: str = ""
     reassert: Callable[[bool], Mapping[str, str]] | None = None
+    requires: Callable[[], object] = _nothing
+    packages: tuple[str, ...] = ()
     orphans: Callable[[Run], Iterable[str]] = _no_orphans
 
 
@@ -271,13 +278,25 @@ def table_section(
     def owns(_role: str, value: Any) -> Iterable[Owned]:
         return [Owned("table", value[0])]
 
-    def orphans(run: Run) -> Iterable[str]:
+    def names() -> list[tuple[str, str]]:
         from ansible_collections.weft.fabric.plugins.module_utils.nft import table
 
-        there = [(family, called) for family in families for called in table.names(family)]
-        return [f"table {family} {called}" for family, called in there if Owned("table", called) not in run.owned]
+        return [(family, called) for family in families for called in table.names(family)]
 
-    return Section(parse, converge, show, owns, prepare=prepare, finish=finish, orphans=orphans)
+    def orphans(run: Run) -> Iterable[str]:
+        return [f"table {family} {called}" for family, called in names() if Owned("table", called) not in run.owned]
+
+    return Section(
+        parse,
+        converge,
+        show,
+        owns,
+        prepare=prepare,
+        finish=finish,
+        requires=names,
+        packages=("nftables",),
+        orphans=orphans,
+    )
 
 
 def _of(rules: Any, family: str) -> tuple[Any, ...]:

@@ -45,6 +45,16 @@ def _document(role: Role, host: Host, wanted: bool) -> Document:
     return {**content, **{key: value for key, value in more.items() if value is not None}}
 
 
+def interfaces(documents: Mapping[str, Document]) -> tuple[set[str], set[str]]:
+    """The links of the host's own namespace that documents make, and those that they use."""
+    made: set[str] = set()
+    used: set[str] = set()
+    for document in documents.values():
+        for link in document.get("topology", {}).get("namespaces", {}).get("", {}).get("links", ()):
+            (made if "kind" in link else used).add(link["name"])
+    return made, used - made
+
+
 def selected(tags: Iterable[str]) -> list[str]:
     """The roles that tags name, or else all."""
     return [name for name in ROLES if name in tags] or [*ROLES]

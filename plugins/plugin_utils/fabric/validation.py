@@ -9,7 +9,7 @@ several roles: names of interfaces and addresses that two of them have.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
@@ -138,6 +138,8 @@ def _check_names(
 ) -> None:
     """Refuse a name of an interface that two things on a host have."""
     taken = {overlay.device: f"the VXLAN interface of overlay {name}" for name, overlay in planned.items()}
+    for name, overlay in planned.items():
+        taken.update({tunnel.device: f"a VXLAN interface of overlay {name}" for tunnel in overlay.also_receive})
     for pod in there:
         for link in pod.network.driver.removal(pod.network, pod.overlay):
             taken.setdefault(link["name"], f"the {link['kind']} of pods with driver {pod.network.driver.name}")
@@ -191,8 +193,11 @@ def _right(inventory: Inventory, host: str) -> dict[str, Any]:
     }
 
 
-def _misspelt(inventory: Inventory) -> list[str]:
-    return [
-        f"{inventory.names[name]}: {name}: no role has this variable. Is {meant} meant?"
-        for name, meant in specification.almost(inventory.names, inventory.options)
-    ]
+def _misspelt(inventory: Inventory) -> Iterator[str]:
+    """Variables that nothing reads, and that look like one that something does."""
+    public = [*inventory.options, *specification.INVENTORY]
+    given = {name: host for name, host in inventory.names.items() if name not in inventory.extra}
+    for name, meant in specification.almost(given, public):
+        yield f"{given[name]}: {name}: no role has this variable. Is {meant} meant?"
+    for name, meant in specification.almost(inventory.extra, [*public, *specification.EXTRA]):
+        yield f"-e {name}: nothing has this variable. Is {meant} meant?"

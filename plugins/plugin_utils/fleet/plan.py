@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.weft.fabric.plugins.plugin_utils.fleet.identity import duplicates
+
 _MANY = 20
 """Of more objects of one type on a host than this, only the number is shown."""
 
@@ -20,9 +22,23 @@ def lines(planned: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """
     found = [line for host, own in planned.items() if own.get("differs") for line in _changes(host, own)]
     shown = [f"{host}: {own['documents']}" for host, own in planned.items() if "documents" in own]
-    refused = [f"{host}: {' '.join(own['refusal'].split())}" for host, own in planned.items() if "refusal" in own]
-    told = f"Refused by {len(refused)} of {len(planned)} hosts, so no host is changed:"
-    return [*shown, *found, _total(planned), *([told, *refused] if refused else [])]
+    reasons = refused(planned)
+    told = f"Refused by {len(reasons)} of {len(planned)} hosts, so no host is changed:"
+    about = [told, *(f"{host}: {reason}" for host, reason in reasons.items())] if reasons else []
+    return [*shown, *found, _total(planned), *about]
+
+
+def refused(planned: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """By host, why it is refused: by itself, or because another host has the same identity.
+
+    :param planned: as lines() takes it.
+    """
+    found = {host: [own["refusal"]] for host, own in planned.items() if "refusal" in own}
+    for host, reasons in duplicates(
+        {host: own["identity"] for host, own in planned.items() if "identity" in own}
+    ).items():
+        found.setdefault(host, []).extend(reasons)
+    return {host: " ".join("; ".join(found[host]).split()) for host in planned if host in found}
 
 
 def _changes(host: str, own: Mapping[str, Any]) -> Iterator[str]:

@@ -22,6 +22,11 @@ Entry = Mapping[str, Union[str, bool]]
 """A neighbour, an FDB entry or a route, as a document lists it."""
 
 
+def vtep_mac(vni: int, name: str) -> str:
+    """The MAC address of a node's VTEP."""
+    return values.derived_mac(f"{vni}/{name}")
+
+
 @dataclass(frozen=True)
 class Share:
     """A node's share of one of an overlay's networks.
@@ -84,6 +89,18 @@ class Node:
 
 
 @dataclass(frozen=True)
+class Tunnel:
+    """A VXLAN by which the nodes of an overlay receive, but do not send.
+
+    :ivar device: the interface.
+    """
+
+    device: str
+    vni: int
+    port: int
+
+
+@dataclass(frozen=True)
 class Translation:
     """A network of the underlay whose packets a router may send on with an address of its own."""
 
@@ -99,6 +116,7 @@ class Overlay:
     :ivar device: its VXLAN interface.
     :ivar mode: one of MODES.
     :ivar bridge: the bridge of its pods.
+    :ivar also_receive: further VXLANs, while traffic moves from one to another.
     :ivar nodes: by name, in the order of their numbers.
     :ivar translated: by node, how the packets of others may arrive there.
     """
@@ -110,6 +128,7 @@ class Overlay:
     device: str
     mode: str
     bridge: str
+    also_receive: tuple[Tunnel, ...] = ()
     cidrs: tuple[str, ...] = ()
     nodes: dict[str, Node] = field(default_factory=dict)
     translated: dict[str, tuple[Translation, ...]] = field(default_factory=dict)

@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import End
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.fabric import Fabric
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.reported import Reported
 
 _ADMISSION = "inet weft_admission"
 _SOURCES = {"bridge weft_sources", "inet weft_sources"}
@@ -18,10 +17,13 @@ _NAMED = 5
 """Nodes that are named in a line."""
 
 
-def lines(reported: Reported, fabric: Fabric) -> list[str]:
-    """A line for all nodes with the same protection."""
+def lines(protections: Mapping[str, Sequence[str]], fabric: Fabric) -> list[str]:
+    """A line for all nodes with the same protection.
+
+    :param protections: by host, the tables of this collection that drop packets there.
+    """
     alike: dict[str, list[str]] = {}
-    for host, tables in reported.protections.items():
+    for host, tables in protections.items():
         text = f"admission {_admission(tables, fabric)}, source checks {_sources(tables, fabric.ends(host))}"
         alike.setdefault(text, []).append(host)
     return [f"{_names(hosts)}: {text}" for text, hosts in alike.items()]

@@ -41,6 +41,24 @@ def article(name: str = "alone") -> Any:
     return inventory
 
 
+# All that site makes but files. The cable stays, since a lab node cannot plug itself in again.
+_POWER_OFF = r"""
+set -e
+for namespace in $(ip netns list | cut -d' ' -f1); do
+    ip netns pids "$namespace" | xargs -r kill
+done
+for link in vxlan0 veth0 br0; do
+    [ ! -e "/sys/class/net/$link" ] || ip link delete "$link"
+done
+for namespace in $(ip netns list | cut -d' ' -f1); do
+    ip netns delete "$namespace"
+done
+ip route flush proto 119
+nft flush ruleset
+sysctl -q net.ipv4.ip_forward=0 net.ipv4.conf.all.accept_redirects=1
+"""
+
+
 def host_vars(inventory: Any, host: str) -> Any:
     """A host's own variables in an inventory, to change."""
     return next(group["hosts"][host] for group in inventory["all"]["children"].values() if host in group["hosts"])
@@ -127,6 +145,17 @@ class Fabric:
         done = subprocess.run([*lab.enter(self.lab, host), *command], capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{host}: {' '.join(command)}: {done.stderr or done.stdout}"
         return done.stdout
+
+    def power_off(self, host: str) -> None:
+        """Take from a node what it loses without power."""
+        self.node(host, "sh", "-c", _POWER_OFF)
+
+    def prove(self, host: str, *more: str) -> subprocess.CompletedProcess[str]:
+        """Let a host prove its own rows, however that ends."""
+        command = [*lab.enter(self.lab, host), "weft-fabric", "prove", *more]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.stderr == "", done
+        return done
 
     def snapshot(self, host: str) -> Any:
         """Everything of a node that site could leave something behind in."""
