@@ -39,17 +39,18 @@ def converge(
     :param rules: None: no table is wanted.
     :param check: change nothing.
     :param family: the table's, and its rules'.
-    :param before: the rules that the table has by now, or would have if nothing were only checked; None: read them.
+    :param before: the rules that the table has by now, or would have if nothing were only checked; empty: there is
+        no table; None: read it.
     :param adopt: replace a table whoever it belongs to.
     :returns: the result of the module masquerade, with the rules that the kernel has.
     :raises InvalidParameter: the table belongs to somebody else.
     :raises FabricError: nft is missing, or the kernel refuses the transaction. Nothing has changed then.
     """
-    observed = expected(before) if before else read(name, family)
+    observed = read(name, family) if before is None else expected(before) if before else None
     if observed and not observed.ours and not adopt:
         raise InvalidParameter("table", name, _NOT_OURS)
     script = plan(name, rules, observed, family)
-    result = predict(name, rules, observed, _list(name, family, "-s", "-a") if script and observed else "")
+    result = predict(name, rules, observed, _list(name, family, "-s", "-a") if script and observed else "", family)
     if script and not check:
         _apply(name, script)
         observed = read(name, family)
@@ -78,14 +79,14 @@ def refuse_foreign(name: str, family: str = FAMILY) -> None:
         raise FabricError(f"{there}: give another name, or adopt it (adopt: [{name}])")
 
 
-def names() -> list[str]:
+def names(family: str = FAMILY) -> list[str]:
     """The tables, in the network namespace of this process, that are named as this collection's are.
 
     :raises FabricError: nft is missing, or fails.
     """
-    process = _nft("-j", "list", "tables", FAMILY)
+    process = _nft("-j", "list", "tables", family)
     if process.returncode != 0:
-        raise explain(FAMILY, process.stderr)
+        raise explain(family, process.stderr)
     found = [item["table"]["name"] for item in json.loads(process.stdout)["nftables"] if "table" in item]
     return [name for name in found if name.startswith(_PREFIX)]
 

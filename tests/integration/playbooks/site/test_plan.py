@@ -68,7 +68,7 @@ def test_a_change_takes_one_more_call_on_the_hosts_that_differ(fabric: Fabric) -
     run = fabric.ok("site", "-vvv", "--skip-tags", "verify")
     assert calls(run) == {"host": len(HOSTS) + 1}
     assert run.changed == {"network-1": 1}
-    assert "network-1: +7 ~0 -0\n" in run.text and "Plan: 1 of 3 hosts change, +7 ~0 -0\n" in run.text
+    assert "network-1: +9 ~0 -0\n" in run.text and "Plan: 1 of 3 hosts change, +9 ~0 -0\n" in run.text
 
 
 def test_one_refusal_keeps_all_hosts_as_they_are(fabric: Fabric) -> None:
