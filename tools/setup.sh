@@ -17,7 +17,8 @@ if [ "$profile" = dev ]; then
     tools/setup.sh
     commands="git:git ssh:openssh-client sshd:openssh-server sudo:sudo shellcheck:shellcheck
         dhcpcd:dhcpcd-base dnsmasq:dnsmasq-base iperf3:iperf3 wg:wireguard-tools
-        iptables:iptables /usr/lib/cni/bridge:containernetworking-plugins"
+        iptables:iptables /usr/lib/cni/bridge:containernetworking-plugins dbus-daemon:dbus-daemon
+        /usr/lib/python3/dist-packages/dbus/__init__.py:python3-dbus /usr/lib/python3/dist-packages/gi/__init__.py:python3-gi"
     requirements="requirements-dev.txt"
 elif [ "$profile" = vm ]; then
     commands="gcc:gcc /usr/include/stdio.h:libc6-dev make:make flex:flex bison:bison bc:bc m4:m4 xz:xz-utils ssh-keygen:openssh-client

@@ -92,7 +92,7 @@ def test_a_nic_whose_mtu_has_changed(run_module: Any) -> None:
     assert repaired.stderr.count(told) == 1
     status = json.loads(succeed_or_differ("status", "--json"))
     assert (status["drift"], status["error"]) == ([], "")
-    assert status["warnings"] == [f"overlay: {told} change"]
+    assert status["warnings"] == [f"overlay: {told}"]
     assert f"warnings    overlay: {told}" in succeed_or_differ("status")
     done = run_module("host", documents=DOCUMENTS)
     assert (done["generation"], mtus()) == (2, {"vx0": 1450, "br7": 1450}), done
