@@ -20,6 +20,8 @@ endef
 
 test: setup-dev
 	@[ "$$(id -u)" = 0 ] || { echo "network namespaces need root: sudo make test, or make test-fast" >&2; exit 1; }
+	@# Now, because tests compare /etc before and after, and an installation beside them changes it.
+	@tools/setup.sh vm
 	$(call nox)
 
 test-fast: setup-dev

@@ -114,6 +114,12 @@ def integration(session: nox.Session) -> None:
     pytest(session, "tests/integration")
 
 
+@nox.session(python=False, default=False)
+def runbooks(session: nox.Session) -> None:
+    """Measure what the runbooks cost, and write the table of docs/runbooks.md."""
+    pytest(session, f"{PLAYBOOKS}/test_runbooks.py", "-n0", WEFT_LOSSES="write")
+
+
 @nox.session(python=False)
 def vagrant(session: nox.Session) -> None:
     """A site on virtual machines as users have them."""

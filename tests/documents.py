@@ -61,6 +61,8 @@ def documents(draw: Any, every_kind: bool = False) -> dict[str, Any]:
         far = {"netns": place, **_end(draw, name.replace("veth", "far"), draw(_macs))}
         controller = draw(st.sampled_from(["", *controllers]))
         links.append(_link(draw, name, "veth", controller=controller, peer=far))
+        if controller == "bond0":  # which gives its MTU to its ports
+            links[-1]["mtu"] = next(link["mtu"] for link in links if link["name"] == "bond0")
     if every_kind and veths and draw(st.booleans()):
         links.append(_link(draw, "vlan5", "vlan", mtu=1400, parent=veths[0], vlan_id=5))
         if draw(st.booleans()):
@@ -102,10 +104,8 @@ def _link(draw: Any, name: str, kind: str, **more: Any) -> dict[str, Any]:
 def _bond(draw: Any) -> dict[str, Any]:
     mode = draw(st.sampled_from(["active-backup", "802.3ad", "balance-rr"]))
     more = {"lacp_rate": draw(st.sampled_from(["slow", "fast"]))} if mode == "802.3ad" else {}
-    # a bond and its ports share the MAC address, so that asking for others would never come to rest
-    bond = _link(draw, "bond0", "bond", mode=mode, miimon=100, updelay=draw(st.sampled_from([0, 200])), **more)
-    del bond["mac_address"]
-    return bond
+    miimon = draw(st.sampled_from([50, 100]))
+    return _link(draw, "bond0", "bond", mode=mode, miimon=miimon, updelay=draw(st.sampled_from([0, 200])), **more)
 
 
 def _ipip(draw: Any) -> dict[str, Any]:

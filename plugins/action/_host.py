@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
@@ -26,6 +26,9 @@ from ansible.utils.display import Display
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.plugin_utils.fleet.plan import shortened
+
+if TYPE_CHECKING:
+    from ansible_collections.weft.fabric.plugins.module_utils.proof.rows import Rows
 
 LATE = "{} has not run: leave --start-at-task out, and use tags instead"
 
@@ -69,6 +72,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             options["strict"] = True
         elif phase == "apply":
             options["plan"] = variables["common_planned"]["plan"]
+            options["proof"] = str(self._rows(variables["common_fabric"], variables))
         called: dict[str, Any] = self._execute_module(
             module_name="weft.fabric.host", module_args={"documents": documents, **options}, task_vars=variables
         )
@@ -94,6 +98,23 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             roles = {role.name: wanted and (role.group in mine if role.group else bool(mine)) for role in chosen}
             own = json.loads(fabric["variables"][name])
         return documents.of_host(Host(name, own, decoded(dict[str, Overlay], fabric["plans"])), roles)
+
+    def _rows(self, fabric: Mapping[str, Any], variables: Mapping[str, Any]) -> Rows:
+        """What the host proves by itself (weft-fabric prove). A host that is no node proves nothing."""
+        from ansible_collections.weft.fabric.plugins.module_utils.proof.rows import NOTHING
+        from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.fabric import Fabric
+        from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import decoded, loaded
+        from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay
+        from ansible_collections.weft.fabric.plugins.plugin_utils.proof.targets import rows
+
+        name = variables["inventory_hostname"]
+        planned = decoded(dict[str, Overlay], fabric["plans"])
+        there = Fabric(planned, loaded(fabric["pods"]), loaded(fabric["networks"]))
+        if name not in there.nodes:
+            return NOTHING
+        port = json.loads(fabric["variables"][name])["pods_port"]
+        scope, count = self._value("verify_scope", variables, "auto"), self._value("verify_count", variables, 3)
+        return rows(name, there, port, scope, int(count))
 
     def _value(self, name: str, variables: Mapping[str, Any], default: Any = None) -> Any:
         return self._templar.template(variables[name]) if name in variables else default

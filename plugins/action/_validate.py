@@ -134,6 +134,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             overrides=overrides,
             # The roles' own facts, such as overlay_pods, exist only after the first validation of a run.
             names={} if _FACT in others else others,
+            extra=[name for name in load_extra_vars(self._loader) if name not in options],
             missing=missing,
             unreadable=unreadable,
         )

@@ -31,6 +31,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 
 if TYPE_CHECKING:
+    from ansible_collections.weft.fabric.plugins.module_utils.proof.rows import Rows
     from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.fabric import Fabric
     from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Overlay
 
@@ -91,6 +92,18 @@ def plan_refused(variables: Mapping[str, Any], hosts: Sequence[str]) -> dict[str
     from ansible_collections.weft.fabric.plugins.plugin_utils.fleet.plan import refused
 
     return refused(_registered(variables, hosts, "common_planned"))
+
+
+def batch(variables: Mapping[str, Any], every: Sequence[str], hosts: Sequence[str]) -> dict[str, list[str]]:
+    """The nodes of a run with batches: see fleet.batch.
+
+    :param variables: Ansible's ``hostvars``.
+    :param every: the hosts of all batches.
+    :param hosts: those of this batch.
+    """
+    from ansible_collections.weft.fabric.plugins.plugin_utils.fleet.batch import parts
+
+    return parts({host: variables[host] for host in every}, hosts)
 
 
 def command_lines(variables: Mapping[str, Any], hosts: Sequence[str], everywhere: Sequence[str]) -> list[str]:
@@ -178,17 +191,51 @@ def verify_devices(overlays: Any) -> list[str]:
     return sorted({overlay.device for overlay in _overlays(overlays).values() if overlay.present and overlay.tunnelled})
 
 
-def verify_targets(overlays: Any, host: str, pods: Any, port: int, networks: Any = None, scope: str = "all") -> Any:
+def verify_targets(
+    overlays: Any,
+    host: str,
+    pods: Any,
+    port: int,
+    networks: Any = None,
+    scope: str = "all",
+    stale: Sequence[str] = (),
+) -> Any:
     """What a node probes, as the module reachability takes it.
 
     :param pods: each node's pods_pods, by its name.
     :param port: TCP port of the pods' echo servers.
     :param networks: each node's pods_network, by its name.
     :param scope: the variable verify_scope.
+    :param stale: hosts that later batches change, which are not probed yet.
     """
-    from ansible_collections.weft.fabric.plugins.plugin_utils.proof.targets import probes
+    from ansible_collections.weft.fabric.plugins.module_utils.proof.rows import probes
 
-    return probes(host, _fabric(overlays, pods, networks), port, scope)
+    found = _rows(overlays, host, pods, networks, port, scope)
+    return probes([target for target in found.targets if target.host not in stale], port)
+
+
+def verify_rows(
+    overlays: Any, host: str, pods: Any, port: int, networks: Any = None, scope: str = "all", count: int = 3
+) -> str:
+    """A node's own rows of the proof, as text for weft-fabric prove. It takes what verify_targets takes.
+
+    :param count: the variable verify_count.
+    """
+    return str(_rows(overlays, host, pods, networks, port, scope)._replace(echoes=count))
+
+
+def _rows(*given: Any) -> Rows:
+    """A node's own rows. The templates of one task ask for them twice."""
+    return _rows_of_text(*given) if all(isinstance(one, (str, int)) for one in given) else _make_rows(*given)
+
+
+def _make_rows(overlays: Any, host: str, pods: Any, networks: Any, port: int, scope: str) -> Rows:
+    from ansible_collections.weft.fabric.plugins.plugin_utils.proof.targets import rows
+
+    return rows(host, _fabric(overlays, pods, networks), port, scope, 0)
+
+
+_rows_of_text = functools.lru_cache(maxsize=1)(_make_rows)
 
 
 def verify_report(
@@ -199,18 +246,23 @@ def verify_report(
     pods: Any,
     networks: Any = None,
     scope: str = "all",
+    stale: Sequence[str] = (),
+    earlier: Sequence[str] = (),
 ) -> Any:
     """The proof: see proof.report.Report.
 
     :param variables: Ansible's ``hostvars``.
     :param hosts: those that have probed.
     :param lost: hosts of the run that became unreachable, or failed before the proof.
+    :param stale: hosts that later batches change.
+    :param earlier: hosts that earlier batches have changed.
     """
     from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import encode
-    from ansible_collections.weft.fabric.plugins.plugin_utils.proof.report import report
-    from ansible_collections.weft.fabric.plugins.plugin_utils.proof.reported import reported
+    from ansible_collections.weft.fabric.plugins.plugin_utils.proof.reported import missing, reported
+    from ansible_collections.weft.fabric.plugins.plugin_utils.proof.run import Part, shown
 
-    return encode(report(reported(variables, hosts, lost), _fabric(overlays, pods, networks), scope))
+    part = Part(missing(variables, lost), stale, earlier)
+    return encode(shown(reported(variables, hosts), _fabric(overlays, pods, networks), scope, part))
 
 
 def verify_files(
@@ -221,12 +273,16 @@ def verify_files(
     pods: Any,
     networks: Any = None,
     scope: str = "all",
+    stale: Sequence[str] = (),
+    earlier: Sequence[str] = (),
 ) -> Any:
     """The proof as files, their contents by name. It takes what verify_report takes."""
     from ansible_collections.weft.fabric.plugins.plugin_utils.proof.files import files
-    from ansible_collections.weft.fabric.plugins.plugin_utils.proof.reported import reported
+    from ansible_collections.weft.fabric.plugins.plugin_utils.proof.reported import missing, reported
+    from ansible_collections.weft.fabric.plugins.plugin_utils.proof.run import Part, found
 
-    return files(reported(variables, hosts, lost), _fabric(overlays, pods, networks), scope)
+    fabric, part = _fabric(overlays, pods, networks), Part(missing(variables, lost), stale, earlier)
+    return files(found(reported(variables, hosts), fabric, scope, part), list(fabric.nodes))
 
 
 def bandwidth_plan(
@@ -298,6 +354,7 @@ class FilterModule:
             hosts,
             plan_lines,
             plan_refused,
+            batch,
             command_lines,
             command_failed,
             preflight_report,
@@ -307,6 +364,7 @@ class FilterModule:
             verify_pods,
             verify_devices,
             verify_targets,
+            verify_rows,
             verify_report,
             verify_files,
             bandwidth_plan,

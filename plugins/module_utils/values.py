@@ -34,6 +34,8 @@ MAIN_TABLE, LOCAL_TABLE = 254, 255  # include/uapi/linux/rtnetlink.h: RT_TABLE_M
 # iproute2's rt_protos, so that purging never touches those of a routing daemon, of DHCP or of an administrator.
 ROUTE_PROTOCOL = 119
 ROUTE_PROTOCOLS = range(119, 128)  # for documents that share an interface and are purged apart
+# Marks of rules and neighbours that belong in a document: ours, those of administrators, and none, as ip(8) sets.
+DECLARED_PROTOCOLS = (0, 3, 4, *ROUTE_PROTOCOLS)
 EVERYTHING = {4: "0.0.0.0/0", 6: "::/0"}  # the destination of a default route, by IP version
 _MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", re.ASCII).fullmatch
 _UNICAST = re.compile("[0-9a-f][02468ace](?::[0-9a-f]{2}){5}", re.ASCII).fullmatch
@@ -337,6 +339,11 @@ def network(where: str, value: Any) -> str:
     if base != found:
         raise InvalidParameter(where, value, f"it has host bits set: did you mean {base}/{prefix}?")
     return f"{base}/{prefix}"
+
+
+def network_or_address(where: str, value: Any) -> str:
+    """A network, or a single address."""
+    return network(where, value) if "/" in str(value) else address(where, value)
 
 
 def interface_address(where: str, value: Any) -> str:

@@ -14,6 +14,9 @@ description:
   - The kernel changes O(mode), O(lacp_rate) and O(ad_select) only while the bond is down, and O(mode) only while it has
     no ports. The module brings the bond down, releases the ports if necessary, and restores both afterwards. This
     interrupts traffic.
+  - The kernel gives the bond's MTU and MAC address to its ports, and the diff shows this. A port with another MTU is
+    refused. A port's O(mac_address) is the one that it has again when it leaves the bond. If MAC addresses move with
+    the active port (C(fail_over_mac)), this is no change, and O(mac_address) of the bond is refused.
   - Requires the kernel driver C(bonding).
 author:
   - The weft.fabric authors (@weft-fabric)
@@ -31,6 +34,7 @@ options:
       - How the bond uses its ports. The kernel's default is V(balance-rr).
       - While the bond monitors its ports by ARP (C(arp_interval)), V(802.3ad), V(balance-tlb) and V(balance-alb) are
         refused, because they would end this.
+      - These three modes need O(miimon). If it is neither given nor set, the kernel sets it to 100.
     type: str
     choices: [balance-rr, active-backup, balance-xor, broadcast, 802.3ad, balance-tlb, balance-alb]
   miimon:
@@ -38,6 +42,7 @@ options:
       - Milliseconds between checks of the ports' carrier. 0 switches the checks off.
       - While the bond monitors its ports by ARP (C(arp_interval)), only 0 is accepted, because checks of the carrier
         would end this.
+      - If it changes, O(updelay) and O(downdelay) keep their values, rounded down to multiples of it.
     type: int
   updelay:
     description: Milliseconds to wait before using a port that came up. A multiple of O(miimon).

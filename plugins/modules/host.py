@@ -55,11 +55,21 @@ options:
         O(weft.fabric.topology#module:route_protocol).
       - C(cni) is O(weft.fabric.cni#module:attachments). Their links, addresses and routes are created in one pass with
         the topology.
+      - C(networks) is a list of networks that the document has for itself, such as those of pods. Nothing is made of
+        them. With O(strict), routes of somebody else that overlap them are refused if the document has addresses or
+        routes there, and are a warning otherwise. Default routes, and routes through a gateway to a larger network,
+        are no overlap.
       - C(sysctl) is O(weft.fabric.sysctl#module:settings).
       - C(masquerade) has O(weft.fabric.masquerade#module:table) and O(weft.fabric.masquerade#module:rules). Without
         rules, there is no table.
       - C(isolation) is a list of groups of networks. Packets from a network of one group to a network of another group
         are dropped, in the nftables table C(weft_isolation). With only one group, there is no table.
+      - C(admission) is a list of overlays with C(port), C(vni) and C(peers), each with an C(address), which may be a
+        network, and C(sources), the networks that packets inside come from. Other packets to these UDP ports are
+        dropped and counted, in the nftables table C(weft_admission), whose elements are changed one by one.
+      - C(sources) is a list of hosts' ends of pods' veth pairs, each with C(interface), C(bridged), and the pod's
+        C(mac_address) and C(addresses). Packets, ARP and neighbour advertisements with other addresses are dropped and
+        counted, in the nftables tables C(weft_sources), C(bridge) for ports of a bridge and C(inet) for others.
       - C(echo_server) has O(weft.fabric.echo_server#module:namespaces) and O(weft.fabric.echo_server#module:port).
       - C(resync) is the interval in seconds at which the host applies its generation again (C(weft-fabric.timer)). V(0)
         applies it only when the host starts. The longest interval of all documents counts.
@@ -121,6 +131,12 @@ options:
       - V(0) confirms the generation as soon as it has been applied.
     type: int
     default: 0
+  proof:
+    description:
+      - What C(weft-fabric prove) needs to prove the host without a controller, as text that the collection's playbooks
+        make. It is stored with a new generation, and changes none. M(weft.fabric.reachability) stores it as well.
+      - By default, a new generation has that of the last one with the same documents, or of the current one.
+    type: str
 """
 
 EXAMPLES = r"""
@@ -281,6 +297,7 @@ ARGUMENT_SPEC = {
     "revision": {"type": "str"},
     "plan": {"type": "str"},
     "confirm": {"type": "int", "default": 0},
+    "proof": {"type": "str"},
 }
 
 
@@ -300,6 +317,7 @@ def _applied(module: AnsibleModule) -> dict[str, Any]:
     wanted = documents.ordered(document for document in {**known, **asked}.values() if not document.absent)
     beside = documents.afterwards({name: one for name, one in asked.items() if one.absent}, known)
     options = {name: given[name] for name in ("adopt", "strict", "revision", "plan", "confirm")}
+    options["rows"] = given["proof"] or ""
     try:
         result, stored = transaction.Transaction(record, wanted, beside, **options).run(module.check_mode)
     except transaction.Refused as error:
@@ -323,7 +341,7 @@ def _applied(module: AnsibleModule) -> dict[str, Any]:
         **_shown([result.returned[name] for name in asked if name in result.returned]),
         **install.described(wanted),
         # Ansible would return all parameters, the documents too, for the controller to keep.
-        "invocation": {"module_args": {**module.params, "documents": sorted(asked)}},
+        "invocation": {"module_args": {**module.params, "documents": sorted(asked), "proof": None}},
     }
 
 

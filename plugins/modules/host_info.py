@@ -99,6 +99,14 @@ drift:
   type: list
   elements: str
   sample: ["pods: + link br0 up"]
+warnings:
+  description:
+    - Sentences on what C(weft-fabric apply) would not change, such as an interface that has another MTU than when the
+      generation was made.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 error:
   description: Why the host cannot be compared with its generation; empty if it can be.
   returned: success

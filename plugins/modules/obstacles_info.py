@@ -93,27 +93,13 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.counters import counters
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.drops import drops
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.sysctl import (
-    IPV4_FORWARDING,
-    IPV6_FORWARDING,
-    read_live,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.obstacles import obstacles
 
 SPEC = {"interfaces": {"type": "list", "elements": "str", "default": []}}
 
 
 def body(module: AnsibleModule) -> dict[str, Any]:
-    return {
-        "changed": False,
-        "chains": [chain._asdict() for chain in drops()],
-        "forwarding": {
-            family: read_live(key) not in (None, "0")
-            for family, key in (("ipv4", IPV4_FORWARDING), ("ipv6", IPV6_FORWARDING))
-        },
-        "counters": counters(module.params["interfaces"]),
-    }
+    return {"changed": False, **obstacles(module.params["interfaces"])}
 
 
 def main() -> None:

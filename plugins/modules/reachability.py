@@ -88,6 +88,11 @@ options:
       - RV(weft.fabric.host#module:plan) of the change that is proved. If the host waits for its confirmation
         (O(weft.fabric.host#module:confirm)), that time starts again.
     type: str
+  proof:
+    description:
+      - What C(weft-fabric prove) needs to repeat and explain these probes on the host, as text that the role
+        C(weft.fabric.verify) makes. It is stored with the host's generation if that has another one.
+    type: str
   interfaces:
     description: Names of the interfaces whose packets are counted before the probes, and whose MTUs are read.
     type: list
@@ -96,7 +101,7 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Probes in check mode as well, because probing changes nothing.
+    description: Probes in check mode as well, because probing changes nothing. O(proof) is not stored then.
   diff_mode:
     support: none
     description: There is no diff, because the module changes nothing.
@@ -141,6 +146,12 @@ mtus:
   returned: success
   type: dict
   sample: {vxlan0: 1450}
+protections:
+  description: The nftables tables of this collection that drop packets, each with its family, in O(netns).
+  returned: success
+  type: list
+  elements: str
+  sample: [bridge weft_sources, inet weft_admission]
 reachable:
   description: Whether every target answered on every layer that was probed.
   returned: success
@@ -250,10 +261,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.counters import counters
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.mtu import mtus
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.drops import protections
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import inside
-from ansible_collections.weft.fabric.plugins.module_utils.probe.prober import Prober
+from ansible_collections.weft.fabric.plugins.module_utils.probe.measure import measure
 from ansible_collections.weft.fabric.plugins.module_utils.probe.targets import targets_of, timeout_of
 
 ARGUMENT_SPEC = {
@@ -274,6 +285,7 @@ ARGUMENT_SPEC = {
     "pmtu": {"type": "bool", "default": True},
     "timeout": {"type": "float", "default": 4},
     "plan": {"type": "str"},
+    "proof": {"type": "str"},
     "interfaces": {"type": "list", "elements": "str", "default": []},
 }
 
@@ -288,20 +300,29 @@ def reachability(module: AnsibleModule) -> dict[str, Any]:
         from ansible_collections.weft.fabric.plugins.module_utils.host import guard
 
         guard.contact(params["plan"])
+    if params["proof"] and not module.check_mode:
+        _store(module, params["proof"])
     with inside(netns):
-        before = counters(params["interfaces"]) if params["interfaces"] else {}
-        sizes = mtus(params["interfaces"])
-        results = Prober(targets, count, params["pmtu"], timeout).run()
+        found = measure(targets, count, params["pmtu"], timeout, params["interfaces"])
+        protecting = protections()
     # Ansible would return all parameters, for the controller to keep: each target is in its result.
-    given = {**params, "targets": [target["name"] for target in params["targets"]]}
+    given = {**params, "targets": [target["name"] for target in params["targets"]], "proof": None}
     return {
         "changed": False,
-        "reachable": all(result["reachable"] for result in results),
-        "results": results,
-        "counters": before,
-        "mtus": sizes,
+        "reachable": all(result["reachable"] for result in found["results"]),
+        **found,
+        "protections": protecting,
         "invocation": {"module_args": given},
     }
+
+
+def _store(module: AnsibleModule, rows: str) -> None:
+    from ansible_collections.weft.fabric.plugins.module_utils.host import stored_rows
+
+    try:
+        stored_rows.store(rows)
+    except FabricError as error:
+        module.warn(str(error))  # the proof itself does not depend on it
 
 
 def main() -> None:

@@ -58,11 +58,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils import values
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import inside, netns_names
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import observe
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import everything
-from ansible_collections.weft.fabric.plugins.module_utils.model import facts
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.states import states
 
 SPEC = {"namespaces": {"type": "list", "elements": "str"}}
 
@@ -75,16 +72,7 @@ def body(module: AnsibleModule) -> dict[str, Any]:
             # Entered, because a file without a namespace can be opened.
             with inside(values.namespace(f"namespaces[{index}]", name)):
                 pass
-    scopes = {name: everything([other for other in names if other != name], protocol=0) for name in names}
-    with Kernel() as kernel:
-        observed = observe(kernel, scopes)
-    found: dict[str, Any] = {}
-    for name, state in observed.items():
-        if state.status != "present":
-            continue  # it has been removed meanwhile
-        joined = next((other for other in found if other in state.aliases), None)
-        found[name] = facts.document(state) if joined is None else {"joins": joined}
-    return {"changed": False, "namespaces": found}
+    return {"changed": False, "namespaces": states(names)}
 
 
 def main() -> None:

@@ -13,8 +13,10 @@ description:
   - Maps overlay addresses of other VTEPs to MAC addresses, any number in one call, so that no host has to ask for them
     (ARP, NDP).
   - Replaces a learned entry for the same address by a permanent one, and shows it in the diff.
-  - Keeps entries that are not permanent, and entries that a routing daemon marks as externally learned
-    (C(extern_learn)), even if the list does not contain them.
+  - Keeps entries that are not permanent, entries that the kernel resolves by itself (C(managed)), and entries that a
+    routing daemon marks as externally learned (C(extern_learn)) or with its protocol (C(proto zebra)), even if the list
+    does not contain them. One that the list contains as it is counts as present.
+  - When the MAC address of an entry changes, it stays marked as a router, and with the protocol.
 author:
   - The weft.fabric authors (@weft-fabric)
 extends_documentation_fragment:

@@ -15,6 +15,7 @@ import gc
 import importlib
 import json
 import pathlib
+import pkgutil
 import re
 import socket
 import struct
@@ -22,6 +23,7 @@ import sys
 import time
 from typing import ClassVar
 
+from ansible_collections.weft.fabric.plugins.module_utils import engine, kernel, kinds, model, plan
 from ansible_collections.weft.fabric.plugins.module_utils.engine import reconcile
 from ansible_collections.weft.fabric.plugins.module_utils.kernel import netlink
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
@@ -29,8 +31,10 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import add_f
 from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import add_neighbours
 from ansible_collections.weft.fabric.plugins.module_utils.model.routes import add_routes
 
-# Where there is anything to do, reconcile imports it. Here that is not measured.
-importlib.import_module(f"{reconcile.__package__}.converge")
+# The engine imports what it needs as it needs it. Here that is not measured.
+for package in (engine, kernel, kinds, model, plan):
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
 
 DEV = "vxlan0"
 NLM_F_DUMP = 0x300  # include/uapi/linux/netlink.h

@@ -14,6 +14,8 @@ import yaml
 DOCS = pathlib.Path(__file__).parent.parent.parent / "docs"
 _SECTION = re.compile(r"^## (.+?)\n.*?^```sh\n(.*?)^```\n\n^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
+_BLOCK = re.compile(r"^```(diff|sh|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
 Task = tuple[str, dict[str, Any]]
 
 
@@ -34,3 +36,19 @@ def sections(page: pathlib.Path) -> dict[str, tuple[list[str], list[Task]]]:
     headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
     assert [*found, "What is not here"] == headings
     return found
+
+
+def steps(page: pathlib.Path) -> dict[str, list[tuple[str, str]]]:
+    """The code blocks of each section of a page, in their order, each with its language; by the section's heading."""
+    parts = re.split(r"^##+ (.+)\n", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {title: _BLOCK.findall(body) for title, body in zip(parts[1::2], parts[2::2])}
+
+
+def patched(text: str, difference: str) -> str:
+    """A text after a difference, as diff(1) shows it, whose parts are between lines of ``@@``."""
+    for part in difference.split("@@\n"):
+        lines = part.splitlines(keepends=True)
+        old, new = ("".join(line[1:] for line in lines if line[0] in signs) for signs in (" -", " +"))
+        assert text.count(old) == 1, f"{text.count(old)} times:\n{old}"
+        text = text.replace(old, new)
+    return text

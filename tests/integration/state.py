@@ -1,10 +1,12 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A namespace's whole state as iproute2 tells it, in a form in which equal states are equal."""
+"""A namespace's whole state as iproute2, nft and /proc/sys tell it, in a form in which equal states are equal."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.weft.fabric.tests.integration.kernel import ALL_ROUTES, bridge_json, ip, ip_json_batch, wg
@@ -64,9 +66,12 @@ def snapshot(namespace: str) -> dict[str, Any]:
             key=str,
         ),
         "static": sorted(
-            (entry["ifname"], entry["mac"], entry.get("vlan"), "sticky" in entry["flags"])
-            for entry in entries
-            if entry["state"] == "static"
+            (
+                (entry["ifname"], entry["mac"], entry.get("vlan"), "sticky" in entry["flags"])
+                for entry in entries
+                if entry["state"] == "static"
+            ),
+            key=str,
         ),
         "wireguard": _wireguard(namespace) if any(_link(link)["kind"] == "wireguard" for link in links) else [],
     }
@@ -92,3 +97,72 @@ def part(state: dict[str, Any], links: set[str]) -> dict[str, Any]:
         ],
         **{key: [item for item in state[key] if item[0] in links] for key in ("addresses", "neighbours", "fdb")},
     }
+
+
+# In few processes, because starting them takes most of the time. A kernel without VLANs of bridges prints half a list.
+_WHOLE = r"""
+printf '%s\n' address 'route show table all' 'neigh show nud permanent' rule | ip -d -j -batch -
+ip -d -j -6 rule; printf '%s\n' link fdb | bridge -d -j -batch -; nft -j list ruleset; echo --
+bridge -d -j vlan 2>/dev/null || echo ]; echo --
+ip netns list; echo --
+grep -rs . /proc/sys/net/ipv4 /proc/sys/net/ipv6 || :
+"""
+_PARTS = ("address", "route", "neigh", "rule", "rule6", "ports", "fdb", "nft", "vlan")
+# What the kernel numbers, counts or finds out by itself, of objects of JSON and of kernel parameters.
+_BY_ITSELF = {
+    "ifindex", "link_index", "link_netnsid", "operstate", "flags", "tentative", "handle", "metainfo", "bytes",
+    "packets", "expires", "state", "port_no", "root_port", "designated_port", "numtxqueues", "numrxqueues",
+}  # fmt: skip
+
+
+def whole(run: Callable[..., str]) -> set[str]:
+    """All of one namespace: ``ip -d -j``, ``bridge -d -j``, ``nft -j`` and kernel parameters, an object in a line.
+
+    Without indexes, counters, timers and link-local addresses.
+
+    :param run: runs a command there, and returns what it prints.
+    """
+    first, vlans, namespaces, sysctl = run("sh", "-c", _WHOLE).split("--\n")
+    data = dict(zip(_PARTS, [*_documents(first), *_documents(vlans)]))
+    data["nft"] = data["nft"]["nftables"]
+    for link in data["address"]:
+        link["up"] = "UP" in link.get("flags", ())
+    for port in data["ports"]:
+        port.pop("link", None)  # the other end's index, if that is elsewhere
+    data["fdb"] = [entry for entry in data["fdb"] if _is_declared(entry)]
+    texts = {name: [json.dumps(item, sort_keys=True) for item in _lasting(part)] for name, part in data.items()}
+    # The order of rules counts.
+    texts["nft"] = [f"{number} {text}" for number, text in enumerate(texts["nft"])]
+    texts["namespaces"] = [line.split()[0] for line in namespaces.splitlines()]
+    texts["sysctl"] = sysctl.splitlines()
+    return {f"{name} {text}" for name, part in texts.items() for text in part}
+
+
+def _documents(text: str) -> list[Any]:
+    """Documents of JSON, one after the other."""
+    found = []
+    while text := text.strip():
+        document, end = json.JSONDecoder().raw_decode(text)
+        found.append(document)
+        text = text[end:]
+    return found
+
+
+def _is_declared(entry: dict[str, Any]) -> bool:
+    """Whether an FDB entry is neither learned nor that of a multicast group (RFC 1112, RFC 2464)."""
+    return entry.get("state") in ("permanent", "static") and not entry["mac"].startswith(("33:33:", "01:00:5e:"))
+
+
+def _lasting(found: Any) -> Any:
+    """Data of JSON, without what the kernel changes by itself."""
+    if isinstance(found, dict):
+        kept = {key: value for key, value in found.items() if key not in _BY_ITSELF and "timer" not in key}
+        return {key: _lasting(value) for key, value in kept.items()}
+    if isinstance(found, list):
+        return [_lasting(item) for item in found if not _is_local(item) and item != {}]
+    return found
+
+
+def _is_local(item: Any) -> bool:
+    """Whether it is a link-local address or a route to it, which comes when the address is known to be unique."""
+    return isinstance(item, dict) and any(str(item.get(key, "")).startswith("fe80:") for key in ("local", "dst"))

@@ -55,6 +55,9 @@ TUNNELS = (
     f"fdb add {MAC.format(6)} dev PORT dst 192.0.2.6 self extern_learn",
     "fdb append 00:00:00:00:00:00 dev PORT dst 192.0.2.7",
     "fdb append 00:00:00:00:00:00 dev PORT dst 192.0.2.8 via lo",
+    "fdb append 00:00:00:00:00:00 dev PORT dst 192.0.2.7 port 4791",
+    "fdb append 00:00:00:00:00:00 dev PORT dst 192.0.2.7 vni 12",
+    f"fdb add {MAC.format(8)} dev PORT dst 192.0.2.6 router",
     "fdb append 01:00:5e:00:00:99 dev PORT dst 192.0.2.7",
     "fdb append 01:00:5e:00:00:99 dev PORT dst 192.0.2.8",
 )
@@ -115,8 +118,33 @@ def test_a_port_that_is_made_again() -> None:
     assert (options("vx0"), entries("vx0")) == (before, known)
     restored = [line for line in did.diff["after"].splitlines() if line.endswith(" (restored)")]
     assert len(restored) == len(OPTIONS) + len(known), restored
-    for line in ("link vx0 cost 77", "link vx0 flood off", f"fdb vx0 {MAC.format(1)} master static"):
+    for line in (
+        "link vx0 cost 77",
+        "link vx0 flood off",
+        f"fdb vx0 {MAC.format(1)} master static",
+        f"fdb vx0 {MAC.format(5)} dst 192.0.2.5 port 4790 vni 12",
+        f"fdb vx0 {MAC.format(8)} dst 192.0.2.6 router",
+        "fdb vx0 00:00:00:00:00:00 dst 192.0.2.7",
+        "fdb vx0 00:00:00:00:00:00 dst 192.0.2.7 port 4791",
+        "fdb vx0 00:00:00:00:00:00 dst 192.0.2.8 via lo",
+    ):
         assert f"{line} (restored)" in restored
+
+
+@pytest.mark.usefixtures("host")
+def test_entries_that_a_vxlan_that_is_made_again_lists() -> None:
+    """They are the document's, however it says what is the VXLAN's own."""
+    make_port("vx0", "type vxlan id 10 dstport 4789", TUNNELS)
+    before = entries("vx0")
+    listed = [
+        {"dev": "vx0", "lladdr": MAC.format(5), "dst": "192.0.2.5", "port": 4790, "vni": 12},
+        {"dev": "vx0", "lladdr": MAC.format(8), "dst": "192.0.2.6", "port": 4789, "vni": 11},
+        {"dev": "vx0", "lladdr": "00:00:00:00:00:00", "dst": "192.0.2.8"},
+    ]
+    did = reach({"links": [{**VXLAN, "port": 4789}], "fdb": listed})
+    assert entries("vx0") == before
+    shown = [line for line in did.diff["after"].splitlines() if line.startswith("fdb ")]
+    assert len(shown) == len(before) - len(listed) and all(line.endswith(" (restored)") for line in shown)
 
 
 @pytest.mark.usefixtures("host")

@@ -72,6 +72,7 @@ TRUNKS: dict[str, tuple[dict[str, Any], dict[str, set[str]]]] = {
         {"5": {"PVID", "Egress Untagged"}, "8": set()},
     ),
     "no trunk any more": ({"vlan": 6, "preserveDefaultVlan": False}, {"6": {"PVID", "Egress Untagged"}}),
+    "no VLAN any more": ({}, {"1": {"PVID", "Egress Untagged"}}),
 }
 
 
@@ -89,6 +90,22 @@ def test_the_vlans_of_a_port_are_those_of_the_network(attach: Attach, ns) -> Non
         attach(host, {pod: {**NETWORK, **options}})
         assert vlans(host, pod) == expected
         assert kernel.ip_json(host, "link", "show", "cni0")[0]["linkinfo"]["info_data"]["vlan_filtering"] == 1
+
+
+@pytest.mark.needs_kind("vlan")
+@pytest.mark.parametrize("default", [3, 0])
+def test_the_vlan_of_the_bridges_new_ports(default: int, attach: Attach, ns) -> None:
+    host, pod = ns(), ns()
+    new = f"link add cni0 type bridge vlan_filtering 1 vlan_default_pvid {default}"
+    kernel.ip_batch(host, new, "link set cni0 up")
+    own = {str(default): {"Egress Untagged"}} if default else {}
+    attach(host, {pod: {**NETWORK, "vlan": 5}})
+    assert vlans(host, pod) == {**own, "5": {"PVID", "Egress Untagged"}}
+    attach(host, {pod: {**NETWORK, "vlan": 5, "preserveDefaultVlan": False}})
+    assert vlans(host, pod) == {"5": {"PVID", "Egress Untagged"}}
+    attach(host, {pod: NETWORK})
+    (row,) = kernel.bridge_json(host, "vlan", "show", "dev", port(host, pod)) or [{"vlans": []}]
+    assert [one["vlan"] for one in row["vlans"]] == ([default] if default else [])
 
 
 @pytest.mark.needs_kind("vlan")

@@ -118,6 +118,45 @@ def test_an_interface_that_a_container_takes_is_not_the_controllers(
     assert reconcile(parse_topology(taking), check).changed
 
 
+DOWN = {"links": [{"name": "nic0", "admin_state": "down"}]}
+WITHOUT_ADDRESS = {"links": [{"name": "nic0", "addresses": ["10.5.0.1/24"], "purge_addresses": True}]}
+WITHOUT_ROUTE = {"routes": [{"dst": "default", "via": "10.1.0.254"}]}
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize(
+    ("document", "absent", "connected", "told"),
+    [
+        (DOWN, False, HERE, "would lose that address with nic0"),
+        (WITHOUT_ADDRESS, False, HERE, "would lose that address with nic0"),
+        (WITHOUT_ROUTE, True, FAR, "would have no route back: nothing is changed; list a route to 198.51.100.9"),
+    ],
+    ids=["interface", "address", "route"],
+)
+def test_the_way_in_is_removed_only_over_another(
+    check: bool, document: Any, absent: bool, connected: Session, told: str, host: str, monkeypatch
+) -> None:
+    wanted = parse_topology({"": document}, absent=absent)
+    monkeypatch.setattr(lifeline, "session", lambda: connected)
+    with Monitor(host) as monitor, pytest.raises(FabricError) as refused:
+        reconcile(wanted, check)
+    assert f"this host is reached at 10.1.0.1 by {connected.client}, and {told}" in str(refused.value)
+    assert "\n" not in str(refused.value) and monitor.changes == []
+    monkeypatch.setattr(lifeline, "session", lambda: Session("10.99.0.9", "10.99.0.1"))  # by an address of another link
+    assert reconcile(wanted, check).changed
+
+
+@pytest.mark.parametrize("route", [{"dst": "10.77.0.0/16"}, {"dst": "default", "metric": 200}])
+def test_what_the_controller_does_not_need_is_removed(route: dict[str, Any], host: str, monkeypatch) -> None:
+    """Another route, also one of two that lead to it; another address of its interface."""
+    ip(host, "route", "add", route["dst"], "via", "10.1.0.253", "metric", str(route.get("metric", 0)))
+    monkeypatch.setattr(lifeline, "session", lambda: FAR)
+    assert reconcile(parse_topology({"": {"routes": [{**route, "via": "10.1.0.253"}]}}, absent=True)).changed
+    only = {"links": [{"name": "nic0", "addresses": ["10.1.0.1/24"], "purge_addresses": True}]}
+    assert reconcile(parse_topology({"": only})).changed
+    assert [address for _dev, address in snapshot(host)["addresses"]] == ["10.1.0.1/24"]
+
+
 @every_controller
 def test_what_fails_half_way_is_taken_back(kind: str, host: str, monkeypatch) -> None:
     monkeypatch.setattr(lifeline, "session", lambda: HERE)

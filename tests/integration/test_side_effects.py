@@ -53,7 +53,9 @@ THEIRS = (
     "nexthop add id 12 via 10.1.0.249 dev nic0 proto zebra",
     "nexthop add id 13 via 10.1.0.248 dev nic0 proto zebra",
     "nexthop add id 20 group 12,3/13 proto zebra",
+    "nexthop add id 30 group 12/13,2 type resilient buckets 32 idle_timer 60 proto zebra",
     "route add 10.13.0.0/16 nhid 20 proto zebra",
+    "route add 10.15.0.0/16 nhid 30 proto zebra",
     "route add 10.14.0.0/16 nhid 12 proto zebra",
     "neigh add 10.1.0.99 lladdr 02:00:5e:00:00:99 dev nic0 nud permanent protocol bird",
     "neigh add fd00:1::99 lladdr 02:00:5e:00:00:98 dev nic0 nud permanent router",
@@ -201,6 +203,59 @@ def test_an_address_that_is_made_again(option: dict[str, Any], ns) -> None:
         assert len(lines(did.diff, "after", " (restored)")) == 2
 
 
+GROUPS = (
+    "link add a0 type veth peer name a1", "link add b0 type veth peer name b1", "link set a0 up", "link set a1 up",
+    "link set b0 up", "link set b1 up", "address add 10.1.0.1/24 dev a0", "address add 10.2.0.1/24 dev b0",
+    "nexthop add id 12 via 10.1.0.9 dev a0", "nexthop add id 13 via 10.2.0.9 dev b0", "nexthop add id 20 group 12,3/13",
+    "nexthop add id 21 group 12", "nexthop add id 30 group 12/13 type resilient buckets 32",
+    "route add 10.9.0.0/16 nhid 20", "route add 10.8.0.0/16 nhid 21", "route add 10.7.0.0/16 nhid 30",
+)  # fmt: skip
+# What happens to the link of one member, and why that is lost.
+ENDS = {
+    "deleted": ({"name": "a0", "kind": "veth", "state": "absent"}, "a0 is not here any more"),
+    "down": ({"name": "a0", "admin_state": "down"}, "a0 is down"),
+    "unplugged": ({"name": "a1", "admin_state": "down"}, "the other end of a0 is down"),
+}
+
+
+@pytest.mark.parametrize(("link", "why"), ENDS.values(), ids=ENDS)
+def test_a_group_of_nexthops_that_loses_a_member(link: dict[str, Any], why: str, ns) -> None:
+    """It stays with the others, and so do the routes by it; it is lost with its last one."""
+    with inside(ns()):
+        ip_batch("", *GROUPS)
+        did = reach({"": {"links": [link]}})
+        there = {row["id"]: [one["id"] for one in row.get("group", ())] for row in ip_json("", "nexthop")}
+        assert there == {13: [], 20: [13], 30: [13]}
+        assert {row["dst"] for row in ip_json("", "route") if "nhid" in row} == {"10.9.0.0/16", "10.7.0.0/16"}
+    before, after = (did.diff[side].splitlines() for side in ("before", "after"))
+    hops = "nexthop via 10.1.0.9 dev a0 weight 3 nexthop via 10.2.0.9 dev b0"
+    for line in (
+        f"nexthop id 12 dev a0 (lost: {why})",
+        "nexthop id 20 group 12,3/13 (lost: nexthop 12 is gone)",
+        "nexthop id 21 group 12 (lost: nexthop 12 is gone)",
+        f"route 10.9.0.0/16 proto boot {hops} (lost: nexthop 12 is gone)",
+    ):
+        assert line in before, "\n".join(before)
+    assert [line for line in before if line.startswith("route 10.8.0.0/16 ") and " (lost: " in line]
+    for line in (
+        "nexthop id 20 group 13",
+        "nexthop id 30 group 13",
+        "route 10.9.0.0/16 via 10.2.0.9 dev b0 proto boot",
+    ):
+        assert line in after, "\n".join(after)
+    assert not [line for line in after if "21" in line or "10.8.0.0" in line]
+
+
+def test_a_group_of_nexthops_whose_member_comes_back(ns) -> None:
+    """The other end of its link gets another name, for which it is down."""
+    with inside(ns()):
+        ip_batch("", *GROUPS)
+        before = state()["nexthops"], [row for row in state()["routes"] if "nhid" in row]
+        did = reach({"": {"links": [{"name": "a0", "kind": "veth", "peer": {"name": "a9"}}]}})
+        assert (state()["nexthops"], [row for row in state()["routes"] if "nhid" in row]) == before
+    assert "nexthop id 30 group 12/13 (restored)" in did.diff["after"].splitlines()
+
+
 def test_an_address_that_loses_the_route_to_its_subnet(ns) -> None:
     """It is deleted and made again, and then no route leads to the gateway."""
     name = ns()
@@ -319,7 +374,7 @@ def test_an_interface_that_a_container_takes(host: str, ns) -> None:
     did = reconcile(parse_topology(document))
     lost = lines(did.diff, "before", " (lost: nic0 is not here any more)")
     assert "address nic0 10.1.0.7/24 label nic0:dhcp dynamic (lost: nic0 is not here any more)" in lost
-    assert len(lost) == len(THEIRS) - 1 and len(lines(did.diff, "before", " is gone)")) == 1, "\n".join(lost)
+    assert len(lost) == len(THEIRS) - 2 and len(lines(did.diff, "before", " is gone)")) == 2, "\n".join(lost)
 
 
 REFUSED = [{"dst": "10.99.0.0/16", "via": "10.77.0.1", "dev": "up0"}]  # the plan does not see who is reachable

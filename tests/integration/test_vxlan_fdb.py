@@ -234,6 +234,39 @@ def test_a_learned_entry_that_is_replaced_is_shown(made: str, shown: str, destin
     assert f"{MACS[5]} dst 10.3.0.7 self permanent" in entries(name)
 
 
+@pytest.mark.parametrize("made", ["permanent", "dynamic"])
+def test_an_entry_of_a_router_stays_one(made: str, run_module, ns) -> None:
+    """The kernel routes what is sent there by itself (NTF_ROUTER); nobody asks for that here, so it stays."""
+    name = ns()
+    ip_batch(name, "link add vx0 type vxlan id 7 dstport 4789")
+    bridge(name, *f"fdb add {MACS[1]} dev vx0 dst 10.3.0.8 self {made} router".split())
+    bridge(name, *f"fdb add {MACS[2]} dev vx0 dst 10.3.0.8 self permanent router".split())
+    asked = {"netns": name, "dev": "vx0", "entries": [{"lladdr": MACS[1], "dst": "10.3.0.9"}]}
+    done = run_module("vxlan_fdb", **asked)
+    mark = "dynamic router" if made == "dynamic" else "router"
+    assert lines(done, "before") == [f"fdb vx0 {MACS[1]} dst 10.3.0.8 {mark}"]
+    assert lines(done, "after") == [f"fdb vx0 {MACS[1]} dst 10.3.0.9 router"]
+    assert f"{MACS[1]} dst 10.3.0.9 self router permanent" in bridge(name, "fdb", "show", "dev", "vx0")
+    with unchanged(name):
+        assert not run_module("vxlan_fdb", **asked)["changed"]
+    purged = run_module("vxlan_fdb", **asked, purge=True)
+    assert lines(purged, "before") == [f"fdb vx0 {MACS[2]} dst 10.3.0.8 router"]
+
+
+def test_flooding_to_one_vtep_by_several_ports(run_module, ns) -> None:
+    """The VXLAN's own remote is one of them, and is not reported."""
+    name = ns()
+    ip_batch(name, "link add vx0 type vxlan id 7 dstport 4789 remote 10.3.0.8")
+    asked = {"netns": name, "dev": "vx0", "entries": [{"lladdr": FLOOD, "dst": "10.3.0.8", "port": 4790}]}
+    assert run_module("vxlan_fdb", **asked, purge=True)["changed"]
+    assert f"{FLOOD} dst 10.3.0.8 port 4790 self permanent" in bridge(name, "fdb", "show", "dev", "vx0")
+    with unchanged(name):
+        own = {"lladdr": FLOOD, "dst": "10.3.0.8"}
+        assert not run_module("vxlan_fdb", **{**asked, "entries": [*asked["entries"], own]}, purge=True)["changed"]
+    assert run_module("vxlan_fdb", netns=name, dev="vx0", entries=[], purge=True)["changed"]
+    assert len(vteps(name)) == 1
+
+
 def with_flooding_of_zebra(name: str, bridged: str = "vx0") -> None:
     """A VXLAN of EVPN before its first MAC address: zebra sets the state that bridge(8) sets."""
     ip_batch(

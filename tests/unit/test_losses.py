@@ -81,7 +81,7 @@ def test_an_address_takes_the_routes_along_that_name_it() -> None:
 
 
 def test_neighbours_go_with_the_mac_address() -> None:
-    here, there = (Entry(dev, "10.1.0.9", "02:00:5e:00:00:01", 0, True, b"") for dev in "ab")
+    here, there = (Entry(dev, "10.1.0.9", 0, True, "lladdr 02:00:5e:00:00:01", b"") for dev in "ab")
     losses = Losses(kept(FOUR, here, there))
     losses.readdressed("a")
     assert ([*losses.missing], there in losses.there) == ([here], True)
@@ -91,7 +91,7 @@ def test_neighbours_go_with_the_mac_address() -> None:
 
 PORT = Port("a", "br0", (PortState((("cost", 7),), b"1"), PortState((("flood", False),), b"2")))
 MAC, FLOOD = "02:00:5e:00:00:01", "00:00:00:00:00:00"
-BEHIND, TUNNEL = Station("a", True, MAC, 10, "", "br0"), Station("a", False, MAC, None, "192.0.2.1")
+BEHIND, TUNNEL = Station("a", True, MAC, 10, "", controller="br0"), Station("a", False, MAC, None, "192.0.2.1")
 FLOODED = Station("a", False, FLOOD, None, "192.0.2.1")
 
 

@@ -148,7 +148,7 @@ def test_the_fdb_is_what_was_declared() -> None:
     found = fdb_of(Recorded(FDB_ANSWERS), link)
     theirs = OTHER._replace(state="static")
     assert found == [theirs, theirs._replace(port=8472, vni=20), PEER]
-    assert [(item.lladdr[-2:], item.dst, item.state) for item in link.learned] == [
+    assert [(item.lladdr[-2:], item.dst, item.state) for item in link.noted] == [
         ("04", "192.168.2.6", "extern_learn"),
         ("03", "192.168.2.6", "dynamic"),
     ]
@@ -156,7 +156,7 @@ def test_the_fdb_is_what_was_declared() -> None:
 
 def test_the_fdb_is_without_the_remotes_own_row() -> None:
     link = Link("vx0", "vxlan", {"remote": "192.168.2.5"}, index=5)
-    assert fdb_of(Recorded(FDB_ANSWERS), link) == [PEER]
+    assert fdb_of(Recorded(FDB_ANSWERS), link) == [OTHER._replace(state="static", port=8472, vni=20), PEER]
 
 
 def test_the_fdb_of_another_device() -> None:

@@ -47,7 +47,8 @@ def entries(planned, near, far):
 
 def document(planned, host):
     """What a host has of the overlays of plans()."""
-    return encode(ROLES["overlay"].document(Host(host, {"overlay_resync": 0}, decode(dict[str, Overlay], planned))))
+    variables = {"overlay_resync": 0, "overlay_admission": True, "overlay_admission_from": []}
+    return encode(ROLES["overlay"].document(Host(host, variables, decode(dict[str, Overlay], planned))))
 
 
 ARTICLE = {
@@ -499,3 +500,17 @@ def test_what_is_wrong_in_a_role_variable_is_named_as_one():
 
 def test_two_overlays_may_share_a_vni_on_two_ports():
     assert both(vni=10, port=8472)["blue"]["vni"] == 10
+
+
+def test_by_a_further_vxlan_a_node_receives_and_does_not_send():
+    overlay = {"name": "default", "also_receive": [{"device": "vxlan1", "vni": 20}, {"device": "vxlan2", "port": 8472}]}
+    alone = document(plans([{"name": "default"}], TWO, DEFAULTS), "a")
+    found = document(plans([overlay], TWO, DEFAULTS), "a")
+    before, after = (part["topology"]["namespaces"][""] for part in (alone, found))
+    first, second = after["links"][2:]
+    assert after == {**before, "links": [*before["links"], first, second]}
+    own = before["links"][1]
+    assert first == {**own, "name": "vxlan1", "vni": 20, "mac_address": vtep_mac(20, "a")}
+    assert second == {**own, "name": "vxlan2", "port": 8472}
+    loose = {f"net/ipv4/conf/{device}/rp_filter": 2 for device in ("vxlan0", "vxlan1", "vxlan2")}
+    assert found["sysctl"] == {**alone["sysctl"], **loose}

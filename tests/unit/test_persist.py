@@ -59,10 +59,10 @@ def test_the_text_of_a_generation_is_its_documents() -> None:
         "echo_server": {"namespaces": ["pod1"], "port": 8000},
         "resync": 90,
     }
-    found = {"pods": documents.parse("pods", content, persist=False)}
+    found = {"pods": documents.parse("pods", content), "lost": documents.parse("lost", content, persist=False)}
     text = json.loads(str(Generation(7, found, "abc", "0.1.0", 1, "192.0.2.1")))
     assert (text["format"], text["number"], text["revision"]) == (generation.FORMAT, 7, "abc")
-    assert text["documents"] == {"pods": {"persist": False, "content": content}}
+    assert text["documents"] == {"pods": {"persist": True, "content": content}}, "what a reboot loses is elsewhere"
 
 
 def test_what_is_not_given_is_not_written() -> None:

@@ -172,8 +172,9 @@ def steps(todo: Plan) -> list[str]:
     found = []
     for operation in todo.operations:
         item = operation.after or operation.before
-        if operation.verb == "set" and isinstance(item, Link):
-            found.append(" ".join([item.name, *(f"{key}={value}" for key, value in item.attributes.items())]))
+        if operation.verb in ("set", "follow") and isinstance(item, Link):
+            verb = ["follows"] if operation.verb == "follow" else []
+            found.append(" ".join([item.name, *verb, *(f"{key}={value}" for key, value in item.attributes.items())]))
         else:
             found.append(f"{operation.verb} {getattr(item, 'name', None) or '/'.join(map(str, item[:2]))}")
     return found
@@ -213,7 +214,13 @@ def test_a_bonds_port_is_down_while_it_joins() -> None:
 def test_a_new_bonds_ports_come_up_once() -> None:
     todo = planned(PureKernel(), host(veth("eth0", controller="bond0"), bond(mode="802.3ad", lacp_rate="fast")))
     assert steps(todo)[:3] == ["create eth0", "create bond0", "eth0 controller=bond0"]
-    assert sorted(steps(todo)[3:]) == ["bond0 admin_state=up", "eth0 admin_state=up", "eth0p admin_state=up"]
+    assert steps(todo)[3:] == [
+        "eth0 follows mtu=1500",
+        "eth0 admin_state=up",
+        "eth0p admin_state=up",
+        "bond0 admin_state=up",
+    ]
+    assert "link bond0 type bond mtu 1500 mode 802.3ad lacp_rate fast miimon 100\n" in todo.diff()["after"]
 
 
 def test_a_bonds_mode_changes_without_ports_and_down() -> None:
@@ -223,7 +230,7 @@ def test_a_bonds_mode_changes_without_ports_and_down() -> None:
         "bond0 admin_state=down",
         "eth0 controller=",
         "eth1 controller=",
-        "bond0 mode=802.3ad",
+        "bond0 mode=802.3ad miimon=100",
         f"bond0 mac_address={kernel.state[''].links['bond0'].attributes['mac_address']}",
         "eth0 admin_state=down",
         "eth0 controller=bond0",
@@ -233,7 +240,10 @@ def test_a_bonds_mode_changes_without_ports_and_down() -> None:
         "eth1 admin_state=up",
         "bond0 admin_state=up",
     ]
-    assert todo.diff() == {"before": "link bond0 mode active-backup\n", "after": "link bond0 mode 802.3ad\n"}
+    assert todo.diff() == {
+        "before": "link bond0 mode active-backup\nlink bond0 miimon 0\n",
+        "after": "link bond0 mode 802.3ad\nlink bond0 miimon 100\n",
+    }
     assert kernel.run(parse_topology(host(bond(mode="802.3ad", ports=["eth0", "eth1"]))))
 
 
@@ -256,7 +266,137 @@ def test_what_a_bond_changes_while_up(option: str, value: Any) -> None:
 def test_a_bond_that_was_down_stays_down() -> None:
     kernel = prepared(host(bond(mode="active-backup", admin_state="down")))
     todo = planned(kernel, host(bond(mode="802.3ad", admin_state="down")))
-    assert steps(todo) == ["bond0 mode=802.3ad"]
+    assert steps(todo) == ["bond0 mode=802.3ad miimon=100"]
+
+
+# (what a bond has, what is asked for, what is sent, what the diff shows before and after)
+BESIDES = {
+    "a mode that checks the carrier": (
+        {}, {"mode": "balance-tlb"}, "mode=balance-tlb miimon=100", ["miimon 0", "miimon 100"]
+    ),
+    "no checks, though the mode means them": ({}, {"mode": "802.3ad", "miimon": 0}, "mode=802.3ad miimon=0", None),
+    "checks that were there": ({"miimon": 50}, {"mode": "802.3ad"}, "mode=802.3ad", None),
+    "delays stay": (
+        {"miimon": 100, "updelay": 200}, {"miimon": 50}, "miimon=50 updelay=200", ["miimon 100", "miimon 50"]
+    ),
+    "delays are multiples": (
+        {"miimon": 100, "updelay": 200}, {"miimon": 30}, "miimon=30 updelay=180", ["updelay 200", "updelay 180"]
+    ),
+    "delays end with the checks": (
+        {"miimon": 100, "updelay": 200, "downdelay": 100}, {"miimon": 0, "updelay": 0}, "miimon=0",
+        ["updelay 200", "updelay 0", "downdelay 100", "downdelay 0"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("known", "more", "sent", "shown"), BESIDES.values(), ids=BESIDES)
+def test_what_a_bond_changes_besides(known: Any, more: Any, sent: str, shown: list[str] | None) -> None:
+    kernel = prepared(host(bond(**{"mode": "active-backup", "admin_state": "down", **known})))
+    document = parse_topology(host(bond(admin_state="down", **more)))
+    todo = plan(document, kernel.observe(document))
+    assert [step for step in steps(todo) if "follows" not in step] == [f"bond0 {sent}"]
+    for line in shown or ():
+        assert f"link bond0 {line}\n" in todo.diff()["before"] + todo.diff()["after"]
+    assert shown or not {"delay", "miimon"} & {*str(todo.diff()).split()}
+    assert len(kernel.run(document)) == 1
+    assert planned(kernel, host(bond(**more, admin_state="down"))).operations == []
+
+
+def test_a_bond_gives_its_mtu_to_its_ports() -> None:
+    kernel = prepared(host(veth("eth0", mtu=9000), bond(mode="active-backup")))
+    todo = planned(kernel, host(bond(ports=["eth0"])))
+    assert "eth0 follows mtu=1500" in steps(todo)
+    assert ("link eth0 mtu 9000\n" in todo.diff()["before"], "link eth0 mtu 1500\n" in todo.diff()["after"]) == (
+        True,
+        True,
+    )
+    kernel.run(parse_topology(host(bond(ports=["eth0"]))))
+    todo = planned(kernel, host(bond(mtu=1400)))
+    assert steps(todo) == ["bond0 mtu=1400", "eth0 follows mtu=1400"]
+    todo = planned(kernel, host(veth("eth0", mtu=1400), bond(mtu=1400)))
+    assert (steps(todo), todo.diff()["after"]) == (
+        ["eth0 mtu=1400", "bond0 mtu=1400"],
+        "link eth0 mtu 1400\nlink bond0 mtu 1400\n",
+    )
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_port_of_a_bond_has_no_mtu_of_its_own(there: bool) -> None:
+    kernel = prepared(host(veth("eth0"), bond(mode="active-backup", mtu=1400, ports=["eth0"] if there else [])))
+    for wanted in (
+        host(veth("eth0", mtu=1450, controller="bond0")),
+        host(bond(mtu=1300), veth("eth0", mtu=1400, controller="bond0")),
+    ):
+        with pytest.raises(
+            InvalidParameter, match=r"which gives its own MTU of 1[34]00 to its ports: give 14\d0 to bond0"
+        ):
+            planned(kernel, wanted)
+    assert planned(kernel, host(veth("eth0", mtu=1450, controller=""))).operations
+
+
+def test_a_port_that_leaves_gets_what_it_asks_for_last() -> None:
+    kernel = prepared(host(veth("eth0"), bond(mode="active-backup", mtu=1400, ports=["eth0"])))
+    wanted = host(veth("eth0", mtu=1450, mac_address="02:00:5e:00:00:09", controller=""))
+    assert steps(planned(kernel, wanted))[:2] == ["eth0 controller=", "eth0 mtu=1450 mac_address=02:00:5e:00:00:09"]
+    assert len(kernel.run(parse_topology(wanted))) == 1
+
+
+def test_a_ports_own_mac_is_no_drift() -> None:
+    wanted = host(
+        veth("eth0", mac_address="02:00:5e:00:00:01"),
+        veth("eth1", mac_address="02:00:5e:00:00:02"),
+        bond(mode="active-backup", ports=["eth0", "eth1"]),
+    )
+    kernel = prepared(wanted)
+    assert {kernel.state[""].links[name].attributes["mac_address"] for name in ("eth0", "eth1", "bond0")} == {
+        "02:00:5e:00:00:01"
+    }
+    assert planned(kernel, wanted).operations == []
+    todo = planned(kernel, host(veth("eth1", mac_address="02:00:5e:00:00:03")))
+    assert steps(todo) == [
+        "eth1 controller=",
+        "eth1 follows mac_address=02:00:5e:00:00:02",
+        "eth1 mac_address=02:00:5e:00:00:03",
+        "eth1 admin_state=down",
+        "eth1 controller=bond0",
+        "eth1 admin_state=up",
+    ]
+
+
+@pytest.mark.parametrize("how", ["active", "follow"])
+def test_mac_addresses_that_move_between_ports_are_no_drift(how: str) -> None:
+    macs = [f"02:00:5e:00:00:0{number}" for number in (1, 2, 3)]
+    kernel = prepared(
+        host(
+            veth("eth0", mac_address=macs[0]),
+            veth("eth1", mac_address=macs[1]),
+            bond(mode="active-backup", ports=["eth0", "eth1"]),
+        )
+    )
+    links = kernel.state[""].links
+    links["bond0"].attributes["fail_over_mac"] = how
+    for name, mac in (("eth0", macs[1]), ("eth1", macs[0]), ("bond0", macs[1])):  # eth1 is active
+        links[name].attributes["mac_address"] = mac
+    same = host(veth("eth0", mac_address=macs[0]), veth("eth1", mac_address=macs[1]), bond(mac_address=macs[0]))
+    assert planned(kernel, same).operations == []
+    with pytest.raises(
+        InvalidParameter, match="mac_address: '02:00:5e:00:00:03' is refused: bond0 has that of the port"
+    ):
+        planned(kernel, host(bond(mac_address=macs[2])))
+
+
+def test_what_sits_on_a_link_gets_its_mtu() -> None:
+    """A VLAN and a macvlan no more than that, an ipvlan just that."""
+    kernel = prepared(
+        host(veth("eth0", mtu=1500), {"name": "vlan5", "kind": "vlan", "parent": "eth0", "vlan_id": 5, "mtu": 1500}),
+        host(veth("eth1", mtu=1500), {"name": "ip0", "kind": "ipvlan", "parent": "eth1", "mtu": 1400}),
+    )
+    todo = planned(kernel, host(veth("eth0", mtu=1450), veth("eth1", mtu=1450)))
+    assert [step for step in steps(todo) if "follows" in step] == ["vlan5 follows mtu=1450", "ip0 follows mtu=1450"]
+    assert [step for step in steps(planned(kernel, host(veth("eth0", mtu=1600)))) if "follows" in step] == []
+    both = host(veth("eth1", mtu=1450), {"name": "ip0", "kind": "ipvlan", "parent": "eth1", "mtu": 1400})
+    assert planned(kernel, both).diff() == {"before": "link eth1 mtu 1500\n", "after": "link eth1 mtu 1450\n"}
+    assert len(kernel.run(parse_topology(both))) == 1
 
 
 def test_a_primary_is_there_before_its_bond() -> None:

@@ -34,6 +34,16 @@ NETWORK = {
 }
 # Of each section: parameters, what they own of a host, and parameters that are refused.
 EXAMPLES: dict[str, tuple[Any, set[Owned], Any]] = {
+    "admission": (
+        [{"port": 4789, "vni": 10, "peers": [{"address": "192.0.2.1", "sources": ["10.244.1.0/24"]}]}],
+        {Owned("table", "weft_admission")},
+        [{"port": 4789, "vni": 10, "peers": [{"address": "192.0.2.1", "sources": []}]}],
+    ),
+    "sources": (
+        [{"interface": "veth0", "bridged": True, "mac_address": "02:00:00:00:00:01", "addresses": ["10.1.0.2"]}],
+        {Owned("table", "weft_sources")},
+        [{"interface": "veth*", "bridged": True, "mac_address": "02:00:00:00:00:01", "addresses": ["10.1.0.2"]}],
+    ),
     "isolation": (
         [["10.1.0.0/16"], ["10.2.0.0/16"]],
         {Owned("table", "weft_isolation")},
@@ -61,6 +71,7 @@ EXAMPLES: dict[str, tuple[Any, set[Owned], Any]] = {
         },
         {"namespaces": {"a/b": {}}},
     ),
+    "networks": (["10.244.0.0/16"], set(), ["10.244.0.1/16"]),
     "sysctl": (
         {"net.ipv4.ip_forward": 1},
         {Owned("file", "/etc/sysctl.d/99-weft-example.conf")},

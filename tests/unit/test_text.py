@@ -61,6 +61,7 @@ assert filters.hosts("nodes", "all") == "nodes:&all"
 known = set(sys.modules)
 overlays, pods = json.loads(sys.stdin.read())
 variables = {"pods_pods": pods["a"], "pods_network": {"driver": "bridge"}, "pods_port": 8000, "pods_masquerade": True}
+variables |= {"overlay_admission": True, "overlay_admission_from": []}
 variables |= {"overlay_resync": 0, "underlay_bonds": [], "underlay_vlans": [], "masquerade_rules": []}
 variables |= {"underlay_interfaces": [], "underlay_interface_routes": [], "mgmt_routing_routes": []}
 variables |= {"mgmt_routing_forward": []}

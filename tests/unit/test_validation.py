@@ -174,7 +174,7 @@ CASES: dict[str, tuple[dict[str, dict[str, Any]], list[str]]] = {
         ]}},
         [
             "nodes: overlay_overlays[1].color: 'red' is refused: an overlay takes only name, cidr, node_prefix, "
-            "vni, port, device, mode, bridge",
+            "vni, port, device, mode, bridge, also_receive",
             "nodes: overlay_overlays[1].name: 'red' is refused: overlay_overlays[0].name is the same: give each its "
             "own",
             "nodes: overlay_device: 'vxlan0' is refused: overlay_overlays[0].device is the same: give each its own",
@@ -186,6 +186,40 @@ CASES: dict[str, tuple[dict[str, dict[str, Any]], list[str]]] = {
             "nodes: overlay_overlays[2].cidr: '10.245.0.0/33' is refused: the prefix length is a number from 0 to 32",
             "nodes: overlay_overlays[3]: 'green' is refused: give a dictionary with at least a name",
         ],
+    ),
+    "further VXLANs": (
+        {"all": {"overlay_also_receive": [
+            {"device": "vxlan0", "vni": 20},
+            {"device": "vxlan1"},
+            {"vni": 21},
+            {"device": "vxlan2", "vni": 22, "mtu": 1400},
+            "vxlan3",
+        ]}},
+        [
+            "nodes: overlay_also_receive[2].device: None is refused: ...",
+            "nodes: overlay_also_receive[3]: 'mtu' is refused: give a dictionary of device, vni, port",
+            "nodes: overlay_also_receive[4]: 'vxlan3' is refused: give a dictionary of device, vni, port",
+        ],
+    ),
+    "further VXLANs that are none": (
+        {"all": {"overlay_also_receive": [{"device": "vxlan0", "vni": 20}, {"device": "vxlan1"}]}},
+        [
+            "nodes: overlay_also_receive[0].device: 'vxlan0' is refused: overlay_overlays[0].device is the same: "
+            "give each its own",
+            "nodes: overlay_also_receive[1].vni: 10 is refused: overlay_overlays[0].vni is the same: give each its own",
+        ],
+    ),
+    "a bridge with the name of a further VXLAN": (
+        {"all": {"overlay_also_receive": [{"device": "br0", "vni": 20}]}},
+        [
+            "nodes: overlay_also_receive[0].device: 'br0' is refused: overlay_overlays[0].bridge is the same: give "
+            "each its own"
+        ],
+    ),
+    "a veth with the name of a further VXLAN": (
+        {"all": {"overlay_also_receive": [{"device": "vxlan1", "vni": 20}]},
+         "a": {"pods_pods": [{"name": "p", "address": "10.244.0.2", "host_interface": "vxlan1"}]}},
+        ["a: pods_pods[0].host_interface: 'vxlan1' is refused: a VXLAN interface of overlay ..."],
     ),
     "pods in an overlay with faults are looked at": (
         {"all": {"overlay_port": 0}, "a": {"pods_pods": [{"name": "/", "address": "10.244.0.2"}]}},
@@ -439,5 +473,32 @@ def test_a_name_that_is_almost_right(name: str, meant: str | None) -> None:
     assert warnings == ([f"b: {name}: no role has this variable. Is {meant} meant?"] if meant else [])
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("site_bacth", "site_batch"),
+        ("site_confrm", "site_confirm"),
+        ("fabric_node", "fabric_nodes"),
+        ("tagret", "target"),
+        ("pod_pods", "pods_pods"),
+        ("verify_scop", "verify_scope"),
+        ("site_batch", None),
+        ("region", None),
+    ],
+)
+def test_an_extra_variable_that_is_almost_right(name: str, meant: str | None) -> None:
+    """Extra variables are variables of all hosts too; it is told once."""
+    warnings = of({}, names={name: "b"}, extra=[name]).warnings
+    assert warnings == ([f"-e {name}: nothing has this variable. Is {meant} meant?"] if meant else [])
+
+
+def test_extra_variables_of_playbooks_mean_nothing_in_an_inventory() -> None:
+    """Where market is a likely name of a user's own, which is two letters from target."""
+    assert of({}, names={"market": "b", "site_confrm": "b"}).warnings == [
+        "b: site_confrm: no role has this variable. Is site_confirm meant?"
+    ]
+
+
 def test_no_public_name_is_taken_for_another() -> None:
-    assert list(specification.almost(OPTIONS, OPTIONS)) == []
+    public = [*OPTIONS, *specification.INVENTORY, *specification.EXTRA]
+    assert list(specification.almost(public, public)) == []

@@ -17,10 +17,10 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.weft.fabric.plugins.filter._roles import FilterModule
 from ansible_collections.weft.fabric.plugins.filter.overlay_plan import overlay_plan
+from ansible_collections.weft.fabric.plugins.module_utils.proof import checks
+from ansible_collections.weft.fabric.plugins.module_utils.proof.evidence import Reported
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.fabric import Fabric
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof import checks, scope
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.reported import Reported
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.verdict import verdicts
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof import run, scope
 from ansible_collections.weft.fabric.tests.overlays import overlays_of, planned
 
 NODES = {
@@ -664,6 +664,10 @@ def test_junit_names_the_layer_and_what_was_found():
     fail(measured, "network-1", "network-2/pod2", "pod1", reachable=False, error="http: 5 < 6 & more", http=None)
     root = ElementTree.fromstring(files(measured, OVERLAYS, PODS)["junit.xml"])
     assert (root.get("tests"), root.get("failures"), root.get("skipped")) == ("14", "1", "0")
+    assert [(suite.get("name"), suite.get("tests"), suite.get("failures")) for suite in root] == [
+        ("network-1", "6", "0"),
+        ("network-2", "8", "1"),
+    ], "a failure is booked on the culprit"
     (case,) = [case for case in root.iter("testcase") if len(case)]
     assert (case.get("classname"), case.get("name")) == (
         "weft.fabric.verify.network-1/pod1",
@@ -844,7 +848,7 @@ def test_hosts_are_named_five_at_most():
 ROOT = pathlib.Path(__file__).parents[2]
 FILES = {
     path.stem: path
-    for path in (ROOT / "plugins" / "plugin_utils" / "proof" / "checks").glob("*.py")
+    for path in (ROOT / "plugins" / "module_utils" / "proof" / "checks").glob("*.py")
     if re.search(r"^CHECK = ", path.read_text(encoding="utf-8"), re.MULTILINE)
 }
 
@@ -902,7 +906,7 @@ def test_a_check_finds_its_cause_and_no_lower_one_does(name):
     measured, pods, states, obstacles = EXPLAINED[name]()
     fabric = Fabric(planned(OVERLAYS), pods, {})
     seen = Reported(measured, MTUS, states, dict.fromkeys(NODES, COUNTERS), obstacles)
-    (found,) = [item for item in verdicts(seen, fabric, "all") if item.check]
+    (found,) = [item for item in run.found(seen, fabric, "all", run.Part()) if item.check]
     assert found.check is check, found
     shown = report({**measured, "network-2": []}, OVERLAYS, pods, MTUS, states, obstacles=obstacles)
     assert {(fault["layer"], fault["remedy"]) for fault in shown["faults"]} == {(check.layer, check.remedy)}

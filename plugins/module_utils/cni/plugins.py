@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Callable
 
@@ -13,18 +13,27 @@ from ansible_collections.weft.fabric.plugins.module_utils.cni import pieces, vla
 from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import Attachment
 from ansible_collections.weft.fabric.plugins.module_utils.cni.config import PLUGINS, Network
 from ansible_collections.weft.fabric.plugins.module_utils.cni.pieces import Interface, Pieces, veth_name
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.bridge import DEFAULT_PVID
 
 
-def topology(given: Sequence[Attachment], kept: Collection[str] = ()) -> Pieces:
+def topology(
+    given: Sequence[Attachment], kept: Collection[str] = (), filtering: Mapping[str, int] | None = None
+) -> Pieces:
     """All that interfaces of containers consist of, as ``namespaces`` of weft.fabric.topology.
 
     :param kept: bridges that keep their MAC addresses.
+    :param filtering: bridges that are there and filter VLANs, each with the VLAN of its new ports.
     """
-    bridges = {"": {"links": _bridges([item for item in given if item.network.bridge], kept)}}
-    return pieces.put_together([bridges, *(_PIECES[item.network.plugin](item) for item in given)])
+    bridged = [item for item in given if item.network.bridge]
+    filters = [item.network.bridge for item in bridged if vlans.are_filtered(item.network.options)]
+    defaults = {**dict.fromkeys(filters, DEFAULT_PVID), **(filtering or {})}
+    bridges = {"": {"links": _bridges(bridged, kept, defaults)}}
+    connected = [_on_bridge(item, defaults) for item in bridged]
+    others = [_PIECES[item.network.plugin](item) for item in given if not item.network.bridge]
+    return pieces.put_together([bridges, *connected, *others])
 
 
-def _bridges(given: Iterable[Attachment], kept: Collection[str]) -> list[dict[str, Any]]:
+def _bridges(given: Iterable[Attachment], kept: Collection[str], defaults: Mapping[str, int]) -> list[dict[str, Any]]:
     """The bridges of networks, each with all that the networks on it ask for, and the gateways in VLANs of them."""
     links: dict[str, dict[str, Any]] = {}
     gateways: dict[str, dict[str, None]] = {}
@@ -33,7 +42,7 @@ def _bridges(given: Iterable[Attachment], kept: Collection[str]) -> list[dict[st
         if item.network.gateway:
             name = item.gateway_link
             if name != item.network.bridge:
-                links.setdefault(name, _vlan_gateway(item.network))
+                links.setdefault(name, _vlan_gateway(item.network, defaults[item.network.bridge]))
             gateways.setdefault(name, {}).update(dict.fromkeys(map(str, item.gateways)))
     for name, addresses in gateways.items():
         # Others may have addresses there: those that forceAddress takes the place of are removed one by one.
@@ -54,12 +63,16 @@ def _bridge(links: dict[str, dict[str, Any]], item: Attachment) -> None:
         bridge["vlan_filtering"] = True
 
 
-def _vlan_gateway(net: Network) -> dict[str, Any]:
+def _vlan_gateway(net: Network, default: int) -> dict[str, Any]:
     """A veth pair between the host and the bridge: the gateway's interface in a VLAN of the bridge."""
     name = f"{net.bridge}.{net.options['vlan']}"
-    in_vlan = vlans.of_port(net.options, trunked=False)
-    port = {"name": veth_name(name), "netns": "", "controller": net.bridge, **in_vlan}
+    in_vlan = vlans.of_port(net.options, default, trunked=False)
+    port = {"name": _gateways_port(net), "netns": "", "controller": net.bridge, **in_vlan}
     return {"name": name, "kind": "veth", "peer": port}
+
+
+def _gateways_port(net: Network) -> str:
+    return veth_name(f"{net.bridge}.{net.options['vlan']}")
 
 
 def _inside(item: Attachment) -> Interface:
@@ -79,14 +92,15 @@ def _routes_of(item: Attachment) -> list[dict[str, Any]]:
     return [pieces.route(dst, item.interface, gateway) for dst, gateway in item.routes]
 
 
-def _on_bridge(item: Attachment) -> Pieces:
-    options = item.network.options
+def _on_bridge(item: Attachment, defaults: Mapping[str, int]) -> Pieces:
+    """Where the bridge filters VLANs, a network without one has the VLAN of new ports, which its ports return to."""
+    options, name = item.network.options, item.network.bridge
     port = {
         "hairpin": bool(options.get("hairpinMode")),
         "isolated": bool(options.get("portIsolation")),
-        **vlans.of_port(options),
+        **(vlans.of_port(options, defaults[name]) if name in defaults else {}),
     }
-    return pieces.on_bridge(_cabled(item), item.host_interface, item.network.bridge, _routes_of(item), **port)
+    return pieces.on_bridge(_cabled(item), item.host_interface, name, _routes_of(item), **port)
 
 
 def _ptp(item: Attachment) -> Pieces:
@@ -124,7 +138,6 @@ def _loopback(item: Attachment) -> Pieces:
 
 
 _PIECES: dict[str, Callable[[Attachment], Pieces]] = {
-    "bridge": _on_bridge,
     "ptp": _ptp,
     "macvlan": _macvlan,
     "ipvlan": _ipvlan,
@@ -136,7 +149,7 @@ _PIECES: dict[str, Callable[[Attachment], Pieces]] = {
 def shared_links(net: Network) -> list[dict[str, Any]]:
     """The links on the host that all containers of a network use, as links to remove unless others use them too."""
     in_vlan = net.options.get("vlan") and net.gateway
-    ports = [{"name": _vlan_gateway(net)["peer"]["name"], "kind": "veth"}] if in_vlan else []
+    ports = [{"name": _gateways_port(net), "kind": "veth"}] if in_vlan else []
     return [{"name": net.bridge, "kind": "bridge", "shared": True}, *ports] if net.bridge else []
 
 

@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from ansible_collections.weft.fabric.plugins.module_utils.cni.attachments import Attachment
 from ansible_collections.weft.fabric.plugins.module_utils.cni.config import DATA_DIR, IpInterface
 from ansible_collections.weft.fabric.plugins.module_utils.cni.hostlocal import networks_of
+from ansible_collections.weft.fabric.plugins.module_utils.cni.vlans import are_filtered
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Kernel
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import observe
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.portvlan import read_bridge
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
@@ -109,6 +111,19 @@ def network_of(item: Attachment) -> str:
 def bridges(items: Iterable[Attachment]) -> set[str]:
     """The bridges of networks that exist, and whose MAC addresses somebody has set."""
     return {item.network.bridge for item in items if item.network.bridge and _has_mac_of_its_own(item.network.bridge)}
+
+
+def filtering(items: Sequence[Attachment]) -> dict[str, int]:
+    """The bridges of networks that exist, and filter VLANs or will, each with the VLAN of its new ports."""
+    asked = {item.network.bridge: False for item in items if item.network.bridge}
+    asked.update((item.network.bridge, True) for item in items if are_filtered(item.network.options))
+    found = {}
+    with Kernel() as kernel:
+        for name, will in asked.items():
+            bridge = read_bridge(kernel.socket(""), name)
+            if bridge and (bridge[0] or will):
+                found[name] = bridge[1]
+    return found
 
 
 def _has_mac_of_its_own(name: str) -> bool:

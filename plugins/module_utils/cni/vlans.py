@@ -10,9 +10,7 @@ from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.kinds.bridge import vlan_numbers, vlan_ranges
-
-DEFAULT = 1  # the VLAN of each port of a new bridge
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.bridge import DEFAULT_PVID, vlan_numbers, vlan_ranges
 
 
 def trunk(where: str, value: Any) -> list[str]:
@@ -40,15 +38,15 @@ def are_filtered(options: Mapping[str, Any]) -> bool:
     return bool(options.get("vlan")) or "vlanTrunk" in options
 
 
-def of_port(options: Mapping[str, Any], trunked: bool = True) -> dict[str, Any]:
-    """A port's attributes: the VLAN of frames without a tag, and the others.
+def of_port(options: Mapping[str, Any], default: int = DEFAULT_PVID, trunked: bool = True) -> dict[str, Any]:
+    """A port's attributes in a bridge that filters VLANs: the VLAN of frames without a tag, and the others.
 
     :param options: the network's.
+    :param default: the VLAN of the bridge's new ports; 0: they have none.
     :param trunked: the port is in the VLANs of ``vlanTrunk`` too.
     """
-    if not are_filtered(options):
-        return {}
-    native = options.get("vlan") or DEFAULT
-    untagged = {native, *([DEFAULT] if options.get("preserveDefaultVlan", True) else ())}
+    native = options.get("vlan") or default
+    untagged = {native, *([default] if options.get("preserveDefaultVlan", True) else ())} - {0}
     tagged = vlan_numbers(options.get("vlanTrunk", ()) if trunked else ())
-    return {"pvid": native, "vlans": vlan_ranges(tagged | untagged), "untagged": vlan_ranges(untagged)}
+    pvid = {"pvid": native} if native else {}
+    return {**pvid, "vlans": vlan_ranges(tagged | untagged), "untagged": vlan_ranges(untagged)}

@@ -47,7 +47,8 @@ def apply(kernel: Kernel, operations: Sequence[Operation]) -> Undone:
     """
     worker = _Worker(kernel)
     done: list[Operation] = []
-    for _group, group in groupby(operations, _batch):
+    asked = (operation for operation in operations if operation.verb != "follow")
+    for _group, group in groupby(asked, _batch):
         batch = list(group)
         try:
             worker.run(batch)
@@ -78,10 +79,11 @@ def _batch(operation: Operation) -> tuple[Any, ...]:
     The kernel continues after an error within a send, and nothing may be removed if its replacement was refused.
     Namespaces, and links that are not deleted, are sent one by one, because each may need the one before.
     """
-    kind = type(operation.after or operation.before)
-    if kind is Namespace or (kind is Link and operation.verb != "delete"):
-        return (id(operation),)
-    return (kind, links.home(operation), operation.verb)
+    verb, netns, before, after, *_rest = operation
+    kind = type(after or before)
+    if kind is not Link and kind is not Namespace:
+        return (kind, netns, verb)
+    return (kind, links.home(operation), verb) if kind is Link and verb == "delete" else (id(operation),)
 
 
 class _Indexes(dict[str, int]):

@@ -16,6 +16,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import 
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.observe import observe
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope, everything, scope_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import flattened
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Plan
@@ -45,14 +46,14 @@ def converge(
     """
     moving = document.moves_interfaces
     returning = moving or _makes_again(document, first)
-    if returning and not moving:
+    connected = lifeline.session() if moving or document.takes_interfaces or lifeline.concerns(first) else None
+    if (returning or connected) and not moving:
         whole = everything(scopes[""].others, scopes[""].tables)
-        before = observe(kernel, {**scopes, "": whole})  # everything that may have to be undone
+        before = observe(kernel, {**scopes, "": whole})  # what may have to be undone, and leads to the controller
     keeper = Keeper(kernel, first.takes_along | ({""} if moving or document.takes_interfaces else set()))
-    if keeper:
+    if keeper or connected:
         first = plan(document, before, check, losses=keeper.losses())
-    if moving or document.takes_interfaces:
-        lifeline.check(before[""], first, lifeline.session())
+    lifeline.check(before, first, connected)
     if check:
         return first, first
     require_admin()
@@ -70,10 +71,8 @@ def converge(
 def _makes_again(document: Document, todo: Plan) -> bool:
     """Whether a plan deletes links of the host that the document lists: they are made again, as others."""
     own = document.namespaces.get("", Desired()).links
-    return any(
-        item.verb == "delete" and not item.netns and getattr(item.before, "name", None) in own
-        for item in todo.operations
-    )
+    deleted = (item for item in todo.operations if isinstance(item.before, Link) and item.verb == "delete")
+    return any(not item.netns and item.before.name in own for item in deleted)
 
 
 def _converge(kernel: Kernel, document: Document, scopes: Mapping[str, Scope], todo: Plan, keeper: Keeper) -> Plan:

@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.weft.fabric.plugins.module_utils.kernel import kept
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Failure, Kernel
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import netns_status
+from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Nexthop
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
 from ansible_collections.weft.fabric.plugins.module_utils.plan.losses import Losses
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation
@@ -52,6 +53,8 @@ class Keeper:
         :param operations: those that were carried out.
         :param left: those of them by which an object should have been restored, and was not.
         """
+        if not self:
+            return
         for operation, failure in left:
             self._before[operation.netns].forget(operation.after)
             if failure.code != errno.EEXIST:
@@ -62,6 +65,11 @@ class Keeper:
         for netns, losses in self._losses.items():
             for gone in losses.gone:
                 self._before[netns].forget(gone)
+                rest = losses.there.nexthops.get(gone.id) if isinstance(gone, Nexthop) else None
+                if rest:  # a group without some of its members
+                    self._before[netns].add(rest)
+                    for route in losses.by_what_is_left(rest):
+                        self._before[netns].forget(route)
         for operation in operations:
             verb, netns, item, *_rest = operation
             if isinstance(item, Namespace) and verb == "delete":

@@ -1,10 +1,11 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Moving a host's own interfaces. The controller is connected by one of them.
+"""The controller's way in: the address, the interface and the route by which it is connected.
 
-So a plan that would cut the controller off is refused, a run continues when its session stalls, and a move that fails
-half-way is undone.
+They may move within a run. They are removed only over a connection that does not use them, so a plan that would cut
+the controller off is refused. While the host's own interfaces move, a run continues when its session stalls, and a move
+that fails half-way is undone.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from __future__ import annotations
 import ipaddress
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of
@@ -56,43 +57,56 @@ def session() -> Session | None:
         found = next((entry for entry in environment if entry.startswith(_VARIABLE)), None)
         if found:
             client, _port, host, _own_port = found[len(_VARIABLE) :].decode().split()
-            return Session(client, host)
+            # A link-local address has the name of its interface behind it.
+            return Session(*(address.partition("%")[0] for address in (client, host)))
     return None
 
 
-def check(before: Observed, plan: Plan, connected: Session | None) -> None:
+def concerns(plan: Plan) -> bool:
+    """Whether a plan may remove the way in: with a link, an address or a route of the host's own namespace."""
+    return "" in plan.takes_along or any(
+        operation.verb == "delete" and not operation.netns and isinstance(operation.before, Route)
+        for operation in plan.operations
+    )
+
+
+def check(observed: Mapping[str, Observed], plan: Plan, connected: Session | None) -> None:
     """Refuse a plan that would cut the controller off.
 
-    :param before: the host's own namespace as it is.
+    :param observed: the state before, by namespace. If somebody is connected, all of the host's own namespace.
+    :param connected: None: nobody is, or nothing that leads to anybody is removed.
     :raises FabricError: the address would be on no link that works, or no route would lead back to the controller.
     """
-    if connected is None or not _holders(before, connected.host):
+    if connected is None or not _holders(observed[""], connected.host):
         return
-    after = plan.view[""]
+    before, after = observed[""], plan.view[""]
     connection = f"this host is reached at {connected.host} by {connected.client}, and"
     if not _holders(after, connected.host):
         (dev, *_others) = _holders(before, connected.host)
         raise FabricError(
-            f"{connection} would lose that address with {dev}: nothing is changed; list it as an address of a bond, "
-            "a VLAN or an interface that stays"
+            f"{connection} would lose that address with {dev}: nothing is changed; list it as an address of an "
+            "interface that stays, or connect by another address"
         )
-    client = ipaddress.ip_address(connected.client)
-    if not any(client in ipaddress.ip_interface(network).network for network in _reached(plan)):
+    lost = {lost.item[:-1] for lost in plan.lost if not lost.netns and isinstance(lost.item, Route)}
+    if _leads_to(before, connected.client) and not _leads_to(after, connected.client, lost):
         raise FabricError(
             f"{connection} would have no route back: nothing is changed; list a route to {connected.client}"
         )
 
 
-def _reached(plan: Plan) -> list[str]:
-    """The networks that the host's own namespace has an address in or a route to after a plan."""
-    after = plan.view[""]
-    subnets = [address.address for address in after.addresses.values() if _works(after, address.dev)]
-    lost = {lost.item[:-1] for lost in plan.lost if not lost.netns and isinstance(lost.item, Route)}
-    return subnets + [
+def _leads_to(state: Observed, client: str, lost: Collection[tuple[Any, ...]] = ()) -> bool:
+    """Whether the host's own namespace has an address in a client's network, or a route to it.
+
+    :param lost: routes that go with what a plan deletes.
+    """
+    subnets = [address.address for address in state.addresses.values() if _works(state, address.dev)]
+    routes = [
         route.dst
-        for route in flattened(after.routes)
-        if route[:-1] not in lost and any(_works(after, dev) for dev in route.devices)
+        for route in flattened(state.routes)
+        if route[:-1] not in lost and any(_works(state, dev) for dev in route.devices)
     ]
+    address = ipaddress.ip_address(client)
+    return any(address in ipaddress.ip_interface(network).network for network in (*subnets, *routes))
 
 
 def _holders(state: Observed, host: str) -> list[str]:

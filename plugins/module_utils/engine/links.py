@@ -58,8 +58,7 @@ def requests(
         known = operation.before.attributes.get("altnames") if operation.before else None
         return links.rename(index_of(netns, link.name), known or (), link.attributes["altnames"])
     if any(PORT_OPTIONS[name].place == BRIDGE for name in link.attributes if name in PORT_OPTIONS):
-        known = operation.before.attributes if operation.before else {}
-        return portvlan.set_port(index_of(netns, link.name), known, link.attributes)
+        return portvlan.set_port(index_of(netns, link.name), link.attributes)
     kind = kind_of(link.kind)
     if kind.control and kind.options.keys() & link.attributes.keys():
         _control(operation)

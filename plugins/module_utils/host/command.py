@@ -18,7 +18,15 @@ from typing import Any, Callable, NoReturn, TextIO
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.files import alone
-from ansible_collections.weft.fabric.plugins.module_utils.host import generation, hold, notes, repair, status, wayback
+from ansible_collections.weft.fabric.plugins.module_utils.host import (
+    generation,
+    hold,
+    notes,
+    places,
+    repair,
+    status,
+    wayback,
+)
 from ansible_collections.weft.fabric.plugins.module_utils.host.wayback import Arrival
 
 FAILED = 1
@@ -29,13 +37,13 @@ _AGAIN = 5
 
 _EPILOG = f"""\
 exit status:
-  0   done; with diff and status: the host is as its documents say
-  {FAILED}   failed: something is missing, or the kernel refused
+  0   done; with diff and status: the host is as its documents say; with prove: all pairs hold
+  {FAILED}   failed: something is missing, or the kernel refused; with prove: a pair does not hold
   {DRIFT}   only with diff and status: the host is not as its documents say
   {os.EX_USAGE}  wrong usage
   {os.EX_CONFIG}  a document cannot be used; nothing was changed
 
-The generation {generation.DIRECTORY}/confirmed has the documents, one for each role of weft.fabric. A newer
+The generation {places.DIRECTORY}/confirmed has the documents, one for each role of weft.fabric. A newer
 generation counts instead as long as it can still be confirmed.
 """
 _FILES = "The section {name} is stored in {files}. Without NAME, these files are compared and replayed as well.\n"
@@ -201,6 +209,15 @@ def _hold(arguments: Any) -> int:
     return 0
 
 
+def _prove(arguments: Any) -> int:
+    # Not before: a boot needs no probes.
+    from ansible_collections.weft.fabric.plugins.module_utils.host import prove
+
+    found = prove.prove()
+    _say(json.dumps(found.data) if arguments.json else "\n".join(found.lines))
+    return 0 if found.holds else FAILED
+
+
 def _guard(arguments: Any) -> int:
     while True:
         try:
@@ -216,6 +233,7 @@ _COMMANDS: dict[str, tuple[Callable[[Any], int], str]] = {
     "diff": (_diff, "print the changes that apply would make, and change nothing; exit status 2 if there are any"),
     "show": (_show, "print the documents, and the kernel's state of each, as JSON"),
     "status": (_status, "print what the host has, and how it differs; exit status 2 if it differs"),
+    "prove": (_prove, "probe all pods and nodes from this host and its pods, and name what fails"),
     "history": (_history, "print the generations that the host keeps, the newest last"),
     "confirm": (_confirm, "keep the current generation, so that the host does not go back"),
     "rollback": (_rollback, "go back to the previous generation, or to GENERATION"),

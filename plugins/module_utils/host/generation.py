@@ -6,12 +6,14 @@
 Each is a directory that appears in one step, and three symbolic links say what it is::
 
     /etc/weft/generations/7/generation.json
+    /etc/weft/generations/7/proof.json      what the host probes for the proof (stored_rows.py)
     /etc/weft/generations/7/engine -> /usr/local/lib/weft/weft-fabric-0.1.0-3f2a9c01d7be.pyz
     /etc/weft/pending    -> generations/8   its first request may have reached the kernel
     /etc/weft/current    -> generations/7   the kernel has it
     /etc/weft/confirmed  -> generations/7   the host applies it when it starts
 
-If nothing is to outlive a reboot, all of them are below /run/weft.
+Documents that are not to be persisted are in a file of their own, /run/weft/generations/7.json. A reboot takes it, as
+it takes what they have made. If nothing is to outlive a reboot, everything is below /run/weft.
 """
 
 from __future__ import annotations
@@ -27,19 +29,24 @@ from typing import Any, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils import files
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
-from ansible_collections.weft.fabric.plugins.module_utils.host import documents, engines, trusted
+from ansible_collections.weft.fabric.plugins.module_utils.host import documents, engines, places, stored_rows, trusted
 from ansible_collections.weft.fabric.plugins.module_utils.host.documents import Document, Documents
+from ansible_collections.weft.fabric.plugins.module_utils.host.places import (
+    CURRENT,
+    DIRECTORY,
+    GENERATIONS,
+    VOLATILE,
+    numbers_of,
+)
 from ansible_collections.weft.fabric.plugins.module_utils.host.systemd import COMMAND
 
-DIRECTORY = "/etc/weft"
-VOLATILE = "/run/weft"
-PENDING, CURRENT, CONFIRMED = STATES = ("pending", "current", "confirmed")
+PENDING, CONFIRMED = "pending", "confirmed"
+STATES = (PENDING, CURRENT, CONFIRMED)
 KEPT = 10
 # Raised when an engine of the format before could misread a generation: with a new section, or another meaning. An
 # engine reads its own format and all before it, and refuses those after it.
 FORMAT = 1
 
-_GENERATIONS = "generations"
 _FILE = "generation.json"
 _ENGINE = "engine"
 _REMEDY = "it stays as it is; remove {place}, and run the playbook weft.fabric.site again, which makes a new record"
@@ -60,6 +67,7 @@ class Generation(NamedTuple):
     :ivar used: objects of somebody else that its documents list; they are not removed.
     :ivar left: by role, what is left of documents that it does not contain, because others still use it.
     :ivar place: the directory that it is stored below.
+    :ivar resolved: by section, the values that only the host knows, as they were found when it was made.
     """
 
     number: int
@@ -71,6 +79,7 @@ class Generation(NamedTuple):
     used: frozenset[tuple[str, ...]] = frozenset()
     left: Documents = MappingProxyType({})
     place: str = DIRECTORY
+    resolved: Mapping[str, Any] = MappingProxyType({})
 
     def __str__(self) -> str:
         """The file's text."""
@@ -82,16 +91,29 @@ class Generation(NamedTuple):
             "time": self.time,
             "controller": self.controller,
             "used": sorted(self.used),
-            "left": _contents(self.left),
-            "documents": _contents(self.documents),
+            "resolved": dict(self.resolved),
+            **self._parts(volatile=False),
         }
         # Not sorted: kernel parameters are set in the order in which they are listed.
         return json.dumps(content, indent=1) + "\n"
 
     @property
+    def volatile(self) -> str:
+        """The text of the file of the documents that a reboot takes; empty: there are none, or it takes all."""
+        parts = self._parts(volatile=True)
+        return json.dumps(parts, indent=1) + "\n" if any(parts.values()) else ""
+
+    def _parts(self, volatile: bool) -> dict[str, Any]:
+        def chosen(of: Documents) -> Documents:
+            lost = self.place != VOLATILE
+            return {name: one for name, one in of.items() if (lost and not one.persist) == volatile}
+
+        return {"left": _contents(chosen(self.left)), "documents": _contents(chosen(self.documents))}
+
+    @property
     def path(self) -> str:
         """The path of its file."""
-        return f"{self.place}/{_GENERATIONS}/{self.number}/{_FILE}"
+        return f"{self.place}/{GENERATIONS}/{self.number}/{_FILE}"
 
     @property
     def is_empty(self) -> bool:
@@ -140,6 +162,10 @@ def _contents(of: Documents) -> dict[str, Any]:
     return {name: {"persist": document.persist, "content": document.content} for name, document in of.items()}
 
 
+def _volatile_path(number: int | str) -> str:
+    return f"{VOLATILE}/{GENERATIONS}/{number}.json"
+
+
 def place_of(whole: Iterable[Document]) -> str:
     """The directory that a generation of these documents is stored below."""
     return DIRECTORY if any(document.persist for document in whole) else VOLATILE
@@ -180,10 +206,11 @@ def load(place: str, number: str) -> Generation:
 
     :raises Unusable: it cannot be applied.
     """
-    path, remedy = f"{place}/{_GENERATIONS}/{number}/{_FILE}", _REMEDY.format(place=place)
+    path, remedy = f"{place}/{GENERATIONS}/{number}/{_FILE}", _REMEDY.format(place=place)
     try:
-        trusted.check(path, "the generation")
-        content = json.loads(files.read(path) or b"")
+        for one in (path, _volatile_path(number)):
+            trusted.check(one, "the generation")
+        content = _content(place, number)
         if not isinstance(content, dict) or not isinstance(content.get("format"), int) or content["format"] < 1:
             raise Unusable(f"{path} is no generation of weft.fabric (it has no format number): {remedy}")
         if content["format"] > FORMAT:
@@ -198,6 +225,15 @@ def load(place: str, number: str) -> Generation:
         raise Unusable(f"{path} cannot be applied ({error}): {remedy}") from error
 
 
+def _content(place: str, number: int | str) -> Any:
+    """What is stored of a generation, with the documents that a reboot takes."""
+    content = json.loads(files.read(f"{place}/{GENERATIONS}/{number}/{_FILE}") or b"")
+    more = files.read(_volatile_path(number)) if place != VOLATILE else None
+    for name, part in json.loads(more or b"{}").items():
+        content[name] = {**content[name], **part}
+    return content
+
+
 def _parsed(content: Mapping[str, Any], place: str) -> Generation:
     return Generation(
         number=int(content["number"]),
@@ -209,6 +245,7 @@ def _parsed(content: Mapping[str, Any], place: str) -> Generation:
         used=frozenset(tuple(map(str, one)) for one in content["used"]),
         left=_documents(content.get("left", {})),
         place=place,
+        resolved=content.get("resolved", {}),
     )
 
 
@@ -222,11 +259,11 @@ def _documents(parts: Mapping[str, Any]) -> Documents:
 def numbers(place: str) -> list[int]:
     """The numbers of the generations below a directory, the oldest first."""
     try:
-        return sorted(int(name) for name in os.listdir(f"{place}/{_GENERATIONS}") if name.isdecimal())
+        return sorted(int(name) for name in os.listdir(f"{place}/{GENERATIONS}") if name.isdecimal())
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise files.refused("read", f"{place}/{_GENERATIONS}", error) from error
+        raise files.refused("read", f"{place}/{GENERATIONS}", error) from error
 
 
 class Outline(NamedTuple):
@@ -262,13 +299,6 @@ def _stored() -> list[tuple[str, int]]:
     return [(place, number) for place in (DIRECTORY, VOLATILE) for number in numbers(place)]
 
 
-def _numbers_of(place: str, state: str) -> list[int]:
-    """The number of the generation that has a state, if there is one."""
-    with contextlib.suppress(FileNotFoundError):
-        return [int(os.path.basename(os.readlink(f"{place}/{state}")))]
-    return []
-
-
 def engines_kept() -> set[str]:
     """The paths of the engines that made the generations of this host."""
     return {_engine(*one) for one in _stored()}
@@ -276,14 +306,14 @@ def engines_kept() -> set[str]:
 
 def _engine(place: str, number: int) -> str:
     try:
-        return os.readlink(f"{place}/{_GENERATIONS}/{number}/{_ENGINE}")
+        return os.readlink(f"{place}/{GENERATIONS}/{number}/{_ENGINE}")
     except OSError:
         return ""  # it was written by a version that kept none
 
 
 def _outline(place: str, number: int) -> Iterator[Outline]:
     try:
-        content = json.loads(files.read(f"{place}/{_GENERATIONS}/{number}/{_FILE}") or b"")
+        content = _content(place, number)
         revision, engine, controller = (str(content[name]) for name in ("revision", "engine", "controller"))
         since, of_format = int(content["time"]), int(content["format"])
         yield Outline(of_format, number, revision, engine, since, controller, content["documents"], place)
@@ -305,9 +335,10 @@ def next_number() -> int:
 # -- written ---------------------------------------------------------------------------------------
 
 
-def begin(generation: Generation) -> None:
+def begin(generation: Generation, rows: str = "") -> None:
     """Store a generation as pending.
 
+    :param rows: the host's own rows of the proof; empty: as before.
     :raises KernelError: the file system refuses; nothing is left.
     """
     directory = os.path.dirname(generation.path)
@@ -321,13 +352,20 @@ def begin(generation: Generation) -> None:
         shutil.rmtree(new, ignore_errors=True)
         os.mkdir(new, 0o700)
         files.replace(f"{new}/{_FILE}", str(generation).encode(), 0o600)
+        rows = rows or _rows_before(generation)
+        if rows and not generation.is_empty:
+            files.replace(f"{new}/{stored_rows.FILE}", rows.encode(), 0o600)
         os.symlink(engines.path(generation.engine), f"{new}/{_ENGINE}")
+        _write_volatile(generation)
         os.rename(new, directory)
         files.sync_directory(directory)
         mark(generation, PENDING)
     except (FabricError, OSError) as error:
         shutil.rmtree(new, ignore_errors=True)
         shutil.rmtree(directory, ignore_errors=True)
+        with contextlib.suppress(FabricError):
+            files.remove(_volatile_path(generation.number))
+        _remove_empty(VOLATILE)
         if made:
             _remove_empty(generation.place)
         if isinstance(error, OSError):
@@ -335,12 +373,40 @@ def begin(generation: Generation) -> None:
         raise
 
 
+def _write_volatile(generation: Generation) -> None:
+    path = _volatile_path(generation.number)
+    if generation.volatile:
+        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+        files.replace(path, generation.volatile.encode(), 0o600)
+    else:
+        files.remove(path)  # of a run that was killed
+
+
+def resolve(generation: Generation, resolved: Mapping[str, Any]) -> Generation:
+    """Store what has been found of the values that only the host knows, now that everything is there.
+
+    :raises KernelError: the file system refuses; the generation is as it was.
+    """
+    if resolved == generation.resolved:
+        return generation
+    whole = generation._replace(resolved=resolved)
+    files.replace(whole.path, str(whole).encode(), 0o600)
+    return whole
+
+
+def _rows_before(generation: Generation) -> str:
+    """The rows of the last generation with the same documents, which a rollback repeats, or else of the current one."""
+    same = [places.directory(one.place, one.number) for one in kept() if one.has(generation.documents)]
+    found = map(stored_rows.of, filter(None, (*reversed(same), places.current())))
+    return next(filter(None, found), "")
+
+
 def mark(generation: Generation, state: str) -> None:
     """Say what a stored generation is.
 
     :raises KernelError: the file system refuses; the record is as it was.
     """
-    files.link(f"{generation.place}/{state}", f"{_GENERATIONS}/{generation.number}")
+    files.link(f"{generation.place}/{state}", f"{GENERATIONS}/{generation.number}")
 
 
 def become_current(generation: Generation) -> None:
@@ -374,7 +440,7 @@ def finish(generation: Generation, confirmed: bool) -> None:
         files.remove(f"{place}/{PENDING}")
         if confirmed and (place != generation.place or generation.is_empty):
             _forget(place)
-    _keep(generation.place, {*numbers(generation.place)[-KEPT:], *_numbers_of(generation.place, CONFIRMED)})
+    _keep(generation.place, {*numbers(generation.place)[-KEPT:], *numbers_of(generation.place, CONFIRMED)})
 
 
 def abandon(generation: Generation) -> None:
@@ -398,18 +464,29 @@ def _forget(place: str) -> None:
 
 def _keep(place: str, kept: set[int]) -> None:
     """Remove all generations but these, with the engines that only they need, and what killed runs have left."""
-    parent = f"{place}/{_GENERATIONS}"
     dropped = [number for number in numbers(place) if number not in kept]
     needed = {_engine(*one) for one in _stored() if one not in [(place, number) for number in dropped]}
     for engine in {_engine(place, number) for number in dropped} - needed - {os.path.realpath(COMMAND), ""}:
         files.remove(engine)
+    for name in _names(place):
+        if name.endswith(".weft-new") or (name.isdecimal() and int(name) not in kept):
+            _remove_tree(f"{place}/{GENERATIONS}/{name}")
+    for number, dot, extension in (name.partition(".") for name in _names(VOLATILE)):
+        if place != VOLATILE and number.isdecimal() and extension and int(number) not in kept:
+            files.remove(f"{VOLATILE}/{GENERATIONS}/{number}{dot}{extension}")
+    _remove_empty(VOLATILE)
+
+
+def _names(place: str) -> list[str]:
     with contextlib.suppress(FileNotFoundError):
-        for name in os.listdir(parent):
-            if name.endswith(".weft-new") or (name.isdecimal() and int(name) not in kept):
-                _remove_tree(f"{parent}/{name}")
+        return os.listdir(f"{place}/{GENERATIONS}")
+    return []
 
 
 def _remove_tree(path: str) -> None:
+    if os.path.isfile(path):
+        files.remove(path)
+        return
     try:
         shutil.rmtree(path)
     except OSError as error:
@@ -417,6 +494,6 @@ def _remove_tree(path: str) -> None:
 
 
 def _remove_empty(place: str) -> None:
-    for directory in (f"{place}/{_GENERATIONS}", place):
+    for directory in (f"{place}/{GENERATIONS}", place):
         with contextlib.suppress(OSError):  # it is missing, has other files, or something is mounted there
             os.rmdir(directory)

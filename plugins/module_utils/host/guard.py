@@ -78,8 +78,10 @@ def arm(generation: int, seconds: int, plan: str) -> None:
         service = ["--collect", "--property=KillMode=process", "--property=Restart=on-failure"]
         run("systemd-run", "--quiet", f"--unit={_UNIT.format(generation)}", *service, *timer, *words)
     else:
-        null = subprocess.DEVNULL
-        subprocess.Popen(words, stdin=null, stdout=null, stderr=null, cwd="/", start_new_session=True)
+        # Part of nobody's session: neither its end nor the care for its connection (lifeline.py) concerns the guard.
+        own = {name: value for name, value in os.environ.items() if name != "SSH_CONNECTION"}
+        shell = ["sh", "-c", '"$@" </dev/null >/dev/null 2>&1 &', "sh", *words]
+        subprocess.run(shell, env=own, cwd="/", start_new_session=True, check=False)
 
 
 def contact(plan: str | None = None) -> None:

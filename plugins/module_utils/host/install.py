@@ -15,7 +15,7 @@ import fnmatch
 import glob
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import files, sections
@@ -160,30 +160,53 @@ def _links(stored: Iterable[Document]) -> tuple[list[str], list[str]]:
     return sorted(made), sorted(ports)
 
 
-def check(wanted: Documents, changes: Sequence[Change], room: int, unattended: bool = False) -> None:
+def check(wanted: Documents, changes: Sequence[Change], room: Mapping[str, int], unattended: bool = False) -> None:
     """Ask everything that could refuse changes of files.
 
-    :param room: bytes that are needed below /etc besides.
+    :param room: by directory, the bytes that are needed besides.
     :param unattended: root is going to run the command unattended, even if nothing is persisted.
-    :raises FabricError: a file system is read-only or has no room, or somebody else than root could change what root
-        runs unattended when the host starts.
+    :raises FabricError: a file system is read-only or has no room, something else is in the place of a directory, the
+        command would not start, or somebody else than root could change what root obeys, or runs unattended.
     """
+    for directory in room:
+        trusted.check(directory, "the directory")
     if unattended or (systemd_runs() and any(document.persist for document in wanted.values())):
         trusted.check_interpreter()
         for path in (COMMAND, *glob.glob(f"{LIBRARY}/*.pyz"), LIBRARY, *PATHS):
             trusted.check(path, "the file")
-    needed: dict[str, int] = {"/etc": room} if room else {}
+    trusted.check_presence()
+    needed = dict(room)
     for change in changes:
         directory = os.path.dirname(change.path)
         needed[directory] = needed.get(directory, 0) + (len(change.after.data) if change.after else 0)
+    sizes: dict[int, int] = {}
     for directory, size in needed.items():
-        while not os.path.isdir(directory):
-            directory = os.path.dirname(directory)
-        status = os.statvfs(directory)
-        if status.f_flag & os.ST_RDONLY:
-            raise files.refused("write", directory, OSError(errno.EROFS, directory))
-        if size and status.f_bavail * status.f_frsize < size:
-            raise files.refused("write", directory, OSError(errno.ENOSPC, directory))
+        there = _existing(directory)
+        device = os.stat(there).st_dev
+        sizes[device] = sizes.get(device, 0) + size
+        _check_room(there, sizes[device])
+
+
+def _existing(directory: str) -> str:
+    """The nearest directory on the way to one that may be missing.
+
+    :raises KernelError: something else is in the place of one of them.
+    """
+    while not os.path.isdir(directory):
+        if os.path.lexists(directory):
+            raise files.refused("write", directory, OSError(errno.ENOTDIR, directory))
+        directory = os.path.dirname(directory)
+    return directory
+
+
+def _check_room(directory: str, size: int) -> None:
+    status = os.statvfs(directory)
+    if status.f_flag & os.ST_RDONLY:
+        raise files.refused("write", directory, OSError(errno.EROFS, directory))
+    if not os.access(directory, os.W_OK):  # an immutable one, chattr(1), or one of a user whom NFS does not trust
+        raise files.refused("write", directory, OSError(errno.EPERM, directory))
+    if size and (status.f_bavail * status.f_frsize < size or (status.f_files and not status.f_favail)):
+        raise files.refused("write", directory, OSError(errno.ENOSPC, directory))
 
 
 def interrupted() -> bool:

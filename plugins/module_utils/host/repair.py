@@ -45,7 +45,7 @@ def repair(names: Sequence[str], check: bool) -> Iterator[Line]:
         yield from back
         if check and not any(line.what == "error" for line in back):
             return  # the rest follows from that
-    yield from _together(stored, check)
+    yield from _together(stored, resolved_of(record), check)
     if not names:
         yield from _reasserted(check)
 
@@ -64,6 +64,12 @@ def chosen(record: Record, names: Sequence[str] = ()) -> Documents:
     return {name: document for name, document in stored.items() if not names or name in names}
 
 
+def resolved_of(record: Record) -> Mapping[str, Any]:
+    """By section, the values that only the host knows, as they were found when its generation was made."""
+    found = wayback.in_force(record)
+    return found.resolved if found else {}
+
+
 def _settle(record: Record, check: bool) -> Iterator[Line]:
     try:
         result, _new = wayback.go_back(record, record.confirmed, check)
@@ -79,27 +85,27 @@ def _file(diff: Mapping[str, str]) -> list[str]:
     return [f"{'+' if diff['after'] else '-'} file {path}"] if path.startswith(("/etc/", "/usr/")) else []
 
 
-def _together(stored: Documents, check: bool) -> Iterator[Line]:
+def _together(stored: Documents, resolved: Mapping[str, Any], check: bool) -> Iterator[Line]:
     try:
-        yield from _carry_out(stored, check)
+        yield from _carry_out(stored, resolved, check)
     except FabricError as error:
-        alone = list(_each(stored, check)) if len(stored) > 1 else []
+        alone = list(_each(stored, resolved, check)) if len(stored) > 1 else []
         yield from alone
         if not any(line.what == "error" for line in alone):
             yield Line("error", str(error))
 
 
-def _each(stored: Documents, check: bool) -> Iterator[Line]:
+def _each(stored: Documents, resolved: Mapping[str, Any], check: bool) -> Iterator[Line]:
     for name, document in stored.items():
         try:
-            yield from _carry_out({name: document}, check)
+            yield from _carry_out({name: document}, resolved, check)
         except FabricError as error:
             yield Line("error", f"{name}: {error}")
 
 
-def _carry_out(stored: Documents, check: bool) -> Iterator[Line]:
+def _carry_out(stored: Documents, resolved: Mapping[str, Any], check: bool) -> Iterator[Line]:
     owned = frozenset(owned for document in stored.values() for owned in document.owned)
-    for step in replay(Run(values_of(stored), check=check, owned=owned)):
+    for step in replay(Run(values_of(stored), check=check, owned=owned, resolved=dict(resolved))):
         for diff in step.outcome.diffs:
             yield from (Line("change", f"{step.role}: {line}") for line in _lines(diff, step.section.noun))
         yield from (Line("warning", f"{step.role}: {warning}") for warning in step.outcome.warnings)
@@ -141,7 +147,8 @@ def shown(names: Sequence[str]) -> tuple[dict[str, Any], list[Line]]:
     for name, document in chosen(generation.read(), names).items():
         found[name] = {"document": document.content}
         try:
-            found[name]["state"] = show(Run(values_of({name: document}), check=True), name)
+            run = Run(values_of({name: document}), check=True, owned=frozenset(document.owned))
+            found[name]["state"] = show(run, name)
         except FabricError as error:
             errors.append(Line("error", f"{name}: {error}"))
     return found, errors

@@ -43,6 +43,7 @@ def status() -> dict[str, Any]:
         "seconds_left": int(waiting.left) if waiting and not record.is_confirmed else None,
         "interrupted": not wayback.is_settled(record),
         "drift": [line.text for line in lines if line.what == "change"],
+        "warnings": [line.text for line in lines if line.what == "warning"],
         "orphans": _orphans(record),
         "error": "; ".join(line.text for line in lines if line.what == "error"),
         "hold": hold.text() or False,
@@ -84,13 +85,14 @@ def as_text(found: dict[str, Any]) -> str:
         ("made", f"{_when(found['time'])} ({_age(found['age'])} ago) by {found['controller'] or 'this host itself'}"),
         ("roles", ", ".join(found["roles"])),
         ("drift", _lines(found["drift"]) or found["error"] or "none"),
+        ("warnings", _lines(found["warnings"])),
         ("orphans", _lines(found["orphans"]) or "none"),
         ("hold", found["hold"] or "none"),
         ("last error", _error(found["last_error"])),
         ("versions", ", ".join(f"{name} {value}" for name, value in found["versions"].items() if value)),
     ]
-    if not found["generation"]:
-        rows = [row for row in rows if row[0] not in ("revision", "made", "roles")]
+    left_out = {"revision", "made", "roles"} if not found["generation"] else set()
+    rows = [row for row in rows if row[0] not in left_out and row[1]]
     return "\n".join(f"{name:<12}{text}" for name, text in rows)
 
 

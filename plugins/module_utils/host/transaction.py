@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,7 +55,9 @@ class Transaction:
     :ivar plan: the token of the plan that has been shown, and that alone may be carried out; None: any.
     :ivar confirm: the seconds after which the host goes back to its confirmed generation by itself; 0: the new one is
         confirmed when it has been applied.
+    :ivar rows: the host's own rows of the proof, stored with a new generation; empty: as before.
     :ivar unheld: it is carried out although the host is on hold.
+    :ivar resolved: by section, values that only the host knows, as an earlier generation has them; others are found.
     """
 
     record: Record
@@ -65,7 +68,9 @@ class Transaction:
     revision: str | None = None
     plan: str | None = None
     confirm: int = 0
+    rows: str = ""
     unheld: bool = False
+    resolved: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def former(self) -> list[Documents]:
@@ -73,11 +78,13 @@ class Transaction:
         changed = [one.documents for one in self.record.known if not one.asks_for(self.wanted)]
         return [*changed, *(one.left for one in self.record.known if one.left)]
 
-    def is_recorded(self, left: Documents) -> bool:
+    def is_recorded(self, left: Documents, resolved: Mapping[str, Any]) -> bool:
         """Whether the record needs no further generation."""
         pending, current, confirmed = self.record
         if current is None or pending or not current.asks_for(self.wanted) or not current.leaves(left):
             return not self.record.known and not self.wanted
+        if current.resolved != resolved:
+            return False
         return bool(self.confirm) or (confirmed is not None and confirmed.path == current.path)
 
     def run(self, check: bool) -> tuple[Result, Generation | None]:
@@ -88,21 +95,23 @@ class Transaction:
         :raises FabricError: something refuses. The host is as it was.
         """
         with nullcontext() if check else alone():
-            run = self._run(check=True, strict=self.strict or not check)
+            run = self._run(self.resolved, check=True, strict=self.strict or not check)
             result = carry_out(run)
             files = install.plan(self._in_force)
             left = self._left(run)
-            new = None if self.is_recorded(left) else self._generation(run.used, left)
+            recorded = self.is_recorded(left, found_by(run))
+            new = None if recorded else self._generation(run.used, left, found_by(run))
             known = [one.documents for one in self.record.known]
             install.refuse_foreign(files, known, self._adopted)
             if result.changed or new or files:
-                room = len(str(new)) if new and not new.is_empty else 0
+                size = len(str(new)) + len(self.rows)
+                room = {os.path.dirname(os.path.dirname(new.path)): size} if new and not new.is_empty else {}
                 install.check(self.wanted, files, room, unattended=bool(self.confirm))
             in_kernel = result.changed
             self._add_rest(result, files, new)
             self._refuse_surprises(result)
             if not check and (in_kernel or new):
-                result = self._carry_out(new, result.plan)
+                result, new = self._carry_out(new, run, result.plan)
                 self._add_rest(result, files, new)
             if not check and result.changed:
                 install.apply(self._in_force)
@@ -133,7 +142,7 @@ class Transaction:
         """The documents that files follow from: also those to which the host may go back."""
         return [*(self._confirmed if self.confirm else ()), self.wanted]
 
-    def _run(self, check: bool, strict: bool = False) -> Run:
+    def _run(self, resolved: Mapping[str, Any], check: bool, strict: bool = False) -> Run:
         values = {**values_of(self.wanted), **{role: dict(found) for role, found in self.beside.items()}}
         return Run(
             values,
@@ -144,6 +153,7 @@ class Transaction:
             known=[values_of(one.documents) for one in self.record.known],
             used=frozenset(key for one in self.record.known for key in one.used),
             adopt=self._adopted,
+            resolved=dict(resolved),
         )
 
     @property
@@ -151,17 +161,19 @@ class Transaction:
         """The names of objects that are taken over; None: all."""
         return None if self.adopt else frozenset(name for one in self.wanted.values() for name in one.adopt)
 
-    def _carry_out(self, new: Generation | None, plan: str) -> Result:
+    def _carry_out(self, new: Generation | None, planned: Run, plan: str) -> tuple[Result, Generation | None]:
+        run = self._run(found_by(planned), check=False)
         if new is None:
-            return carry_out(self._run(check=False))
+            return carry_out(run), None
         former = guard.waiting()
-        generation.begin(new)
+        generation.begin(new, self.rows)
         try:
             # First, because network managers would take new links for theirs.
             install.apply([*self._before, self.wanted])
             if self.confirm:
                 guard.arm(new.number, self.confirm, plan)
-            result = carry_out(self._run(check=False))
+            result = carry_out(run)
+            new = generation.resolve(new, found_by(run))
         except FabricError as error:
             self._go_back(new, error, former)
             raise
@@ -171,17 +183,19 @@ class Transaction:
         else:
             generation.confirm(new)
             guard.disarm()
-        return result
+        return result, new
 
     def _go_back(self, new: Generation, error: FabricError, former: Guard | None) -> None:
         """Undo what has been done.
 
         :raises FabricError: that fails too. The generation stays pending, so that the next run knows of it.
         """
-        before = self.record.current.documents if self.record.current else NOTHING
+        current = self.record.current
+        before, resolved = (current.documents, dict(current.resolved)) if current else (NOTHING, {})
         try:
             owned = owned_by([*self.record.known, new])
-            carry_out(Run(values_of(before), [values_of(new.documents)], owned=owned, used=new.used))
+            run = Run(values_of(before), [values_of(new.documents)], owned=owned, used=new.used, resolved=resolved)
+            carry_out(run)
             install.apply(self._before)
             generation.abandon(new)
             if self.confirm and former:
@@ -206,7 +220,7 @@ class Transaction:
         lasting = {document.name for one in self.record.known for document in one.whole if document.persist}
         return ordered(parse(role, content, persist=role in lasting) for role, content in run.held.items())
 
-    def _generation(self, used: frozenset[tuple[str, ...]], left: Documents) -> Generation:
+    def _generation(self, used: frozenset[tuple[str, ...]], left: Documents, resolved: Mapping[str, Any]) -> Generation:
         # Not before: most calls make none.
         from ansible_collections.weft.fabric.plugins.module_utils.engine.lifeline import session
 
@@ -221,7 +235,13 @@ class Transaction:
             used=used,
             left=left,
             place=generation.place_of([*self.wanted.values(), *left.values()]),
+            resolved=resolved,
         )
+
+
+def found_by(run: Run) -> dict[str, Any]:
+    """By section, the values that only the host knows and that a run has found."""
+    return {name: found for name, found in run.resolved.items() if found}
 
 
 def owned_by(generations: Sequence[Generation]) -> frozenset[Owned]:

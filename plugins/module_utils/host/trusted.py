@@ -84,6 +84,16 @@ def interpreter() -> str:
     return plain if os.path.exists(plain) and os.path.samefile(plain, sys.executable) else sys.executable
 
 
+def check_presence() -> None:
+    """Check that the command will find its interpreter.
+
+    :raises FabricError: the interpreter is gone, or cannot be executed.
+    """
+    if not os.access(interpreter(), os.X_OK):
+        remedy = "set ansible_python_interpreter to the distribution's, such as /usr/bin/python3"
+        raise FabricError(f"the interpreter {interpreter()} is missing, or cannot be executed: {remedy}")
+
+
 def check_interpreter() -> None:
     """Check the interpreter of the command, and the libraries that it imports.
 

@@ -124,8 +124,9 @@ def go_back(record: Record, target: Generation | None, check: bool = False) -> t
     wanted: Documents = target.documents if target else {}
     now: Documents = record.current.documents if record.current else {}
     gone = {role: document for role, document in now.items() if role not in wanted}
-    revision = target.revision if target else None
-    return Transaction(record, wanted, documents.afterwards(gone, now), revision=revision, unheld=True).run(check)
+    revision, resolved = (target.revision, target.resolved) if target else (None, {})
+    beside = documents.afterwards(gone, now)
+    return Transaction(record, wanted, beside, revision=revision, unheld=True, resolved=resolved).run(check)
 
 
 def is_settled(record: Record) -> bool:

@@ -73,7 +73,7 @@ def read(kernel: Socket, scope: Scope, links: Mapping[str, Link], names: Mapping
     scoped = {link.name for link in ports}
     found = {entry.key: entry for _bridge, entry in rows if entry.dev in scoped and not entry.state}
     for link in ports:
-        link.learned += (
+        link.noted += (
             entry
             for bridge, entry in rows
             if bridge == bridges.get(link.name) and (entry.state or entry.dev != link.name)

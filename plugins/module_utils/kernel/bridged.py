@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.kernel import portvlan
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import SKIP_STATISTICS
@@ -22,7 +22,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import 
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     AF_BRIDGE,
     IFLA_ADDRESS,
-    IFLA_BR_VLAN_PROTOCOL,
+    IFLA_BR_VLAN_DEFAULT_PVID,
     IFLA_IFNAME,
     IFLA_INFO_DATA,
     IFLA_INFO_KIND,
@@ -31,17 +31,21 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     IFLA_LINKINFO,
     IFLA_MASTER,
     NDA_DST,
+    NDA_IFINDEX,
     NDA_LLADDR,
     NDA_NH_ID,
     NDA_OF_FDB,
+    NDA_PORT,
     NDA_SRC_VNI,
     NDA_VLAN,
+    NDA_VNI,
     NLA_F_NESTED,
     NLM_F_APPEND,
     NLM_F_CREATE,
     NLM_F_REPLACE,
     NTF_EXT_LEARNED,
     NTF_MASTER,
+    NTF_ROUTER,
     NTF_SELF,
     NTF_STICKY,
     NUD_NOARP,
@@ -87,7 +91,6 @@ _OURS = {
     32: "neigh_suppress",
     33: "isolated",
 }
-_NEW_VLANS = {"vlans": ["1"], "untagged": ["1"], "pvid": 1}  # br_vlan.c: br_vlan_init
 
 
 class _Device(NamedTuple):
@@ -96,7 +99,7 @@ class _Device(NamedTuple):
     :ivar mac: its MAC address.
     :ivar controller: the index of the bridge that it is a port of; 0: it is none.
     :ivar options: what that bridge says of it, by IFLA_BRPORT_...
-    :ivar vlans: of a bridge: the kernel has VLANs in bridges.
+    :ivar vlans: of a bridge: what a new port has, if the kernel has VLANs in bridges.
     :ivar entries: what FDB entries need to know of a VXLAN; None: it is none.
     """
 
@@ -104,7 +107,7 @@ class _Device(NamedTuple):
     mac: str
     controller: int
     options: Mapping[int, bytes]
-    vlans: bool
+    vlans: Mapping[str, Any]
     entries: Mapping[str, Any] | None
 
 
@@ -139,7 +142,7 @@ def _device(message: bytes) -> tuple[int, _Device]:
         found.get(IFLA_ADDRESS, b"").hex(":"),
         _U32.unpack(found[IFLA_MASTER])[0] if held else 0,
         attributes(info.get(IFLA_INFO_SLAVE_DATA, b""), 0) if held else {},
-        IFLA_BR_VLAN_PROTOCOL in data,
+        bridge.joined({"vlan_default_pvid": _number(data, IFLA_BR_VLAN_DEFAULT_PVID)}),
         read_entries(data) if read_entries else None,
     )
 
@@ -158,13 +161,13 @@ def _options(device: _Device) -> Iterator[PortState]:
                 yield PortState(((name, type(usual)(value)),), packed({number: data}))
 
 
-def _vlans(filters: bool, found: Mapping[str, Any] | None) -> Iterator[PortState]:
+def _vlans(new: Mapping[str, Any], found: Mapping[str, Any] | None) -> Iterator[PortState]:
     """The VLANs of a port, unless it has the VLANs of a new port.
 
-    :param filters: the kernel has VLANs in bridges.
+    :param new: those; empty: the kernel has no VLANs in bridges.
     """
     known = found or {"vlans": [], "untagged": []}
-    if filters and known != _NEW_VLANS:
+    if new and known != new:
         yield PortState(
             (("vlans", (*known["vlans"],)), ("untagged", (*known["untagged"],)), ("pvid", known.get("pvid"))), b""
         )
@@ -181,20 +184,25 @@ def _stations(messages: list[bytes], devices: Mapping[int, _Device]) -> Iterator
         device = devices[index]
         found = {kind: data for kind, data in attributes(message, 28).items() if kind in NDA_OF_FDB}
         if not flags & NTF_SELF and device.controller:
-            entry = _station(device.name, devices[device.controller].name, index, state, flags, found)
+            entry = _station(devices, devices[device.controller].name, index, state, flags, found)
             if entry.lladdr not in own:
                 yield entry
         elif flags & NTF_SELF and device.entries is not None and (NDA_DST in found or NDA_NH_ID in found):
-            entry = _station(device.name, "", index, state, flags, found)
+            entry = _station(devices, "", index, state, flags, found)
             if entry.lladdr != ZERO_MAC:
                 yield entry
-            elif entry.dst != device.entries.get("remote"):  # which the link makes itself
+            elif (entry.dst, *entry.way[:2]) != (
+                device.entries.get("remote"),
+                None,
+                None,
+            ):  # which the link makes itself
                 # Of VTEPs to flood to, a control plane's and ours differ by the state (fdb.py).
                 yield entry._replace(declared=entry.declared and not (index in fed and state & NUD_NOARP))
 
 
-def _station(name: str, controller: str, index: int, state: int, flags: int, found: Mapping[int, bytes]) -> Station:
-    area = found.get(NDA_VLAN if controller else NDA_SRC_VNI)
+def _station(
+    devices: Mapping[int, _Device], controller: str, index: int, state: int, flags: int, found: Mapping[int, bytes]
+) -> Station:
     declared = not flags & NTF_EXT_LEARNED
     words = ["master"] if controller else []
     if not declared:
@@ -202,13 +210,21 @@ def _station(name: str, controller: str, index: int, state: int, flags: int, fou
     elif controller:
         words.append("permanent" if state & NUD_PERMANENT else "static")
     words += ["sticky"] if flags & NTF_STICKY else []
-    marks = flags & (NTF_STICKY | NTF_EXT_LEARNED) | (NTF_MASTER if controller else NTF_SELF)
+    words += ["router"] if flags & NTF_ROUTER else []
+    marks = flags & (NTF_STICKY | NTF_EXT_LEARNED | NTF_ROUTER) | (NTF_MASTER if controller else NTF_SELF)
+    way = devices.get(_number(found, NDA_IFINDEX) or 0)
     return Station(
-        name,
+        devices[index].name,
         bool(controller),
         found[NDA_LLADDR].hex(":"),
-        int.from_bytes(area, sys.byteorder) if area else None,
+        _number(found, NDA_VLAN if controller else NDA_SRC_VNI),
         to_text(found[NDA_DST]) if NDA_DST in found else "",
+        (
+            _number(found, NDA_PORT, "big"),
+            _number(found, NDA_VNI),
+            way.name if way else None,
+            _number(found, NDA_NH_ID),
+        ),
         controller,
         declared,
         " ".join(words),
@@ -216,7 +232,11 @@ def _station(name: str, controller: str, index: int, state: int, flags: int, fou
     )
 
 
-def restore_port(kernel: Socket, index: int, port: Port) -> list[Request]:
+def _number(found: Mapping[int, bytes], kind: int, order: Literal["little", "big"] = sys.byteorder) -> int | None:
+    return int.from_bytes(found[kind], order) if kind in found else None
+
+
+def restore_port(index: int, port: Port) -> list[Request]:
     """The requests that make a port what it was."""
     requests = []
     for state in port.states:
@@ -225,13 +245,18 @@ def restore_port(kernel: Socket, index: int, port: Port) -> list[Request]:
             body = packed({IFLA_LINKINFO | NLA_F_NESTED: info})
             requests.append(Request(RTM_NEWLINK, 0, _IFINFOMSG.pack(0, 0, index, 0, 0) + body))
         else:
-            now = portvlan.read_ports(kernel).get(index, {})
-            requests += portvlan.set_port(index, now, dict(state.attributes))
+            requests += portvlan.set_port(index, dict(state.attributes))
     return requests
 
 
-def restore_station(index: int, station: Station) -> Request:
-    """The request that makes an FDB entry again; what was learned meanwhile is replaced."""
+def restore_station(indexes: Mapping[str, int], station: Station) -> Request:
+    """The request that makes an FDB entry again; what was learned meanwhile is replaced.
+
+    :param indexes: of the interfaces now.
+    """
     family, _index, *rest = NDMSG.unpack_from(station.raw)
-    payload = NDMSG.pack(family, index, *rest) + station.raw[NDMSG.size :]
+    found, via = attributes(station.raw, NDMSG.size), station.way[2]
+    if via:
+        found[NDA_IFINDEX] = _U32.pack(indexes[via])
+    payload = NDMSG.pack(family, indexes[station.dev], *rest) + packed(found)
     return Request(RTM_NEWNEIGH, NLM_F_CREATE | (NLM_F_APPEND if station.floods else NLM_F_REPLACE), payload)

@@ -14,7 +14,7 @@ import shlex
 import shutil
 import struct
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.firewall import (
@@ -41,7 +41,7 @@ NFT_JUMP, NFT_GOTO = -3, -4
 _MATCHES_ALL = {"counter", "log", "immediate", "reject", "target"}
 """Expressions that let every packet go on to the next one."""
 
-_OURS = "weft_"  # tables of ours drop what the fabric keeps apart
+OURS = "weft_"  # tables of ours drop what the fabric keeps apart
 _LEGACY = (("ip", "/proc/net/ip_tables_names", "iptables"), ("ip6", "/proc/net/ip6_tables_names", "ip6tables"))
 _SECONDS = 10
 
@@ -78,16 +78,25 @@ class Drop(NamedTuple):
 
 def drops() -> list[Drop]:
     """The base chains in this namespace that drop packets, except this collection's own."""
-    found = list(_dropping(base_chains(), _nft_rules()))
-    for family, names, program in _LEGACY:
-        if _lists_tables(names):
-            found += _dropping(*parse_saved(family, _saved(program)))
+    found = list(_dropping(base_chains(), _rules()))
+    for family, saved in legacy():
+        found += _dropping(*parse_saved(family, saved))
     return found
+
+
+def protections() -> list[str]:
+    """This collection's own tables in this namespace that drop packets, each with its family."""
+    found = {
+        f"{family} {table}"
+        for (family, table, _chain), expressions in nft_rules({**FAMILIES, 7: "bridge"})
+        if table.startswith(OURS) and _rule(expressions).drops
+    }
+    return sorted(found)
 
 
 def _dropping(chains: list[Chain], rules: dict[Place, list[Rule]]) -> Iterator[Drop]:
     for chain in chains:
-        if chain.table.startswith(_OURS):
+        if chain.table.startswith(OURS):
             continue
         reached = _reached((chain.family, chain.table, chain.name), True, rules, set())
         verdicts = [bare for rule, bare in reached if rule.drops]
@@ -111,27 +120,44 @@ def _reached(
 # -- nftables ------------------------------------------------------------------------------------------
 
 
-def _nft_rules() -> dict[Place, list[Rule]]:
-    rules: dict[Place, list[Rule]] = {}
+Expressions = list[tuple[str, dict[int, bytes]]]
+"""What a rule consists of: the name and the attributes of each expression."""
+
+
+def nft_rules(families: Mapping[int, str] = FAMILIES) -> Iterator[tuple[Place, Expressions]]:
+    """All rules of nftables in this namespace, each with its chain.
+
+    :param families: the families that are looked at, by number.
+    """
     for message in dump(NFT_MSG_GETRULE):
-        family, found = FAMILIES.get(message[16]), attributes(message, HEADER)
+        family, found = families.get(message[16]), attributes(message, HEADER)
         if family:
             place = (family, text(found[NFTA_RULE_TABLE]), text(found[NFTA_RULE_CHAIN]))
-            rules.setdefault(place, []).append(_rule(found.get(NFTA_RULE_EXPRESSIONS, b"")))
+            parts = [attributes(part, 0) for part in _elements(found.get(NFTA_RULE_EXPRESSIONS, b""))]
+            yield place, [(text(one[NFTA_EXPR_NAME]), attributes(one.get(NFTA_EXPR_DATA, b""), 0)) for one in parts]
+
+
+def verdict_of(data: Mapping[int, bytes]) -> tuple[int | None, str]:
+    """The verdict of the expression ``immediate``, and the chain that it leads to. None: it has no verdict."""
+    found = attributes(attributes(data.get(NFTA_IMMEDIATE_DATA, b""), 0).get(NFTA_DATA_VERDICT, b""), 0)
+    code = struct.unpack("!i", found[NFTA_VERDICT_CODE])[0] if found else None
+    return code, text(found[NFTA_VERDICT_CHAIN]) if code in (NFT_JUMP, NFT_GOTO) else ""
+
+
+def _rules() -> dict[Place, list[Rule]]:
+    rules: dict[Place, list[Rule]] = {}
+    for place, expressions in nft_rules():
+        rules.setdefault(place, []).append(_rule(expressions))
     return rules
 
 
-def _rule(expressions: bytes) -> Rule:
+def _rule(expressions: Expressions) -> Rule:
     names, drops, jump = set(), False, ""
-    for expression in _elements(expressions):
-        found = attributes(expression, 0)
-        name, data = text(found[NFTA_EXPR_NAME]), attributes(found.get(NFTA_EXPR_DATA, b""), 0)
+    for name, data in expressions:
         names.add(name)
         if name == "immediate":
-            verdict = attributes(attributes(data.get(NFTA_IMMEDIATE_DATA, b""), 0).get(NFTA_DATA_VERDICT, b""), 0)
-            code = struct.unpack("!i", verdict[NFTA_VERDICT_CODE])[0] if verdict else None
-            drops = drops or code == NF_DROP
-            jump = text(verdict[NFTA_VERDICT_CHAIN]) if code in (NFT_JUMP, NFT_GOTO) else jump
+            code, chain = verdict_of(data)
+            drops, jump = drops or code == NF_DROP, chain or jump
         elif name == "reject" or (name == "target" and text(data.get(NFTA_TARGET_NAME, b"")) == "REJECT"):
             drops = True
     return Rule(drops, jump, names <= _MATCHES_ALL)
@@ -149,6 +175,13 @@ def _elements(data: bytes) -> Iterator[bytes]:
 
 
 # -- iptables-legacy -----------------------------------------------------------------------------------
+
+
+def legacy() -> Iterator[tuple[str, str]]:
+    """What iptables-legacy has in this namespace: (family, what ``iptables-save`` prints)."""
+    for family, names, program in _LEGACY:
+        if _lists_tables(names):
+            yield family, _saved(program)
 
 
 def _lists_tables(path: str) -> bool:
@@ -188,14 +221,24 @@ def parse_saved(family: str, saved: str) -> tuple[list[Chain], dict[Place, list[
     rules: dict[Place, list[Rule]] = {}
     table = ""
     for line in saved.splitlines():
-        words = shlex.split(line) if line.startswith("-A") else line.split()
+        words = line.split()
         if line.startswith("*"):
             table = line[1:]
         elif line.startswith(":") and words[0][1:].lower() in HOOKS:
             chains.append(Chain(family, table, words[0][1:], words[0][1:].lower(), words[1] == "DROP"))
-        elif words[:1] == ["-A"]:
-            at = next((at for at, word in enumerate(words) if word in ("-j", "-g")), len(words))
-            target = "".join(words[at + 1 : at + 2])
-            drops = target in ("DROP", "REJECT")
-            rules.setdefault((family, table, words[1]), []).append(Rule(drops, "" if drops else target, at == 2))
+    for place, words in saved_rules(saved):
+        at = next((at for at, word in enumerate(words) if word in ("-j", "-g")), len(words))
+        target = "".join(words[at + 1 : at + 2])
+        drops = target in ("DROP", "REJECT")
+        rules.setdefault((family, place, words[1]), []).append(Rule(drops, "" if drops else target, at == 2))
     return chains, rules
+
+
+def saved_rules(saved: str) -> Iterator[tuple[str, list[str]]]:
+    """The rules in what ``iptables-save`` printed: the table, and the words of ``iptables``, ``-A CHAIN`` first."""
+    table = ""
+    for line in saved.splitlines():
+        if line.startswith("*"):
+            table = line[1:]
+        elif line.startswith("-A"):
+            yield table, shlex.split(line)

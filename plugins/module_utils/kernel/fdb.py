@@ -8,12 +8,14 @@ from __future__ import annotations
 import errno
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain, repeat
+from operator import add
 from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.codec import Codec
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import read_names
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import to_texts
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import WORD, packed, to_texts
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.neigh import NDMSG, payloads, to_macs
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Request, Socket, columns
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.scope import Scope
@@ -30,6 +32,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     NLM_F_CREATE,
     NLM_F_REPLACE,
     NTF_EXT_LEARNED,
+    NTF_ROUTER,
     NTF_SELF,
     NUD_NOARP,
     NUD_PERMANENT,
@@ -39,12 +42,12 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
 )
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
-from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry, FdbKey, fdb_keys
+from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import ROUTER, STATIC, FdbEntry, FdbKey, fdb_keys
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.values import ZERO_MAC
 
 _NUMBERS = (NDA_VNI, NDA_SRC_VNI, NDA_IFINDEX, NDA_NH_ID)  # in the order of an entry's fields
-_DYNAMIC, _STATIC, _EXT_LEARNED = "dynamic", "static", "extern_learn"  # the words of bridge(8)
+_DYNAMIC, _EXT_LEARNED = "dynamic", "extern_learn"  # the words of bridge(8)
 
 
 def put(indexes: Mapping[str, int], items: Sequence[FdbEntry]) -> Iterator[Request]:
@@ -63,21 +66,33 @@ def delete(indexes: Mapping[str, int], items: Sequence[FdbEntry]) -> Iterator[Re
 
 def _bodies(indexes: Mapping[str, int], items: Sequence[FdbEntry]) -> Iterator[bytes]:
     devices, lladdrs, addresses, ports, *numbers, states = zip(*items)
-    more: Iterable[Iterable[tuple[int, int | None]]] = repeat(())
-    if any(set(column) != {None} for column in numbers):
-        more = (
-            zip(_NUMBERS, (vni, src_vni, indexes[via] if via else None, nhid))
-            for vni, src_vni, via, nhid in zip(*numbers)
-        )
-    at, marks = map(indexes.__getitem__, devices), map(_marks, states)
-    return payloads(repeat(AF_BRIDGE), at, marks, lladdrs, addresses, ports, more)
+    known = {state: _marks(state) for state in {*states}}
+    marks, flags = zip(*map(known.__getitem__, states))
+    found = payloads(repeat(AF_BRIDGE), map(indexes.__getitem__, devices), marks, flags, lladdrs, addresses)
+    if any({*column} != {None} for column in (ports, *numbers)):
+        return map(add, found, map(partial(_more, indexes), ports, *numbers))
+    return found
+
+
+def _more(
+    indexes: Mapping[str, int],
+    port: int | None,
+    vni: int | None,
+    src_vni: int | None,
+    via: str | None,
+    nhid: int | None,
+) -> bytes:
+    """The attributes that most entries do not have."""
+    numbers = zip(_NUMBERS, (vni, src_vni, indexes[via] if via else None, nhid))
+    words = [WORD.pack(8, kind, number) for kind, number in numbers if number is not None]
+    return b"".join(words if port is None else [packed({NDA_PORT: port.to_bytes(2, "big")}), *words])
 
 
 def _marks(state: str | None) -> tuple[int, int]:
     """The state and the flags of struct ndmsg."""
     words = (state or "").split()
-    flags = NTF_SELF | (NTF_EXT_LEARNED if _EXT_LEARNED in words else 0)
-    return NUD_PERMANENT | (NUD_NOARP if _STATIC in words else 0), flags
+    flags = NTF_SELF | (NTF_EXT_LEARNED if _EXT_LEARNED in words else 0) | (NTF_ROUTER if ROUTER in words else 0)
+    return NUD_PERMANENT | (NUD_NOARP if STATIC in words else 0), flags
 
 
 def read(kernel: Socket, scope: Scope, links: Mapping[str, Link], names: Mapping[int, str]) -> dict[FdbKey, None]:
@@ -102,20 +117,20 @@ def _of_device(kernel: Socket, link: Link, names: Mapping[int, str]) -> dict[Fdb
         if index != link.index or not flags & NTF_SELF:
             continue
         keys = chain.from_iterable(_of_run(kernel, link.name, run, names))
-        mark = _mark(state, flags)
-        if not mark or (mark == _STATIC and not fed):
+        mark = _mark(state, flags, fed)
+        if not mark:
             found.update(dict.fromkeys(keys))
             continue
         for item in make_all(FdbEntry, keys):
             if item.lladdr == ZERO_MAC and state & NUD_PERMANENT:
                 found[item._replace(state=mark)] = None
-            elif mark == _STATIC:
-                found[item] = None
+            elif state & NUD_PERMANENT and not flags & NTF_EXT_LEARNED:
+                found[item._replace(state=ROUTER if flags & NTF_ROUTER else None)] = None
             else:
-                link.learned.append(item._replace(state=mark))
+                link.noted.append(item._replace(state=mark))
     own = link.attributes.get("remote") or link.attributes.get("group")
     if own:
-        for entry in [entry for entry in found if entry[:3] == (link.name, ZERO_MAC, own)]:
+        for entry in [entry for entry in found if entry[:5] == (link.name, ZERO_MAC, own, None, None)]:
             del found[entry]
     return found
 
@@ -132,11 +147,15 @@ def _shows_control_plane(run: bytes) -> bool:
     return bool(flags & NTF_EXT_LEARNED) or not flags & NTF_SELF
 
 
-def _mark(state: int, flags: int) -> str:
-    """What bridge(8) says of entries with that state and flags; empty: they may be ours."""
+def _mark(state: int, flags: int, fed: bool) -> str:
+    """What bridge(8) says of entries with that state and flags; empty: they may be ours.
+
+    :param fed: a control plane may fill the VXLAN's FDB.
+    """
     words = [] if state & NUD_PERMANENT else [_DYNAMIC]
-    words += [_STATIC] if state & NUD_PERMANENT and state & NUD_NOARP and not flags & NTF_EXT_LEARNED else []
+    words += [STATIC] if fed and state & NUD_PERMANENT and state & NUD_NOARP and not flags & NTF_EXT_LEARNED else []
     words += [_EXT_LEARNED] if flags & NTF_EXT_LEARNED else []
+    words += [ROUTER] if flags & NTF_ROUTER else []
     return " ".join(words)
 
 

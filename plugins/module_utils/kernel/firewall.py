@@ -1,16 +1,10 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What other firewalls on this host do to packets that it forwards.
-
-A packet has to be accepted by every base chain that it meets, so no rule of ours can let through what another table
-drops. It is said, with what helps. iptables-nft's tables are seen; those of iptables-legacy are not nftables' own.
-Sources: nft(8) on verdicts, include/uapi/linux/netfilter/nf_tables.h.
-"""
+"""The base chains of this host's firewalls, as nftables has them. Source: include/uapi/linux/netfilter/nf_tables.h."""
 
 from __future__ import annotations
 
-import os
 import socket
 import struct
 from typing import NamedTuple
@@ -26,16 +20,6 @@ HOOKS = ("prerouting", "input", "forward", "output", "postrouting")  # enum nf_i
 NF_DROP = 0
 FAMILIES = {1: "inet", 2: "ip", 10: "ip6"}
 HEADER = 20  # struct nlmsghdr, struct nfgenmsg
-BRIDGED = "/proc/sys/net/bridge/bridge-nf-call-iptables"
-
-# Who makes which table, and what makes it accept the fabric's packets.
-REMEDIES = {
-    "firewalld": "put the fabric's interfaces into a zone that accepts: firewall-cmd --permanent --zone=trusted "
-    "--add-interface=NAME; firewall-cmd --reload",
-    "filter": "accept the fabric's interfaces in it: iptables -I FORWARD -i NAME -j ACCEPT, and -o NAME "
-    "(Docker: in DOCKER-USER instead of FORWARD)",
-}
-REMEDY = "accept the fabric's interfaces in it: nft insert rule {chain} iifname NAME accept, and oifname NAME"
 
 
 class Chain(NamedTuple):
@@ -58,23 +42,6 @@ class Chain(NamedTuple):
     def closed(self) -> bool:
         """Whether it stops what it is not told of. firewalld's does so by its last rule, not by its policy."""
         return self.drops or self.table == "firewalld"
-
-
-def obstacles() -> list[str]:
-    """A warning for each chain in this namespace that forwarded packets do not pass unless it is told of them."""
-    host = os.uname().nodename
-    return [f"{host}: {obstacle(chain)}" for chain in forward_chains() if chain.closed]
-
-
-def obstacle(chain: Chain) -> str:
-    """What is wrong with a closed chain, and what helps."""
-    remedy = REMEDIES.get(chain.table, REMEDY.format(chain=chain))
-    return f"the chain {chain} drops forwarded packets that it does not accept{_bridged()}; {remedy}"
-
-
-def forward_chains() -> list[Chain]:
-    """The base chains at the hook ``forward``; none where the kernel has no nftables."""
-    return [chain for chain in base_chains() if chain.hook == "forward"]
 
 
 def base_chains() -> list[Chain]:
@@ -114,12 +81,3 @@ def _chain(message: bytes) -> Chain | None:
         return None
     table, name = text(found[NFTA_CHAIN_TABLE]), text(found[NFTA_CHAIN_NAME])
     return Chain(family, table, name, HOOKS[number], found.get(NFTA_CHAIN_POLICY) == struct.pack("!I", NF_DROP))
-
-
-def _bridged() -> str:
-    """br_netfilter sends what a bridge switches through these chains as well."""
-    try:
-        with open(BRIDGED, encoding="ascii") as file:
-            return ", bridged ones too (br_netfilter)" if file.read().strip() == "1" else ""
-    except FileNotFoundError:
-        return ""

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
+from typing import Any, Callable
 
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import (
     family,
@@ -36,7 +38,6 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.route import Hop
 _RTNH = struct.Struct("=HBBi")  # struct rtnexthop: length, flags, weight less 1, index
 _U32 = struct.Struct("=I")
 _PLAIN = (16, 28)  # the size of struct rtnexthop and RTA_GATEWAY, of IPv4 and of IPv6
-_ONLINK = bytes(flags & RTNH_F_ONLINK for flags in range(256))  # a table for bytes.translate()
 # What a hop may have besides, which belongs to the route itself if it has one hop.
 _OF_HOP = (RTA_FLOW, RTA_ENCAP_TYPE, RTA_ENCAP)
 
@@ -69,13 +70,21 @@ def _is_plain(data: bytes, size: int) -> bool:
 
 
 def _plain_hops(data: bytes, size: int, names: Mapping[int, str]) -> Iterator[Hop]:
-    flags, weights = data[2::size], data[3::size]
-    indexes, gateways = zip(*struct.iter_unpack(f"=4xI4x{size - 12}s", data))
-    name_of = {index: names.get(index) or f"index {index}" for index in {*indexes}}
-    onlink = map(bool, flags.translate(_ONLINK))
-    return make_all(
-        Hop, zip(to_texts(gateways), map(name_of.__getitem__, indexes), [weight + 1 for weight in weights], onlink)
-    )
+    """Hops with a gateway each, by columns: often all have the same interface, weight and flags."""
+    gateways = [*chain.from_iterable(struct.iter_unpack(f"=12x{size - 12}s", data))]
+    indexes: Sequence[int] = [_U32.unpack_from(data, 4)[0]]
+    if any(data[at::size] != data[at : at + 1] * len(gateways) for at in range(4, 8)):
+        indexes = [*chain.from_iterable(struct.iter_unpack(f"=4xI{size - 8}x", data))]
+    devices = _mapped(indexes, lambda index: names.get(index) or f"index {index}")
+    weights = _mapped(data[3::size], lambda weight: weight + 1)
+    onlink = _mapped(data[2::size], lambda flags: bool(flags & RTNH_F_ONLINK))
+    return make_all(Hop, zip(to_texts(gateways), devices, weights, onlink))
+
+
+def _mapped(column: Sequence[int], function: Callable[[int], Any]) -> Iterable[Any]:
+    """What a function makes of each number of a column, which it is asked once."""
+    found = {number: function(number) for number in {*column}}
+    return repeat(*found.values()) if len(found) == 1 else map(found.__getitem__, column)
 
 
 def _hops(data: bytes, names: Mapping[int, str]) -> Iterator[Hop]:
@@ -124,24 +133,28 @@ def pack_way(attribute: dict[int, bytes], indexes: Mapping[str, int], route: Rou
     :param attribute: the other attributes of the route, and the way of the one that it changes.
     :returns: the flags of struct rtmsg.
     """
+    six = ":" in route.dst
+    if route.raw is None and route.nexthops is None:
+        attribute.update(_gateway(six, route.via))
+        if route.dev:
+            attribute[RTA_OIF] = _U32.pack(indexes[route.dev])
+        return RTNH_F_ONLINK if route.onlink else 0
     known, nexthop = _known_hops(attribute), attribute.get(RTA_NH_ID)
     for kind in (RTA_OIF, RTA_GATEWAY, RTA_VIA, RTA_MULTIPATH, RTA_NH_ID, *_OF_HOP):
         attribute.pop(kind, None)
-    six = ":" in route.dst
-    ways = [(indexes[hop.dev] if hop.dev else 0, packed(_gateway(six, hop))) for hop in route.hops]
+    ways = [(indexes[hop.dev] if hop.dev else 0, packed(_gateway(six, hop.via))) for hop in route.hops]
     if nexthop is not None and sorted(ways) == sorted(known):
         attribute[RTA_NH_ID] = nexthop
         return 0
     if route.nexthops is not None:
+        own = ({**_gateway(six, hop.via), **known.get(way, {})} for way, hop in zip(ways, route.nexthops))
         attribute[RTA_MULTIPATH] = b"".join(
-            _pack_hop(
-                RTNH_F_ONLINK if hop.onlink else 0, hop.weight - 1, way[0], {**_gateway(six, hop), **known.get(way, {})}
-            )
-            for way, hop in zip(ways, route.nexthops)
+            _pack_hop(RTNH_F_ONLINK if hop.onlink else 0, hop.weight - 1, index, more)
+            for (index, _gateway_of), hop, more in zip(ways, route.nexthops, own)
         )
         return 0
     for way, hop in zip(ways, route.hops):
-        attribute.update(_gateway(six, hop))
+        attribute.update(_gateway(six, hop.via))
         # A route of one hop that gets another gateway is still encapsulated as before.
         attribute.update(known.get(way) or next(iter(known.values()), {}) if len(known) == 1 else known.get(way, {}))
         if way[0]:
@@ -149,11 +162,11 @@ def pack_way(attribute: dict[int, bytes], indexes: Mapping[str, int], route: Rou
     return RTNH_F_ONLINK if route.onlink else 0
 
 
-def _gateway(six: bool, hop: Hop) -> dict[int, bytes]:
-    if hop.via is None:
+def _gateway(six: bool, via: str | None) -> dict[int, bytes]:
+    if via is None:
         return {}
-    data = to_bytes(hop.via)
-    return {RTA_GATEWAY: data} if (":" in hop.via) == six else {RTA_VIA: struct.pack("=H", family(data)) + data}
+    data = to_bytes(via)
+    return {RTA_GATEWAY: data} if (":" in via) == six else {RTA_VIA: struct.pack("=H", family(data)) + data}
 
 
 def _known_hops(attribute: Mapping[int, bytes]) -> dict[_Way, dict[int, bytes]]:

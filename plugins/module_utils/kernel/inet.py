@@ -42,7 +42,7 @@ def attribute(kind: int, data: bytes) -> bytes:
 def packed(attributes: Mapping[int, bytes]) -> bytes:
     """Attributes of any length, by type."""
     return b"".join(
-        _ATTRIBUTE.pack(4 + len(data), kind) + data + bytes(-len(data) % 4) for kind, data in attributes.items()
+        [_ATTRIBUTE.pack(4 + len(data), kind) + data + bytes(-len(data) % 4) for kind, data in attributes.items()]
     )
 
 

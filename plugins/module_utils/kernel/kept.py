@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import struct
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel import (
     addresses,
     bridged,
     members,
+    neighbours,
     route_requests,
     routes,
 )
@@ -32,7 +34,9 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     IFA_PROTO,
     IFAPROT_KERNEL_LL,
     NDA_DST,
+    NDA_FLAGS_EXT,
     NDA_LLADDR,
+    NDA_PROTOCOL,
     NDA_SETTABLE,
     NHA_GROUP,
     NHA_ID,
@@ -40,13 +44,15 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     NHA_RES_GROUP,
     NHA_RES_GROUP_UNBALANCED_TIME,
     NHA_SETTABLE,
+    NLA_F_NESTED,
     NLM_F_CREATE,
     NLM_F_EXCL,
     NLM_F_REPLACE,
     NTF_EXT_LEARNED,
-    NTF_FOREIGN,
     NTF_PROXY,
+    NTF_ROUTER,
     NUD_PERMANENT,
+    RTA_NH_ID,
     RTM_DELROUTE,
     RTM_GETNEIGH,
     RTM_GETNEXTHOP,
@@ -59,33 +65,44 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
 from ansible_collections.weft.fabric.plugins.module_utils.model.bridged import Member, Port, Station
 from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Entry, Kept, Nexthop
+from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbour
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route, flattened
 
 _NHMSG = struct.Struct("=BBBxI")  # struct nhmsg: family, scope, protocol, flags
-_MEMBER = struct.Struct("=I4x")  # struct nexthop_grp
+_MEMBER = struct.Struct("=IBB2x")  # struct nexthop_grp: id, weight less 1, its high byte
 _U32 = struct.Struct("=I")
+_REFERS = struct.pack("=HH", 8, RTA_NH_ID)
 
 
 def read(kernel: Socket) -> Kept:
     """The objects of a namespace that are deleted with links or addresses, or when ports leave."""
     names = read_names(kernel)
     found = addresses.read(kernel, Scope(addresses=True), {}, names)
-    known = flattened(routes.read(kernel, Scope(protocols={0}), {}, names))
+    known = [
+        route
+        for route in flattened(routes.read(kernel, Scope(protocols={0}), {}, names))
+        if route.devices and route.protocol not in (RTPROT_KERNEL, RTPROT_REDIRECT)
+    ]
     ports, stations = bridged.read(kernel)
     return Kept(
         frozenset(names.values()),
         {key: item for key, item in found.items() if not _is_the_kernels(item)},
         {item.id: item for item in _read_nexthops(kernel, names)},
         {(item.dev, item.dst, item.flags): item for item in _read_entries(kernel, names)},
-        {
-            route[:-1]: route
-            for route in known
-            if route.devices and route.protocol not in (RTPROT_KERNEL, RTPROT_REDIRECT)
-        },
+        {route[:-1]: route for route in known},
         {(port.dev, port.controller): port for port in ports},
         {station.key: station for station in stations},
         {member[:-1]: member for member in members.read(kernel, names)},
+        {route[:-1]: number for route in known for number in _nexthop_of(route.raw or b"")},
     )
+
+
+def _nexthop_of(raw: bytes) -> Iterator[int]:
+    """The nexthop object that a route refers to, if it does."""
+    if _REFERS in raw:  # few do, and to look at all attributes takes a hundred times as long
+        found = attributes(raw, routes.RTMSG.size).get(RTA_NH_ID)
+        if found:
+            yield _U32.unpack(found)[0]
 
 
 def _is_the_kernels(address: Address) -> bool:
@@ -113,9 +130,10 @@ def _read_nexthops(kernel: Socket, names: Mapping[int, str]) -> Iterator[Nexthop
             options.pop(NHA_RES_GROUP_UNBALANCED_TIME, None)
             found[NHA_RES_GROUP] = packed(options)
         dev = names.get(_U32.unpack(found[NHA_OIF])[0]) if NHA_OIF in found else None
-        members = tuple(number for (number,) in _MEMBER.iter_unpack(found.get(NHA_GROUP, b"")))
+        group = [*_MEMBER.iter_unpack(found.get(NHA_GROUP, b""))]
+        members, weights = tuple(number for number, *_ in group), tuple(low + (high << 8) + 1 for _, low, high in group)
         raw = _NHMSG.pack(family, 0, protocol, flags & RTNH_F_ONLINK) + packed(found)
-        yield Nexthop(_U32.unpack(found[NHA_ID])[0], dev, members, raw)
+        yield Nexthop(_U32.unpack(found[NHA_ID])[0], dev, members, raw, weights)
 
 
 def _read_entries(kernel: Socket, names: Mapping[int, str]) -> Iterator[Entry]:
@@ -124,13 +142,20 @@ def _read_entries(kernel: Socket, names: Mapping[int, str]) -> Iterator[Entry]:
         for message in kernel.dump(RTM_GETNEIGH, NDMSG.pack(0, 0, 0, proxy, 0)):
             family, index, state, flags, kind = NDMSG.unpack_from(message, 16)
             found = {number: data for number, data in attributes(message, 28).items() if number in NDA_SETTABLE}
-            entered = state & NUD_PERMANENT or flags & (NTF_EXT_LEARNED | NTF_PROXY)
+            entered = state & NUD_PERMANENT or flags & (NTF_EXT_LEARNED | NTF_PROXY) or NDA_FLAGS_EXT in found
             if index not in names or not entered or NDA_DST not in found:
                 continue
-            lladdr = found.get(NDA_LLADDR, b"").hex(":")
             raw = NDMSG.pack(family, index, state, flags, kind) + packed(found)
-            declared = bool(state & NUD_PERMANENT) and not flags & NTF_FOREIGN
-            yield Entry(names[index], to_text(found[NDA_DST]), lladdr, flags & NTF_PROXY, declared, raw)
+            yield _entry(names[index], state, flags, found, raw)
+
+
+def _entry(dev: str, state: int, flags: int, found: Mapping[int, bytes], raw: bytes) -> Entry:
+    proxy, lladdr = flags & NTF_PROXY, found.get(NDA_LLADDR, b"").hex(":")
+    marks = "" if proxy else neighbours.words_of(state, flags, found.get(NDA_FLAGS_EXT, b""))
+    protocol = int.from_bytes(found.get(NDA_PROTOCOL, b""), sys.byteorder)
+    item = Neighbour(dev, to_text(found[NDA_DST]), lladdr, marks, bool(flags & NTF_ROUTER), protocol)
+    words = f"{'proxy' if proxy else ''}{item.words()}".strip()
+    return Entry(dev, item.dst, proxy, not proxy and not item.is_foreign, words, raw)
 
 
 def wait(kernel: Socket, items: Sequence[Any]) -> None:
@@ -144,7 +169,7 @@ def restore(kernel: Socket, indexes: Mapping[str, int], item: Any) -> list[Reque
     :param indexes: of the interfaces now, which may have been made again.
     """
     if isinstance(item, Port):
-        return bridged.restore_port(kernel, indexes[item.dev], item)
+        return bridged.restore_port(indexes[item.dev], item)
     request = _request(indexes, item)
     if isinstance(item, Route) and item.src and ":" in item.dst:
         # With its source address, an IPv6 route only lost its src, and is in the way (net/ipv6/route.c:
@@ -155,7 +180,7 @@ def restore(kernel: Socket, indexes: Mapping[str, int], item: Any) -> list[Reque
 
 def _request(indexes: Mapping[str, int], item: Any) -> Request:
     if isinstance(item, Station):
-        return bridged.restore_station(indexes[item.dev], item)
+        return bridged.restore_station(indexes, item)
     if isinstance(item, Member):
         return members.restore(indexes, item)
     if isinstance(item, Address):
@@ -165,6 +190,8 @@ def _request(indexes: Mapping[str, int], item: Any) -> Request:
         found = attributes(item.raw, _NHMSG.size)
         if item.dev:
             found[NHA_OIF] = _U32.pack(indexes[item.dev])
+        if NHA_RES_GROUP in found:
+            found[NHA_RES_GROUP | NLA_F_NESTED] = found.pop(NHA_RES_GROUP)
         return Request(RTM_NEWNEXTHOP, NLM_F_CREATE | NLM_F_REPLACE, item.raw[: _NHMSG.size] + packed(found))
     if isinstance(item, Entry):
         family, _index, *rest = NDMSG.unpack_from(item.raw)

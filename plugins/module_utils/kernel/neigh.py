@@ -9,55 +9,47 @@ takes some fifty times as long for each. Sources: rtnetlink(7), include/uapi/lin
 
 from __future__ import annotations
 
+import socket
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
+from operator import add, itemgetter
 
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import WORD, to_bytes
-from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
-    NDA_DST,
-    NDA_LLADDR,
-    NDA_PORT,
-)
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import to_bytes
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import NDA_DST, NDA_LLADDR
 
 NDMSG = struct.Struct("=BxxxiHBB")  # struct ndmsg: family, ifindex, state, flags, type
-# struct ndmsg, then NDA_LLADDR (6 bytes, padded to 8) and NDA_DST of 4 or of 16 bytes
-_ENTRY = struct.Struct("=BxxxiHBBHH6sxx")
-_ENTRY4 = struct.Struct("=BxxxiHBBHH6sxxHH4s")
-_ENTRY6 = struct.Struct("=BxxxiHBBHH6sxxHH16s")
+_HEAD = struct.Struct("=BxxxiHBBHH6sxx")  # struct ndmsg, then NDA_LLADDR (6 bytes, padded to 8)
+_DST4, _DST6 = struct.Struct("=HH4s"), struct.Struct("=HH16s")
 _MAC = struct.Struct("6s")
 
 
 def payloads(
     families: Iterable[int],
     indexes: Iterable[int],
-    marks: Iterable[tuple[int, int]],
+    states: Iterable[int],
+    flags: Iterable[int],
     lladdrs: Iterable[str],
-    addresses: Iterable[str | None],
-    ports: Iterable[int | None] = repeat(None),
-    more: Iterable[Iterable[tuple[int, int | None]]] = repeat(()),
+    addresses: Sequence[str | None],
 ) -> Iterator[bytes]:
-    """The bodies of RTM_NEWNEIGH or RTM_DELNEIGH, from columns of the entries' fields.
+    """The bodies of RTM_NEWNEIGH or RTM_DELNEIGH, from columns of the entries' fields."""
+    macs = map(itemgetter(0), _MAC.iter_unpack(bytes.fromhex("".join(lladdrs).replace(":", ""))))
+    heads = map(_HEAD.pack, families, indexes, states, flags, repeat(0), repeat(10), repeat(NDA_LLADDR), macs)
+    return map(add, heads, _destinations(addresses))
 
-    :param marks: the state and the flags of each.
-    :param more: further attributes of each, numbers of 32 bits; None: it has none.
-    """
-    macs = _MAC.iter_unpack(bytes.fromhex("".join(lladdrs).replace(":", "")))
-    packed = (to_bytes(address) if address else b"" for address in addresses)
-    columns = zip(families, indexes, marks, macs, packed, ports, more)
-    for family, index, (state, flags), (mac,), dst, port, numbers in columns:
-        body = (family, index, state, flags, 0, 10, NDA_LLADDR, mac)
-        if not dst:
-            entry = _ENTRY.pack(*body)
-        else:
-            layout, size = (_ENTRY4, 8) if len(dst) == 4 else (_ENTRY6, 20)
-            entry = layout.pack(*body, size, NDA_DST, dst)
-        if port is not None:
-            entry += struct.pack("=HH", 6, NDA_PORT) + struct.pack("!Hxx", port)
-        for kind, number in numbers:
-            if number is not None:
-                entry += WORD.pack(8, kind, number)
-        yield entry
+
+def _destinations(addresses: Sequence[str | None]) -> Iterator[bytes]:
+    """NDA_DST of each; empty for an entry without one."""
+    try:
+        packed = map(socket.inet_pton, repeat(socket.AF_INET), addresses)  # type: ignore[arg-type]
+        return iter([*map(_DST4.pack, repeat(8), repeat(NDA_DST), packed)])
+    except (OSError, TypeError):  # not all of them are IPv4 addresses
+        return map(_destination, addresses)
+
+
+def _destination(address: str | None) -> bytes:
+    data = to_bytes(address) if address else b""
+    return (_DST4 if len(data) == 4 else _DST6).pack(4 + len(data), NDA_DST, data) if data else b""
 
 
 def to_macs(column: Sequence[bytes]) -> Iterable[str]:

@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
+import errno
 import struct
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.weft.fabric.plugins.module_utils.errors import KernelError
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.device import SKIP_STATISTICS
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import packed
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import (
     Request,
     Socket,
@@ -18,9 +23,15 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     AF_BRIDGE,
     BRIDGE_FLAGS_MASTER,
     IFLA_AF_SPEC,
+    IFLA_BR_VLAN_DEFAULT_PVID,
+    IFLA_BR_VLAN_FILTERING,
     IFLA_BRIDGE_FLAGS,
     IFLA_BRIDGE_VLAN_INFO,
     IFLA_EXT_MASK,
+    IFLA_IFNAME,
+    IFLA_INFO_DATA,
+    IFLA_INFO_KIND,
+    IFLA_LINKINFO,
     NLA_F_NESTED,
     RTEXT_FILTER_BRVLAN_COMPRESSED,
     RTM_DELLINK,
@@ -32,21 +43,25 @@ from ansible_collections.weft.fabric.plugins.module_utils.kernel.uapi import (
     VLAN_UNTAGGED,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.bridge import vlan_numbers, vlan_ranges
+from ansible_collections.weft.fabric.plugins.module_utils.values import LARGEST_VLAN
 
 _IFINFOMSG = struct.Struct("=BxHiII")
 _INFO = struct.Struct("=HH")  # struct bridge_vlan_info: flags, vid
+ALL_VLANS = {*range(1, LARGEST_VLAN + 1)}
 
 
-def set_port(index: int, known: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Request]:
+def set_port(index: int, wanted: Mapping[str, Any]) -> list[Request]:
     """Set the VLANs of a port: ``vlans``, of these ``untagged``, and ``pvid``, in which is what comes in without a tag.
+
+    A port that has just joined has VLANs that nobody has read. The kernel takes the deletion of a VLAN that is not
+    there, and what a port has anyway, without a word (br_process_vlan_info).
 
     :param index: the port's.
     """
-    before, after = _flags(known), _flags(wanted)
-    gone = before.keys() - after.keys()
-    changed = {vlan: flags for vlan, flags in after.items() if before.get(vlan) != flags}
-    requests = [Request(RTM_DELLINK, 0, _body(index, dict.fromkeys(gone, 0)))] if gone else []
-    return requests + ([Request(RTM_SETLINK, 0, _body(index, changed))] if changed else [])
+    vlans = _flags(wanted)
+    gone = dict.fromkeys(ALL_VLANS - vlans.keys(), 0)
+    requests = [Request(RTM_DELLINK, 0, _body(index, gone))] if gone else []
+    return requests + ([Request(RTM_SETLINK, 0, _body(index, vlans))] if vlans else [])
 
 
 def _flags(port: Mapping[str, Any]) -> dict[int, int]:
@@ -93,6 +108,22 @@ def read_ports(kernel: Socket) -> dict[int, dict[str, Any]]:
             found[index] = {"vlans": vlan_ranges(flags.keys()), "untagged": vlan_ranges(untagged)}
             found[index].update({"pvid": pvid[0]} if pvid else {})
     return found
+
+
+def read_bridge(kernel: Socket, name: str) -> tuple[bool, int] | None:
+    """Whether a bridge filters VLANs, and the VLAN of its new ports, or 0; None: there is no bridge that can."""
+    label = name.encode() + b"\0"
+    try:
+        message = kernel.get(Request(RTM_GETLINK, 0, bytes(16) + packed({IFLA_IFNAME: label}) + SKIP_STATISTICS))
+    except KernelError as error:
+        if error.code == errno.ENODEV:
+            return None
+        raise
+    info = attributes(attributes(message, 32).get(IFLA_LINKINFO, b""), 0)
+    found = attributes(info.get(IFLA_INFO_DATA, b""), 0) if info.get(IFLA_INFO_KIND) == b"bridge\0" else {}
+    if IFLA_BR_VLAN_DEFAULT_PVID not in found:
+        return None
+    return bool(found[IFLA_BR_VLAN_FILTERING][0]), int.from_bytes(found[IFLA_BR_VLAN_DEFAULT_PVID], sys.byteorder)
 
 
 def _ranges(spec: bytes) -> Iterator[tuple[int, int, int]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.hops import pack_way, sendable_hops
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import family, packed, to_bytes
@@ -52,7 +53,10 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.route import Rou
 from ansible_collections.weft.fabric.plugins.module_utils.values import ROUTE_PROTOCOL
 
 _NUMBERS = {name: number for number, name in TYPES.items()}
+_METRICS_OF = itemgetter(*map(Route._fields.index, (*METRICS, "mtu_lock")))
 _PREFERENCE_BYTES = {name: data for data, name in PREFERENCES.items()}
+
+_REPORTED = {RTA_NH_ID, RTA_MULTIPATH, RTA_CACHEINFO}
 
 # Seconds that duplicate address detection takes at most, by default: up to one of delay, and one of probing.
 DETECTION = 3.0
@@ -85,6 +89,8 @@ def sendable(raw: bytes) -> bytes:
     """A message about an observed route without what the kernel only reports."""
     header, attribute = [*RTMSG.unpack_from(raw)], attributes(raw, RTMSG.size)
     header[-1] &= RTNH_F_ONLINK
+    if not attribute.keys() & _REPORTED:
+        return RTMSG.pack(*header) + raw[RTMSG.size :]
     if RTA_NH_ID in attribute:  # a nexthop object: the rest is how it leads
         for kind in (RTA_OIF, RTA_GATEWAY, RTA_VIA, RTA_MULTIPATH):
             attribute.pop(kind, None)
@@ -100,40 +106,42 @@ def _message(indexes: Mapping[str, int], route: Route) -> bytes:
     """The message that makes a route. A route that changes keeps all attributes that Route has no field for."""
     base, _slash, prefix = route.dst.partition("/")
     data, six = to_bytes(base), ":" in base
-    known = attributes(route.raw, RTMSG.size) if route.raw else {}
-    src_len = RTMSG.unpack_from(route.raw)[2] if route.raw else 0
-    known.pop(RTA_CACHEINFO, None)
-    _set(known, RTA_DST, data if int(prefix) else None)
-    _set(known, RTA_TABLE, U32.pack(route.table) if route.table > 255 else None)
-    _set(known, RTA_PRIORITY, U32.pack(route.metric) if route.metric else None)
-    _set(known, RTA_PREFSRC, to_bytes(route.src) if route.src else None)
-    _set(known, RTA_METRICS, _metrics(known.get(RTA_METRICS, b""), route) or None)
-    _set(known, RTA_PREF, _PREFERENCE_BYTES[route.pref] if six and route.pref else None)
+    src_len, known = 0, dict[int, bytes]()
+    if route.raw:
+        src_len, known = RTMSG.unpack_from(route.raw)[2], attributes(route.raw, RTMSG.size)
+        for kind in (RTA_CACHEINFO, RTA_DST, RTA_TABLE, RTA_PRIORITY, RTA_PREFSRC, RTA_PREF):
+            known.pop(kind, None)
+    if prefix != "0":
+        known[RTA_DST] = data
+    table = route.table
+    if table > 255:
+        known[RTA_TABLE], table = U32.pack(table), RT_TABLE_UNSPEC
+    if route.metric:
+        known[RTA_PRIORITY] = U32.pack(route.metric)
+    if route.src:
+        known[RTA_PREFSRC] = to_bytes(route.src)
+    if six and route.pref:
+        known[RTA_PREF] = _PREFERENCE_BYTES[route.pref]
+    if RTA_METRICS in known or any(_METRICS_OF(route)):
+        metrics = _metrics(known.pop(RTA_METRICS, b""), route)
+        known.update({RTA_METRICS: metrics} if metrics else {})
     flags = pack_way(known, indexes, route)
     scope = route.usual_scope if route.scope is None else route.scope
     header = RTMSG.pack(
-        family(data), int(prefix), src_len, route.tos, route.table if route.table < 256 else RT_TABLE_UNSPEC,
-        route.protocol or ROUTE_PROTOCOL, scope, _NUMBERS[route.type or "unicast"], flags,
+        family(data), int(prefix), src_len, route.tos, table, route.protocol or ROUTE_PROTOCOL, scope,
+        _NUMBERS[route.type or "unicast"], flags,
     )  # fmt: skip
     return header + packed(known)
-
-
-def _set(attribute: dict[int, bytes], kind: int, data: bytes | None) -> None:
-    attribute.pop(kind, None)
-    if data is not None:
-        attribute[kind] = data
 
 
 def _metrics(known: bytes, route: Route) -> bytes:
     """The metrics of a route, beginning with those that it had."""
     found = attributes(known, 0)
-    for name, kind in METRICS.items():
-        value = getattr(route, name)
-        _set(found, kind, U32.pack(value) if value else None)
     locked = U32.unpack(found.pop(RTAX_LOCK, bytes(4)))[0] & ~(1 << RTAX_MTU)
     locked |= bool(route.mtu_lock) << RTAX_MTU
-    _set(found, RTAX_LOCK, U32.pack(locked) if locked else None)
-    return packed(found)
+    asked = {**{kind: getattr(route, name) for name, kind in METRICS.items()}, RTAX_LOCK: locked}
+    found.update({kind: U32.pack(value or 0) for kind, value in asked.items()})
+    return packed({kind: data for kind, data in found.items() if kind not in asked or any(data)})
 
 
 def _named(indexes: Mapping[str, int], route: Route) -> bytes:

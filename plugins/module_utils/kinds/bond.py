@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import (
+    PORT,
     Attributes,
     Fault,
     Kind,
@@ -20,6 +22,10 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import (
 
 MODES = ("balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb")
 MODES_WITHOUT_ARP = ("802.3ad", "balance-tlb", "balance-alb")  # include/net/bonding.h: bond_mode_uses_arp
+MIIMON = 100  # milliseconds; drivers/net/bonding/bonding_priv.h: BOND_DEFAULT_MIIMON
+MTU = 1500  # bytes, of a new bond: net/ethernet/eth.c: ether_setup
+DELAYS = ("updelay", "downdelay")
+FAIL_OVER_MAC = ("none", "active", "follow")
 HASH_POLICIES = ("layer2", "layer3+4", "layer2+3", "encap2+3", "encap3+4", "vlan+srcmac")
 
 
@@ -29,7 +35,7 @@ def _numbered(*names: str) -> dict[str, int]:
 
 def _check(wanted: Attributes) -> Iterator[Fault]:
     miimon = wanted.get("miimon")
-    for name in ("updelay", "downdelay"):
+    for name in DELAYS:
         if wanted.get(name) and (not miimon or wanted[name] % miimon):
             # bond_main.c rounds it down to a multiple, so it would never be what was asked for
             yield name, "give miimon too, and a multiple of it"
@@ -44,6 +50,40 @@ def _check_all(wanted: Attributes, known: Attributes | None) -> Iterator[Fault]:
             yield name, "the bond monitors its ports by ARP, which this would end: set its arp_interval to 0 first"
 
 
+def _besides(wanted: Attributes, known: Attributes) -> tuple[dict[str, Any], dict[str, Any]]:
+    """bond_options.c: bond_option_mode_set and bond_option_miimon_set.
+
+    A mode without monitoring by ARP switches on checks of the carrier, and each mode begins without validation of ARP.
+    Delays are kept as multiples of miimon, so they change with it, and end with it.
+    """
+    sent: dict[str, Any] = {}
+    ends: dict[str, Any] = {}
+    before = known.get("miimon") or 0
+    miimon = wanted.get("miimon", before)
+    if "mode" in wanted and wanted["mode"] != known.get("mode"):
+        if wanted["mode"] in MODES_WITHOUT_ARP and not before:
+            sent["miimon"] = miimon = wanted.get("miimon", MIIMON)
+        elif known.get("arp_validate"):
+            sent["arp_validate"] = known["arp_validate"]
+    for name in DELAYS if miimon != before else ():
+        if known.get(name) and not miimon:
+            ends[name] = 0
+        elif known.get(name):
+            delay = wanted.get(name, known[name])
+            sent[name] = delay - delay % miimon
+    return sent, ends
+
+
+def _moves_macs(bond: Attributes) -> bool:
+    """bond_main.c: bond_do_fail_over_mac, bond_set_mac_address."""
+    return bond.get("mode") == "active-backup" and bond.get("fail_over_mac") in FAIL_OVER_MAC[1:]
+
+
+def _unseen(option: Option) -> Option:
+    """An option that no parameter sets."""
+    return option._replace(spec=None)
+
+
 KIND = Kind(
     "bond",
     options={
@@ -51,7 +91,11 @@ KIND = Kind(
         "mode": named("IFLA_BOND_MODE", _numbered(*MODES), down=True, empty=True),
         "miimon": number("IFLA_BOND_MIIMON", 0, 2**31 - 1, "milliseconds"),
         # Whoever monitors by ARP has said whom to ask, so no parameter sets it.
-        "arp_interval": number("IFLA_BOND_ARP_INTERVAL", 0, 2**31 - 1, usual=(0,))._replace(spec=None),
+        "arp_interval": _unseen(number("IFLA_BOND_ARP_INTERVAL", 0, 2**31 - 1, usual=(0,))),
+        "arp_validate": _unseen(number("IFLA_BOND_ARP_VALIDATE", 0, 6, usual=(0,))),
+        "fail_over_mac": _unseen(
+            named("IFLA_BOND_FAIL_OVER_MAC", _numbered(*FAIL_OVER_MAC), usual=("none",), modes=("active-backup",))
+        ),
         "updelay": number("IFLA_BOND_UPDELAY", 0, 2**31 - 1, "milliseconds"),
         "downdelay": number("IFLA_BOND_DOWNDELAY", 0, 2**31 - 1, "milliseconds"),
         "xmit_hash_policy": named("IFLA_BOND_XMIT_HASH_POLICY", _numbered(*HASH_POLICIES)),
@@ -64,8 +108,18 @@ KIND = Kind(
             "IFLA_BOND_PRIMARY", values.link_name, link=True, modes=("active-backup", "balance-tlb", "balance-alb")
         ),
     },
-    ports=Ports(join_down=True, left_down=True, needed=True),  # bond_main.c: bond_enslave, __bond_release_one
+    defaults={"mtu": MTU},  # which its ports get
+    ports=Ports(  # bond_main.c: bond_enslave, bond_change_mtu, __bond_release_one
+        options={"own_mac": _unseen(Option("IFLA_BOND_SLAVE_PERM_HWADDR", values.mac, PORT))},
+        join_down=True,
+        left_down=True,
+        needed=True,
+        gives_mtu=True,
+        own_mac="own_mac",
+        moves_macs=_moves_macs,
+    ),
     module="bonding",
+    besides=_besides,
     check=_check,
     check_all=_check_all,
 )

@@ -22,6 +22,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import (
     number,
 )
 
+DEFAULT_PVID = 1  # of a new bridge: br_vlan.c: br_vlan_init
 VLANS = {"type": "list", "elements": "str"}
 NEEDS_VLANS = "VLAN filtering in bridges (CONFIG_BRIDGE_VLAN_FILTERING)"
 RESERVED = 0x7  # bits of 01:80:c2:00:00:00 to 02, which no bridge forwards (br_private.h: BR_GROUPFWD_RESTRICTED)
@@ -89,6 +90,15 @@ def _settle(wanted: Attributes, known: Attributes) -> dict[str, Any]:
     return {"pvid": pvid if pvid in members else None, "vlans": vlan_ranges(members), "untagged": vlan_ranges(bare)}
 
 
+def joined(bridge: Attributes) -> dict[str, Any]:
+    """The VLANs of a new port (br_vlan.c: nbp_vlan_init); nothing where bridges have no VLANs."""
+    pvid = bridge.get("vlan_default_pvid", DEFAULT_PVID)
+    if pvid is None:
+        return {}
+    own = [str(pvid)] if pvid else []
+    return {"vlans": own, "untagged": own, **({"pvid": pvid} if pvid else {})}
+
+
 KIND = Kind(
     "bridge",
     options={
@@ -103,6 +113,10 @@ KIND = Kind(
         "vlan_filtering": boolean(
             "IFLA_BR_VLAN_FILTERING", usual=(False,), needs=NEEDS_VLANS, sign="IFLA_BR_VLAN_PROTOCOL"
         ),
+        # The VLAN of new ports; no parameter sets it.
+        "vlan_default_pvid": number(
+            "IFLA_BR_VLAN_DEFAULT_PVID", 0, values.LARGEST_VLAN, usual=(DEFAULT_PVID,)
+        )._replace(spec=None),
         "mcast_snooping": boolean("IFLA_BR_MCAST_SNOOPING", unsaid=False),
         "mcast_querier": boolean("IFLA_BR_MCAST_QUERIER", unsaid=False, usual=(False,)),
         "mcast_router": number("IFLA_BR_MCAST_ROUTER", 0, 2, usual=(1,)),
@@ -128,6 +142,7 @@ KIND = Kind(
             ),
         },
         own_kind=False,  # br_if.c: br_add_if
+        joined=joined,
         check=_check_port,
         settle=_settle,
     ),

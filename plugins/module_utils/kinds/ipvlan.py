@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import (
+    EQUAL,
     PARENT_ANYWHERE,
     Attributes,
     Fault,
@@ -38,5 +39,6 @@ KIND = Kind(
     parent="parent",
     own_mac=False,
     takes_all=True,
+    mtu_below=EQUAL,  # ipvlan_main.c: ipvlan_device_event
     rival=_rival,
 )

@@ -24,6 +24,10 @@ BRIDGE = "bridge"  # a message of the family AF_BRIDGE
 PROPERTY = "property"  # a message about the alternative names of a link
 APART = "apart"  # in none of them
 
+# How the MTU of a link follows that of the link that it sits on.
+LOWERED = "lowered"
+EQUAL = "equal"
+
 Attributes = Mapping[str, Any]  # of a link, by name
 
 Fault = tuple[str, str]
@@ -158,6 +162,11 @@ class Ports(NamedTuple):
     :param left_down: a port that is taken out, or outlives its controller, is down.
     :param cycles: the kernel sets a link down and up that becomes a port or is taken out.
     :param needed: without a port nothing is sent or received.
+    :param gives_mtu: a port has the controller's MTU as long as it is one.
+    :param own_mac: the option that is a port's own MAC address: as long as it is a port, it may have the controller's.
+    :param moves_macs: whether the MAC addresses of a controller and of its ports pass from one to another by
+        themselves, and the controller's cannot be set.
+    :param joined: what a new port has of its options, by the controller's attributes.
     :param check: what a port's options have to say to each other.
     :param settle: (asked for, observed): what all options in messages of the family AF_BRIDGE will be.
     """
@@ -170,6 +179,10 @@ class Ports(NamedTuple):
     left_down: bool = False
     cycles: bool = False
     needed: bool = False
+    gives_mtu: bool = False
+    own_mac: str = ""
+    moves_macs: Callable[[Attributes], bool] = lambda _controller: False
+    joined: Callable[[Attributes], dict[str, Any]] = lambda _controller: {}
     check: Callable[[Attributes], Iterable[Fault]] = _nothing
     settle: Callable[[Attributes, Attributes], dict[str, Any]] = lambda wanted, _known: dict(wanted)
 
@@ -255,12 +268,16 @@ class Kind(NamedTuple):
         never one of ours, and nobody can delete it.
     :param module: the kernel module that has it, where that has another name.
     :param mtu: the lowest and the highest MTU.
+    :param mtu_below: whether the kernel changes the MTU of its links together with that of the link that they sit on:
+        LOWERED if theirs would be larger, EQUAL always; empty: it does not.
     :param follows_ports: a new link's MTU follows its ports', until it is changed to another one.
     :param resolve: (prefix of parameter names in messages, asked for, missing) -> the same with what only the host
         knows, such as the contents of files; raises InvalidParameter. missing(message) is called for a file that does
         not exist, and returns in check mode.
     :param check: what parameters have to say to each other.
     :param stuck: (asked for, observed): the options that the kernel cannot change to what is asked for.
+    :param besides: (asked for, observed): the options that the kernel changes together with those that are asked for.
+        First those that are sent along with what they are to be, then those that become what the kernel makes of them.
     :param check_all: (asked for, observed or None): what is wrong with a link that is about to be made or changed.
     :param clash: (wanted, another link of the kind, with packets in the same namespace): what two of them cannot share;
         None: they can share everything.
@@ -292,10 +309,15 @@ class Kind(NamedTuple):
     fallback: str = ""
     module: str = ""
     mtu: tuple[int, int] = (values.IPV4_MTU, values.LARGEST_MTU)
+    mtu_below: str = ""
     follows_ports: bool = False
     resolve: Callable[[str, Attributes, Callable[[str], None]], dict[str, Any]] | None = None
     check: Callable[[Attributes], Iterable[Fault]] = _nothing
     stuck: Callable[[Attributes, Attributes], Iterable[str]] = _nothing
+    besides: Callable[[Attributes, Attributes], tuple[dict[str, Any], dict[str, Any]]] = lambda _wanted, _known: (
+        {},
+        {},
+    )
     check_all: Callable[[Attributes, Attributes | None], Iterable[Fault]] = _nothing
     clash: Callable[[Attributes, Attributes], Iterable[Fault]] | None = None
     rival: Callable[[Attributes, Attributes], Iterable[Fault]] = _nothing

@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import (
+    LOWERED,
     PARENT_ANYWHERE,
     Attributes,
     Fault,
@@ -66,6 +67,7 @@ KIND = Kind(
     required=("parent",),
     parent="parent",
     takes_all=True,
+    mtu_below=LOWERED,  # macvlan.c: macvlan_device_event
     rival=_rival,
     # macvlan.c: macvlan_open
     remedies={errno.EADDRINUSE: "its parent, or another macvlan on it, has this MAC address: give another"},

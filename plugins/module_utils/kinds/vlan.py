@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
-from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import PARENT, Kind, named, number
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import LOWERED, PARENT, Kind, named, number
 
 KIND = Kind(
     "vlan",
@@ -20,5 +20,6 @@ KIND = Kind(
     required=("parent", "vlan_id"),
     parent="parent",
     follows=True,  # vlan.c: vlan_device_event
+    mtu_below=LOWERED,
     module="8021q",
 )

@@ -76,6 +76,7 @@ class Station(NamedTuple):
     :ivar bridged: a bridge has it; otherwise a VXLAN does, which is dev itself.
     :ivar area: the VLAN, or the source VNI on an external VXLAN; None: there is none.
     :ivar dst: the VTEP; empty: there is none, or it is a group of nexthops.
+    :ivar way: the port, the VNI, the interface and the group of nexthops that frames take, as FdbEntry has them.
     :ivar controller: the bridge.
     :ivar declared: somebody entered it by hand, as this collection does; otherwise a control plane did.
     :ivar words: how it ends in a diff.
@@ -87,6 +88,7 @@ class Station(NamedTuple):
     lladdr: str
     area: int | None = None
     dst: str = ""
+    way: tuple[int | None, int | None, str | None, int | None] = (None, None, None, None)
     controller: str = ""
     declared: bool = True
     words: str = ""
@@ -95,7 +97,7 @@ class Station(NamedTuple):
     @property
     def key(self) -> tuple[Any, ...]:
         """What it is found by: a VXLAN floods to any number of VTEPs (vxlan_core.c: vxlan_fdb_update)."""
-        return *self[:4], self.dst if self.floods else ""
+        return *self[:4], (self.dst, self.way) if self.floods else None
 
     @property
     def floods(self) -> bool:
@@ -116,8 +118,17 @@ class Station(NamedTuple):
         return [f"{prefix_of(netns)}fdb {self.dev} {self._all_words()}"]
 
     def _all_words(self) -> str:
-        area = [] if self.area is None else ["vlan" if self.bridged else "src_vni", str(self.area)]
-        return " ".join([self.lladdr, *(["dst", self.dst] if self.dst else []), *area, *self.words.split()])
+        port, vni, via, nhid = self.way
+        values = {
+            "dst": self.dst or None,
+            "port": port,
+            "vni": vni,
+            "vlan" if self.bridged else "src_vni": self.area,
+            "via": via,
+            "nhid": nhid,
+        }
+        found = [f"{name} {value}" for name, value in values.items() if value is not None]
+        return " ".join([self.lladdr, *found, *self.words.split()])
 
 
 class Member(NamedTuple):

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 
@@ -27,7 +28,6 @@ def document(observed: Observed) -> dict[str, Any]:
         NOWHERE,
         flattened,
     )
-    from ansible_collections.weft.fabric.plugins.module_utils.model.rule import DOCUMENTED_RULES
 
     links = [link.data() for link in observed.links.values() if link.name != "lo"]
     if observed.links["lo"].attributes["admin_state"] != "up":
@@ -45,10 +45,12 @@ def document(observed: Observed) -> dict[str, Any]:
             if route.protocol in DOCUMENTED_PROTOCOLS and (route.hops or route.type in NOWHERE)
         ],
         "rules": [
-            rule.data() for rule in observed.rules if rule.protocol in DOCUMENTED_RULES and rule.can_be_asked_for
+            rule.data()
+            for rule in observed.rules
+            if rule.protocol in values.DECLARED_PROTOCOLS and rule.can_be_asked_for
         ],
-        "neighbours": _neighbours(observed.neighbours),
-        "fdb": _fdb(observed.fdb),
+        "neighbours": _neighbours(observed.neighbours, _foreign(observed)),
+        "fdb": _fdb(observed.fdb, theirs=False),
         "bridge_fdb": [entry.data() for entry in observed.bridge_fdb.values()],
     }
 
@@ -80,22 +82,34 @@ def wanted(desired: Desired, observed: Observed) -> dict[str, Any]:
 # Files about a type are imported where there are objects of it: Python compiles all imports in each call.
 
 
-def _neighbours(found: Neighbours) -> list[dict[str, Any]]:
+def _foreign(observed: Observed) -> set[tuple[str, str]]:
+    """The neighbours of other programs, by device and address."""
+    noted = (item for link in observed.links.values() for item in link.noted if item.list_name == "neighbours")
+    return {(item.dev, item.dst) for item in noted if item.is_foreign}
+
+
+def _neighbours(found: Neighbours, foreign: Collection[tuple[str, str]] = ()) -> list[dict[str, Any]]:
     if not found:
         return []
     from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbour
 
-    return [Neighbour(dev, dst, lladdr).data() for dev, there in found.items() for dst, lladdr in there.items()]
+    return [
+        Neighbour(dev, dst, lladdr).data()
+        for dev, there in found.items()
+        for dst, lladdr in there.items()
+        if (dev, dst) not in foreign
+    ]
 
 
-def _fdb(found: Iterable[FdbKey]) -> list[dict[str, Any]]:
+def _fdb(found: Iterable[FdbKey], theirs: bool = True) -> list[dict[str, Any]]:
+    """:param theirs: those of control planes too."""
     keys = list(found)
     if not keys:
         return []
     from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
     from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
 
-    return [entry.data() for entry in make_all(FdbEntry, keys)]
+    return [entry.data() for entry in make_all(FdbEntry, keys) if theirs or not entry.is_foreign]
 
 
 def _found(desired: Desired, observed: Observed) -> list[Address]:

@@ -21,6 +21,8 @@ FdbKey = tuple[
 ]
 """An FdbEntry, or a plain tuple that equals one: of ten thousand, plain ones take half the time to make."""
 
+ROUTER, STATIC = "router", "static"  # the words of bridge(8)
+
 
 class FdbEntry(NamedTuple):
     """A permanent entry of a VXLAN's own forwarding database: which VTEP a MAC address is behind.
@@ -30,8 +32,8 @@ class FdbEntry(NamedTuple):
     :ivar src_vni: the VNI of the frames, on an external VXLAN.
     :ivar via: the interface that packets leave by; None: the kernel chooses.
     :ivar nhid: the number of the group of nexthops.
-    :ivar state: what bridge(8) says of an entry that is not ours: ``dynamic`` if it was learned, ``extern_learn`` or
-        ``static`` if it is a control plane's.
+    :ivar state: what bridge(8) says of it besides: ``dynamic`` if it was learned, ``extern_learn`` or ``static`` if it
+        is a control plane's, ``router`` if the kernel routes what is sent there (vxlan_core.c: route_shortcircuit).
     """
 
     dev: str
@@ -43,6 +45,11 @@ class FdbEntry(NamedTuple):
     via: str | None = None
     nhid: int | None = None
     state: str | None = None
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether a control plane has entered it, or the kernel has learned it."""
+        return self.state not in (None, ROUTER)
 
     @property
     def list_name(self) -> str:

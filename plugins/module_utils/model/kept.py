@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Union
 
@@ -23,12 +23,24 @@ class Nexthop(NamedTuple):
     :ivar dev: its interface; None: it is a group, or leads nowhere.
     :ivar members: the numbers of a group's members.
     :ivar raw: the kernel's message, from struct nhmsg on.
+    :ivar weights: of the members; empty: all have the same.
     """
 
     id: int
     dev: str | None
     members: tuple[int, ...]
     raw: bytes
+    weights: tuple[int, ...] = ()
+
+    @property
+    def group(self) -> tuple[tuple[int, int], ...]:
+        """A group's members, each with its weight."""
+        return tuple(zip(self.members, self.weights or (1,) * len(self.members)))
+
+    def without(self, gone: Collection[int]) -> Nexthop:
+        """What is left of a group without some of its members."""
+        left = [(number, weight) for number, weight in self.group if number not in gone]
+        return self._replace(members=tuple(number for number, _ in left), weights=tuple(weight for _, weight in left))
 
     @property
     def disturbs(self) -> bool:
@@ -41,23 +53,25 @@ class Nexthop(NamedTuple):
 
     def lines(self, netns: str = "") -> list[str]:
         """The object as lines of a diff."""
-        group = f" group {'/'.join(map(str, self.members))}" if self.members else ""
+        members = "/".join(f"{number},{weight}" if weight > 1 else str(number) for number, weight in self.group)
+        group = f" group {members}" if members else ""
         return [f"{prefix_of(netns)}nexthop id {self.id}{group}{f' dev {self.dev}' if self.dev else ''}"]
 
 
 class Entry(NamedTuple):
     """A neighbour that a program or an administrator has entered, which is not to be confirmed by packets.
 
-    :ivar flags: NTF_...: whether it is a proxy entry, or a control plane's.
+    :ivar flags: NTF_...: whether it is a proxy entry.
     :ivar declared: somebody entered it as permanent, as this collection does.
+    :ivar words: how it ends in a diff.
     :ivar raw: the kernel's message, from struct ndmsg on.
     """
 
     dev: str
     dst: str
-    lladdr: str
     flags: int
     declared: bool
+    words: str
     raw: bytes
 
     @property
@@ -71,8 +85,7 @@ class Entry(NamedTuple):
 
     def lines(self, netns: str = "") -> list[str]:
         """The entry as lines of a diff."""
-        lladdr = f" lladdr {self.lladdr}" if self.lladdr else " proxy"
-        return [f"{prefix_of(netns)}neighbour {self.dev} {self.dst}{lladdr}"]
+        return [f"{prefix_of(netns)}neighbour {self.dev} {self.dst} {self.words}"]
 
 
 Object = Union[Port, Station, Member, Address, Nexthop, Entry, Route]
@@ -90,6 +103,7 @@ class Kept:
     :ivar ports: by their names and their bridges'.
     :ivar stations: by Station.key.
     :ivar members: by their fields but the last.
+    :ivar ways: the numbers of the nexthop objects that routes refer to, by the keys of ``routes``.
     """
 
     links: frozenset[str] = frozenset()
@@ -100,6 +114,7 @@ class Kept:
     ports: dict[tuple[str, str], Port] = field(default_factory=dict)
     stations: dict[tuple[Any, ...], Station] = field(default_factory=dict)
     members: dict[tuple[Any, ...], Member] = field(default_factory=dict)
+    ways: dict[tuple[Any, ...], int] = field(default_factory=dict)
 
     @property
     def tables(self) -> tuple[dict[Any, Any], ...]:
@@ -108,7 +123,9 @@ class Kept:
 
     def copy(self) -> Kept:
         """The same objects, in tables of their own."""
-        return Kept(self.links, *map(dict, self.tables))
+        found = Kept(self.links, *map(dict, self.tables))
+        found.ways = self.ways
+        return found
 
     def without(self, other: Kept) -> Kept:
         """The objects that another state lacks."""
@@ -125,7 +142,11 @@ class Kept:
             key: route for key, route in left.routes.items() if (route.key, route.hops, route.src) not in changed
         }
         # A group of nexthop objects may have lost members.
-        left.nexthops = {key: item for key, item in self.nexthops.items() if other.nexthops.get(key) != item}
+        left.nexthops = {
+            key: item
+            for key, item in self.nexthops.items()
+            if key not in other.nexthops or other.nexthops[key].group != item.group
+        }
         return left
 
     def add(self, item: Object) -> None:
@@ -186,7 +207,8 @@ def _station_key(item: Station | BridgeEntry | FdbEntry) -> tuple[Any, ...]:
     if isinstance(item, BridgeEntry):
         item = Station(item.dev, True, item.lladdr, item.vlan)
     elif isinstance(item, FdbEntry):
-        item = Station(item.dev, False, item.lladdr, item.src_vni, item.dst or "")
+        way = item.port, item.vni, item.via, item.nhid
+        item = Station(item.dev, False, item.lladdr, item.src_vni, item.dst or "", way)
     return item.key
 
 

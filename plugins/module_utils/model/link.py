@@ -29,10 +29,12 @@ class Link:
     :ivar recreate: whether it may be deleted and created again if the kernel cannot change it.
     :ivar shared: it is removed only while it has no ports of others.
     :ivar mtu_of: wanted: the host's own link whose MTU ``auto`` stands for; empty: the link below.
+    :ivar resolved_mtu: wanted: the bytes that ``auto`` has stood for since the host was asked for it; 0: to be found.
     :ivar where: the place in the user's document, for messages.
     :ivar index: observed: the kernel's ifindex.
     :ivar below: observed: the ifindex of the link that it sits on, or of a veth's other end (IFLA_LINK).
-    :ivar learned: observed: neighbours and FDB entries on it that nobody declared. One of ours may replace them.
+    :ivar noted: observed: neighbours and FDB entries on it that nobody declared, and one of ours may replace; and of
+        those that tables hold, neighbours of which there is more to say.
     :ivar nsid: observed: the id of the namespace of ``below``, if that is another one (IFLA_LINK_NETNSID).
     """
 
@@ -44,12 +46,13 @@ class Link:
     recreate: bool = False
     shared: bool = False
     mtu_of: str = ""
+    resolved_mtu: int = 0
     where: str = ""
     index: int = 0
     below: int = 0
     nsid: int | None = None
     is_peer: bool = False
-    learned: list[Any] = field(default_factory=list)
+    noted: list[Any] = field(default_factory=list)
 
     @property
     def disturbs(self) -> bool:

@@ -20,7 +20,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.removal import R
 from ansible_collections.weft.fabric.plugins.module_utils.values import IPV6_MTU
 
 # The parameters of every link, and of every port.
-_OPTIONS = {**{name: option for name, option in ATTRIBUTES.items() if option.spec is not None}, **PORT_OPTIONS}
+_OPTIONS = {name: option for name, option in {**ATTRIBUTES, **PORT_OPTIONS}.items() if option.spec is not None}
 _ALIASES = {alias: name for name, option in _OPTIONS.items() for alias in (option.spec or {}).get("aliases", ())}
 _LINK = ("name", "kind", *_OPTIONS, "mtu_of", "addresses", "expects", "purge_addresses", "recreate")
 _PEER = ("name", "netns", *_OPTIONS, "mtu_of", "addresses")

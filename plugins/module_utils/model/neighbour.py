@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.model.columns import on_device, plain_entries
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of, prefix_of
 
 Neighbours = dict[str, dict[str, str]]
@@ -20,13 +21,23 @@ Neighbours = dict[str, dict[str, str]]
 class Neighbour(NamedTuple):
     """A permanent neighbour entry: which MAC address an IP address has on a device.
 
+    :ivar lladdr: empty: of an observed one, nobody has answered yet.
     :ivar state: what ip-neighbour(8) says of an entry that nobody declared: ``nud stale``, ``extern_learn``.
+    :ivar router: the neighbour is a router (RFC 4861).
+    :ivar protocol: the number of the program that entered it; 0: it did not say.
     """
 
     dev: str
     dst: str
     lladdr: str
     state: str | None = None
+    router: bool = False
+    protocol: int = 0
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether another program has entered it, which also removes it."""
+        return bool(self.state) or self.protocol not in values.DECLARED_PROTOCOLS
 
     @property
     def list_name(self) -> str:
@@ -44,24 +55,37 @@ class Neighbour(NamedTuple):
 
     def lines(self, netns: str = "") -> list[str]:
         """The entry as lines of a diff."""
-        state = f" {self.state}" if self.state else ""
-        return [f"{prefix_of(netns)}neighbour {self.dev} {self.dst} lladdr {self.lladdr}{state}"]
+        return [f"{prefix_of(netns)}neighbour {self.dev} {self.dst}{self.words()}"]
+
+    def words(self) -> str:
+        """What ip-neighbour(8) says of it after its address, each word after a blank."""
+        words = [f"lladdr {self.lladdr}"] if self.lladdr else []
+        words += [self.state] if self.state else []
+        words += ["router"] if self.router else []
+        if self.protocol not in (0, *values.ROUTE_PROTOCOLS):
+            # Imported only here: Python compiles all imports in each call, and few entries say whose they are.
+            from ansible_collections.weft.fabric.plugins.module_utils.model.route import PROTOCOLS, name_in
+
+            words.append(f"proto {name_in(PROTOCOLS, self.protocol)}")
+        return "".join(f" {word}" for word in words)
 
     def data(self) -> dict[str, Any]:
         """The entry as an item of topology's ``neighbours``."""
         return dict(zip(_PARAMETERS, self))
 
-    def found_in(self, table: Mapping[str, Mapping[str, str]], _links: Mapping[str, Any]) -> Neighbour | None:
+    def found_in(self, table: Mapping[str, Mapping[str, str]], links: Mapping[str, Link]) -> Neighbour | None:
         """The observed entry of the same IP address, whatever its MAC address is."""
         known = table.get(self.dev, {}).get(self.dst)
-        return Neighbour(self.dev, self.dst, known) if known else None
+        noted = links[self.dev].noted if known and self.dev in links else ()
+        found = next((item for item in noted if isinstance(item, Neighbour) and item.dst == self.dst), None)
+        return found or (Neighbour(self.dev, self.dst, known) if known else None)
 
     def drop_from(self, table: Neighbours) -> None:
         """Take an observed entry out of its table."""
         del table[self.dev][self.dst]
 
 
-_PARAMETERS = dict.fromkeys(Neighbour._fields[:-1])
+_PARAMETERS = dict.fromkeys(("dev", "dst", "lladdr"))
 
 
 def add_neighbours(table: Neighbours, entries: list[Any], where: str, dev: str | None = None) -> None:

@@ -22,7 +22,7 @@ class Removal(NamedTuple):
     :ivar item: the object: a namespace, a link, or an entry.
     :ivar phase: BEFORE or AFTER.
     :ivar strict: the user lists the object by name, so another kind of link of that name is refused. Otherwise a record
-        of an earlier run names it, and another kind of link of that name is left alone.
+        of an earlier run names it, and another kind of link of that name, or another program's entry, is left alone.
     """
 
     netns: str

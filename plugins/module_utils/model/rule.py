@@ -15,8 +15,6 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.route import TAB
 from ansible_collections.weft.fabric.plugins.module_utils.model.routes import number_in, table, tos
 from ansible_collections.weft.fabric.plugins.module_utils.values import ROUTE_PROTOCOLS
 
-# The kernel's own rules, and those of daemons, do not belong in a document. ip(8) sets no mark (RTPROT_UNSPEC).
-DOCUMENTED_RULES = (0, 3, 4, *ROUTE_PROTOCOLS)
 LOOKUP = "lookup"
 ACTIONS = (LOOKUP, "blackhole", "unreachable", "prohibit")
 IP_PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58, "sctp": 132}

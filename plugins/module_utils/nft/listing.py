@@ -10,22 +10,27 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.weft.fabric.plugins.module_utils.nft import sets
 from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import (
     CHAINS,
     FAMILY,
     HOOKS,
+    MARK,
     PROTOCOL,
     AnyRule,
     Drop,
+    Lookup,
     Network,
     Rule,
     Spoofed,
     collapsed,
+    counters_of,
     render,
+    sets_of,
 )
 
 # The matches that our rules consist of: (operator, left side as JSON).
@@ -40,6 +45,8 @@ _SLOTS = {
     },
 }
 
+_HOOKS = {chain: hook for hook, chain in CHAINS.items()}
+
 
 def _chain_properties(family: str, hook: str) -> dict[str, Any]:
     """A chain of ours in libnftables-json(5), without its handle."""
@@ -52,13 +59,39 @@ class Observed:
     """A table in the kernel.
 
     :param rules: by handle and in order, the rules of our chain that this collection could have written.
-    :param foreign: the table contains something else: another chain, a set, a changed priority, a manual rule.
+    :param foreign: the table contains something else: another chain, a changed priority, a manual rule.
     :param ours: the table has our chain, or nothing at all.
+    :param sets: its sets by name.
+    :param counters: its counters by name, with the packets and bytes that they have counted.
     """
 
     rules: Mapping[int, AnyRule]
     foreign: bool
     ours: bool = True
+    sets: Mapping[str, sets.Observed] = field(default_factory=dict)
+    counters: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    def has(self, rules: Sequence[AnyRule]) -> bool:
+        """Whether the table has exactly these rules, and the sets and counters that they name."""
+        wanted = sets_of(rules)
+        return (
+            not self.foreign
+            and tuple(self.rules.values()) == tuple(rules)
+            and {name: one.networks for name, one in self.sets.items()}
+            == {name: one.networks for name, one in wanted.items()}
+            and all(one.elements is not None for one in self.sets.values())
+            and {*self.counters} == {*counters_of(rules)}
+        )
+
+
+def expected(rules: Sequence[AnyRule]) -> Observed:
+    """A table as it is when it has exactly these rules."""
+    return Observed(
+        dict(enumerate(rules)),
+        foreign=False,
+        sets={name: sets.Observed(one.elements, one.networks) for name, one in sets_of(rules).items()},
+        counters={name: {} for name in counters_of(rules)},
+    )
 
 
 def parse(name: str, listing: Mapping[str, Any], family: str = FAMILY) -> Observed:
@@ -66,31 +99,37 @@ def parse(name: str, listing: Mapping[str, Any], family: str = FAMILY) -> Observ
 
     :param listing: the output, decoded: ``{"nftables": [...]}``.
     """
-    rules: dict[int, AnyRule] = {}
-    known = [{"family": of, "table": name, **_chain_properties(of, hook)} for of, hook in HOOKS if of == family]
-    chains: list[Mapping[str, Any]] = []
-    others = foreign = False
+    found: dict[str, list[dict[str, Any]]] = {}
     for item in listing["nftables"]:
         ((kind, properties),) = item.items()
-        if kind == "metainfo":
-            continue
-        handle = properties.pop("handle", None)
-        rule = _parse_rule(properties) if kind == "rule" else None
-        if rule is not None:
-            rules[handle] = rule
-        elif kind == "chain":
-            chains.append(properties)
-        elif kind != "table":
-            others = True
-        elif properties != {"family": family, "name": name}:
-            foreign = True
-    marked = any(chain["name"] in CHAINS.values() for chain in chains)
-    foreign = foreign or others or len(chains) != 1 or chains[0] not in known
-    return Observed(rules, foreign, marked or not (chains or others))
+        found.setdefault(kind, []).append(properties)
+    found.pop("metainfo", None)
+    tables, chains = found.pop("table", []), found.pop("chain", [])
+    listed = {rule.pop("handle", None): _parse_rule(rule) for rule in found.pop("rule", [])}
+    named = {kind: {one["name"]: one for one in found.pop(kind, [])} for kind in ("set", "counter")}
+    known = [{"family": of, "table": name, **_chain_properties(of, hook)} for of, hook in HOOKS if of == family]
+    return Observed(
+        {handle: rule for handle, rule in listed.items() if rule is not None},
+        foreign=bool(found)
+        or None in listed.values()
+        or any(_without_handle(table) != {"family": family, "name": name} for table in tables)
+        or len(chains) != 1
+        or _without_handle(chains[0]) not in known,
+        ours=any(chain["name"] in CHAINS.values() for chain in chains)
+        or not (chains or listed or found or any(named.values())),
+        sets={key: sets.parse(one) for key, one in named["set"].items()},
+        counters={key: {unit: one[unit] for unit in ("packets", "bytes")} for key, one in named["counter"].items()},
+    )
+
+
+def _without_handle(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in properties.items() if key != "handle"}
 
 
 def _parse_rule(properties: Mapping[str, Any]) -> AnyRule | None:
     """A rule; None: this collection does not write such rules."""
+    if properties["chain"] in _HOOKS and properties.get("comment", "").startswith(MARK):
+        return Lookup(properties["family"], _HOOKS[properties["chain"]], properties["comment"])
     if properties.keys() != {"family", "table", "chain", "expr"}:
         return None
     expressions = properties["expr"]
@@ -167,8 +206,11 @@ def plan(name: str, rules: tuple[AnyRule, ...] | None, observed: Observed | None
     """
     if observed is None:
         return "" if rules is None else transaction(name, rules, family)
-    same = not observed.foreign and tuple(observed.rules.values()) == rules
-    return "" if same else transaction(name, rules, family)
+    if rules is None or not observed.has(rules):
+        return transaction(name, rules, family)
+    # A table that is replaced loses no packet either, but its counters begin again, and all elements are sent.
+    there = {key: one.elements or frozenset() for key, one in observed.sets.items()}
+    return "".join(one.change(f"{family} {name}", there[key]) for key, one in sets_of(rules).items())
 
 
 def transaction(name: str, rules: tuple[AnyRule, ...] | None, family: str = FAMILY) -> str:
@@ -190,23 +232,63 @@ def describe(observed: Observed, text: str) -> str:
     for line in text.splitlines():
         body, _mark, handle = line.partition(" # handle ")
         rule = observed.rules.get(int(handle)) if handle and not body.endswith("{") else None
-        lines.append(body if rule is None else f"\t\t{rule}")
+        lines.append(body if rule is None or isinstance(rule, Lookup) else f"\t\t{rule}")
     return "\n".join(lines) + "\n"
 
 
-def predict(name: str, rules: tuple[AnyRule, ...] | None, observed: Observed | None, text: str = "") -> dict[str, Any]:
+def predict(
+    name: str, rules: tuple[AnyRule, ...] | None, observed: Observed | None, text: str = "", family: str = FAMILY
+) -> dict[str, Any]:
     """The result of the module masquerade after the transaction.
 
     :param rules: None: no table is wanted.
     :param observed: None: there is no table.
     :param text: the output of ``nft -s -a list table``; only needed if something changes.
     """
-    after = "" if rules is None else render(name, rules)
-    changed = bool(plan(name, rules, observed))
-    before = after if not changed else describe(observed, text) if observed else ""
+    changed = bool(plan(name, rules, observed, family))
+    if (rules and sets_of(rules)) or (observed and observed.sets and observed.ours):
+        diff = _diff_of_sets(f"table {family} {name}", rules or (), observed)
+    else:
+        after = "" if rules is None else render(name, rules)
+        diff = {"before": after if not changed else describe(observed, text) if observed else "", "after": after}
+    return {"changed": changed, "table": name, "rules": [rule.as_dict() for rule in rules or ()], "diff": diff}
+
+
+def _diff_of_sets(title: str, rules: Sequence[AnyRule], observed: Observed | None) -> dict[str, str]:
+    """The diff of a table with sets: a line for the table, where it is not as wanted, and the lines of elements.
+
+    :param title: the table's line.
+    """
+    wanted, there = sets_of(rules), observed.sets if observed else {}
+    before = {key: one.elements or frozenset() for key, one in there.items() if key in wanted}
+    gone = {wanted[key].line(element) for key, found in before.items() for element in found - wanted[key].elements}
+    new = {one.line(element) for key, one in wanted.items() for element in one.elements.difference(before.get(key, ()))}
+    heads = [title] if observed else [], [title] if rules else []
+    if observed and rules:
+        heads = ([], []) if observed.has(rules) else ([f"{title}, which differs"], [title])
+    # Several elements have one line if they say one thing.
+    old = [f"{line}, which differs" if line in new else line for line in gone]
+    sides = zip(("before", "after"), heads, (old, new))
+    return {side: "".join(f"{line}\n" for line in [*head, *sorted(lines)]) for side, head, lines in sides}
+
+
+def as_data(observed: Observed | None, rules: Sequence[AnyRule]) -> Any:
+    """A table in the kernel as data: its rules, or with sets the lines of their elements, and what is counted.
+
+    :param rules: those that the table should have.
+    """
+    if observed is None or not observed.sets:
+        return [rule.as_dict() for rule in observed.rules.values()] if observed else []
+    known = sets_of(rules)
     return {
-        "changed": changed,
-        "table": name,
-        "rules": [rule.as_dict() for rule in rules or ()],
-        "diff": {"before": before, "after": after},
+        "as_wanted": observed.has(rules),
+        "elements": sorted(
+            {
+                known[name].line(element)
+                for name, one in observed.sets.items()
+                for element in one.elements or ()
+                if name in known
+            }
+        ),
+        "counters": {name: dict(one) for name, one in observed.counters.items()},
     }

@@ -1,18 +1,20 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rules for masquerading and isolation: validated, and written in nft's syntax. Pure."""
+"""Rules: validated, and written in nft's syntax. Pure."""
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Union
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.nft.sets import Set
 
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
@@ -26,12 +28,17 @@ HOOKS = {
     (FAMILY, "postrouting"): ("nat", "srcnat", 100),
     # Before the route lookup: a dropped packet reaches neither another network nor this host's addresses in it.
     (FAMILY, "prerouting"): ("filter", "raw", -300),
+    # Before a program of this host sees the packet, and before conntrack remembers it.
+    (FAMILY, "input"): ("filter", "raw", -300),
     (BRIDGE, "prerouting"): ("filter", "-300", -300),
 }
 # The chain of each hook. Nobody else uses such a name, so the chain marks its table as ours.
 CHAINS = {hook: f"weft_{hook}" for _family, hook in HOOKS}
 
 PROTOCOL = {4: "ip", 6: "ip6"}
+
+MARK = "weft "
+"""Begins the comments of our rules."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +118,40 @@ class Spoofed:
         return {"port": self.port, "mac": self.mac}
 
 
-AnyRule = Union[Rule, Drop, Spoofed]
+@dataclass(frozen=True)
+class Lookup:
+    """A rule that may look packets up in sets.
+
+    nft's versions print expressions on a packet's payload differently, so a comment identifies the rule.
+
+    :ivar comment: follows from the text.
+    :ivar sets: the sets that the rule names.
+    :ivar counters: the named counters that it counts in.
+    """
+
+    family: str
+    hook: str
+    comment: str
+    text: str = field(default="", compare=False)
+    sets: tuple[Set, ...] = field(default=(), compare=False)
+    counters: tuple[str, ...] = field(default=(), compare=False)
+
+    def __str__(self) -> str:
+        """The rule in nft's syntax."""
+        return f'{self.text} comment "{self.comment}"'
+
+    def as_dict(self) -> dict[str, Any]:
+        """The rule as data."""
+        return {"comment": self.comment}
+
+
+def lookup(family: str, hook: str, text: str, sets: Iterable[Set] = (), counters: Iterable[str] = ()) -> Lookup:
+    """A rule with the comment that identifies it."""
+    comment = f"{MARK}{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    return Lookup(family, hook, comment, text, tuple(sets), tuple(counters))
+
+
+AnyRule = Union[Rule, Drop, Spoofed, Lookup]
 
 
 def table_name(parameter: str, value: str) -> str:
@@ -216,13 +256,26 @@ def collapsed(networks: Iterable[Any]) -> tuple[Network, ...]:
     return tuple(ipaddress.collapse_addresses(networks))
 
 
+def sets_of(rules: Iterable[AnyRule]) -> dict[str, Set]:
+    """The sets that rules look packets up in, by name."""
+    return {one.name: one for rule in rules if isinstance(rule, Lookup) for one in rule.sets}
+
+
+def counters_of(rules: Iterable[AnyRule]) -> list[str]:
+    """The names of the counters that rules count in."""
+    return list(dict.fromkeys(name for rule in rules if isinstance(rule, Lookup) for name in rule.counters))
+
+
 def render(name: str, rules: Sequence[AnyRule]) -> str:
     """The whole table in nft's syntax, one line for each rule."""
     hook, family = rules[0].hook, rules[0].family
     kind, priority, _number = HOOKS[family, hook]
     lines = "".join(f"\t\t{rule}\n" for rule in rules)
+    named = "".join(f"\tcounter {counter} {{\n\t}}\n" for counter in counters_of(rules))
+    named += "".join(one.render() for one in sets_of(rules).values())
     return (
         f"table {family} {name} {{\n"
+        f"{named}"
         f"\tchain {CHAINS[hook]} {{\n"
         f"\t\ttype {kind} hook {hook} priority {priority}; policy accept;\n"
         f"{lines}"

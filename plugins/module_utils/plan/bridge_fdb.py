@@ -57,7 +57,7 @@ def _bridges(link: Link) -> tuple[str, str | None]:
 
 
 def _replaceable(link: Link) -> list[BridgeEntry]:
-    return [entry for entry in link.learned if isinstance(entry, BridgeEntry)]
+    return [entry for entry in link.noted if isinstance(entry, BridgeEntry)]
 
 
 def _learned(links: Iterable[Link]) -> BridgeTable:

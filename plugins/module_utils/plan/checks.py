@@ -133,18 +133,6 @@ def _check_rival(view: View, link: Link, at: str, other: Link) -> None:
     refuse(link.where, link.attributes, faults, f"{label} ")
 
 
-def check_mtu(view: View, netns: str, link: Link, attributes: Mapping[str, Any]) -> None:
-    """A link on another one has no larger MTU than that leaves it."""
-    mtu, below = link.attributes.get("mtu"), below_of(view, netns, link, attributes)
-    limit = below.attributes.get("mtu") if below else None
-    if below is None or mtu is None or limit is None:
-        return
-    takes = kind_of(link.kind).overhead(attributes)
-    if mtu > limit - takes:
-        why = f"{below.name} has {limit}" + (f", and {link.kind} takes {takes} of it" if takes else "")
-        raise InvalidParameter(f"{link.where}mtu", mtu, f"{why}: at most {limit - takes}")
-
-
 def check_ipv6(view: View, netns: str, link: Link) -> None:
     """A link that has IPv6 addresses keeps an MTU that IPv6 works with: below that, the kernel removes them."""
     mtu = link.attributes.get("mtu")
@@ -161,10 +149,3 @@ def check_ipv6(view: View, netns: str, link: Link) -> None:
         ):
             remedy = f"{link.name} has {address.address}, and IPv6 needs at least {values.IPV6_MTU} bytes"
             raise InvalidParameter(f"{link.where}mtu", mtu, f"{remedy}: remove the address first")
-
-
-def below_of(view: View, netns: str, link: Link, attributes: Mapping[str, Any]) -> Link | None:
-    """The link that another one sits on, if it has one and that is known."""
-    parent = kind_of(link.kind).parent
-    place = parent_place(netns, attributes)
-    return view.at(place).links.get(attributes.get(parent) or "") if parent and place in view.state else None

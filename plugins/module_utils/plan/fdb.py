@@ -5,17 +5,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import chain, filterfalse, repeat
+from collections.abc import Collection, Mapping, Sequence
+from itertools import chain, compress, filterfalse, repeat
+from operator import itemgetter
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of, one
 from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
-from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry, FdbKey, as_asked
+from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import ROUTER, FdbEntry, FdbKey, as_asked
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
+
+_LLADDR = itemgetter(FdbEntry._fields.index("lladdr"))
+_NUMBERS = itemgetter(*map(FdbEntry._fields.index, ("port", "vni", "src_vni")))
 
 
 def set_fdb(view: View, netns: str, desired: Desired) -> None:
@@ -27,28 +31,36 @@ def set_fdb(view: View, netns: str, desired: Desired) -> None:
     # Of tens of thousands of entries, those that differ are found in C.
     if now.fdb == desired.fdb:
         return
-    unlike = make_all(FdbEntry, filterfalse(now.fdb.__contains__, desired.fdb))
+    unlike = [*make_all(FdbEntry, filterfalse(now.fdb.__contains__, desired.fdb))]
     # The entries by which a VXLAN floods itself, because of its remote or group, are not reported.
     floods = {name: link.attributes.get("remote") or link.attributes.get("group") for name, link in links.items()}
-    own = {(name, values.ZERO_MAC, address) for name, address in floods.items() if address}
+    own = {(name, values.ZERO_MAC, address, None, None) for name, address in floods.items() if address}
     known = as_asked(now.fdb)
-    asked = (entry.on(links[entry.dev]) for entry in unlike if entry[:3] not in own)
-    reported = [entry if entry in now.fdb else known.get(entry, entry) for entry in asked]
-    missing = [entry for entry in reported if entry not in now.fdb]
+    reported = _as_reported(unlike, links, own)
+    if known:
+        reported = [entry if entry in now.fdb else known.get(entry, entry) for entry in reported]
+    missing = [*filterfalse(now.fdb.__contains__, reported)]
     if missing:
         # All destinations of the MAC address zero have one state, which is whose they are.
-        states = {entry.key: entry.state for entry in known.values() if entry.state}
-        missing = [entry._replace(state=states[entry.key]) if entry.key in states else entry for entry in missing]
+        if states := {entry.key: entry.state for entry in known.values() if entry.state}:
+            missing = [entry._replace(state=states[entry.key]) if entry.key in states else entry for entry in missing]
         # The kernel replaces no destination by nexthops, and takes the opposite and does nothing (vxlan_fdb_nh_update,
         # vxlan_fdb_replace).
         replaced = _take_replaced(now.fdb, links, missing)
+        if any(old and old.state for old in replaced):  # what nobody asks for of an entry stays
+            missing = [
+                new._replace(state=ROUTER) if old and ROUTER in (old.state or "") and not new.state else new
+                for old, new in zip(replaced, missing)
+            ]
         stuck = {old for old, new in zip(replaced, missing) if old and (old.nhid is None) != (new.nhid is None)}
         view.do_all("delete", netns, stuck, repeat(None))
         view.do_all("set", netns, (None if old in stuck else old for old in replaced), missing)
         now.fdb.update(dict.fromkeys(missing))
     if desired.purge_fdb:
         others = filterfalse({*reported}.__contains__, filterfalse(desired.fdb.__contains__, now.fdb))
-        mine = [entry for entry in make_all(FdbEntry, others) if entry.dev in desired.purge_fdb and not entry.state]
+        mine = [
+            entry for entry in make_all(FdbEntry, others) if entry.dev in desired.purge_fdb and not entry.is_foreign
+        ]
         view.unwanted[netns].append(mine)
 
 
@@ -66,13 +78,25 @@ def _devices(view: View, netns: str, desired: Desired) -> dict[str, Link]:
     return links
 
 
+def _as_reported(
+    entries: list[FdbEntry], links: Mapping[str, Link], own: Collection[tuple[str, str, str, None, None]]
+) -> list[FdbEntry]:
+    """Wanted entries as the kernel reports them."""
+    if own or any(chain.from_iterable(map(_NUMBERS, entries))):
+        return [entry for entry in (entry.on(links[entry.dev]) for entry in entries) if entry[:5] not in own]
+    return entries
+
+
 def _take_replaced(
     table: dict[FdbKey, None], links: Mapping[str, Link], missing: Sequence[FdbEntry]
 ) -> list[FdbEntry | None]:
     """Take the entries that missing ones replace out of a table; None for a missing entry that replaces none."""
-    learned = (item for link in links.values() for item in link.learned if isinstance(item, FdbEntry))
-    there = (item for item in make_all(FdbEntry, table) if item.lladdr != values.ZERO_MAC)
+    learned = (item for link in links.values() for item in link.noted if isinstance(item, FdbEntry))
+    lladdrs = {*map(_LLADDR, missing)} - {values.ZERO_MAC}
+    there = make_all(FdbEntry, compress(table, map(lladdrs.__contains__, map(_LLADDR, table))))
     behind = {item.key: item for item in chain(learned, there)}
+    if not behind:
+        return [None] * len(missing)
     replaced = [behind.get(item.key) for item in missing]
     for entry in filter(None, replaced):
         table.pop(entry, None)

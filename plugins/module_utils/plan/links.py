@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,19 +13,19 @@ from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError, InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import LATER, kind_of, one
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import Compound, Kind
-from ansible_collections.weft.fabric.plugins.module_utils.model.link import AUTO, Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import place_of
 from ansible_collections.weft.fabric.plugins.module_utils.plan.checks import (
-    below_of,
     check_ipv6,
     check_kernel,
-    check_mtu,
     check_names,
     check_own,
     check_taker,
 )
 from ansible_collections.weft.fabric.plugins.module_utils.plan.moves import fetch, is_orphan, move_peer
-from ansible_collections.weft.fabric.plugins.module_utils.plan.ports import enslave
+from ansible_collections.weft.fabric.plugins.module_utils.plan.mtu import below_of, check_mtu, sized
+from ansible_collections.weft.fabric.plugins.module_utils.plan.ports import enslave, take_out
+from ansible_collections.weft.fabric.plugins.module_utils.plan.shared import SHARED, has_mac, keeps_mac, leaves
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View, parent_place
 
 _KEPT = ("mac_address", "mtu", "promisc", "controller", "txqueuelen", "ifalias", "altnames", "group")
@@ -55,9 +54,7 @@ def clear_way(view: View, netns: str, link: Link) -> None:
             "'recreate: true' deletes it and makes it again"
         )
     view.remade[netns, link.name] = _kept(view, netns, link, current)
-    view.parted[netns, link.name] = [
-        port.name for port in view.at(netns).links.values() if port.attributes.get("controller") == link.name
-    ]
+    view.parted[netns, link.name] = [port.name for port in view.ports_of(netns, link.name)]
     view.do("delete", netns, current)
     view.forget(netns, link.name, remade=True)
 
@@ -115,7 +112,9 @@ def _with_defaults(view: View, netns: str, link: Link) -> Link:
     """A link that is about to be made, with what its kind gives it; one that is there keeps what it has."""
     if link.name in view.at(netns).links:
         return link
-    return replace(link, attributes={**kind_of(link.kind).defaults, **link.attributes})
+    kind = kind_of(link.kind)
+    sent, _ends = kind.besides(link.attributes, {})
+    return replace(link, attributes={**kind.defaults, **link.attributes, **sent})
 
 
 def _create(view: View, netns: str, link: Link) -> None:
@@ -173,36 +172,12 @@ def _blank(view: View, link: Link) -> Link:
     return Link(link.name, link.kind, attributes, link.peer, index=-1)
 
 
-def sized(view: View, netns: str, link: Link) -> Link:
-    """The link with a derived MTU as a number: what the link below it leaves, or the one that it names."""
-    if link.attributes.get("mtu") != AUTO:
-        return link
-    current = view.at(netns).links.get(link.name)
-    attributes = {**(current.attributes if current else {}), **link.attributes}
-    kind = kind_of(link.kind)
-    if link.mtu_of:
-        other: Link | None = view.require("", link.mtu_of, f"{link.where}mtu_of")
-    elif attributes.get(kind.parent):
-        other = below_of(view, netns, link, attributes)
-    else:
-        raise InvalidParameter(f"{link.where}mtu", AUTO, f"give {kind.parent}, or a number of bytes")
-    sized = copy.copy(link)
-    sized.attributes = {name: value for name, value in link.attributes.items() if name != "mtu"}
-    if other is not None and other.attributes.get("mtu") is not None:
-        sized.attributes["mtu"] = other.attributes["mtu"] - kind.overhead(attributes)
-    return sized
-
-
 def _change(view: View, netns: str, link: Link) -> None:
     """Change in place what differs."""
-    current = view.at(netns).links[link.name]
-    kind = kind_of(link.kind)
-    wanted = {}
-    for name, value in link.attributes.items():
-        known = current.attributes.get(name)
-        whole = _whole(link, name, value, known)
-        if name not in LATER and whole != known and not _goes_without_saying(kind, name, value, known):
-            wanted[name] = whole
+    current, kind = view.at(netns).links[link.name], kind_of(link.kind)
+    sent, ends = kind.besides(link.attributes, current.attributes)
+    wanted = {**_differing(view, netns, link, current), **sent}
+    wanted = {name: value for name, value in wanted.items() if ends.get(name, ...) != value}
     for name in wanted:
         if name in kind.options and kind.options[name].link:
             view.require(parent_place(netns, link.attributes), wanted[name], f"{link.where}{name}")
@@ -212,14 +187,35 @@ def _change(view: View, netns: str, link: Link) -> None:
             and view.sits_on(netns, wanted[name], link.name)
         ):
             raise InvalidParameter(f"{link.where}{name}", wanted[name], f"it sits on {link.name} itself")
-    check_mtu(view, netns, link, {**current.attributes, **link.attributes})
+    if not link.resolved_mtu or "mtu" in wanted:  # the kernel lets a link have what it has
+        check_mtu(view, netns, link, {**current.attributes, **link.attributes})
     check_ipv6(view, netns, link)
     if "altnames" in wanted:
         check_names(view, netns, link, wanted["altnames"])
     if wanted.keys() & kind.options.keys():
         check_taker(view, netns, link)
-    if wanted:
+    if "mac_address" in wanted and keeps_mac(view, netns, link.name):
+        controller = take_out(view, netns, link.name, shown=False)
         _change_in_place(view, netns, link, wanted)
+        enslave(view, netns, link.name, controller)
+    elif wanted:
+        _change_in_place(view, netns, link, wanted)
+    if ends:
+        view.follow(netns, link.name, ends)
+
+
+def _differing(view: View, netns: str, link: Link, current: Link) -> dict[str, Any]:
+    """What a link is asked to be and is not, but for what is set once all links are there."""
+    kind, wanted = kind_of(link.kind), {}
+    later = (*LATER, *(SHARED if leaves(view, netns, link, current.attributes) else ()))
+    for name, value in link.attributes.items():
+        known = current.attributes.get(name)
+        whole = _whole(link, name, value, known)
+        if name in later or whole == known or _goes_without_saying(kind, name, value, known):
+            continue
+        if name != "mac_address" or not has_mac(view, netns, link, value):
+            wanted[name] = whole
+    return wanted
 
 
 def _whole(link: Link, name: str, value: Any, known: Any) -> Any:
@@ -237,7 +233,7 @@ def _change_in_place(view: View, netns: str, link: Link, wanted: Mapping[str, An
     needs = [options[name] for name in wanted if name in options]
     if any(option.down for option in needs) and current.attributes["admin_state"] == "up":
         view.set(netns, link.name, {"admin_state": "down"}, shown=False)
-    ports = [port for port in view.at(netns).links.values() if port.attributes.get("controller") == link.name]
+    ports = view.ports_of(netns, link.name)
     if not ports or not any(option.empty for option in needs):
         _set_attributes(view, netns, link, wanted)
         return
@@ -245,8 +241,10 @@ def _change_in_place(view: View, netns: str, link: Link, wanted: Mapping[str, An
         view.set(netns, port.name, {"controller": ""}, shown=False)
     _set_attributes(view, netns, link, wanted)
     # With its last port it lost its MAC address (bond_main.c: __bond_release_one).
-    kept = {**current.attributes, **wanted}["mac_address"]
-    view.set(netns, link.name, {"mac_address": kept}, shown=False)
+    now = {**current.attributes, **wanted}
+    controller = kind_of(link.kind).ports
+    if controller and not controller.moves_macs(now):
+        view.set(netns, link.name, {"mac_address": now["mac_address"]}, shown=False)
     for port in ports:
         enslave(view, netns, port.name, link.name)
 

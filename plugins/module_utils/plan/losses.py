@@ -10,11 +10,11 @@ net/bridge/br_if.c (del_nbp), drivers/net/vxlan/vxlan_core.c (vxlan_uninit).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Callable
 
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
-from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Entry, Kept, Object
+from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Entry, Kept, Nexthop, Object
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route
 
 
@@ -29,6 +29,7 @@ class Losses:
     def __init__(self, before: Kept, now: Kept | None = None) -> None:
         """:param now: the objects as they are; None: as they were before."""
         self.there = (now or before).copy()
+        self.there.ways = {**before.ways, **self.there.ways}
         self.missing = before.without(now) if now else Kept()
         self.gone = Kept()
         self._down: set[str] = set()
@@ -50,6 +51,10 @@ class Losses:
         """The MTU of a link becomes too small for IPv6."""
         self._lose_addresses(lambda item: item.dev == dev and ":" in item.address)
         self._lose_routes(lambda item: dev in item.devices and ":" in item.dst)
+
+    def unplugged(self, dev: str) -> None:
+        """A link has no carrier: it loses its nexthop objects (net/ipv4/nexthop.c: nh_netdev_event)."""
+        self._lose_nexthops({dev})
 
     def readdressed(self, dev: str) -> None:
         """A link gets another MAC address: it loses its neighbours (net/core/neighbour.c: neigh_changeaddr)."""
@@ -96,7 +101,7 @@ class Losses:
         head, four = address.address.partition("/")[0], ":" not in address.address
         stay = [other for other in left if other.key != address.key]
         if all(other.address.partition("/")[0] != head for other in stay):
-            self._lose_routes(lambda item: item.src == head)
+            _transfer(self.there.routes, self.missing.routes, lambda item: item.src == head)
         if four and not any(other.dev == address.dev and ":" not in other.address for other in stay):
             self._lose_routes(lambda item: ":" not in item.dst and item.devices == {address.dev})
 
@@ -109,13 +114,25 @@ class Losses:
         _transfer(self.there.addresses, (self.missing if into is None else into).addresses, condition)
 
     def _lose_nexthops(self, devices: set[str], into: Kept | None = None) -> None:
-        """Nexthop objects of interfaces, and the groups that lose a member."""
+        """Nexthop objects of interfaces, and the routes by them; groups lose these members.
+
+        A group with other members stays, and so do the routes by it (remove_nexthop_from_groups).
+        """
+        target = self.missing if into is None else into
         gone = {item.id for item in self.there.nexthops.values() if item.dev in devices}
-        _transfer(
-            self.there.nexthops,
-            (self.missing if into is None else into).nexthops,
-            lambda item: item.id in gone or not gone.isdisjoint(item.members),
-        )
+        for item in [item for item in self.there.nexthops.values() if not gone.isdisjoint(item.members)]:
+            left = item.without(gone)
+            target.nexthops.setdefault(item.id, item)
+            if left.members:
+                self.there.nexthops[item.id] = left
+            else:
+                gone.add(item.id)
+        _transfer(self.there.nexthops, target.nexthops, lambda item: item.id in gone)
+        _transfer(self.there.routes, target.routes, lambda item: self.there.ways.get(item[:-1]) in gone)
+
+    def by_what_is_left(self, group: Nexthop) -> Iterator[Route]:
+        """The routes by a group that has lost members and stays."""
+        return (item for key, item in self.there.routes.items() if self.there.ways.get(key) == group.id)
 
     def _lose_entries(self, dev: str, into: Kept | None = None) -> None:
         def of_dev(item: Entry) -> bool:
@@ -124,7 +141,9 @@ class Losses:
         _transfer(self.there.entries, (self.missing if into is None else into).entries, of_dev)
 
     def _lose_routes(self, condition: Callable[[Route], bool], into: Kept | None = None) -> None:
-        _transfer(self.there.routes, (self.missing if into is None else into).routes, condition)
+        """Routes by nexthop objects are lost with these."""
+        target = self.missing if into is None else into
+        _transfer(self.there.routes, target.routes, lambda item: item[:-1] not in self.there.ways and condition(item))
 
 
 def _transfer(source: dict[Any, Any], target: dict[Any, Any], condition: Callable[[Any], bool]) -> None:

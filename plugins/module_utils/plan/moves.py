@@ -49,6 +49,8 @@ def move_peer(view: View, netns: str, link: Link, current: Link) -> bool:
         to=place,
     )
     view.at(place).links[wanted] = moved
+    if netns in view.losses:
+        view.losses[netns].unplugged(link.name)
     joined = copy.copy(current)
     joined.peer = link.peer
     view.at(netns).links[link.name] = joined

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import compress, filterfalse, repeat
+from itertools import compress, repeat
 from operator import ne
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
@@ -31,15 +31,23 @@ def set_neighbours(view: View, netns: str, desired: Desired) -> None:
         if known == wanted:
             continue
         missing = dict(compress(wanted.items(), map(ne, map(known.get, wanted), wanted.values())))
-        learned = {item.dst: item for item in link.learned if isinstance(item, Neighbour)}
-        replaced = [Neighbour(dev, dst, known[dst]) if dst in known else learned.get(dst) for dst in missing]
-        view.do_all("set", netns, replaced, _neighbours(dev, missing, missing.values()))
+        noted = {item.dst: item for item in link.noted if isinstance(item, Neighbour)}
+        replaced = [noted.get(dst) or (Neighbour(dev, dst, known[dst]) if dst in known else None) for dst in missing]
+        entries = _neighbours(dev, missing, missing.values())
+        view.do_all("set", netns, replaced, map(_with_marks, entries, replaced) if noted else entries)
         known.update(missing)
         # Everything that is wanted is known now; if both have the same length, nothing else is.
         if dev in desired.purge_neighbours and len(known) != len(wanted):
-            others = list(filterfalse(wanted.__contains__, known))
-            view.unwanted[netns].append([*_neighbours(dev, others, map(known.__getitem__, others))])
+            foreign = {dst for dst, item in noted.items() if item.is_foreign}
+            others = [dst for dst in known if dst not in wanted and dst not in foreign]
+            unmarked = _neighbours(dev, others, map(known.__getitem__, others))
+            view.unwanted[netns].append([noted.get(item.dst, item) for item in unmarked])
+
+
+def _with_marks(entry: Neighbour, replaced: Neighbour | None) -> Neighbour:
+    """An entry with what nobody asks for of the one that it replaces: the kernel keeps the program's number itself."""
+    return entry._replace(router=replaced.router, protocol=replaced.protocol) if replaced else entry
 
 
 def _neighbours(dev: str, addresses: Iterable[str], lladdrs: Iterable[str]) -> Iterator[Neighbour]:
-    return make_all(Neighbour, zip(repeat(dev), addresses, lladdrs, repeat(None)))
+    return make_all(Neighbour, zip(repeat(dev), addresses, lladdrs, repeat(None), repeat(False), repeat(0)))

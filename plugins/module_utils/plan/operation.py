@@ -17,7 +17,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.values import IPV6_MTU
 class Operation(NamedTuple):
     """One request to the kernel.
 
-    :ivar verb: ``create``, ``set``, ``move``, ``delete``, or ``restore`` for what another operation takes along.
+    :ivar verb: ``create``, ``set``, ``move``, ``delete``, or ``restore`` for what another operation takes along;
+        ``follow`` for what the kernel changes by itself with the operation before: it takes no request.
     :ivar before: the object as it is, or None. Of a link that is set: the attributes that change.
     :ivar after: the object as it will be, or None.
     :ivar peer: the other end of a veth that is created.
@@ -40,11 +41,15 @@ class Operation(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """An object of others that an operation takes along, and that cannot be made again."""
+    """An object of others that an operation takes along, and that cannot be made again.
+
+    :ivar left: what stays of it; None: nothing.
+    """
 
     netns: str
     item: Any
     reason: str
+    left: Any = None
 
 
 @dataclass
@@ -90,9 +95,10 @@ class Plan:
                     now[0] += " (recreated)"
                 before += then
                 after += now
-        for netns, item, reason in self.lost:
+        for netns, item, reason, left in self.lost:
             lines = [item.summary(netns)] if isinstance(item, Link) else item.lines(netns)
             before += [f"{line} (lost: {reason})" for line in lines]
+            after += left.lines(netns) if left else []
         return {"before": "".join(f"{line}\n" for line in before), "after": "".join(f"{line}\n" for line in after)}
 
 

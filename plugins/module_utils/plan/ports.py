@@ -19,6 +19,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.kinds import (
 from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import BRIDGE, PORT, Ports
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.plan.mtu import check_ports_mtu
+from ansible_collections.weft.fabric.plugins.module_utils.plan.shared import join, leave
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 
 
@@ -29,7 +31,7 @@ def release(view: View, netns: str, desired: Desired) -> None:
             if port.attributes.get("controller") == controller:
                 wanted = desired.links.get(port.name)
                 if wanted is None or wanted.attributes.get("controller") != controller:
-                    free(view, netns, port.name)
+                    free(view, netns, port.name, wanted)
         _check_list(desired, controller)
 
 
@@ -43,15 +45,25 @@ def _check_list(desired: Desired, controller: str) -> None:
             raise InvalidParameter(f"{link.where}controller", controller, remedy)
 
 
-def free(view: View, netns: str, port: str) -> None:
-    """Take a port out; one that its controller leaves down, which nobody asked for, is brought up again."""
-    links = view.at(netns).links
-    up = links[port].attributes.get("admin_state") == "up"
-    held = links.get(links[port].attributes["controller"])
+def free(view: View, netns: str, port: str, link: Link | None = None) -> None:
+    """Take a port out; one that its controller leaves down, which nobody asked for, is brought up again.
+
+    :param link: as the document has it; None: the document does not list it.
+    """
+    up = view.at(netns).links[port].attributes.get("admin_state") == "up"
+    held = view.at(netns).links.get(take_out(view, netns, port, link))
     ports = kind_of(held.kind).ports if held else None
-    view.set(netns, port, {"controller": ""})
     if up and ports and ports.left_down:
         view.set(netns, port, {"admin_state": "up"}, shown=False)
+
+
+def take_out(view: View, netns: str, port: str, link: Link | None = None, shown: bool | None = None) -> str:
+    """Take a port out of its controller; the controller's name."""
+    before = view.at(netns).links[port]
+    controller: str = before.attributes["controller"]
+    view.set(netns, port, {"controller": ""}, shown)
+    leave(view, netns, before, view.at(netns).links.get(controller), link)
+    return controller
 
 
 def attach_and_raise(view: View, netns: str, link: Link) -> None:
@@ -67,7 +79,8 @@ def attach_and_raise(view: View, netns: str, link: Link) -> None:
         if controller:
             enslave(view, netns, link.name, controller, link)
         else:
-            free(view, netns, link.name)
+            free(view, netns, link.name, link)
+    check_ports_mtu(view, netns, link)
     _set_port(view, netns, link)
     attributes = view.at(netns).links[link.name].attributes
     state = link.attributes.get("admin_state")
@@ -122,6 +135,7 @@ def enslave(view: View, netns: str, port: str, controller: str, link: Link | Non
         view.set(netns, port, {"admin_state": "up"}, shown=False)
     else:
         view.set(netns, port, {"controller": controller})
+    join(view, netns, port, controller)
     if netns in view.losses:
         # Imported only here: most changes take nothing along.
         from ansible_collections.weft.fabric.plugins.module_utils.plan.restore import restore_port

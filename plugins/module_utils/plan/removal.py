@@ -28,8 +28,12 @@ def remove(view: View, removals: Collection[Removal]) -> None:
     entries = [removal for removal in removals if not isinstance(removal.item, (Link, Namespace))]
     for netns, group in groupby(entries, attrgetter("netns")):
         now = view.at(netns)
-        found = [item.found_in(getattr(now, item.list_name), now.links) for _netns, item, *_rest in group]
-        view.delete_entries(netns, [item for item in found if item is not None])
+        found = [
+            (item.found_in(getattr(now, item.list_name), now.links), strict) for _netns, item, _phase, strict in group
+        ]
+        # What a document listed may have become somebody else's, or have been that all along.
+        due = [item for item, strict in found if item and (strict or not getattr(item, "is_foreign", False))]
+        view.delete_entries(netns, due)
     _remove_links(view, [removal for removal in removals if isinstance(removal.item, Link)])
     names = [removal.item for removal in removals if isinstance(removal.item, Namespace)]
     # Further names first: without them, a namespace ends with its own name.

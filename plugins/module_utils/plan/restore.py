@@ -8,12 +8,13 @@ from __future__ import annotations
 import copy
 import ipaddress
 from collections.abc import Iterator
+from itertools import product
 
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import PORT_OPTIONS, kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model.address import Address
 from ansible_collections.weft.fabric.plugins.module_utils.model.bridged import Member, Port, Station
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
-from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import FdbEntry
+from ansible_collections.weft.fabric.plugins.module_utils.model.fdb import STATIC, FdbEntry
 from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Entry, Nexthop, Object
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
@@ -47,7 +48,7 @@ def _restore(view: View, netns: str, item: Object) -> None:
         return
     wanted = _unlisted(desired, item)
     if wanted.lines():
-        view.do("restore", netns, wanted, wanted, shown=not _is_listed(desired, item))
+        view.do("restore", netns, wanted, wanted, shown=not _is_listed(view, netns, desired, item))
         _take_note(view, netns, wanted)
     losses.restored(item)
 
@@ -67,12 +68,21 @@ def _take_note(view: View, netns: str, item: Object) -> None:
         known = {name: [*value] if isinstance(value, tuple) else value for name, value in item.attributes}
         link.attributes = {**link.attributes, **{name: known[name] for name in known.keys() & PORT_OPTIONS.keys()}}
         now.links[item.dev] = link
+    elif isinstance(item, Station) and not item.bridged and (item.declared or item.floods):
+        now.fdb[_as_entry(item)] = None
     elif isinstance(item, Address):
         now.addresses.setdefault(item.key, item)
     elif isinstance(item, Route):
         there = now.routes.get(item.place, ())
         if all(known[:-1] != item[:-1] for known in there):
             put_in(now.routes, item.place, (*there, item._replace(raw=None)))  # that has the index of the link before
+
+
+def _as_entry(item: Station) -> FdbEntry:
+    """A VXLAN's entry as it will be observed."""
+    port, vni, via, nhid = item.way
+    state = item.words if item.words or item.declared else STATIC
+    return FdbEntry(item.dev, item.lladdr, item.dst or None, port, vni, item.area, via, nhid, state or None)
 
 
 def show_lost(view: View) -> None:
@@ -86,11 +96,27 @@ def show_lost(view: View) -> None:
                 own = item in losses.gone and (netns, item.dev) not in moved
             else:
                 own = isinstance(item, Route) and item in losses.gone and item.protocol in ROUTE_PROTOCOLS
-            if not own and not _is_listed(desired, item):
+            if not own and not _is_listed(view, netns, desired, item):
                 reason = _obstacle(view, netns, desired, item) or "its interface is another one now"
-                view.plan.lost.append(Lost(netns, _unlisted(desired, item), reason))
+                view.plan.lost += _lost(losses, Lost(netns, _unlisted(desired, item), reason))
     for netns in view.losses:
         view.plan.lost += _lost_links(view, netns)
+
+
+def _lost(losses: Losses, lost: Lost) -> Iterator[Lost]:
+    """An object that is lost; of a group of nexthops that stays, its members and hops of its routes."""
+    left = losses.there.nexthops.get(lost.item.id) if isinstance(lost.item, Nexthop) else None
+    yield lost._replace(left=left)
+    if left is None:
+        return
+    stay = {losses.there.nexthops[number].dev for number in left.members if number in losses.there.nexthops}
+    for route in losses.by_what_is_left(left):
+        hops = tuple(hop for hop in route.hops if hop.dev in stay)
+        if hops and hops != route.hops:
+            alone = len(hops) == 1
+            via, dev = hops[0][:2] if alone else (None, None)
+            rest = route._replace(nexthops=None if alone else hops, via=via, dev=dev)
+            yield lost._replace(item=route, left=rest)
 
 
 def _lost_links(view: View, netns: str) -> Iterator[Lost]:
@@ -105,21 +131,31 @@ def _lost_links(view: View, netns: str) -> Iterator[Lost]:
             yield Lost(netns, link, f"it sits on {below}, which is deleted" if below else "its other end is deleted")
 
 
-def _is_listed(desired: Desired, item: Object) -> bool:
+def _is_listed(view: View, netns: str, desired: Desired, item: Object) -> bool:
     """Whether the document says something of an object itself."""
     if isinstance(item, Address):
         return item.key in desired.address_keys or _is_purged(desired, item)
     if isinstance(item, Entry):
         return item.dst in desired.neighbours.get(item.dev, {}) or _is_purged(desired, item)
     if isinstance(item, Station):
-        return _is_station_listed(desired, item) or _is_purged(desired, item)
+        return _is_station_listed(view, netns, desired, item) or _is_purged(desired, item)
     return isinstance(item, Route) and item.key in desired.routes
 
 
-def _is_station_listed(desired: Desired, item: Station) -> bool:
+def _is_station_listed(view: View, netns: str, desired: Desired, item: Station) -> bool:
     if item.bridged:
         return any((item.dev, item.lladdr, vlan) in desired.bridge_fdb for vlan in (item.area, None))
-    return FdbEntry(item.dev, item.lladdr, item.dst or None, src_vni=item.area) in desired.fdb
+    port, vni, via, nhid = item.way
+    link = view.at(netns).links.get(item.dev, Link(item.dev)).attributes
+    # A document may say the port and the VNI of the VXLAN itself, and leave out the interface.
+    return any(
+        FdbEntry(item.dev, item.lladdr, item.dst or None, asked[0], asked[1], item.area, asked[2], nhid) in desired.fdb
+        for asked in product(
+            {port, link.get("port") if port is None else port},
+            {vni, link.get("vni") if vni is None else vni},
+            {via, None},
+        )
+    )
 
 
 def _is_purged(desired: Desired, item: Address | Entry | Station) -> bool:
@@ -149,13 +185,15 @@ def _obstacle(view: View, netns: str, desired: Desired, item: Object) -> str:
         gone = [number for number in item.members if number not in view.losses[netns].there.nexthops]
         if gone:
             return f"nexthop {gone[0]} is gone"
-        return _obstacle_of_link(view, netns, item.dev, False, up=True) if item.dev else ""
+        return _obstacle_of_carrier(view, netns, item.dev) if item.dev else ""
     return _obstacle_of_route(view, netns, item)
 
 
 def _obstacle_of_port(view: View, netns: str, desired: Desired, item: Port | Station | Member) -> str:
-    if isinstance(item, Station) and (_is_purged(desired, item) or _is_station_listed(desired, item)):
-        return "the list of entries decides"
+    if isinstance(item, Station):
+        listed = _is_station_listed(view, netns, desired, item)
+        if (item.bridged and listed) or (_is_purged(desired, item) and not listed):
+            return "the list of entries decides"
     link = view.at(netns).links.get(item.dev)
     if link and item.controller and link.attributes.get("controller", item.controller) != item.controller:
         return f"{item.dev} leaves {item.controller}"
@@ -173,6 +211,15 @@ def _obstacle_of_link(view: View, netns: str, dev: str, six: bool, up: bool) -> 
     return f"IPv6 needs an MTU of at least {IPV6_MTU} bytes" if six and mtu is not None and mtu < IPV6_MTU else ""
 
 
+def _obstacle_of_carrier(view: View, netns: str, dev: str) -> str:
+    link = view.at(netns).links.get(dev)
+    place, peer = link.peer if link and link.peer else (netns, "")
+    far = view.state[place].links.get(peer) if place in view.state else None
+    if far and far.attributes.get("admin_state") == "down":
+        return f"the other end of {dev} is down"
+    return _obstacle_of_link(view, netns, dev, False, up=True)
+
+
 def _obstacle_of_route(view: View, netns: str, route: Route) -> str:
     if route.protocol == PROTOCOLS["ra"]:
         return "learned from router advertisements, which are solicited again"
@@ -180,6 +227,10 @@ def _obstacle_of_route(view: View, netns: str, route: Route) -> str:
         found = _obstacle_of_link(view, netns, dev, ":" in route.dst, up=True)
         if found:
             return found
+    there = view.losses[netns].there
+    number = there.ways.get(route[:-1])
+    if number is not None and number not in there.nexthops:
+        return f"nexthop {number} is gone"
     held = [*_addresses(view, netns)]
     holders = {item.dev for item in held if item.address.partition("/")[0] == route.src}
     if route.src and not holders:

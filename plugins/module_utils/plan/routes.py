@@ -50,6 +50,11 @@ def _set(view: View, netns: str, route: Route, protocol: int, rivals: Sequence[R
     It changes the one that leads where it does, or else one of ours, or the first, which is the one that is used.
     """
     routes = view.at(netns).routes
+    if not rivals:
+        wanted = route if route.protocol is not None else route._replace(protocol=protocol)
+        view.do("create", netns, None, wanted)
+        put_in(routes, route.place, (*routes.get(route.place, ()), wanted))
+        return
     ours = [other for other in rivals if other.protocol == protocol]
     known = next((other for other in (*filter(route.leads_as, rivals), *ours, *rivals)), None)
     wanted = route.over(known) if known else route

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import PORT_OPTIONS, kind_of
+from ansible_collections.weft.fabric.plugins.module_utils.kinds.kind import EQUAL, LOWERED
 from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
 from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
@@ -55,6 +56,7 @@ class View:
         self.remade: dict[tuple[str, str], Mapping[str, Any]] = {}
         self.parted: dict[tuple[str, str], list[str]] = {}
         self.plan = Plan(view=self.state)
+        self._followed: dict[tuple[str, str, str], int] = {}  # places in the plan, by namespace, link and attribute
         self.unwanted: dict[str, list[list[Any]]] = defaultdict(list)
 
     def do(self, verb: str, netns: str, before: Any = None, after: Any = None, **more: Any) -> None:
@@ -118,15 +120,49 @@ class View:
 
         :param shown: whether the diff shows it; None: unless it only restores the observed values.
         """
-        link = self.at(netns).links[name]
-        original = self.observed[netns].links.get(name)
-        known = original.attributes if original is not None and original.index == link.index else None
+        link, known = self.at(netns).links[name], self._known(netns, name)
         if shown is None:
             shown = known is None or any(known.get(key) != value for key, value in attributes.items())
         then = None
         if known is not None:
-            then = Link(name, link.kind, {key: link.attributes.get(key) for key in attributes})
-        self.do("set", netns, then, Link(name, link.kind, dict(attributes)), shown=shown)
+            hidden = {key for key in attributes if self._hide(netns, name, key)}
+            then = {key: (known if key in hidden else link.attributes).get(key) for key in attributes}
+        before = None if then is None else Link(name, link.kind, then)
+        self.do("set", netns, before, Link(name, link.kind, dict(attributes)), shown=shown)
+        self._change(netns, link, attributes)
+
+    def follow(self, netns: str, name: str, attributes: Mapping[str, Any], shown: bool = True) -> None:
+        """Note what the kernel changes of a link by itself with the last operation.
+
+        :param attributes: None: nobody knows to what.
+        :param shown: whether the diff shows it; what a user asks for instead it shows in any case.
+        """
+        link, known = self.at(netns).links[name], self._known(netns, name) or {}
+        changes = {key: value for key, value in attributes.items() if link.attributes.get(key) != value}
+        for key, value in changes.items():
+            self._hide(netns, name, key)
+            if value not in (None, known.get(key)):
+                self._followed[netns, name, key] = len(self.plan.operations)
+                before, after = (Link(name, link.kind, {key: item}) for item in (known.get(key), value))
+                self.do("follow", netns, before, after, shown=shown)
+        if changes:
+            self._change(netns, link, changes)
+
+    def _known(self, netns: str, name: str) -> Mapping[str, Any] | None:
+        """The observed attributes of a link; None: this plan makes it."""
+        original = self.observed[netns].links.get(name)
+        same = original is not None and original.index == self.at(netns).links[name].index
+        return original.attributes if original is not None and same else None
+
+    def _hide(self, netns: str, name: str, key: str) -> bool:
+        """Hide what the kernel changes by itself, because it is changed once more; whether it has changed that."""
+        place = self._followed.pop((netns, name, key), None)
+        if place is not None:
+            self.plan.operations[place] = self.plan.operations[place]._replace(shown=False)
+        return place is not None
+
+    def _change(self, netns: str, link: Link, attributes: Mapping[str, Any]) -> None:
+        """Change a link in the planned state, and others with it."""
         if netns in self.losses:
             self._note_losses(netns, link, attributes)
         changed = copy.copy(link)
@@ -137,7 +173,29 @@ class View:
             if not ("controller" in attributes and key in PORT_OPTIONS)
         }
         changed.attributes = {**kept, **attributes}
-        self.at(netns).links[name] = changed
+        self.at(netns).links[link.name] = changed
+        if attributes.get("mtu"):
+            self._pass_on_mtu(netns, changed)
+        if "mac_address" in attributes:
+            self._pass_on_mac(netns, changed)
+
+    def _pass_on_mac(self, netns: str, link: Link) -> None:
+        """A controller may give its MAC address to its ports."""
+        ports = kind_of(link.kind).ports
+        if ports and ports.own_mac and not ports.moves_macs(link.attributes):
+            for port in self.ports_of(netns, link.name):
+                self.follow(netns, port.name, {"mac_address": link.attributes["mac_address"]})
+
+    def _pass_on_mtu(self, netns: str, link: Link) -> None:
+        """A controller may give its MTU to its ports, and a link may lower that of those that sit on it."""
+        mtu, ports = link.attributes["mtu"], kind_of(link.kind).ports
+        if ports and ports.gives_mtu:
+            for port in self.ports_of(netns, link.name):
+                self.follow(netns, port.name, {"mtu": mtu})
+        for place, other in self.on(netns, link.name):
+            rule, theirs = kind_of(other.kind).mtu_below, other.attributes.get("mtu")
+            if theirs is not None and (rule == EQUAL or (rule == LOWERED and theirs > mtu)):
+                self.follow(place, other.name, {"mtu": mtu})
 
     def _note_losses(self, netns: str, link: Link, attributes: Mapping[str, Any]) -> None:
         """Note what a change of a link takes along."""
@@ -157,12 +215,19 @@ class View:
         for name in names:
             if attributes.get("admin_state") == "down":
                 losses.lowered(name)
+                self._unplug(netns, name)
             elif attributes.get("admin_state") == "up":
                 losses.raised(name)
         if "mac_address" in attributes:
             losses.readdressed(link.name)
         if (attributes.get("mtu") or IPV6_MTU) < IPV6_MTU:
             losses.narrowed(link.name)
+
+    def _unplug(self, netns: str, name: str) -> None:
+        """The other end of a pair has no carrier any more."""
+        place, peer = self.at(netns).links[name].peer or ("", "") if name in self.at(netns).links else ("", "")
+        if peer and place in self.losses:
+            self.losses[place].unplugged(peer)
 
     def forget(self, netns: str, name: str, remade: bool = False) -> None:
         """Take a link out of the planned state, with everything that the kernel removes along with it.
@@ -175,16 +240,16 @@ class View:
             return
         now.forget_entries(name)
         if netns in self.losses:
-            held = [other.name for other in now.links.values() if other.attributes.get("controller") == name]
-            self.losses[netns].removed(name, remade, held)
+            self.losses[netns].removed(name, remade, [port.name for port in self.ports_of(netns, name)])
         ports = kind_of(link.kind).ports
-        for other in list(now.links.values()):
-            if other.attributes.get("controller") == name:
-                released = copy.copy(other)
-                released.attributes = {**other.attributes, "controller": ""}
-                if ports and ports.left_down:
-                    released.attributes["admin_state"] = "down"
-                now.links[other.name] = released
+        for other in self.ports_of(netns, name):
+            released = copy.copy(other)
+            released.attributes = {**other.attributes, "controller": ""}
+            if ports and ports.left_down:
+                released.attributes["admin_state"] = "down"
+            if ports and ports.gives_mtu:
+                released.attributes["mtu"] = None  # which it had before
+            now.links[other.name] = released
         for place, other in self.on(netns, name):
             if not kind_of(other.kind).survives:
                 self.forget(place, other.name, remade)
@@ -201,6 +266,10 @@ class View:
             and other.attributes.get(kind_of(other.kind).parent) == name
             and parent_place(place, other.attributes) == netns
         ]
+
+    def ports_of(self, netns: str, name: str) -> list[Link]:
+        """The ports of a link."""
+        return [port for port in self.at(netns).links.values() if port.attributes.get("controller") == name]
 
     def asked(self, netns: str, link: Link) -> Link:
         """A link as the document has it, and with what it keeps if it is made again."""
@@ -220,7 +289,7 @@ class View:
         kind = kind_of(link.kind)
         below = [link.attributes.get(kind.parent)] if kind.parent else []
         if kind.ports:
-            below += [port.name for port in links.values() if port.attributes.get("controller") == name]
+            below += [port.name for port in self.ports_of(netns, name)]
         return any(self.sits_on(netns, item, other) for item in below if item)
 
     def at(self, netns: str) -> Observed:

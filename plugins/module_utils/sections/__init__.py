@@ -21,17 +21,23 @@ if TYPE_CHECKING:
     # Ansible sends along what it sees imported. A section is only imported if a document has it, because Python
     # compiles all imports in each call.
     from ansible_collections.weft.fabric.plugins.module_utils.sections import (  # noqa: F401
+        admission,
         cni,
         echo_server,
         isolation,
         masquerade,
+        networks,
+        sources,
         sysctl,
         topology,
     )
 
 NAMES = (
+    "admission",  # packets are checked before there is a device that takes them
+    "sources",  # and pods are held to their addresses before they have a link
     "isolation",  # networks are kept apart before there are links between them
     "topology",
+    "networks",  # the topology has read the routes
     "sysctl",  # some parameters are those of links
     "masquerade",
     "cni",  # its results contain MAC addresses of links

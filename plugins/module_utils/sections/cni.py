@@ -95,7 +95,7 @@ def _made_of(topology: Topology | None, items: Sequence[Attachment]) -> Topology
     from ansible_collections.weft.fabric.plugins.module_utils.model.removal import AFTER, Removal
     from ansible_collections.weft.fabric.plugins.module_utils.sections.topology import Topology
 
-    found = (topology or Topology()).with_pieces(pieces_of(items, present.bridges(items)))
+    found = (topology or Topology()).with_pieces(pieces_of(items, present.bridges(items), present.filtering(items)))
     displaced = present.displaced(items)
     found.document.removals += [Removal("", Address(dev, str(address)), AFTER) for dev, address in displaced]
     return found

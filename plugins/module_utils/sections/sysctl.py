@@ -179,7 +179,7 @@ def converge(
     changes = _differing(targets, live)
     _check_values({key: value for key, value in changes.items() if key in settings}, live)
     if not check:
-        _apply(path, text, str(new), targets if changes else {}, heirs)
+        _apply(path, (text, file, new), targets if changes else {}, heirs)
     result = {
         "changed": str(new) != text or bool(changes),
         "path": path,
@@ -211,14 +211,23 @@ def _not_kept(settings: Values) -> list[str]:
     ]
 
 
-def _apply(path: str, before: str, after: str, targets: Values, heirs: Mapping[str, File]) -> None:
-    if after and after != before:
-        write_file(path, after)
+def _apply(path: str, change: tuple[str, File, File], targets: Values, heirs: Mapping[str, File]) -> None:
+    """Write the file, set the values, and then drop from the file what has been restored.
+
+    :param change: the text of the file, what it says, and what it is going to say.
+    """
+    text, file, new = change
+    files.remove(files.beside(path))  # of a run that was killed
+    dropped = {key: value for key, value in file.settings.items() if key not in new.settings}
+    recorded = {key: file.before[key] for key in dropped if key in file.before}
+    both = File({**new.settings, **dropped}, {**new.before, **recorded})
+    if new.settings and str(both) != text:
+        write_file(path, str(both))
     _set_all(targets)
     for other, heir in heirs.items():
         write_file(other, str(heir))
-    if before and not after:
-        write_file(path, "")
+    if dropped:
+        write_file(path, str(new))
 
 
 def _set_all(targets: Values) -> None:
@@ -319,8 +328,14 @@ def _refuse_foreign(run: Run) -> None:
 
 def _converge(run: Run) -> Outcomes:
     wanted = run.of("sysctl")
+    warned = False
     for role, settings in wanted.items():
-        yield role, _outcome(role, settings, run)
+        outcome = _outcome(role, settings, run)
+        # At each plan, because rules come and go; in a replay only if it switches forwarding on.
+        if not warned and (outcome.changed or run.strict) and any(settings.get(key) == "1" for key in FORWARDING):
+            warned = True
+            outcome = outcome._replace(warnings=[*outcome.warnings, *_dropped(run)])
+        yield role, outcome
     # Last, so that a parameter that another role has taken over is not restored first.
     for role in dict.fromkeys(role for role, _settings in run.before("sysctl") if role not in wanted):
         # Ports of others need what the bridge that they are on needs, such as forwarding.
@@ -337,11 +352,14 @@ def _outcome(role: str, settings: Values, run: Run) -> Outcome:
         return not run.strict or any(name in re.split("/" if "/" in key else r"\.", key) for name in made)
 
     warnings, result = converge(role, settings, run.check, coming)
-    if result["changed"] and any(settings.get(key) == "1" for key in FORWARDING):
-        from ansible_collections.weft.fabric.plugins.module_utils.kernel import firewall
-
-        warnings += firewall.obstacles()
     return Outcome(result["changed"], result["diff"], warnings, objects=differing(result["diff"][0], " = "))
+
+
+def _dropped(run: Run) -> list[str]:
+    """A warning for each chain of another firewall that drops what this host forwards."""
+    from ansible_collections.weft.fabric.plugins.module_utils.engine import forwarding
+
+    return forwarding.warnings(run.whole, [network for one in run.of("networks").values() for network in one])
 
 
 def _show(run: Run, role: str) -> dict[str, str | None]:

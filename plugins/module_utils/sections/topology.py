@@ -18,8 +18,9 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidP
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import kind_of
 from ansible_collections.weft.fabric.plugins.module_utils.model import facts
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
-from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
+from ansible_collections.weft.fabric.plugins.module_utils.model.link import AUTO, Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.merged import merged, role_of
+from ansible_collections.weft.fabric.plugins.module_utils.model.observed import Observed
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import flattened
 from ansible_collections.weft.fabric.plugins.module_utils.model.topology import parse_topology
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation, Plan
@@ -82,6 +83,10 @@ def _prepare(run: Run) -> None:
             for link in desired.links.values():
                 link.recreate = link.recreate or bool(link.kind)  # all are ours
         whole.owned, whole.adopt = run.owned, run.adopt
+    for netns, mtus in run.resolved.get("topology", {}).items():
+        for name, mtu in mtus.items():
+            if name in whole.namespaces.get(netns, Desired()).links:
+                whole.namespaces[netns].links[name].resolved_mtu = mtu
     if run.former:
         # Not before: Python compiles all imports in each call, and most documents have not changed.
         from ansible_collections.weft.fabric.plugins.module_utils.plan import leftover
@@ -105,6 +110,7 @@ def _converge(run: Run) -> Outcomes:
     run.state = outcome.state
     run.used = _used(run, outcome.plan.operations)
     run.held = _held(run)
+    run.resolved["topology"] = _resolved(outcome.document, run.state)
     run.links_changed = outcome.changed
     parts = [_parts(run.documents), *map(_parts, run.former)]
     changes: dict[str, list[Operation]] = {role: [] for one in parts for role in one}
@@ -118,6 +124,17 @@ def _converge(run: Run) -> Outcomes:
         objects = [*(Differing("adopted", line) for line in taken), *_objects(operations)]
         yield role, Outcome(bool(operations), diffs, warnings, _found(run, role), objects)
         warnings = []
+
+
+def _resolved(document: Document, state: Mapping[str, Observed]) -> dict[str, dict[str, int]]:
+    """By namespace and link, the MTUs that ``auto`` stands for."""
+    found: dict[str, dict[str, int]] = {}
+    for netns, desired in document.namespaces.items():
+        there = state[netns].links if netns in state else {}
+        for name, link in desired.links.items():
+            if link.attributes.get("mtu") == AUTO and name in there and there[name].attributes.get("mtu"):
+                found.setdefault(netns, {})[name] = there[name].attributes["mtu"]
+    return found
 
 
 def _held(run: Run) -> dict[str, dict[str, Any]]:

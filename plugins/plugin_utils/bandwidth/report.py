@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.weft.fabric.plugins.module_utils import text
 from ansible_collections.weft.fabric.plugins.plugin_utils.bandwidth.pairs import UNDERLAY, Pair, Spot
 from ansible_collections.weft.fabric.plugins.plugin_utils.bandwidth.samples import Figures, medians
 from ansible_collections.weft.fabric.plugins.plugin_utils.bandwidth.schedule import DIRECTIONS
-from ansible_collections.weft.fabric.plugins.plugin_utils.figures import page, text
+from ansible_collections.weft.fabric.plugins.plugin_utils.figures import page
 from ansible_collections.weft.fabric.plugins.plugin_utils.figures.bar_chart import Bar, bar_chart
 
 _NAMES = ("pair", "from", "to")

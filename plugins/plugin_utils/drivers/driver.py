@@ -13,6 +13,7 @@ from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.cni import pieces
 from ansible_collections.weft.fabric.plugins.module_utils.cni.pieces import Pieces
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
+from ansible_collections.weft.fabric.plugins.module_utils.proof import target
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import Node, Overlay
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.subnet import Address, Interface, Subnet
 
@@ -100,24 +101,15 @@ class Place:
 
 
 @dataclass(frozen=True)
-class End:
-    """A pod, or a node itself, as one end of a pair.
+class End(target.End):
+    """A pod, or a node itself, as one end of a pair, as drivers see it.
 
-    :ivar pod: its name. Empty: it is the node itself.
-    :ivar addresses: a pod in the host's namespace has none of its own.
     :ivar network: the one that its namespace is connected by. None: it is the node itself.
-    :ivar overlay: the name of its overlay. Empty: it is in none.
     :ivar dev: of a node, its interface in the underlay.
-    :ivar joins: whether it is in another pod's namespace.
     """
 
-    host: str
-    pod: str
-    addresses: tuple[str, ...]
     network: Network | None = None
-    overlay: str = ""
     dev: str | None = None
-    joins: bool = False
 
     @property
     def at_host(self) -> bool:

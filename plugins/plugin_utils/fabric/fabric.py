@@ -64,11 +64,13 @@ class Fabric:
 
 def _end(host: str, pod: Pod, joined: Pod) -> End:
     """A pod as an end. One in another pod's namespace is where that pod is."""
+    network = joined.network.driver.attached(joined.network)
     return End(
         host=host,
         pod=pod.name,
         addresses=tuple(given.address for given in joined.addresses),
-        network=joined.network.driver.attached(joined.network),
         overlay=joined.overlay.name if joined.overlay else "",
         joins=joined is not pod,
+        loopback=network.driver.loopback,
+        network=network,
     )

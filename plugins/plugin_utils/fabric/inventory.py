@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.nodes import al
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.specification import Options
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.faults import Faults
 
-OVERLAY = ("state", "cidr", "node_prefix", "vni", "port", "device", "mode")
+OVERLAY = ("state", "cidr", "node_prefix", "vni", "port", "device", "mode", "also_receive")
 """The overlays' values that the role overlay has a variable for."""
 
 SHARED = (*(f"overlay_{key}" for key in OVERLAY), "overlay_overlays", "pods_bridge", "pods_port")
@@ -32,6 +32,7 @@ class Inventory:
     :ivar options: the roles' public variables, with their argument specifications.
     :ivar overrides: values of SHARED that a play or a role gives.
     :ivar names: by name of a variable that is not public, the first host that has it.
+    :ivar extra: the names of extra variables that are not public.
     :ivar missing: by extra variable, the group that it names, if the run needs one and the inventory has none.
     :ivar unreadable: by host and variable, the template that cannot be filled in, and why.
     """
@@ -43,6 +44,7 @@ class Inventory:
     routers: tuple[str, ...] = ()
     overrides: Mapping[str, Any] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
+    extra: Collection[str] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
     unreadable: Mapping[tuple[str, str], tuple[object, str]] = field(default_factory=dict)
 

@@ -21,7 +21,7 @@ from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import networks
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.networks import Address, Network
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import encode
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.faults import STOP, Faults
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import MODES, Node
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import MODES, Node, vtep_mac
 
 T = TypeVar("T")
 _KEYS = ("number", "address", "dev")
@@ -135,11 +135,6 @@ def refuse_unroutable(planned: Mapping[str, Node], overlay: Iterable[Network], w
         if underlay and network.version != ipaddress.ip_address(underlay).version:
             remedy = f"mode direct routes by the underlay's addresses ({underlay}): use cross_subnet"
             raise InvalidParameter(where, str(network), remedy)
-
-
-def vtep_mac(vni: int, name: str) -> str:
-    """The MAC address of a node's VTEP."""
-    return values.derived_mac(f"{vni}/{name}")
 
 
 def alike(items: Iterable[T], key: Callable[[T], Hashable]) -> tuple[list[T], list[T]]:

@@ -14,9 +14,10 @@ from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric import networks, nodes
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.faults import STOP, Faults
-from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import MODES, Node, Overlay
+from ansible_collections.weft.fabric.plugins.plugin_utils.model.overlay import MODES, Node, Overlay, Tunnel
 
-KEYS = ("name", "cidr", "node_prefix", "vni", "port", "device", "mode", "bridge")
+KEYS = ("name", "cidr", "node_prefix", "vni", "port", "device", "mode", "bridge", "also_receive")
+_TUNNEL = ("device", "vni", "port")
 
 _RULES: Mapping[str, tuple[Any, ...]] = {
     "name": (values.text,),
@@ -78,7 +79,7 @@ class _Listed:
 
     def name(self, key: str) -> str:
         """The variable that a value is from."""
-        if key in self.item or key == "name":
+        if key.partition("[")[0] in self.item or key == "name":
             return f"{self.where}.{key}"
         return "pods_bridge" if key == "bridge" else f"overlay_{key}"
 
@@ -96,7 +97,28 @@ class _Listed:
             for key, (rule, *more) in _RULES.items()
         }
         known = {key: value for key, value in found.items() if value is not None}
-        return Overlay(**known) if len(known) == len(_RULES) else None
+        tunnels = self.tunnels()
+        return Overlay(**known, also_receive=tunnels) if len(known) == len(_RULES) and tunnels is not None else None
+
+    def tunnels(self) -> tuple[Tunnel, ...] | None:
+        """The further VXLANs by which it receives; None: they have faults."""
+        given = self.complete.get("also_receive") or []
+        if not isinstance(given, (list, tuple)):
+            self.refuse("also_receive", given, "give a list of {device, vni, port}")
+            return None
+        found = [self._tunnel(f"{self.name('also_receive')}[{index}]", item) for index, item in enumerate(given)]
+        right = tuple(tunnel for tunnel in found if tunnel is not None)
+        return right if len(right) == len(found) else None
+
+    def _tunnel(self, where: str, item: object) -> Tunnel | None:
+        """A further VXLAN, with the overlay's own VNI and port unless it has others; None: it has faults."""
+        unknown = [key for key in item if key not in _TUNNEL] if isinstance(item, Mapping) else [item]
+        if not isinstance(item, Mapping) or unknown:
+            self.faults.add(InvalidParameter(where, unknown[0], f"give a dictionary of {', '.join(_TUNNEL)}"))
+            return None
+        complete = {**self.complete, "device": None, **item}
+        device, vni, port = (self.faults.check(_RULES[key][0], f"{where}.{key}", complete[key]) for key in _TUNNEL)
+        return None if device is None or vni is None or port is None else Tunnel(device, vni, port)
 
     def unknown(self) -> Overlay:
         """An overlay in place of one with faults, for pods that name it."""
@@ -132,11 +154,15 @@ class _Listed:
         ]
         if overlay.present:
             unique.append(("vni", "vni", (overlay.vni, overlay.port)))
+        for index, tunnel in enumerate(overlay.also_receive):
+            unique.append((f"also_receive[{index}].device", "interface", tunnel.device))
+            unique.append((f"also_receive[{index}].vni", "vni", (tunnel.vni, tunnel.port)))
         for key, kind, value in unique:
             own = f"{self.where}.{key}"
             other = holders.setdefault((kind, value), own)
             if other != own:
-                self.refuse(key, getattr(overlay, key), f"{other} is the same: give each its own")
+                shown = value[0] if isinstance(value, tuple) else value
+                self.refuse(key, shown, f"{other} is the same: give each its own")
 
     def refuse_overlapping(self, overlay: Overlay, others: Mapping[str, Overlay]) -> None:
         """Refuse a network that overlaps another overlay's."""

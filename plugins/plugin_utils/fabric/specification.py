@@ -90,6 +90,13 @@ def _text(where: str, value: Any) -> str:
     return str(value)
 
 
+INVENTORY = ("site_confirm", "site_adopt")
+"""Variables of playbooks that an inventory may set."""
+
+EXTRA = ("target", "site_batch", "fabric_nodes", "fabric_routers", "plan_documents", "rollback_to", "hold_for")
+"""Extra variables of playbooks (-e)."""
+
+
 def almost(names: Iterable[str], known: Iterable[str]) -> Iterator[tuple[str, str]]:
     """The names that differ from a known one by a letter or two, each with the known one."""
     near: dict[str, list[str]] = {}

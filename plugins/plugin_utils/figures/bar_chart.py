@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from ansible_collections.weft.fabric.plugins.module_utils.text import number
 from ansible_collections.weft.fabric.plugins.plugin_utils.figures import axes, svg
-from ansible_collections.weft.fabric.plugins.plugin_utils.figures.text import number
 
 _THICK, _GAP = 16, 12  # pixels of a bar, and between two rows
 

@@ -9,8 +9,8 @@ import html
 from collections.abc import Iterator, Sequence
 from typing import Union
 
+from ansible_collections.weft.fabric.plugins.module_utils.text import number
 from ansible_collections.weft.fabric.plugins.plugin_utils.figures import svg
-from ansible_collections.weft.fabric.plugins.plugin_utils.figures.text import number
 
 Cell = Union[float, str, None]
 """A number is drawn as a shade, a word in a colour of its own, and None is left blank."""

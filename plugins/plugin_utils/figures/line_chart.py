@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from ansible_collections.weft.fabric.plugins.module_utils.text import number
 from ansible_collections.weft.fabric.plugins.plugin_utils.figures import axes, svg
-from ansible_collections.weft.fabric.plugins.plugin_utils.figures.text import number
 
 
 def line_chart(

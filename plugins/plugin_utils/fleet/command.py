@@ -50,7 +50,7 @@ def _words(own: Mapping[str, Any]) -> Iterator[str]:
     if not found.get("confirmed", True):
         left = found.get("seconds_left")
         yield "not confirmed" + ("" if left is None else f" (goes back in {left} s)")
-    for name in ("drift", "orphans"):
+    for name in ("drift", "warnings", "orphans"):
         if found.get(name):
             yield f"{name}: {len(found[name])}"
     for name in ("hold", "error"):

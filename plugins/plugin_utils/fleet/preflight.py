@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ansible_collections.weft.fabric.plugins.plugin_utils.figures import text
+from ansible_collections.weft.fabric.plugins.module_utils import text
 from ansible_collections.weft.fabric.plugins.plugin_utils.fleet.identity import duplicates
 
 _COLUMNS = ("host", "distribution", "kernel", "Python", "pyroute2", "nft", "systemd", "managers", "result")

@@ -8,6 +8,7 @@ Addresses and networks are text in canonical form, as documents list them.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Union
@@ -19,6 +20,11 @@ MODES = ("vxlan", "direct", "cross_subnet")
 
 Entry = Mapping[str, Union[str, bool]]
 """A neighbour, an FDB entry or a route, as a document lists it."""
+
+
+def vtep_mac(vni: int, name: str) -> str:
+    """The MAC address of a node's VTEP."""
+    return values.derived_mac(f"{vni}/{name}")
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,26 @@ class Node:
 
 
 @dataclass(frozen=True)
+class Tunnel:
+    """A VXLAN by which the nodes of an overlay receive, but do not send.
+
+    :ivar device: the interface.
+    """
+
+    device: str
+    vni: int
+    port: int
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A network of the underlay whose packets a router may send on with an address of its own."""
+
+    network: str
+    address: str
+
+
+@dataclass(frozen=True)
 class Overlay:
     """An overlay.
 
@@ -90,7 +116,9 @@ class Overlay:
     :ivar device: its VXLAN interface.
     :ivar mode: one of MODES.
     :ivar bridge: the bridge of its pods.
+    :ivar also_receive: further VXLANs, while traffic moves from one to another.
     :ivar nodes: by name, in the order of their numbers.
+    :ivar translated: by node, how the packets of others may arrive there.
     """
 
     name: str
@@ -100,8 +128,10 @@ class Overlay:
     device: str
     mode: str
     bridge: str
+    also_receive: tuple[Tunnel, ...] = ()
     cidrs: tuple[str, ...] = ()
     nodes: dict[str, Node] = field(default_factory=dict)
+    translated: dict[str, tuple[Translation, ...]] = field(default_factory=dict)
 
     @property
     def present(self) -> bool:
@@ -111,6 +141,13 @@ class Overlay:
     def tunnelled(self) -> bool:
         """Whether it has a VXLAN interface."""
         return self.mode != "direct"
+
+    def senders(self, near: str, far: str) -> list[str]:
+        """The addresses that a node's VXLAN packets have when they arrive at another node."""
+        underlay = self.nodes[far].underlay
+        address = ipaddress.ip_address(underlay)
+        routers = [one.address for one in self.translated.get(near, ()) if address in ipaddress.ip_network(one.network)]
+        return list(dict.fromkeys([underlay, *routers]))
 
     def entries(self, near: str, far: str) -> Entries:
         """The entries that a node needs to reach another's pods.

@@ -7,50 +7,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
-from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.fabric import Fabric
+from ansible_collections.weft.fabric.plugins.module_utils.proof.report import as_data
+from ansible_collections.weft.fabric.plugins.module_utils.proof.verdict import Verdict
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import encode
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.faults import faults
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.junit import junit
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.matrix import matrix, picture
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.reported import Reported
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.verdict import Verdict, failing, verdicts
 
 
-def files(reported: Reported, fabric: Fabric, scope: str) -> dict[str, str]:
-    """The contents of files by name: what verdicts() finds."""
-    found = verdicts(reported, fabric, scope)
-    nodes = matrix([_cell(verdict) for verdict in found], list(fabric.nodes))
+def files(found: Sequence[Verdict], nodes: Sequence[str]) -> dict[str, str]:
+    """The contents of files by name.
+
+    :param nodes: all, in the order of their numbers.
+    """
+    table = matrix([_cell(verdict) for verdict in found], nodes)
     return {
-        "proof.json": json.dumps(_proof(found), indent=1) + "\n",
+        "proof.json": json.dumps(as_data(found), indent=1) + "\n",
         "junit.xml": junit(found),
-        "matrix.json": json.dumps(encode(nodes)),
-        "matrix.svg": picture(nodes),
-    }
-
-
-def _proof(found: Sequence[Verdict]) -> dict[str, Any]:
-    failed = failing(found)
-    unproved = sum(bool(verdict.unproved) for verdict in found)
-    return {
-        "pairs": len(found),
-        "hold": len(found) - len(failed) - unproved,
-        "fail": len(failed),
-        "unproved": unproved,
-        "faults": encode(faults(failed)),
-        "results": [_result(verdict) for verdict in found],
-    }
-
-
-def _result(verdict: Verdict) -> dict[str, Any]:
-    pair = verdict.pair
-    return {
-        "from": pair.source,
-        "to": pair.target.name,
-        "address": pair.target.address,
-        "result": verdict.text,
-        **{key: value for key, value in pair.result._asdict().items() if key not in ("reachable", "received")},
+        "matrix.json": json.dumps(encode(table)),
+        "matrix.svg": picture(table),
     }
 
 

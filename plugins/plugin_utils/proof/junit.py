@@ -1,22 +1,30 @@
 # Copyright (c) 2026, the weft.fabric authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The proof as a JUnit report: a suite for each host that probes, and a case for each pair."""
+"""The proof as a JUnit report: a suite for each host, with a case for each pair that it probes.
+
+A case that fails is in the suite of the host that has the fault.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from ansible_collections.weft.fabric.plugins.plugin_utils.proof.verdict import Verdict
+from ansible_collections.weft.fabric.plugins.module_utils.proof.faults import culprits
+from ansible_collections.weft.fabric.plugins.module_utils.proof.verdict import Verdict, failing
 
 
 def junit(found: Sequence[Verdict]) -> str:
     """The report, as XML. A pair that is unproved or was not probed counts as skipped."""
     root = ElementTree.Element("testsuites", {"name": "weft.fabric.verify", **_counts(found)})
-    suites: dict[str, list[Verdict]] = {}
+    suites: dict[str, list[Verdict]] = {verdict.pair.host: [] for verdict in found}
+    failed = failing(found)
+    blamed = {id(verdict): hosts for verdict, hosts in zip(failed, culprits(failed))}
     for verdict in found:
-        suites.setdefault(verdict.pair.host, []).append(verdict)
+        hosts = blamed.get(id(verdict), [])
+        # Where it may be one of several, the host stays that has found it.
+        suites.setdefault(hosts[0] if len(hosts) == 1 else verdict.pair.host, []).append(verdict)
     for host, of_host in suites.items():
         suite = ElementTree.SubElement(root, "testsuite", {"name": host, **_counts(of_host)})
         for verdict in of_host:

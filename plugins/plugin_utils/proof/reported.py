@@ -5,42 +5,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from ansible_collections.weft.fabric.plugins.module_utils.proof.evidence import Reported
 
 UNREACHABLE, FAILED = "unreachable", "out of this run, as it failed"
 
 _REGISTERED = ("_planned", "_applied", "_probe", "_state")
 """How the names of variables end in which roles register the results of modules."""
 
-
-@dataclass(frozen=True)
-class Reported:
-    """What the hosts of a run reported.
-
-    :ivar results: by host, what weft.fabric.reachability returned for its probes.
-    :ivar mtus: by host, the MTU of its underlay interface in bytes. A host that is missing is not held to any.
-    :ivar states: by host, ``namespaces`` of weft.fabric.topology_info. A host may be missing.
-    :ivar before: by host, ``counters`` of weft.fabric.reachability: packets of interfaces before the probes.
-    :ivar obstacles: by host, what weft.fabric.obstacles_info returned after the probes. A host may be missing.
-    :ivar missing: by host of the run that has no results, why it has none: UNREACHABLE or FAILED.
-    """
-
-    results: Mapping[str, Sequence[Mapping[str, Any]]]
-    mtus: Mapping[str, int] = field(default_factory=dict)
-    states: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    before: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    obstacles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    missing: Mapping[str, str] = field(default_factory=dict)
+_WITH_ADDRESSES = ("common_applied", "common_planned", "common_assigned")
+"""Variables with the addresses that a host has given to pods, the newest first."""
 
 
-def reported(variables: Mapping[str, Mapping[str, Any]], hosts: Iterable[str], lost: Iterable[str]) -> Reported:
+def reported(variables: Mapping[str, Mapping[str, Any]], hosts: Iterable[str]) -> Reported:
     """What the hosts of a run reported.
 
     :param variables: Ansible's ``hostvars``: by host, its variables.
     :param hosts: those that have probed.
-    :param lost: those that became unreachable, or failed before the proof.
     """
     found: dict[str, dict[str, Any]] = {name: {} for name in Reported.__dataclass_fields__}
     for host in hosts:
@@ -48,6 +31,8 @@ def reported(variables: Mapping[str, Mapping[str, Any]], hosts: Iterable[str], l
         probe = own["verify_probe"]
         found["results"][host] = probe["results"]
         found["before"][host] = probe.get("counters", {})
+        if "protections" in probe:
+            found["protections"][host] = probe["protections"]
         dev = own["overlay_node"]["dev"]
         if dev in probe.get("mtus", {}):
             found["mtus"][host] = probe["mtus"][dev]
@@ -55,8 +40,15 @@ def reported(variables: Mapping[str, Mapping[str, Any]], hosts: Iterable[str], l
         obstacles = own.get("verify_obstacles") or {}
         if "chains" in obstacles:
             found["obstacles"][host] = obstacles
-    found["missing"] = {host: _why(variables[host]) for host in lost}
     return Reported(**found)
+
+
+def missing(variables: Mapping[str, Mapping[str, Any]], lost: Iterable[str]) -> dict[str, str]:
+    """By host of a run that has no results, why it has none: UNREACHABLE or FAILED.
+
+    :param lost: hosts that became unreachable, or failed before the proof.
+    """
+    return {host: _why(variables[host]) for host in lost}
 
 
 def assigned(variables: Mapping[str, Mapping[str, Any]], hosts: Iterable[str]) -> dict[str, list[Mapping[str, Any]]]:
@@ -67,7 +59,7 @@ def assigned(variables: Mapping[str, Mapping[str, Any]], hosts: Iterable[str]) -
     found: dict[str, list[Mapping[str, Any]]] = {}
     for host in hosts:
         own = variables[host]
-        results = (own[name].get("cni") for name in ("common_applied", "common_planned", "verify_cni") if name in own)
+        results = (own[name].get("cni") for name in _WITH_ADDRESSES if name in own)
         found[host] = next(filter(None, results), [])
     return found
 

@@ -11,11 +11,13 @@ import json
 import os
 import pathlib
 import select
+import signal
 import stat
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from ansible_collections.weft.fabric.plugins.module_utils.host import archive, documents, generation, install, notes
 from ansible_collections.weft.fabric.plugins.module_utils.host.generation import Generation
@@ -175,38 +177,61 @@ def text() -> dict[str, Any]:
     return {name: part["content"] for name, part in found["documents"].items()}
 
 
-_MUTATIONS = {"os.mkdir", "os.rmdir", "os.rename", "os.remove", "os.symlink", "subprocess.Popen"}
+def _changes(event: str, arguments: tuple[Any, ...]) -> bool:
+    """Whether an audit event (sys.addaudithook()) announces a change of a file, or a program that changes something."""
+    path = arguments[0] if arguments and isinstance(arguments[0], (str, bytes)) else ""
+    if event == "open":
+        return bool(path) and isinstance(arguments[2], int) and bool(arguments[2] & os.O_CREAT)
+    if event == "subprocess.Popen":
+        return "list" not in arguments[1]
+    if event == "os.mkdir":
+        return not os.path.lexists(path)
+    if event == "os.rmdir":
+        return os.path.isdir(path) and not os.listdir(path)
+    if event == "os.remove":
+        return os.path.lexists(path)
+    return event in ("os.rename", "os.link", "os.symlink") or (event == "os.chmod" and bool(path))
 
 
 def killed_at(step: int, act: Callable[[], object]) -> bool:
-    """Do it in a process of its own, which ends without a word before its step-th change of a file or of the kernel.
+    """Do it in a process of its own, which is killed before its step-th change of a file or of the kernel.
 
     :returns: whether it got that far; if not, all is done.
     """
     child = os.fork()
     if child == 0:
-        left = step
+        _die_at(step, act)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code in (0, -signal.SIGKILL), f"step {step}: exit status {code}"
+    return code != 0
 
-        def count() -> None:
-            nonlocal left
-            left -= 1
-            if not left:
-                os._exit(9)
 
-        def hook(event: str, _arguments: tuple[Any, ...]) -> None:
-            if event in _MUTATIONS:
-                count()
+def _die_at(step: int, act: Callable[[], object]) -> NoReturn:
+    left = step
 
-        execute: Callable[..., Any] = netlink.Socket.execute
+    def count() -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
 
-        def counted(*arguments: Any, **options: Any) -> Any:
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if _changes(event, arguments):
             count()
-            return execute(*arguments, **options)
 
-        netlink.Socket.execute = counted  # type: ignore[method-assign]  # of this process alone
-        try:
-            sys.addaudithook(hook)
-            act()
-        finally:
-            os._exit(0 if left > 0 else 9)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    execute: Callable[..., Any] = netlink.Socket.execute
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        count()
+        return execute(*arguments, **options)
+
+    netlink.Socket.execute = counted  # type: ignore[method-assign]  # of this process alone
+    done = False
+    try:
+        sys.addaudithook(hook)
+        act()
+        done = True
+    finally:
+        if not done:
+            traceback.print_exc()
+        os._exit(0 if done else 1)

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import copy
 import os
+import pathlib
 import sys
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.weft.fabric.plugins.module_utils.host import generation, install
+import pytest
+
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+from ansible_collections.weft.fabric.plugins.module_utils.host import generation, install, notes, transaction
 from ansible_collections.weft.fabric.plugins.module_utils.host.generation import Generation
 from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.persist.host import (
@@ -20,6 +24,7 @@ from ansible_collections.weft.fabric.tests.integration.persist.host import (
     WEFT,
     command,
     generation_of,
+    killed_at,
     text,
     tree,
 )
@@ -48,32 +53,82 @@ def test_a_full_disk(run_module):
         kernel.run("umount", str(WEFT))
 
 
-_MUTATIONS = {"os.mkdir", "os.rmdir", "os.rename", "os.remove", "os.symlink", "os.chmod"}
+def is_read_only(path: pathlib.Path) -> str:
+    path.mkdir(parents=True, exist_ok=True)
+    kernel.run("mount", "-t", "tmpfs", "-o", "ro,mode=0755", "tmpfs", str(path))
+    return f"cannot write {path}: Read-only file system (EROFS); make the file system writable"
 
 
-def _killed_at(step: int, act: Callable[[], None]) -> bool:
-    """Do it in a process of its own that ends without a word before its step-th change of the file system.
+def is_full(path: pathlib.Path) -> str:
+    path.mkdir(parents=True, exist_ok=True)
+    kernel.run("mount", "-t", "tmpfs", "-o", "size=4k,mode=0755", "tmpfs", str(path))
+    (path / "other").write_bytes(b"x" * 4096)
+    return f"cannot write {path}: No space left on device (ENOSPC); make room"
 
-    :returns: whether it got that far; if not, all is done.
-    """
-    child = os.fork()
-    if child == 0:
-        left = step
 
-        def hook(event: str, arguments: tuple[Any, ...]) -> None:
-            nonlocal left
-            writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-            if event in _MUTATIONS or writes:
-                left -= 1
-                if not left:
-                    os._exit(9)
+def has_no_inodes(path: pathlib.Path) -> str:
+    path.mkdir(parents=True, exist_ok=True)
+    kernel.run("mount", "-t", "tmpfs", "-o", "nr_inodes=1,mode=0755", "tmpfs", str(path))
+    return f"cannot write {path}: No space left on device (ENOSPC); make room"
 
-        sys.addaudithook(hook)
-        try:
-            act()
-        finally:
-            os._exit(0 if left > 0 else 9)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+def is_a_file(path: pathlib.Path) -> str:
+    path.write_text("mine")
+    return "Not a directory (ENOTDIR); a file is in the place of a directory: remove it"
+
+
+def belongs_to_a_user(path: pathlib.Path) -> str:
+    path.mkdir(parents=True, exist_ok=True)
+    os.chown(path, 65534, 0)
+    return f"{path} belongs to user nobody; everything on the way to it has to belong to root"
+
+
+def is_open_to_all(path: pathlib.Path) -> str:
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(0o777)
+    return f"{path} has mode 0777; everything on the way to it has to belong to root"
+
+
+LIBRARY = pathlib.Path("/usr/local/lib/weft")
+SPOILED = [
+    *((WEFT, spoil) for spoil in (is_read_only, is_full, has_no_inodes, is_a_file, belongs_to_a_user, is_open_to_all)),
+    *((LIBRARY, spoil) for spoil in (is_read_only, is_full, has_no_inodes, is_a_file)),
+    *((pathlib.Path("/usr/local/sbin"), spoil) for spoil in (is_read_only, is_full)),
+    (pathlib.Path("/etc/systemd/network"), is_read_only),
+    (pathlib.Path("/etc/NetworkManager/conf.d"), is_read_only),
+]
+
+
+@pytest.mark.parametrize(("path", "spoil"), SPOILED, ids=[f"{path} {spoil.__name__}" for path, spoil in SPOILED])
+def test_what_cannot_be_written_is_refused_before_anything_changes(
+    run_module, path: pathlib.Path, spoil: Callable[[pathlib.Path], str]
+) -> None:
+    """By the plan already."""
+    told = spoil(path)
+    before = ours()
+    try:
+        for check in (True, False):
+            with kernel.unchanged(""):
+                refused = run_module("host", documents={"pods": DOCUMENT}, check=check)
+            assert told in refused.get("msg", ""), refused
+            assert "\n" not in refused["msg"] and ours() == before
+    finally:
+        kernel.run("sh", "-c", f"umount -q {path} || :")
+    assert not pathlib.Path(notes.GUARD).exists()
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_missing_interpreter_is_refused_before_anything_changes(check: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    before = ours()
+    with kernel.unchanged(""), pytest.raises(FabricError, match="the interpreter /nowhere/python is missing"):
+        transaction.Transaction(generation.read(), generation_of(pods=DOCUMENT).documents).run(check)
+    assert ours() == before
+
+
+def ours() -> dict[str, Any]:
+    """The files of /etc and /usr/local that say that they are ours."""
+    return {path: found for path, found in tree().items() if "weft" in path}
 
 
 def _settle(new: Generation) -> None:
@@ -99,7 +154,7 @@ def test_killed_between_any_two_steps(monkeypatch):
         step = 1
         while True:
             _settle(before)
-            if not _killed_at(step, lambda after=after: _settle(after)):
+            if not killed_at(step, lambda after=after: _settle(after)):
                 break
             record = generation.read()
             for found in record.known:

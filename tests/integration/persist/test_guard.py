@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import pathlib
 import signal
@@ -20,10 +21,7 @@ from ansible_collections.weft.fabric.plugins.module_utils import files
 from ansible_collections.weft.fabric.plugins.module_utils.host import (
     generation,
     guard,
-    install,
     notes,
-    transaction,
-    wayback,
 )
 from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.persist.host import (
@@ -33,9 +31,7 @@ from ansible_collections.weft.fabric.tests.integration.persist.host import (
     command,
     derived,
     ended,
-    generation_of,
     guards,
-    killed_at,
     state,
     succeed,
     wipe,
@@ -117,6 +113,43 @@ def test_a_reboot_before_the_confirmation(unconfirmed, happens: str) -> None:
     assert generation.read().is_confirmed
 
 
+def test_a_reboot_applies_nothing_that_is_not_to_persist(run_module) -> None:
+    """Before the confirmation, and after it; the guard of the same boot brings such documents back."""
+
+    def bridge(name: str) -> dict[str, Any]:
+        return {"topology": {"namespaces": {"": {"links": [{"name": name, "kind": "bridge"}]}}}}
+
+    documents = {"overlay": bridge("br7"), "pods": {**bridge("br8"), "persist": False}}
+    run_module("host", documents=documents)
+    stored = json.loads(pathlib.Path("/etc/weft/confirmed/generation.json").read_text())
+    assert [*stored["documents"]] == ["overlay"]
+    assert [*json.loads(pathlib.Path("/run/weft/generations/1.json").read_text())["documents"]] == ["pods"]
+    assert not run_module("host", documents=documents)["changed"]
+
+    run_module("host", documents={"overlay": bridge("br9")}, confirm=300)
+    time_is_over()
+    for process in guards(2):
+        ended(process)
+    assert bridges() == {"br7", "br8"}, "they are as before"
+
+    run_module("host", documents={"overlay": bridge("br9")}, confirm=300)
+    end_guard(4)
+    os.remove(notes.GUARD)
+    kernel.run("rm", "-r", "/run/weft")
+    wipe()
+    said = succeed("apply")
+    assert "br7" in said and "br8" not in said and bridges() == {"br7"}
+    assert succeed("diff") == "" and generation.read().is_confirmed
+    assert run_module("host", documents=documents)["changed"], "the controller brings it back"
+    assert bridges() == {"br7", "br8"}
+    run_module("host", documents={role: {} for role in documents}, state="absent")
+    assert not bridges() and not pathlib.Path("/run/weft").exists()
+
+
+def bridges() -> set[str]:
+    return {link["ifname"] for link in kernel.ip_json("", "link", "show", "type", "bridge")}
+
+
 def test_the_timer_keeps_what_waits_for_its_confirmation(unconfirmed) -> None:
     right = state()
     kernel.ip("", "link", "set", "vxlan0", "mtu", "1300")
@@ -188,97 +221,3 @@ def test_the_guard_is_a_timer_of_systemd(tmp_path: pathlib.Path, monkeypatch: py
         "systemctl stop weft-fabric-guard-8.timer",
     ]
     assert guard.waiting() is None
-
-
-# -- killed ----------------------------------------------------------------------------------------
-
-
-def run_to_new(confirm: int) -> None:
-    wanted = generation_of(pods=NEW).documents
-    transaction.Transaction(generation.read(), wanted, confirm=confirm).run(check=False)
-
-
-def test_a_run_with_a_guard_is_killed_at_any_step(run_module) -> None:
-    """The guard alone brings the host back, without the controller; before it is armed, nothing has changed."""
-    run_module("host", documents={"pods": OLD}, revision="old")
-    was, files_before = state(), derived()
-    step, stride = 1, 11
-    while killed_at(step, lambda: run_to_new(confirm=1)):
-        for process in guards(generation.next_number() - 1):
-            ended(process)
-        succeed("apply")  # as the timer does: a run that was killed before it armed its guard has left files
-        assert state() == was, step
-        assert derived() == files_before, step
-        assert generation.read().is_confirmed and not guard.waiting()
-        step += stride
-    assert step > 3 * stride
-    assert run_module("host", documents={"pods": {}}, state="absent")["changed"]
-
-
-@pytest.mark.parametrize("then", ["the timer", "a boot"])
-def test_the_guard_is_killed_at_any_step(run_module, then: str) -> None:
-    run_module("host", documents={"pods": OLD}, revision="old")
-    was, files_before = state(), derived()
-    step, stride, killed = 1, 13, True
-    while killed:
-        number = run_module("host", documents={"pods": NEW}, confirm=300)["generation"]
-        end_guard(number)
-        time_is_over()
-        killed = killed_at(step, lambda number=number: wayback.watch(number))
-        if then == "a boot":
-            pathlib.Path(notes.GUARD).unlink(missing_ok=True)
-            wipe()
-        assert command("apply").returncode == 0
-        assert (state(), derived()) == (was, files_before), step
-        assert generation.read().is_confirmed and not guard.waiting() and not install.interrupted()
-        step += stride
-    assert step > 3 * stride
-    assert run_module("host", documents={"pods": {}}, state="absent")["changed"]
-
-
-def test_confirm_is_killed_at_any_step(run_module) -> None:
-    """The host arrives at the old or the new generation; another confirm completes the first one."""
-    run_module("host", documents={"pods": OLD}, revision="old")
-    was, files_before = state(), derived()
-    step, stride, killed = 1, 7, True
-    while killed:
-        number = run_module("host", documents={"pods": NEW}, confirm=300)["generation"]
-        right = state()
-        killed = killed_at(step, wayback.confirm)
-        assert state() == right
-        if step % 2:
-            succeed("confirm")
-            assert state() == right
-        else:
-            end_guard(number)
-            pathlib.Path(notes.GUARD).unlink(missing_ok=True)
-            wipe()
-            succeed("apply")
-            assert state() in (was, right)
-        assert generation.read().is_confirmed and not guard.waiting() and not install.interrupted()
-        assert succeed("diff") == ""
-        for process in guards(number):
-            ended(process)
-        run_module("host", documents={"pods": OLD}, revision="old")
-        assert (state(), derived()) == (was, files_before)
-        step += stride
-    assert step > 3 * stride
-    assert run_module("host", documents={"pods": {}}, state="absent")["changed"]
-
-
-def test_a_rollback_is_killed_at_any_step(run_module) -> None:
-    run_module("host", documents={"pods": OLD})
-    first = state(), derived()
-    step, stride, killed = 1, 17, True
-    while killed:
-        run_module("host", documents={"pods": NEW})
-        second = state(), derived()
-        killed = killed_at(step, wayback.rollback)
-        assert command("apply").returncode == 0
-        assert (state(), derived()) in (first, second), step
-        assert succeed("diff") == "" and generation.read().is_confirmed
-        run_module("host", documents={"pods": OLD})
-        assert (state(), derived()) == first
-        step += stride
-    assert step > 3 * stride
-    assert run_module("host", documents={"pods": {}}, state="absent")["changed"]

@@ -125,5 +125,7 @@ def test_the_names_of_one_interpreter_install_one_engine(monkeypatch: pytest.Mon
 
 
 def test_a_command_that_does_not_start_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    assert "/usr/local/sbin/weft-fabric" in attempt()
+    monkeypatch.setattr(sys, "executable", "/usr/bin/false")
+    before = tree()
+    assert "/usr/local/sbin/weft-fabric --help fails: status 1" in attempt()
+    assert tree() == before

@@ -15,7 +15,9 @@ from collections.abc import Iterator
 import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils import files
-from ansible_collections.weft.fabric.plugins.module_utils.host import archive, generation, notes, transaction
+from ansible_collections.weft.fabric.plugins.module_utils.engine import lifeline
+from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+from ansible_collections.weft.fabric.plugins.module_utils.host import archive, generation, notes, transaction, wayback
 from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.persist.host import (
     COMMAND,
@@ -140,6 +142,87 @@ def test_a_rollback_over_a_role_that_is_new(run_module) -> None:
     assert made.rc == 0 and ("br9", "192.0.2.1/24") in state()[0][""]["addresses"], made
     succeed("rollback")
     assert state() == was and ("nic0", "192.0.2.1/24") in was[0][""]["addresses"]
+    run_module("host", documents={"pods": {}}, state="absent")
+    kernel.ip("", "link", "delete", "nic0")
+
+
+NIC = {"name": "nic0", "controller": "br9", "addresses": [], "purge_addresses": True}
+OVER_NIC = {"links": [{"name": "br9", "kind": "bridge", "addresses": ["192.0.2.1/24", "198.51.100.1/24"]}, NIC]}
+UNDERLAY = {"topology": {"namespaces": {"": OVER_NIC}}}
+
+
+@pytest.mark.parametrize("way", ["removed", "another", "rollback"])
+def test_the_bridge_by_which_the_controller_is_connected(run_module, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    """It is not removed over this connection, unless its address moves; over another one it is."""
+    kernel.ip_batch("", "link add nic0 up type veth peer name far0", "link set far0 up")
+    run_module("host", documents={"pods": {"sysctl": {"net.ipv4.conf.lo.rp_filter": 2}}})
+    assert run_module("host", documents={"underlay": UNDERLAY}).rc == 0
+    other = {"topology": {"namespaces": {"": {"links": [{"name": "br8", "kind": "bridge"}]}}}}
+    wanted = generation_of(underlay=other).documents if way == "another" else generation_of().documents
+
+    def act(check: bool) -> bool:
+        record = generation.read()
+        if way == "rollback":
+            return wayback.go_back(record, generation.load("/etc/weft", "1"), check)[0].changed
+        return transaction.Transaction(record, wanted).run(check)[0].changed
+
+    monkeypatch.setattr(lifeline, "session", lambda: lifeline.Session("192.0.2.9", "192.0.2.1"))
+    before = tree()
+    for check in (True, False):
+        with kernel.unchanged(""), pytest.raises(FabricError, match="would lose that address with br9"):
+            act(check)
+        assert tree() == before
+    monkeypatch.setattr(lifeline, "session", lambda: lifeline.Session("203.0.113.9", "203.0.113.1"))
+    assert act(check=False)
+    assert "br9" not in kernel.ip("", "link")
+    monkeypatch.setattr(lifeline, "session", lambda: None)
+    transaction.Transaction(generation.read(), {}).run(check=False)
+    kernel.ip("", "link", "delete", "nic0")
+
+
+@pytest.mark.needs_kind("vlan")
+def test_a_vlan_that_the_switch_drops(run_module, ns) -> None:
+    """No plan can see that: the host is cut off, and comes back by itself. Over SSH, in playbooks/test_cut_off.py."""
+    switch, controller = ns(), ns()
+    kernel.ip_batch(
+        "", f"link add nic0 up type veth peer name port0 netns {switch}", "address add 10.1.0.1/24 dev nic0"
+    )
+    kernel.ip_batch(
+        switch, "link add sw up type bridge vlan_filtering 1", "link set port0 up master sw",
+        f"link add port1 up master sw type veth peer name c0 netns {controller}",
+    )  # fmt: skip
+    kernel.ip_batch(controller, "link set c0 up", "address add 10.1.0.9/24 dev c0")
+
+    def reached() -> bool:
+        ping = ["ip", "netns", "exec", controller, "ping", "-c1", "-W1", "10.1.0.1"]
+        return subprocess.run(ping, capture_output=True, check=False).returncode == 0
+
+    kernel.eventually(reached)
+    run_module("host", documents={"pods": OLD})
+    was = state()
+    vlan = {"name": "nic0.7", "kind": "vlan", "parent": "nic0", "vlan_id": 7, "addresses": ["10.1.0.1/24"]}
+    links = [vlan, {"name": "nic0", "addresses": [], "purge_addresses": True}]
+    back = {"topology": {"namespaces": {"": {"links": [{"name": "nic0", "addresses": ["10.1.0.1/24"]}]}}}}
+    underlay = {"topology": {"namespaces": {"": {"links": links}}}, "afterwards": back}
+    assert run_module("host", documents={"underlay": underlay}, confirm=5)["generation"] == 2
+    assert not reached()
+    gone_back(2)
+    kernel.eventually(reached)
+    assert state() == was
+    run_module("host", documents={"pods": {}}, state="absent")
+    kernel.ip("", "link", "delete", "nic0")
+
+
+def test_the_guard_belongs_to_no_session(run_module, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes back also where that removes the address by which the run that armed it was connected."""
+    kernel.ip_batch("", "link add nic0 up type veth peer name far0", "link set far0 up")
+    run_module("host", documents={"pods": {"sysctl": {"net.ipv4.conf.lo.rp_filter": 2}}})
+    monkeypatch.setenv("SSH_CONNECTION", "192.0.2.9 50000 192.0.2.1 22")
+    wanted = generation_of(underlay=UNDERLAY).documents
+    transaction.Transaction(generation.read(), wanted, confirm=2).run(check=False)
+    assert "br9" in kernel.ip("", "link")
+    gone_back(2)
+    assert "br9" not in kernel.ip("", "link") and generation.read().is_confirmed
     run_module("host", documents={"pods": {}}, state="absent")
     kernel.ip("", "link", "delete", "nic0")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import json
 import pathlib
 import re
@@ -22,6 +23,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.probe import echo_serv
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.nodes import vtep_mac
 from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.playbooks import cli
+from ansible_collections.weft.fabric.tests.integration.state import whole
 
 ROOT = pathlib.Path(__file__).parents[3]
 ARTICLE = yaml.safe_load((ROOT / "inventories" / "lab.yml").read_text(encoding="utf-8"))
@@ -39,6 +41,24 @@ def article(name: str = "alone") -> Any:
     inventory = copy.deepcopy(ARTICLE)
     inventory["all"]["vars"]["lab_name"] = name
     return inventory
+
+
+# All that site makes but files. The cable stays, since a lab node cannot plug itself in again.
+_POWER_OFF = r"""
+set -e
+for namespace in $(ip netns list | cut -d' ' -f1); do
+    ip netns pids "$namespace" | xargs -r kill
+done
+for link in vxlan0 veth0 br0; do
+    [ ! -e "/sys/class/net/$link" ] || ip link delete "$link"
+done
+for namespace in $(ip netns list | cut -d' ' -f1); do
+    ip netns delete "$namespace"
+done
+ip route flush proto 119
+nft flush ruleset
+sysctl -q net.ipv4.ip_forward=0 net.ipv4.conf.all.accept_redirects=1
+"""
 
 
 def host_vars(inventory: Any, host: str) -> Any:
@@ -128,6 +148,17 @@ class Fabric:
         assert done.returncode == 0, f"{host}: {' '.join(command)}: {done.stderr or done.stdout}"
         return done.stdout
 
+    def power_off(self, host: str) -> None:
+        """Take from a node what it loses without power."""
+        self.node(host, "sh", "-c", _POWER_OFF)
+
+    def prove(self, host: str, *more: str) -> subprocess.CompletedProcess[str]:
+        """Let a host prove its own rows, however that ends."""
+        command = [*lab.enter(self.lab, host), "weft-fabric", "prove", *more]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.stderr == "", done
+        return done
+
     def snapshot(self, host: str) -> Any:
         """Everything of a node that site could leave something behind in."""
         program = (
@@ -138,6 +169,16 @@ class Fabric:
         # An empty /run/netns, mounted so that names propagate, is what ip-netns(8) leaves behind as well.
         found["run"] = {path: status for path, status in found["run"].items() if path not in ("/run", "/run/netns")}
         return found
+
+    def state(self, host: str) -> set[str]:
+        """All of the kernel's state of a node and of its pods, an object in a line."""
+        pods = [line.split()[0] for line in self.node(host, "ip", "netns", "list").splitlines()]
+        places = {"": [], **{pod: ["ip", "netns", "exec", pod] for pod in pods}}
+        return {
+            f"{name}: {line}"
+            for name, before in places.items()
+            for line in whole(functools.partial(self.node, host, *before))
+        }
 
     @contextlib.contextmanager
     def told(self, hosts: Sequence[str], vtep: str = "") -> Iterator[dict[str, list[kernel.Event]]]:

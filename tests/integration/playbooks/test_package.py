@@ -12,6 +12,7 @@ import re
 import tarfile
 
 import pytest
+import yaml
 
 from ansible_collections.weft.fabric.tests.integration.playbooks import cli
 
@@ -70,6 +71,36 @@ def test_the_documents_in_the_tarball_link_to_what_is_there(installed):
     in_the_repository = {(name, link[len(REPOSITORY) :]) for name, link in links if link.startswith(REPOSITORY)}
     assert ("README.md", "CONTRIBUTING.md") in in_the_repository
     assert {(name, path) for name, path in in_the_repository if not (CHECKOUT / path).exists()} == set()
+
+
+def test_links_to_sections_lead_to_sections(installed):
+    with tarfile.open(installed.tarball) as tarball:
+        texts = {name: tarball.extractfile(name).read().decode() for name in tarball.getnames() if name.endswith(".md")}
+    links = [(name, *found) for name, text in texts.items() for found in re.findall(r"\]\(([^):#]*)#([^)]+)\)", text)]
+    targets = [
+        (posixpath.normpath(posixpath.join(posixpath.dirname(name), path)) if path else name, anchor)
+        for name, path, anchor in links
+    ]
+    assert ("docs/runbooks.md", "change-the-overlays-mode") in targets
+    assert [(path, anchor) for path, anchor in targets if anchor not in map(slug, headings(texts[path]))] == []
+
+
+def headings(text: str) -> list[str]:
+    return re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+
+
+def slug(heading: str) -> str:
+    """A heading as GitHub and Galaxy link to it."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def test_ansible_builder_finds_what_it_is_told_to_install(installed):
+    with tarfile.open(installed.tarball) as tarball:
+        told = yaml.safe_load(tarball.extractfile("meta/execution-environment.yml"))["dependencies"]
+        python, system = (tarball.extractfile(told[kind]).read().decode() for kind in ("python", "system"))
+    oldest = re.search(r'^OLDEST_PYROUTE2 = "pyroute2==(.*?)"', (CHECKOUT / "noxfile.py").read_text(), re.MULTILINE)
+    assert f"\npyroute2>={oldest[1]}\n" in python
+    assert "\nnftables " in system
 
 
 def test_every_module_is_documented(installed):

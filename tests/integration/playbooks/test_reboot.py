@@ -10,30 +10,13 @@ import pathlib
 
 from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import HOSTS, Fabric, article, standing
 
-# All that site makes but files. The cable stays, since a lab node cannot plug itself in again.
-REBOOT = r"""
-set -e
-for namespace in $(ip netns list | cut -d' ' -f1); do
-    ip netns pids "$namespace" | xargs -r kill
-done
-for link in vxlan0 veth0 br0; do
-    [ ! -e "/sys/class/net/$link" ] || ip link delete "$link"
-done
-for namespace in $(ip netns list | cut -d' ' -f1); do
-    ip netns delete "$namespace"
-done
-ip route flush proto 119
-nft flush ruleset
-sysctl -q net.ipv4.ip_forward=0 net.ipv4.conf.all.accept_redirects=1
-"""
-
 
 def test_all_is_there_again(tmp_path: pathlib.Path) -> None:
     with standing(tmp_path, article("reboot")) as fabric:
         assert "14 of 14 pairs hold, 0 fail" in fabric.ok("site").text
         for host in HOSTS:
             assert fabric.node(host, "weft-fabric", "diff") == ""
-            fabric.node(host, "sh", "-c", REBOOT)
+            fabric.power_off(host)
         assert fabric.play("verify").rc != 0, "nothing is left"
         for host in HOSTS:
             fabric.node(host, "weft-fabric", "apply")

@@ -87,9 +87,11 @@ def test_a_host_is_contacted_if_nothing_is_refused(tmp_path: pathlib.Path) -> No
 
 @pytest.mark.parametrize("more", [("--forks", "1"), ("--check", "--diff", "--tags", "pods")])
 def test_all_faults_of_all_hosts_are_reported_at_once(tmp_path: pathlib.Path, more: tuple[str, ...]) -> None:
-    run = play(tmp_path, "weft.fabric.site", changed(CHANGES), *more)
+    run = play(tmp_path, "weft.fabric.site", changed(CHANGES), "-e", "site_bacth=1", *more)
     assert_refused(run, LINES, {"network-1", "network-2", "router"})
-    assert "network-1: pod_pods: no role has this variable. Is pods_pods meant?" in run.text
+    said = " ".join(run.text.split())
+    assert said.count("network-1: pod_pods: no role has this variable. Is pods_pods meant?") == 1
+    assert said.count("-e site_bacth: nothing has this variable. Is site_batch meant?") == 1
 
 
 def test_hosts_outside_the_limit_are_validated(tmp_path: pathlib.Path) -> None:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ansible_collections.weft.fabric.plugins.module_utils.kernel import drops, firewall
+from ansible_collections.weft.fabric.plugins.module_utils.kernel import passage
 from ansible_collections.weft.fabric.plugins.module_utils.preflight.checks.check import Check, Finding, Wanted
 
 
 def _find(_wanted: Wanted) -> Iterator[Finding]:
-    for chain in (*firewall.forward_chains(), *drops.legacy_chains()):
-        if chain.hook == "forward" and chain.closed:
-            yield Finding(firewall.obstacle(chain), refuses=False)
+    for line in passage.stops(()):
+        yield Finding(line, refuses=False)
 
 
 CHECK = Check("firewall", _find)

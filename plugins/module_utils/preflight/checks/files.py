@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
-from ansible_collections.weft.fabric.plugins.module_utils.host import generation, install
+from ansible_collections.weft.fabric.plugins.module_utils.host import generation, install, places
 from ansible_collections.weft.fabric.plugins.module_utils.preflight.checks.check import Check, Finding, Wanted
 
 _ROOM = 1 << 20
@@ -23,7 +23,7 @@ def _find(wanted: Wanted) -> Iterator[Finding]:
         install.refuse_foreign(changes, (), frozenset())
     except FabricError as error:
         yield Finding(str(error))
-    install.check(wanted.documents, changes, _ROOM)
+    install.check(wanted.documents, changes, {f"{places.DIRECTORY}/{places.GENERATIONS}": _ROOM})
 
 
 CHECK = Check("files", _find)

@@ -25,12 +25,26 @@ def guard(hook: str, rule: str) -> str:
 
 @contextlib.contextmanager
 def broken(fabric: Fabric, host: str, command: str, undo: tuple[str, ...]) -> Iterator[Run]:
-    """What verify says while something is broken on a node."""
+    """What verify says while something is broken on a node, and the node itself says the same."""
     fabric.node(host, "sh", "-c", command)
     try:
-        yield fabric.play("verify")
+        proof = fabric.play("verify")
+        assert_says_the_same(fabric, host, proof)
+        yield proof
     finally:
         fabric.node(host, *undo)
+
+
+def assert_says_the_same(fabric: Fabric, host: str, proof: Run) -> None:
+    """weft-fabric prove on the culprit names the same layers with the same remedies."""
+    done = fabric.prove(host)
+    assert done.returncode == 1, done
+    said = [re.findall(r"^    (layer|found|remedy): +(.*)$", text, re.MULTILINE) for text in (proof.text, done.stdout)]
+    assert said[0] == said[1]
+    rows = [
+        re.findall(rf"^({host}\S* +\S+).*(ok|FAILED: .*)$", text, re.MULTILINE) for text in (proof.text, done.stdout)
+    ]
+    assert rows[0] == rows[1]
 
 
 def assert_one_fault(proof: Run, host: str, text: str, layer: str) -> None:

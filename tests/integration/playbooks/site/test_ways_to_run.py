@@ -52,7 +52,7 @@ MIDDLE = [
     ("drain", "Apply what was planned"),
     ("drain", "Show what has become of the nodes"),
     ("verify", "Probe all targets"),
-    ("verify", "Look into the pairs that fail"),
+    ("verify", "Read the state of both hosts of each failed pair"),
     *((playbook, "Show what it says") for playbook in ("confirm", "rollback", "status", "hold")),
     ("preflight", "Look at the host again"),
     ("preflight", "Show what was found"),
