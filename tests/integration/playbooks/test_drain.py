@@ -111,7 +111,7 @@ def test_a_node_that_is_dead(fabric: Fabric) -> None:
     with without_loss(fabric):
         run = fabric.play("drain", "-e", f"drain_nodes={THIRD}", "-e", "site_batch=1")
     assert (run.rc, run.changed) == (4, {"network-1": 1, "network-2": 1}), run.text
-    assert run.plan == REMOVED
+    assert run.plan >= REMOVED
     assert shown(run)[0].startswith(f"{THIRD}: it cannot be reached, and keeps what it has; ")
     assert shown(run)[-1] == f"Delete from the inventory: {THIRD}"
 
@@ -121,12 +121,14 @@ def test_a_node_that_is_in_no_inventory_any_more(fabric: Fabric) -> None:
     said = fabric.play("status").text
     assert f"{THIRD} is not in the inventory, and " in said
     run = fabric.ok("drain", "-e", f"drain_nodes={THIRD}")
-    assert (run.plan, run.changed) == (REMOVED, {"network-1": 1, "network-2": 1})
+    assert run.plan >= REMOVED and {line[0] for line in run.plan} == {"-"}
+    assert run.changed == {"network-1": 1, "network-2": 1}
     assert shown(run)[-1] == "There is nothing to delete from the inventory"
     assert THIRD not in fabric.ok("status").text
 
 
 def test_a_name_that_nobody_knows(stands: Fabric) -> None:
+    stands.inventory = with_third()
     run = stands.play("drain", "-e", "drain_nodes=netwrok-3")
     assert (run.rc, run.changed) == (2, {})
     assert "drain_nodes: netwrok-3: neither the inventory nor a host of this run knows such a node" in run.text
