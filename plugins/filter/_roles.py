@@ -58,9 +58,13 @@ def _registered(variables: Mapping[str, Any], hosts: Sequence[str], name: str) -
 
     :raises FabricError: the task has not run.
     """
-    if any(name not in variables[host] for host in hosts):
-        raise FabricError("earlier tasks have not run: leave --start-at-task out, and use tags instead")
-    return {host: variables[host][name] for host in hosts}
+    found = {}
+    for host in hosts:
+        own = variables[host]  # once, because Ansible collects a host's variables each time
+        if name not in own:
+            raise FabricError("earlier tasks have not run: leave --start-at-task out, and use tags instead")
+        found[host] = own[name]
+    return found
 
 
 def hosts(group: str, target: str) -> str:
@@ -152,11 +156,11 @@ def drain(variables: Mapping[str, Any], fabric: Mapping[str, Any], everywhere: S
     :param fabric: common_fabric.
     :param everywhere: all hosts of the inventory.
     """
-    from ansible_collections.weft.fabric.plugins.plugin_utils.fleet.drain import Drain
+    from ansible_collections.weft.fabric.plugins.plugin_utils.fleet.drain import Drain, results
     from ansible_collections.weft.fabric.plugins.plugin_utils.model.codec import loaded
 
     groups = loaded(fabric["groups"])
-    found = Drain(fabric["drained"], groups["nodes"], groups["routers"], everywhere, variables)
+    found = Drain(fabric["drained"], groups["nodes"], groups["routers"], everywhere, results(variables, everywhere))
     return {"unknown": found.unknown, "obstacle": found.obstacle, "lines": found.lines}
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+_PHASES = ("common_planned", "common_applied", "common_said", "verify_result")
 _AGAIN = "run this playbook again"
 
 
@@ -27,6 +28,18 @@ def pattern(given: Any, everywhere: Sequence[str], sign: str = "") -> str:
     return "".join(f":{sign}{name}" for name in names(given) if name in everywhere)
 
 
+def results(variables: Mapping[str, Mapping[str, Any]], hosts: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """By host, what the phases have registered.
+
+    :param variables: Ansible's ``hostvars``.
+    """
+    found = {}
+    for host in hosts:
+        own = variables[host]  # once, because Ansible collects a host's variables each time
+        found[host] = {name: own[name] for name in _PHASES if name in own}
+    return found
+
+
 @dataclass(frozen=True)
 class Drain:
     """A run that takes nodes out.
@@ -35,14 +48,14 @@ class Drain:
     :ivar staying: the nodes that stay.
     :ivar routers: the routers.
     :ivar everywhere: all hosts of the inventory.
-    :ivar variables: Ansible's ``hostvars``.
+    :ivar found: by host, what the phases have registered.
     """
 
     nodes: Sequence[str]
     staying: Sequence[str]
     routers: Sequence[str]
     everywhere: Sequence[str]
-    variables: Mapping[str, Mapping[str, Any]]
+    found: Mapping[str, Mapping[str, Any]]
 
     @property
     def hosts(self) -> list[str]:
@@ -106,5 +119,5 @@ class Drain:
         return bool(self._result(host, "common_applied").get("failed") or said.get("rc") or said.get("unreachable"))
 
     def _result(self, host: str, name: str) -> Mapping[str, Any]:
-        found = self.variables[host].get(name) if host in self.variables else None
-        return found if isinstance(found, Mapping) else {}
+        found: Mapping[str, Any] = self.found.get(host, {}).get(name, {})
+        return found
