@@ -93,7 +93,10 @@ def _text(where: str, value: Any) -> str:
 INVENTORY = ("site_confirm", "site_adopt")
 """Variables of playbooks that an inventory may set."""
 
-EXTRA = ("target", "site_batch", "fabric_nodes", "fabric_routers", "plan_documents", "rollback_to", "hold_for")
+EXTRA = (
+    *("target", "site_batch", "fabric_nodes", "fabric_routers", "plan_documents"),
+    *("rollback_to", "hold_for", "drain_nodes"),
+)
 """Extra variables of playbooks (-e)."""
 
 
