@@ -67,6 +67,9 @@ options:
       - C(admission) is a list of overlays with C(port), C(vni) and C(peers), each with an C(address), which may be a
         network, and C(sources), the networks that packets inside come from. Other packets to these UDP ports are
         dropped and counted, in the nftables table C(weft_admission), whose elements are changed one by one.
+      - C(sources) is a list of hosts' ends of pods' veth pairs, each with C(interface), C(bridged), and the pod's
+        C(mac_address) and C(addresses). Packets, ARP and neighbour advertisements with other addresses are dropped and
+        counted, in the nftables tables C(weft_sources), C(bridge) for ports of a bridge and C(inet) for others.
       - C(echo_server) has O(weft.fabric.echo_server#module:namespaces) and O(weft.fabric.echo_server#module:port).
       - C(resync) is the interval in seconds at which the host applies its generation again (C(weft-fabric.timer)). V(0)
         applies it only when the host starts. The longest interval of all documents counts.

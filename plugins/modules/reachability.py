@@ -146,6 +146,12 @@ mtus:
   returned: success
   type: dict
   sample: {vxlan0: 1450}
+protections:
+  description: The nftables tables of this collection that drop packets, each with its family, in O(netns).
+  returned: success
+  type: list
+  elements: str
+  sample: [bridge weft_sources, inet weft_admission]
 reachable:
   description: Whether every target answered on every layer that was probed.
   returned: success
@@ -256,6 +262,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.module import run
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.argspec import NETNS
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
+from ansible_collections.weft.fabric.plugins.module_utils.kernel.drops import protections
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import inside
 from ansible_collections.weft.fabric.plugins.module_utils.probe.measure import measure
 from ansible_collections.weft.fabric.plugins.module_utils.probe.targets import targets_of, timeout_of
@@ -297,12 +304,14 @@ def reachability(module: AnsibleModule) -> dict[str, Any]:
         _store(module, params["proof"])
     with inside(netns):
         found = measure(targets, count, params["pmtu"], timeout, params["interfaces"])
+        protecting = protections()
     # Ansible would return all parameters, for the controller to keep: each target is in its result.
     given = {**params, "targets": [target["name"] for target in params["targets"]], "proof": None}
     return {
         "changed": False,
         "reachable": all(result["reachable"] for result in found["results"]),
         **found,
+        "protections": protecting,
         "invocation": {"module_args": given},
     }
 

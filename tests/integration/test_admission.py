@@ -167,6 +167,7 @@ ATTACKS = {
     "with a source outside of the overlay": Attack(
         "peer", lambda source: frame("198.51.100.7" if "." in source else "2001:db8:7::7")
     ),
+    "with a link-local source": Attack("peer", lambda _source: frame("fe80::7")),  # as of a router advertisement
     "with a tag of a VLAN": Attack("peer", lambda source: frame(first(source), b"\x81\x00\x00\x05")),
     "with ARP": Attack("peer", lambda _source: ARP),
 }

@@ -320,5 +320,5 @@ def test_what_is_wrong_with_further_senders() -> None:
 
 
 def test_numbers_that_nft_prints() -> None:
-    shown = {"elem": [{"concat": ["192.0.2.1", -1, "0xff"]}], "name": "x"}
-    assert sets.parse(shown).elements == {("192.0.2.1", 2**64 - 1, 255)}
+    shown = {"elem": [{"concat": ["192.0.2.1", -1, "0x80000000000000000000000000000001", "0xeth"]}], "name": "x"}
+    assert sets.parse(shown).elements == {("192.0.2.1", 2**64 - 1, 2**127 + 1, "0xeth")}

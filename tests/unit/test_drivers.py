@@ -62,6 +62,7 @@ def test_ptp():
                         "netns": "p",
                         "mtu": "auto",
                         "mtu_of": "vxlan0",
+                        "mac_address": values.derived_mac("172.2.0.2"),
                         "addresses": ["172.2.0.2/32"],
                     },
                 }

@@ -54,6 +54,7 @@ def test_the_articles_pod():
                                 "netns": "pod1",
                                 "mtu": "auto",
                                 "mtu_of": "vxlan0",
+                                "mac_address": values.derived_mac("172.2.0.2"),
                                 "addresses": ["172.2.0.2/24"],
                             },
                         },
@@ -65,6 +66,14 @@ def test_the_articles_pod():
                 },
             },
         },
+        "sources": [
+            {
+                "interface": "veth0",
+                "bridged": True,
+                "mac_address": values.derived_mac("172.2.0.2"),
+                "addresses": ["172.2.0.2"],
+            }
+        ],
         "echo_server": {"namespaces": ["pod1"], "port": 8000},
     }
 
@@ -78,6 +87,7 @@ def test_ipv6():
         "netns": "pod1",
         "mtu": "auto",
         "mtu_of": "vxlan0",
+        "mac_address": values.derived_mac("fd00:10:244:1::2"),
         "addresses": ["fd00:10:244:1::2/64"],
     }
     assert plan["pod1"]["routes"][0]["via"] == "fd00:10:244:1::1"

@@ -39,6 +39,11 @@ EXAMPLES: dict[str, tuple[Any, set[Owned], Any]] = {
         {Owned("table", "weft_admission")},
         [{"port": 4789, "vni": 10, "peers": [{"address": "192.0.2.1", "sources": []}]}],
     ),
+    "sources": (
+        [{"interface": "veth0", "bridged": True, "mac_address": "02:00:00:00:00:01", "addresses": ["10.1.0.2"]}],
+        {Owned("table", "weft_sources")},
+        [{"interface": "veth*", "bridged": True, "mac_address": "02:00:00:00:00:01", "addresses": ["10.1.0.2"]}],
+    ),
     "isolation": (
         [["10.1.0.0/16"], ["10.2.0.0/16"]],
         {Owned("table", "weft_isolation")},

@@ -84,6 +84,16 @@ def drops() -> list[Drop]:
     return found
 
 
+def protections() -> list[str]:
+    """This collection's own tables in this namespace that drop packets, each with its family."""
+    found = {
+        f"{family} {table}"
+        for (family, table, _chain), expressions in nft_rules({**FAMILIES, 7: "bridge"})
+        if table.startswith(OURS) and _rule(expressions).drops
+    }
+    return sorted(found)
+
+
 def _dropping(chains: list[Chain], rules: dict[Place, list[Rule]]) -> Iterator[Drop]:
     for chain in chains:
         if chain.table.startswith(OURS):
@@ -114,10 +124,13 @@ Expressions = list[tuple[str, dict[int, bytes]]]
 """What a rule consists of: the name and the attributes of each expression."""
 
 
-def nft_rules() -> Iterator[tuple[Place, Expressions]]:
-    """All rules of nftables in this namespace, each with its chain."""
+def nft_rules(families: Mapping[int, str] = FAMILIES) -> Iterator[tuple[Place, Expressions]]:
+    """All rules of nftables in this namespace, each with its chain.
+
+    :param families: the families that are looked at, by number.
+    """
     for message in dump(NFT_MSG_GETRULE):
-        family, found = FAMILIES.get(message[16]), attributes(message, HEADER)
+        family, found = families.get(message[16]), attributes(message, HEADER)
         if family:
             place = (family, text(found[NFTA_RULE_TABLE]), text(found[NFTA_RULE_CHAIN]))
             parts = [attributes(part, 0) for part in _elements(found.get(NFTA_RULE_EXPRESSIONS, b""))]

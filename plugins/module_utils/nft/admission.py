@@ -14,6 +14,7 @@ these fields, and the others, which mean nothing without the first.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ from typing import Any, NamedTuple
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidParameter
 from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import (
+    FAMILY,
     PROTOCOL,
     Lookup,
     Network,
@@ -30,6 +32,8 @@ from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import (
 from ansible_collections.weft.fabric.plugins.module_utils.nft.sets import Element, Field, Set
 
 COUNTER = "dropped"
+
+_rule = functools.partial(lookup, FAMILY, "input")
 
 _PORT = Field("udp dport")
 _VNI = Field("@th,96,24")
@@ -121,10 +125,10 @@ def rules(content: Admission) -> tuple[Lookup, ...]:
         group = (one.sender.version, is_network, one.source.version, one.source.prefixlen)
         groups.setdefault(group, []).append(one)
     return (
-        lookup("meta l4proto != udp accept"),
-        lookup(f"udp dport != @{ports.name} accept", [ports]),
+        _rule("meta l4proto != udp accept"),
+        _rule(f"udp dport != @{ports.name} accept", [ports]),
         *(_accepting(group, groups[group]) for group in sorted(groups)),
-        lookup(f"udp dport @{ports.name} counter name {COUNTER} drop", counters=[COUNTER]),
+        _rule(f"udp dport @{ports.name} counter name {COUNTER} drop", counters=[COUNTER]),
     )
 
 
@@ -147,7 +151,7 @@ def _accepting(group: tuple[int, bool, int, int], admitted: Iterable[Admitted]) 
         networks,
         line=lambda element: _line(element, inner, prefix, shift),
     )
-    return lookup(f"{_ETHERTYPE} {_ETHERTYPES[inner]:#x} {wanted.looked_up} accept", [wanted])
+    return _rule(f"{_ETHERTYPE} {_ETHERTYPES[inner]:#x} {wanted.looked_up} accept", [wanted])
 
 
 def _source(version: int, prefix: int) -> tuple[Field, int]:

@@ -19,6 +19,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.nft.rules import (
     CHAINS,
     FAMILY,
     HOOKS,
+    MARK,
     PROTOCOL,
     AnyRule,
     Drop,
@@ -43,6 +44,8 @@ _SLOTS = {
         for operator, field, slot in (("==", "saddr", "saddr"), ("!=", "daddr", "daddr"), ("==", "daddr", "to"))
     },
 }
+
+_HOOKS = {chain: hook for hook, chain in CHAINS.items()}
 
 
 def _chain_properties(family: str, hook: str) -> dict[str, Any]:
@@ -125,8 +128,8 @@ def _without_handle(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 def _parse_rule(properties: Mapping[str, Any]) -> AnyRule | None:
     """A rule; None: this collection does not write such rules."""
-    if properties["chain"] == CHAINS[Lookup.hook] and "comment" in properties:
-        return Lookup(properties["comment"])
+    if properties["chain"] in _HOOKS and properties.get("comment", "").startswith(MARK):
+        return Lookup(properties["family"], _HOOKS[properties["chain"]], properties["comment"])
     if properties.keys() != {"family", "table", "chain", "expr"}:
         return None
     expressions = properties["expr"]
@@ -229,38 +232,43 @@ def describe(observed: Observed, text: str) -> str:
     for line in text.splitlines():
         body, _mark, handle = line.partition(" # handle ")
         rule = observed.rules.get(int(handle)) if handle and not body.endswith("{") else None
-        lines.append(body if rule is None else f"\t\t{rule}")
+        lines.append(body if rule is None or isinstance(rule, Lookup) else f"\t\t{rule}")
     return "\n".join(lines) + "\n"
 
 
-def predict(name: str, rules: tuple[AnyRule, ...] | None, observed: Observed | None, text: str = "") -> dict[str, Any]:
+def predict(
+    name: str, rules: tuple[AnyRule, ...] | None, observed: Observed | None, text: str = "", family: str = FAMILY
+) -> dict[str, Any]:
     """The result of the module masquerade after the transaction.
 
     :param rules: None: no table is wanted.
     :param observed: None: there is no table.
     :param text: the output of ``nft -s -a list table``; only needed if something changes.
     """
-    changed = bool(plan(name, rules, observed))
+    changed = bool(plan(name, rules, observed, family))
     if (rules and sets_of(rules)) or (observed and observed.sets and observed.ours):
-        diff = _diff_of_sets(name, rules or (), observed)
+        diff = _diff_of_sets(f"table {family} {name}", rules or (), observed)
     else:
         after = "" if rules is None else render(name, rules)
         diff = {"before": after if not changed else describe(observed, text) if observed else "", "after": after}
     return {"changed": changed, "table": name, "rules": [rule.as_dict() for rule in rules or ()], "diff": diff}
 
 
-def _diff_of_sets(name: str, rules: Sequence[AnyRule], observed: Observed | None) -> dict[str, str]:
-    """The diff of a table with sets: a line for the table, where it is not as wanted, and one for each element."""
+def _diff_of_sets(title: str, rules: Sequence[AnyRule], observed: Observed | None) -> dict[str, str]:
+    """The diff of a table with sets: a line for the table, where it is not as wanted, and the lines of elements.
+
+    :param title: the table's line.
+    """
     wanted, there = sets_of(rules), observed.sets if observed else {}
     before = {key: one.elements or frozenset() for key, one in there.items() if key in wanted}
-    gone = [wanted[key].line(element) for key, found in before.items() for element in found - wanted[key].elements]
-    new = [one.line(element) for key, one in wanted.items() for element in one.elements.difference(before.get(key, ()))]
-    title = f"table {FAMILY} {name}"
-    if observed is None or not rules:
-        titles = ([title] if observed else [], [title] if rules else [])
-    else:
-        titles = ([], []) if observed.has(rules) else ([f"{title}, which differs"], [title])
-    sides = zip(("before", "after"), titles, (gone, new))
+    gone = {wanted[key].line(element) for key, found in before.items() for element in found - wanted[key].elements}
+    new = {one.line(element) for key, one in wanted.items() for element in one.elements.difference(before.get(key, ()))}
+    heads = [title] if observed else [], [title] if rules else []
+    if observed and rules:
+        heads = ([], []) if observed.has(rules) else ([f"{title}, which differs"], [title])
+    # Several elements have one line if they say one thing.
+    old = [f"{line}, which differs" if line in new else line for line in gone]
+    sides = zip(("before", "after"), heads, (old, new))
     return {side: "".join(f"{line}\n" for line in [*head, *sorted(lines)]) for side, head, lines in sides}
 
 
@@ -275,10 +283,12 @@ def as_data(observed: Observed | None, rules: Sequence[AnyRule]) -> Any:
     return {
         "as_wanted": observed.has(rules),
         "elements": sorted(
-            known[name].line(element)
-            for name, one in observed.sets.items()
-            for element in one.elements or ()
-            if name in known
+            {
+                known[name].line(element)
+                for name, one in observed.sets.items()
+                for element in one.elements or ()
+                if name in known
+            }
         ),
         "counters": {name: dict(one) for name, one in observed.counters.items()},
     }

@@ -37,6 +37,9 @@ CHAINS = {hook: f"weft_{hook}" for _family, hook in HOOKS}
 
 PROTOCOL = {4: "ip", 6: "ip6"}
 
+MARK = "weft "
+"""Begins the comments of our rules."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -117,7 +120,7 @@ class Spoofed:
 
 @dataclass(frozen=True)
 class Lookup:
-    """A rule of admission, which may look packets up in sets.
+    """A rule that may look packets up in sets.
 
     nft's versions print expressions on a packet's payload differently, so a comment identifies the rule.
 
@@ -126,9 +129,8 @@ class Lookup:
     :ivar counters: the named counters that it counts in.
     """
 
-    hook: ClassVar[str] = "input"
-    family: ClassVar[str] = FAMILY
-
+    family: str
+    hook: str
     comment: str
     text: str = field(default="", compare=False)
     sets: tuple[Set, ...] = field(default=(), compare=False)
@@ -143,9 +145,10 @@ class Lookup:
         return {"comment": self.comment}
 
 
-def lookup(text: str, sets: Iterable[Set] = (), counters: Iterable[str] = ()) -> Lookup:
+def lookup(family: str, hook: str, text: str, sets: Iterable[Set] = (), counters: Iterable[str] = ()) -> Lookup:
     """A rule with the comment that identifies it."""
-    return Lookup(f"weft {hashlib.sha256(text.encode()).hexdigest()[:12]}", text, tuple(sets), tuple(counters))
+    comment = f"{MARK}{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    return Lookup(family, hook, comment, text, tuple(sets), tuple(counters))
 
 
 AnyRule = Union[Rule, Drop, Spoofed, Lookup]

@@ -32,6 +32,13 @@ class Field(NamedTuple):
         """What is looked up of a packet."""
         return f"{self.type} & {self.mask:#x}" if self.mask else self.type
 
+    def text(self, value: str | int) -> str:
+        """A value in nft's syntax."""
+        return f'"{value}"' if self.type == INTERFACE else str(value)
+
+
+INTERFACE = "meta iifname"
+
 
 def _joined(element: Element) -> str:
     return " . ".join(map(str, element))
@@ -62,7 +69,7 @@ class Set:
         """The set in nft's syntax."""
         types = " . ".join(one.type for one in self.key)
         flags = "\t\tflags interval\n" if self.networks else ""
-        elements = f"\t\telements = {{ {_listed(self.elements)} }}\n" if self.elements else ""
+        elements = f"\t\telements = {{ {self._listed(self.elements)} }}\n" if self.elements else ""
         return f"\tset {self.name} {{\n\t\ttypeof {types}\n{flags}{elements}\t}}\n"
 
     def change(self, table: str, there: Collection[Element]) -> str:
@@ -73,14 +80,13 @@ class Set:
         """
         gone, new = [one for one in there if one not in self.elements], self.elements.difference(there)
         return "".join(
-            f"{verb} element {table} {self.name} {{ {_listed(elements)} }}\n"
+            f"{verb} element {table} {self.name} {{ {self._listed(elements)} }}\n"
             for verb, elements in (("delete", gone), ("add", new))
             if elements
         )
 
-
-def _listed(elements: Iterable[Element]) -> str:
-    return ", ".join(sorted(map(_joined, elements)))
+    def _listed(self, elements: Iterable[Element]) -> str:
+        return ", ".join(sorted(" . ".join(map(Field.text, self.key, element)) for element in elements))
 
 
 @dataclass(frozen=True)
@@ -117,8 +123,8 @@ def _field(value: Any) -> str | int:
     """
     if isinstance(value, dict):
         return "{addr}/{len}".format(**value["prefix"])
-    if isinstance(value, str) and not value.startswith("0x"):
+    # nft prints 64 bits as a signed number, and more in hexadecimal. No other field has as many letters.
+    if isinstance(value, str) and not (value.startswith("0x") and len(value) > 16):
         return value
-    # nft prints 64 bits as a signed number, and more in hexadecimal.
     number = int(value, 16) if isinstance(value, str) else int(value)
     return number + 2**64 if number < 0 else number

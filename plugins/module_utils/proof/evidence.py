@@ -25,6 +25,7 @@ class Reported:
     :ivar states: by host, ``namespaces`` of weft.fabric.topology_info. A host may be missing.
     :ivar before: by host, ``counters`` of weft.fabric.reachability: packets of interfaces before the probes.
     :ivar obstacles: by host, what weft.fabric.obstacles_info returned after the probes. A host may be missing.
+    :ivar protections: by host, the tables of this collection that drop packets there. A host may be missing.
     """
 
     results: Mapping[str, Sequence[Mapping[str, Any]]]
@@ -32,6 +33,7 @@ class Reported:
     states: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     before: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     obstacles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    protections: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -27,12 +27,14 @@ if TYPE_CHECKING:
         isolation,
         masquerade,
         networks,
+        sources,
         sysctl,
         topology,
     )
 
 NAMES = (
     "admission",  # packets are checked before there is a device that takes them
+    "sources",  # and pods are held to their addresses before they have a link
     "isolation",  # networks are kept apart before there are links between them
     "topology",
     "networks",  # the topology has read the routes

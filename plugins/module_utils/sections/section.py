@@ -215,19 +215,24 @@ def parameters(where: str, given: Any, known: Sequence[str]) -> dict[str, Any]:
     return found
 
 
+INET = ("inet",)
+
+
 def table_section(
     name: str,
     parse: Callable[[str, Any], Any],
     rules: Callable[[Any], Any] | None = None,
     together: Callable[[Sequence[Any]], Any] | None = None,
+    families: Sequence[str] = INET,
 ) -> Section:
-    """The record of a section whose rules are one table of nftables.
+    """The record of a section whose rules are one table of nftables, or one in each of several families.
 
     :param name: the section's name.
     :param parse: returns (the table's name, its content); None: no table is wanted.
     :param rules: (content) -> the rules; None: the content is the rules.
     :param together: (contents) -> what holds while a run changes one into another, for tables that have to let through
         what links have been made for, and will be. None: the new content does.
+    :param families: those of the rules. A family without rules has no table.
     """
 
     def rules_of(content: Any) -> Any:
@@ -244,30 +249,51 @@ def table_section(
             if other != role:
                 where = f"documents.{role}.{name}.table"
                 raise InvalidParameter(where, called, f"the document {other} has it too: give each a table of its own")
+        for called in roles:
+            if _is_foreign(run, called) and not _is_adopted(run, called):
+                from ansible_collections.weft.fabric.plugins.module_utils.nft import table
+
+                for family in families:
+                    table.refuse_foreign(called, family)
 
     def converge(run: Run) -> Outcomes:
         for role, (called, content) in run.of(name).items():
-            yield role, _table(called, meanwhile(run, called, content), run.check)
+            wanted = meanwhile(run, called, content)
+            for family in families:
+                yield role, _table(called, wanted, run.check, family, adopt=_is_adopted(run, called))
 
     def finish(run: Run) -> Outcomes:
         wanted = run.of(name)
         for role, (called, content) in wanted.items():
-            before = meanwhile(run, called, content) if together and run.former else None
-            if before:
-                yield role, _table(called, rules_of(content), run.check, before)
+            before = meanwhile(run, called, content) if together and run.former else ()
+            for family in families if before else ():
+                yield role, _table(called, rules_of(content), run.check, family, _of(before, family))
         kept = {called for called, _content in wanted.values()}
         for called, role in {found[0]: role for role, found in run.before(name)}.items():
-            if called not in kept:
-                yield role, _table(called, None, run.check)
+            for family in families if called not in kept else ():
+                yield role, _table(called, (), run.check, family)
 
     def show(run: Run, role: str) -> Any:
         from ansible_collections.weft.fabric.plugins.module_utils.nft import listing, table
 
         called, content = run.documents[role][name]
-        return listing.as_data(table.read(called), rules_of(content))
+        wanted = rules_of(content)
+        found = {family: listing.as_data(table.read(called, family), _of(wanted, family)) for family in families}
+        return found if len(families) > 1 else found[families[0]]
 
     def owns(_role: str, value: Any) -> Iterable[Owned]:
         return [Owned("table", value[0])]
+
+    def names() -> list[tuple[str, str]]:
+        from ansible_collections.weft.fabric.plugins.module_utils.nft import table
+
+        return [(family, called) for family in families for called in table.names(family)]
+
+    def orphans(run: Run) -> Iterable[str]:
+        from ansible_collections.weft.fabric.plugins.module_utils.nft import table
+
+        there = names() if table.program() else ()  # without nft, nobody has made one
+        return [f"table {family} {called}" for family, called in there if Owned("table", called) not in run.owned]
 
     return Section(
         parse,
@@ -276,24 +302,38 @@ def table_section(
         owns,
         prepare=prepare,
         finish=finish,
-        requires=_names,
+        requires=names,
         packages=("nftables",),
-        orphans=_tables,
+        orphans=orphans,
     )
 
 
-def _names() -> list[str]:
+def _of(rules: Any, family: str) -> tuple[Any, ...]:
+    return tuple(rule for rule in rules if rule.family == family)
+
+
+def _is_foreign(run: Run, table: str) -> bool:
+    """Whether no generation of the host has made a table."""
+    return not run.single and Owned("table", table) not in run.owned
+
+
+def _is_adopted(run: Run, table: str) -> bool:
+    return _is_foreign(run, table) and (run.adopt is None or table in run.adopt)
+
+
+def _table(
+    called: str,
+    rules: Any,
+    check: bool,
+    family: str,
+    before: tuple[Any, ...] | None = None,
+    adopt: bool = False,
+) -> Outcome:
+    """Make a table have the rules of its family; without such rules there is none.
+
+    :param before: the rules that it has by now; None: read them.
+    """
     from ansible_collections.weft.fabric.plugins.module_utils.nft import table
 
-    return table.names()
-
-
-def _tables(run: Run) -> Iterable[str]:
-    return [f"table inet {name}" for name in _names() if Owned("table", name) not in run.owned]
-
-
-def _table(called: str, rules: Any, check: bool, before: Any = None) -> Outcome:
-    from ansible_collections.weft.fabric.plugins.module_utils.nft import table
-
-    result = table.converge(called, rules, check, before=before)
+    result = table.converge(called, _of(rules, family) or None, check, family, before, adopt)
     return Outcome(result["changed"], [result["diff"]], objects=differing(result["diff"]))

@@ -26,10 +26,14 @@ def _document(host: Host) -> Document:
     there = pods.parse(host.variables["pods_pods"], host.overlays, default)
     pods.refuse_removed_overlays(there)
     running = [pod.name for pod in there if not pod.network.driver.joins(pod.network)]
+    namespaces = topology(there, default, host)
     document: Document = {
-        "topology": {"namespaces": topology(there, default, host), "purge": True},
+        "topology": {"namespaces": namespaces, "purge": True},
         "echo_server": {"namespaces": running, "port": host.variables["pods_port"]},
     }
+    own = list(_sources(namespaces))
+    if own:
+        document["sources"] = own
     # The engine adds the kernel parameters that CNI networks need.
     attachments = [item for _pod, item in pods.attachments(there)]
     if attachments:
@@ -45,6 +49,19 @@ def topology(there: Sequence[Pod], default: Network | None, host: Host) -> Piece
     place = Place(host.name, fabric.nodes, tuple(cidr for overlay in fabric.present for cidr in overlay.cidrs))
     parts = [part for group in addresses.groups(there, default, place, fabric.present) for part in _pieces(*group)]
     return put_together([{"": {"links": []}}, *parts])
+
+
+def _sources(namespaces: Pieces) -> Iterator[dict[str, Any]]:
+    """What may come out of the pods' veth pairs."""
+    for link in namespaces[""]["links"]:
+        pod = link.get("peer", {})
+        if pod.get("addresses"):
+            yield {
+                "interface": link["name"],
+                "bridged": bool(link["controller"]),
+                "mac_address": pod["mac_address"],
+                "addresses": [str(ipaddress.ip_interface(address).ip) for address in pod["addresses"]],
+            }
 
 
 def _pieces(inside: Sequence[Pod], networks: Sequence[Network], place: Place) -> Iterator[Pieces]:

@@ -6,12 +6,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
+from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.cni import pieces
 from ansible_collections.weft.fabric.plugins.module_utils.cni.pieces import Interface, Pieces
 from ansible_collections.weft.fabric.plugins.plugin_utils.drivers.driver import Link, Own, Pod
 from ansible_collections.weft.fabric.plugins.plugin_utils.model.subnet import Address
+
+
+def cabled(pod: Pod, own: Sequence[Own], mtu_of: str) -> Interface:
+    """A pod's end of a veth pair, with a MAC address that its host knows before the pair exists.
+
+    :param mtu_of: the host's link whose MTU it has.
+    """
+    # Without the prefix length, it stays the same if the driver changes between bridge and ptp.
+    mac = values.derived_mac(str(own[0].address.ip))
+    return replace(interface(pod, own, mtu_of), mac_address=mac)
 
 
 def interface(pod: Pod, own: Sequence[Own], mtu_of: str | None = None) -> Interface:
@@ -46,7 +58,7 @@ def bridged(pod: Pod, own: Sequence[Own], controller: str, mtu_of: str, routed: 
         if address.version == other.version
     ]
     routes = [*defaults(own, pod.interface), *beside]
-    return pieces.on_bridge(interface(pod, own, mtu_of), pod.host_interface, controller, routes)
+    return pieces.on_bridge(cabled(pod, own, mtu_of), pod.host_interface, controller, routes)
 
 
 def defaults(own: Iterable[Own], dev: str) -> list[dict[str, Any]]:

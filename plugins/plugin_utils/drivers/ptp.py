@@ -20,7 +20,7 @@ def _connect(_network: Network, pod: Pod, own: Sequence[Own], place: Place) -> P
     gateways = [f"{gateway}/{address.max_prefixlen}" for address, gateway in alone]
     there = [pieces.route(gateway, dev) for gateway in gateways]
     back = [pieces.route(address, outside, src=gateway) for address, gateway in alone]
-    inside = _pieces.interface(pod, alone, _overlay.mtu_of(place))
+    inside = _pieces.cabled(pod, alone, _overlay.mtu_of(place))
     routes = [*there, *_pieces.defaults(own, dev)]
     return pieces.point_to_point(inside, outside, gateways, routes, back)
 

@@ -31,6 +31,8 @@ def reported(variables: Mapping[str, Mapping[str, Any]], hosts: Iterable[str]) -
         probe = own["verify_probe"]
         found["results"][host] = probe["results"]
         found["before"][host] = probe.get("counters", {})
+        if "protections" in probe:
+            found["protections"][host] = probe["protections"]
         dev = own["overlay_node"]["dev"]
         if dev in probe.get("mtus", {}):
             found["mtus"][host] = probe["mtus"][dev]

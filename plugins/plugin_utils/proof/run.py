@@ -13,6 +13,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.proof.report import Re
 from ansible_collections.weft.fabric.plugins.module_utils.proof.target import Target
 from ansible_collections.weft.fabric.plugins.module_utils.proof.verdict import ABSENT, Proof, Verdict, verdicts
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.fabric import Fabric
+from ansible_collections.weft.fabric.plugins.plugin_utils.proof import protection
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.scope import peers
 from ansible_collections.weft.fabric.plugins.plugin_utils.proof.targets import around, overlays, targets
 
@@ -58,7 +59,8 @@ def found(reported: Reported, fabric: Fabric, scope: str, part: Part) -> list[Ve
 def shown(reported: Reported, fabric: Fabric, scope: str, part: Part) -> Report:
     """The proof for people, of what found() takes."""
     probing = list(reported.results)
-    return report(found(reported, fabric, scope, part), probing, _sampled(probing, list(fabric.nodes), scope))
+    remarks = [*_sampled(probing, list(fabric.nodes), scope), *protection.lines(reported.protections, fabric)]
+    return report(found(reported, fabric, scope, part), probing, remarks)
 
 
 def _sampled(probing: Sequence[str], nodes: Sequence[str], scope: str) -> list[str]:
