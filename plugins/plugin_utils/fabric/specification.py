@@ -94,14 +94,8 @@ INVENTORY = ("site_confirm", "site_adopt")
 """Variables of playbooks that an inventory may set."""
 
 EXTRA = (
-    "target",
-    "site_batch",
-    "fabric_nodes",
-    "fabric_routers",
-    "plan_documents",
-    "rollback_to",
-    "hold_for",
-    "drain_nodes",
+    *("target", "site_batch", "fabric_nodes", "fabric_routers", "plan_documents"),
+    *("rollback_to", "hold_for", "drain_nodes"),
 )
 """Extra variables of playbooks (-e)."""
 

@@ -231,10 +231,10 @@ def _serves(pid: str) -> bool:
     return False
 
 
-CAME = ["NEWNEIGH", "NEWNEIGH", "NEWROUTE"]
-"""What a host's kernel tells when another node comes: an FDB entry, a neighbour and a route."""
+CAME = ["NEWNEIGH", "NEWNEIGH", "NEWROUTE", "nft NEWGEN", "nft NEWSETELEM", "nft NEWSETELEM"]
+"""What a host's kernel tells when another node comes: an FDB entry, a neighbour, a route, and whom it admits."""
 
-WENT = ["DELNEIGH", "DELNEIGH", "DELROUTE", "NEWNEIGH"]
+WENT = ["DELNEIGH", "DELNEIGH", "DELROUTE", "NEWNEIGH", "nft DELSETELEM", "nft DELSETELEM", "nft NEWGEN"]
 """And when it goes. Of a neighbour it tells that it has failed, and then that it is gone."""
 
 
