@@ -98,6 +98,17 @@ def plan_refused(variables: Mapping[str, Any], hosts: Sequence[str]) -> dict[str
     return refused(_registered(variables, hosts, "common_planned"))
 
 
+def unconfirmed(variables: Mapping[str, Any], hosts: Sequence[str], seconds: Any) -> list[str]:
+    """The hosts that go back by themselves: see fleet.plan.
+
+    :param variables: Ansible's ``hostvars``.
+    :param seconds: ``site_confirm``.
+    """
+    from ansible_collections.weft.fabric.plugins.plugin_utils.fleet.plan import unconfirmed as found
+
+    return found({host: variables[host] for host in hosts}, int(seconds))
+
+
 def batch(variables: Mapping[str, Any], every: Sequence[str], hosts: Sequence[str]) -> dict[str, list[str]]:
     """The nodes of a run with batches: see fleet.batch.
 
@@ -358,6 +369,7 @@ class FilterModule:
             hosts,
             plan_lines,
             plan_refused,
+            unconfirmed,
             batch,
             command_lines,
             command_failed,

@@ -84,6 +84,7 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "_plan_lines": ((REGISTERED, list(NODES)), {}),
     "_preflight_report": ((REGISTERED, list(NODES), [*NODES, "lost"]), {}),
     "_plan_refused": ((REGISTERED, list(NODES)), {}),
+    "_unconfirmed": ((REGISTERED, list(NODES), 30), {}),
     "_batch": ((REGISTERED, list(NODES), ["a"]), {}),
     "_command_lines": ((REGISTERED, list(NODES), list(NODES)), {}),
     "_command_failed": (({"rc": 1, "stdout": ""},), {}),

@@ -52,6 +52,18 @@ def test_each_refusal_is_one_line() -> None:
     ]
 
 
+def test_hosts_that_nobody_confirms() -> None:
+    changed = {"common_planned": differs(), "common_applied": {"confirmed": False}}
+    lost = {"common_planned": differs(), "common_applied": {"unreachable": True}}
+    same = {"common_planned": {**SAME, "confirmed": True}}
+    left = {"common_planned": {**SAME, "confirmed": False}}  # by a run before
+    told = "Not confirmed, so that these hosts go back by themselves within 60 s: "
+    assert plan.unconfirmed({"a": changed, "b": same, "c": left}, 60) == []
+    assert plan.unconfirmed({"a": changed, "b": lost, "c": same}, 60) == [f"{told}b"]
+    suspect = {**same, "verify_result": {"suspects": ["c"]}}
+    assert plan.unconfirmed({"a": changed, "b": lost, "c": suspect, "d": left}, 60) == [f"{told}a, b, d"]
+
+
 def test_many_objects_of_a_type_are_a_number() -> None:
     routes = [f"+ route 10.0.{number}.0/24 dev e0" for number in range(21)]
     inside = [f"+ netns p: route 10.0.{number}.0/24 dev e0" for number in range(20)]

@@ -514,3 +514,5 @@ def test_by_a_further_vxlan_a_node_receives_and_does_not_send():
     assert second == {**own, "name": "vxlan2", "port": 8472}
     loose = {f"net/ipv4/conf/{device}/rp_filter": 2 for device in ("vxlan0", "vxlan1", "vxlan2")}
     assert found["sysctl"] == {**alone["sysctl"], **loose}
+    (admitted,) = alone["admission"]
+    assert found["admission"] == [admitted, {**admitted, "vni": 20}, {**admitted, "port": 8472}]

@@ -41,6 +41,26 @@ def refused(planned: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     return {host: " ".join("; ".join(found[host]).split()) for host in planned if host in found}
 
 
+def unconfirmed(variables: Mapping[str, Mapping[str, Any]], seconds: int) -> list[str]:
+    """The hosts of a run that nobody confirms, as a line; none: all are confirmed.
+
+    :param variables: by host, its ``hostvars``.
+    :param seconds: the time for a confirmation.
+    """
+    proved = not any((own.get("verify_result") or {}).get("suspects") for own in variables.values())
+    waiting = [host for host, own in variables.items() if _waits(own, proved)]
+    told = f"Not confirmed, so that these hosts go back by themselves within {seconds} s: {', '.join(waiting)}"
+    return [told] if waiting else []
+
+
+def _waits(own: Mapping[str, Any], proved: bool) -> bool:
+    """Whether a host has an unconfirmed generation, or was lost while it changed."""
+    applied = own.get("common_applied") or {}
+    if applied.get("unreachable"):
+        return True
+    return not proved and not (applied or own.get("common_planned") or {}).get("confirmed", True)
+
+
 def _changes(host: str, own: Mapping[str, Any]) -> Iterator[str]:
     yield f"{host}: {_count([own])}{'' if own['objects'] else ', files alone'}"
     yield from (f"  {line}" for line in own["objects"])

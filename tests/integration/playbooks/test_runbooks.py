@@ -50,6 +50,7 @@ class Runbook(NamedTuple):
     :ivar moved: the address by which the concerned pod is reached afterwards, if it is another one.
     :ivar events: what happens to the machines before a step, by the step's number.
     :ivar fails: the step that fails.
+    :ivar says: what is on the screen then.
     :ivar shows: a command on node-1, and what its output has afterwards.
     """
 
@@ -59,6 +60,7 @@ class Runbook(NamedTuple):
     moved: Way | None = None
     events: Mapping[int, Callable[[Machines], None]] = {}
     fails: int | None = None
+    says: str = ""
     shows: tuple[str, str] = ("true", "")
 
 
@@ -115,7 +117,9 @@ RUNBOOKS = {
         interrupts=True, moved=RENUMBERED, shows=("ip address show br0", "10.200.0.1/24")
     ),
     "Remove a pod": Runbook(RENUMBERED),
-    "Let a host go back that a change has cut off": Runbook(RENUMBERED, fails=1),
+    "Let a host go back that a change has cut off": Runbook(
+        RENUMBERED, fails=1, says="these hosts go back by themselves within 30 s: node-3"
+    ),
     "Recover a host that a change has cut off": Runbook(RENUMBERED, fails=1),
     "The record of a host was lost": Runbook(
         RENUMBERED, concerned=RENUMBERED._replace(node="node-2", pod="api", address="10.200.0.2"), events={0: forgotten}
@@ -164,7 +168,8 @@ def follow(site: Machines, runbook: Runbook, blocks: Sequence[tuple[str, str]]) 
     for number, (language, text) in enumerate(blocks):
         if number in runbook.events:
             runbook.events[number](site)
-        take(site, language, text, fails=number == runbook.fails)
+        said = take(site, language, text, fails=number == runbook.fails)
+        assert number != runbook.fails or runbook.says in said, said
     for way in {*pings} - ({runbook.concerned} if runbook.moved else set()):
         way.answers(site)
     times = {way: ping.stop() for way, ping in pings.items()}
@@ -177,8 +182,11 @@ def follow(site: Machines, runbook: Runbook, blocks: Sequence[tuple[str, str]]) 
     return tuple(lost[way] if way else None for way in (runbook.others, runbook.concerned))
 
 
-def take(site: Machines, language: str, text: str, fails: bool) -> None:
-    """Take a step: a change of the inventory, commands at the console of a host, or commands on the controller."""
+def take(site: Machines, language: str, text: str, fails: bool) -> str:
+    """Take a step: a change of the inventory, commands at the console of a host, or commands on the controller.
+
+    :returns: what is on the controller's screen.
+    """
     if language == "diff":
         inventory = site.home / "hosts.yml"
         inventory.write_text(pages.patched(inventory.read_text(encoding="utf-8"), text), encoding="utf-8")
@@ -186,7 +194,8 @@ def take(site: Machines, language: str, text: str, fails: bool) -> None:
         for host, command in re.findall(r"^root@(\S+):~# (.*)$", text, re.MULTILINE):
             site.at(host, "sh", "-c", command)
     else:
-        site.run(text, fails)
+        return site.run(text, fails)
+    return ""
 
 
 _NOBODY = "\N{EN DASH}"
