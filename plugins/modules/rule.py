@@ -63,10 +63,10 @@ options:
         description: IP protocol, V(tcp), V(udp), V(icmp), V(icmpv6), V(sctp) or a number.
         type: str
       sport:
-        description: Source port, or a range like V(1000-2000). Requires O(rules[].ipproto).
+        description: Source port, or a range like V(1000-2000). Without O(rules[].ipproto), of any protocol.
         type: str
       dport:
-        description: Destination port, or a range like V(1000-2000). Requires O(rules[].ipproto).
+        description: Destination port, or a range like V(1000-2000). Without O(rules[].ipproto), of any protocol.
         type: str
       uidrange:
         description: Number of the user whose process sends the packet, or a range like V(1000-2000).

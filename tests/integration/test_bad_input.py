@@ -242,7 +242,6 @@ CASES: list[tuple[Any, str, str, str]] = [
     (rule(priority=1, table=7, fwmask="0xff"), "rules[0].fwmask", "'0xff'", "it needs 'fwmark'"),
     (rule(priority=1, table=7, fwmark="0x100", fwmask="0xff"), "rules[0].fwmark", "'0x100'", "it never matches"),
     (rule(priority=1, table=7, fwmark="0xyz"), "rules[0].fwmark", "'0xyz'", "give a number, like 0x10"),
-    (rule(priority=1, table=7, dport=53), "rules[0].dport", "53", "it needs 'ipproto'"),
     (rule(priority=1, table=7, dport="9-8", ipproto="tcp"), "rules[0].dport", "'9-8'", "the lower number first: 8-9"),
     (rule(priority=1, table=7, dport="http", ipproto="tcp"), "rules[0].dport", "'http'", "from 1 to 65535"),
     (rule(priority=1, table=7, ipproto="tcpip"), "rules[0].ipproto", "'tcpip'", "from 1 to 255"),

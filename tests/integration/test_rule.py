@@ -32,6 +32,7 @@ STATES: dict[str, tuple[str, dict[str, Any]]] = {
         "ipproto udp sport 1000-2000 dport 53 table 7",
         {"ipproto": "udp", "sport": "1000-2000", "dport": 53, "table": 7},
     ),
+    "ports of any protocol": ("sport 666 dport 777 table 7", {"sport": 666, "dport": 777, "table": 7}),
     "users": ("uidrange 1000-2000 table 7", {"uidrange": "1000-2000", "table": 7}),
     "root": ("uidrange 0-0 table 7", {"uidrange": 0, "table": 7}),
     "l3mdev": ("l3mdev", {"l3mdev": True}),

@@ -267,6 +267,28 @@ def test_flooding_to_one_vtep_by_several_ports(run_module, ns) -> None:
     assert len(vteps(name)) == 1
 
 
+def test_a_vnis_own_group_and_remote_are_not_purged(run_module, ns) -> None:
+    """With them, the kernel makes the entries by which it floods frames of the VNI (vxlan_vnifilter.c)."""
+    name = ns()
+    ip_batch(name, "link add e0 type veth peer name e1", "link set e0 up",
+             "link add vx0 type vxlan external vnifilter local 10.3.0.1 dev e0 dstport 4789",
+             "link set vx0 up")  # fmt: skip
+    for vnis in ("200 group 239.1.1.101", "201-202 remote 10.3.0.9"):
+        bridge(name, *f"vni add dev vx0 vni {vnis}".split())
+    own = bridge(name, "fdb", "show", "dev", "vx0")
+    assert (own.count("239.1.1.101"), own.count("10.3.0.9")) == (1, 2)
+    ours = {"lladdr": FLOOD, "dst": "10.3.0.8", "src_vni": 200, "vni": 200}
+    asked = {"netns": name, "dev": "vx0", "entries": [ours], "purge": True}
+    assert run_module("vxlan_fdb", **asked)["changed"]
+    with unchanged(name):
+        assert not run_module("vxlan_fdb", **asked)["changed"]
+        same = {"lladdr": FLOOD, "dst": "10.3.0.9", "src_vni": 201, "vni": 201}
+        assert not run_module("vxlan_fdb", netns=name, dev="vx0", entries=[ours, same])["changed"]
+    purged = run_module("vxlan_fdb", **{**asked, "entries": []})
+    assert [line.partition(" vni ")[0] for line in lines(purged, "before")] == [f"fdb vx0 {FLOOD} dst 10.3.0.8"]
+    assert bridge(name, "fdb", "show", "dev", "vx0") == own
+
+
 def with_flooding_of_zebra(name: str, bridged: str = "vx0") -> None:
     """A VXLAN of EVPN before its first MAC address: zebra sets the state that bridge(8) sets."""
     ip_batch(

@@ -128,6 +128,16 @@ def _of_device(kernel: Socket, link: Link, names: Mapping[int, str]) -> dict[Fdb
                 found[item._replace(state=ROUTER if flags & NTF_ROUTER else None)] = None
             else:
                 link.noted.append(item._replace(state=mark))
+    if link.attributes.get("vnifilter"):
+        # Imported only here: few VXLANs have VNIs of their own.
+        from ansible_collections.weft.fabric.plugins.module_utils.kernel.members import vni_remotes
+
+        own_vnis = vni_remotes(kernel, link.index)
+        # By these the VXLAN floods itself; nobody has made them (vxlan_vnifilter.c: vxlan_update_default_fdb_entry).
+        for item in [item for item in make_all(FdbEntry, found) if (item.src_vni, item.dst) in own_vnis]:
+            if item.lladdr == ZERO_MAC and item.port is None and item.vni in (None, item.src_vni):
+                found.pop(item)
+                found[item._replace(state=STATIC)] = None
     own = link.attributes.get("remote") or link.attributes.get("group")
     if own:
         for entry in [entry for entry in found if entry[:5] == (link.name, ZERO_MAC, own, None, None)]:

@@ -113,11 +113,28 @@ def _group(names: Mapping[int, str], bridge: str, data: bytes) -> Iterator[Membe
     yield Member(names[index], bridge, " ".join(words), packed(raw))
 
 
+def vni_remotes(kernel: Socket, index: int) -> set[tuple[int, str]]:
+    """The VNIs of an external VXLAN with a group or a remote of their own, each with that."""
+    found: set[tuple[int, str]] = set()
+    for message in kernel.dump(RTM_GETTUNNEL, _HEADER.pack(AF_BRIDGE, index)):
+        for kind, data in _each(message[24:]):
+            if kind == VXLAN_VNIFILTER_ENTRY:
+                first, last, group = _range(attributes(data, 0))
+                found.update((vni, to_text(group)) for vni in range(first, last + 1) if group)
+    return found
+
+
+def _range(found: Mapping[int, bytes]) -> tuple[int, int, bytes | None]:
+    """The first and the last VNI of an entry, and their group or remote."""
+    first = found[VXLAN_VNIFILTER_ENTRY_START]
+    last = found.get(VXLAN_VNIFILTER_ENTRY_END, first)
+    group = found.get(VXLAN_VNIFILTER_ENTRY_GROUP) or found.get(VXLAN_VNIFILTER_ENTRY_GROUP6)
+    return *_U32.unpack(first), *_U32.unpack(last), group
+
+
 def _vnis(dev: str, data: bytes) -> Member:
     found = {kind: value for kind, value in attributes(data, 0).items() if kind in _OF_VNIS}
-    first = _U32.unpack(found[VXLAN_VNIFILTER_ENTRY_START])[0]
-    last = _U32.unpack(found.get(VXLAN_VNIFILTER_ENTRY_END, found[VXLAN_VNIFILTER_ENTRY_START]))[0]
-    group = found.get(VXLAN_VNIFILTER_ENTRY_GROUP) or found.get(VXLAN_VNIFILTER_ENTRY_GROUP6)
+    first, last, group = _range(found)
     words = f"vni {first}" + (f"-{last}" if last != first else "") + (f" group {to_text(group)}" if group else "")
     return Member(dev, "", words, packed({VXLAN_VNIFILTER_ENTRY | NLA_F_NESTED: packed(found)}))
 

@@ -28,7 +28,8 @@ INHERIT = "inherit"
 _ENDS = ("local", "remote", "group")
 # What VXLANs have alike that receive by one socket (include/net/vxlan.h: VXLAN_F_RCV_FLAGS).
 _RECEIVING = ("external", "vnifilter", "gbp", "udp6zerocsumrx")
-IFLA_VXLAN_ID, IFLA_VXLAN_GROUP, IFLA_VXLAN_PORT, IFLA_VXLAN_GROUP6 = 1, 2, 15, 16  # include/uapi/linux/if_link.h
+# include/uapi/linux/if_link.h
+IFLA_VXLAN_ID, IFLA_VXLAN_GROUP, IFLA_VXLAN_PORT, IFLA_VXLAN_GROUP6, IFLA_VXLAN_VNIFILTER = 1, 2, 15, 16, 30
 
 
 def _remote(where: str, value: Any) -> str:
@@ -125,6 +126,7 @@ def _entries(data: Mapping[int, bytes]) -> dict[str, Any]:
     found = {
         "vni": struct.unpack("=I", data[IFLA_VXLAN_ID])[0],
         "port": struct.unpack("!H", data[IFLA_VXLAN_PORT])[0],
+        "vnifilter": data.get(IFLA_VXLAN_VNIFILTER, b"\0") != b"\0",
     }
     remote = data.get(IFLA_VXLAN_GROUP) or data.get(IFLA_VXLAN_GROUP6)
     if remote:

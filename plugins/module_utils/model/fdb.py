@@ -33,7 +33,8 @@ class FdbEntry(NamedTuple):
     :ivar via: the interface that packets leave by; None: the kernel chooses.
     :ivar nhid: the number of the group of nexthops.
     :ivar state: what bridge(8) says of it besides: ``dynamic`` if it was learned, ``extern_learn`` or ``static`` if it
-        is a control plane's, ``router`` if the kernel routes what is sent there (vxlan_core.c: route_shortcircuit).
+        is a control plane's or the VXLAN's own, ``router`` if the kernel routes what is sent there (vxlan_core.c:
+        route_shortcircuit).
     """
 
     dev: str

@@ -295,9 +295,6 @@ def _check(family: int, found: Mapping[str, Any], item: Mapping[str, Any], where
         raise InvalidParameter(f"{where}fwmark", item["fwmark"], "it has bits that fwmask has not, so it never matches")
     if family == 4 and found.get("tos", 0) > _IPV4_TOS:
         raise InvalidParameter(f"{where}tos", item["tos"], f"the kernel takes at most {_IPV4_TOS:#x} for IPv4")
-    ports = [name for name in ("sport", "dport") if name in found]
-    if ports and "ipproto" not in found:
-        raise InvalidParameter(f"{where}{ports[0]}", item[ports[0]], "it needs 'ipproto': tcp, udp or sctp")
     looks_up = found.get("action", LOOKUP) == LOOKUP
     target = "table" in found or "l3mdev" in found
     if not looks_up and "table" in found:
