@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import pathlib
 import statistics
@@ -30,6 +31,7 @@ from ansible_collections.weft.fabric.tests.bench.measure import (
 from ansible_collections.weft.fabric.tests.integration import kernel
 
 MEMORY = 200  # MB, that the largest table may take
+MULTIPATH = 1.5  # what routes of two next hops may take, of what those of one take
 ADD, VERIFY, CHANGE, PURGE, PURGE_ALL = "add", "unchanged", "change 1", "purge 1", "purge all"
 IFSTATE = CHECKOUT / "build" / "ifstate"
 
@@ -48,6 +50,12 @@ def routes(count: int) -> list[Entry]:
     return [
         {"dst": f"{_address(10, number)}/32", "via": _address(11, number), "onlink": True} for number in range(count)
     ]
+
+
+def multipath_routes(count: int) -> list[Entry]:
+    """So many host routes, each by way of the same two gateways, as in a fabric with two spines."""
+    hops = [{"via": f"11.0.0.{spine}", "dev": "vxlan0", "onlink": True} for spine in (1, 2)]
+    return [{"dst": f"{_address(10, number)}/32", "nexthops": hops} for number in range(count)]
 
 
 def _octets(number: int, separator: str, form: str) -> str:
@@ -206,6 +214,25 @@ class Case:
         return runs
 
 
+def multipath(directory: pathlib.Path, repetitions: int, count: int) -> Row:
+    """Routes of two next hops, unchanged, against our own routes of one."""
+    paths = []
+    for name, listed in (("multipath", multipath_routes(count)), ("plain", routes(count))):
+        paths.append(directory / f"{name}.json")
+        paths[-1].write_text(json.dumps(listed), encoding="utf-8")
+
+    def unchanged(path: pathlib.Path) -> dict[str, float]:
+        with vxlan():
+            for expected in (count, 0):
+                _process, output = command(sys.executable, str(HERE / "engine.py"), "routes", str(path))
+                result = json.loads(output)
+                require(result["operations"] == expected, f"{path.stem} does {result['operations']}, not {expected}")
+        return {VERIFY: result["seconds"]}
+
+    ours, plain = alternate(repetitions, *(functools.partial(unchanged, path) for path in paths))
+    return Row(f"{count:,} multipath routes, {VERIFY}", ours[VERIFY], "our onlink routes", plain[VERIFY], MULTIPATH)
+
+
 def make_ifstate() -> str:
     """The newest ifstate of PyPI in an environment of its own; its name and version."""
     if not (IFSTATE / "bin" / "python").exists():
@@ -249,6 +276,7 @@ def section(
                         key = f"{step}: ifstate" if name == "ifstate" else name
                         lines.setdefault(key, []).append((count, statistics.median(of_one[step])))
         sentences.append(f"- {largest:,} {table.name}, unchanged: {_sent(case)}")
+    rows.append(multipath(directory, repetitions, min(sizes[-1], 10_000)))
     goal = f"goal: below {MEMORY} MB, {verdict(memory < MEMORY)}"
     sentences.append(f"- One process of the engine uses at most {memory:.0f} MB of memory ({goal}).")
     plot = line_chart("FDB entries of one VXLAN", "entries", "seconds", lines, powers=True)

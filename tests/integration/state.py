@@ -66,9 +66,12 @@ def snapshot(namespace: str) -> dict[str, Any]:
             key=str,
         ),
         "static": sorted(
-            (entry["ifname"], entry["mac"], entry.get("vlan"), "sticky" in entry["flags"])
-            for entry in entries
-            if entry["state"] == "static"
+            (
+                (entry["ifname"], entry["mac"], entry.get("vlan"), "sticky" in entry["flags"])
+                for entry in entries
+                if entry["state"] == "static"
+            ),
+            key=str,
         ),
         "wireguard": _wireguard(namespace) if any(_link(link)["kind"] == "wireguard" for link in links) else [],
     }

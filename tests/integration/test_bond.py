@@ -239,3 +239,152 @@ def test_an_aggregate_with_a_peer(run_module, pair) -> None:
     ip(there, "link", "set", "q0", "down")
     eventually(lambda: data(here)["ad_info"]["num_ports"] == 1)
     eventually(answered)
+
+
+def told(done: Any, side: str) -> set[str]:
+    """A diff without the namespaces."""
+    return {line.partition(": ")[2] for line in done["diff"][side].splitlines()}
+
+
+def reach(run_module: Any, here: str, **more: Any) -> Any:
+    """Run in check mode, which shows what is then done, then run, and again, which changes nothing."""
+    arguments = {"netns": here, "name": "bond0", **more}
+    would = run_module("bond", check=True, **arguments)
+    did = run_module("bond", **arguments)
+    assert did.rc == 0, did
+    assert (would["changed"], would["diff"]) == (True, did["diff"])
+    with unchanged(here):
+        assert not run_module("bond", **arguments)["changed"]
+    return did
+
+
+def link_of(namespace: str, name: str) -> dict[str, Any]:
+    (row,) = ip_json(namespace, "link", "show", name)
+    return row
+
+
+@needs_bond
+def test_the_mtu_of_a_bond_is_that_of_its_ports(run_module, pair) -> None:
+    """What the kernel does to them by itself is in the diff, and undone when they leave."""
+    here, _there = pair
+    ip(here, "link", "set", "p0", "mtu", "9000")
+    made = reach(run_module, here, mode="active-backup", ports=["p0", "p1"])
+    assert "link p0 mtu 1500" in told(made, "after") and "link p0 mtu 9000" in told(made, "before")
+    changed = reach(run_module, here, mtu=1400)
+    assert told(changed, "after") == {"link bond0 mtu 1400", "link p0 mtu 1400", "link p1 mtu 1400"}
+    assert {link_of(here, name)["mtu"] for name in ("bond0", "p0", "p1")} == {1400}
+    left = run_module("bond", netns=here, name="bond0", ports=["p1"], purge_ports=True)
+    assert left["changed"] and link_of(here, "p0")["mtu"] == 9000
+
+
+@needs_bond
+def test_a_port_with_an_mtu_of_its_own_is_refused(run_module, pair) -> None:
+    here, _there = pair
+    run_module("bond", netns=here, name="bond0", mtu=1400, ports=["p0"])
+    with Monitor(here) as monitor:
+        for name in ("p0", "p1"):
+            refused = run_module(
+                "topology", namespaces={here: {"links": [{"name": name, "controller": "bond0", "mtu": 1450}]}}
+            )
+            assert "which gives its own MTU of 1400 to its ports: give 1450 to bond0 instead" in refused["msg"]
+    assert monitor.changes == []
+    both = [{"name": "bond0", "kind": "bond", "mtu": 1450}, {"name": "p1", "controller": "bond0", "mtu": 1450}]
+    assert run_module("topology", namespaces={here: {"links": both}})["changed"]
+    with unchanged(here):
+        assert not run_module("topology", namespaces={here: {"links": both}})["changed"]
+    gone = {"name": "p1", "controller": "", "mtu": 1300, "mac_address": MACS[5]}
+    did = run_module("topology", namespaces={here: {"links": [gone]}})
+    assert {"link p1 mtu 1300", f"link p1 mac_address {MACS[5]}"} <= told(did, "after")
+    assert (link_of(here, "p1")["mtu"], link_of(here, "p1")["address"]) == (1300, MACS[5])
+
+
+@needs_bond
+@pytest.mark.parametrize("mode", ["802.3ad", "balance-tlb", "balance-alb"])
+def test_a_mode_that_checks_the_carrier(mode: str, run_module, pair) -> None:
+    """The kernel sets miimon to 100 with these modes, unless it is set (bond_option_mode_set)."""
+    here, _there = pair
+    run_module("bond", netns=here, name="bond0", mode="active-backup")
+    changed = reach(run_module, here, mode=mode)
+    assert {"link bond0 miimon 100", f"link bond0 mode {mode}"} == told(changed, "after")
+    assert data(here)["miimon"] == 100
+    without = reach(run_module, here, miimon=0)
+    assert told(without, "after") == {"link bond0 miimon 0"}
+    run_module("bond", netns=here, name="bond0", mode="active-backup")
+    asked = reach(run_module, here, mode=mode, miimon=0)
+    assert (told(asked, "after"), data(here)["miimon"]) == ({f"link bond0 mode {mode}"}, 0)
+    run_module("bond", netns=here, name="bond0", state="absent")
+    assert "miimon 100" in str(reach(run_module, here, mode=mode)["diff"])
+
+
+@needs_bond
+def test_delays_are_kept_when_the_interval_changes(run_module, pair) -> None:
+    here, _there = pair
+    run_module("bond", netns=here, name="bond0", mode="active-backup", miimon=100, updelay=200, downdelay=100)
+    assert told(reach(run_module, here, miimon=50), "after") == {"link bond0 miimon 50"}
+    assert [data(here)[name] for name in ("miimon", "updelay", "downdelay")] == [50, 200, 100]
+    rounded = reach(run_module, here, miimon=30)
+    assert told(rounded, "after") == {"link bond0 miimon 30", "link bond0 updelay 180", "link bond0 downdelay 90"}
+    ended = reach(run_module, here, miimon=0, updelay=0)
+    assert told(ended, "after") == {"link bond0 miimon 0", "link bond0 updelay 0", "link bond0 downdelay 0"}
+
+
+@needs_bond
+def test_the_validation_of_arp_stays_with_another_mode(run_module, pair) -> None:
+    here, _there = pair
+    words = ("mode", "active-backup", "arp_interval", "100", "arp_ip_target", "192.0.2.1", "arp_validate", "all")
+    ip(here, "link", "add", "bond0", "type", "bond", *words)
+    reach(run_module, here, mode="balance-xor")
+    assert (data(here)["arp_interval"], data(here)["arp_validate"]) == (100, "all")
+
+
+@needs_bond
+def test_the_mac_addresses_of_ports_are_their_own(run_module, pair) -> None:
+    """A port has its bond's, and gets its own back."""
+    here, _there = pair
+    links = [
+        {"name": "bond0", "kind": "bond", "mode": "active-backup", "miimon": 50, "mac_address": MACS[1]},
+        {"name": "p0", "controller": "bond0", "mac_address": MACS[2]},
+        {"name": "p1", "controller": "bond0", "mac_address": MACS[3]},
+    ]
+    document = {here: {"links": links}}
+    would = run_module("topology", namespaces=document, check=True)
+    made = run_module("topology", namespaces=document)
+    assert (made.rc, would["diff"]) == (0, made["diff"])
+    assert {link_of(here, name)["address"] for name in ("bond0", "p0", "p1")} == {MACS[1]}
+    with unchanged(here):
+        assert not run_module("topology", namespaces=document)["changed"]
+    links[1]["mac_address"] = MACS[4]
+    assert run_module("topology", namespaces=document)["changed"]
+    with unchanged(here):
+        assert not run_module("topology", namespaces=document)["changed"]
+    assert {link_of(here, name)["address"] for name in ("bond0", "p0", "p1")} == {MACS[1]}
+    run_module("bond", netns=here, name="bond0", ports=["p1"], purge_ports=True)
+    assert link_of(here, "p0")["address"] == MACS[4]
+
+
+@needs_bond
+@pytest.mark.parametrize("how", ["active", "follow"])
+def test_mac_addresses_that_move_with_the_active_port_are_no_drift(how: str, run_module, pair) -> None:
+    here, there = pair
+    for name, mac in (("p0", MACS[1]), ("p1", MACS[2])):
+        ip(here, "link", "set", name, "down", "address", mac)
+    ip(here, "link", "add", "bond0", "type", "bond", "mode", "active-backup", "miimon", "50", "fail_over_mac", how)
+    for name in ("p0", "p1"):
+        ip(here, "link", "set", name, "master", "bond0")
+    ip(here, "link", "set", "bond0", "up")
+    eventually(lambda: data(here).get("active_slave") == "p0")
+    links = [
+        {"name": "bond0", "kind": "bond", "mac_address": link_of(here, "bond0")["address"]},
+        {"name": "p0", "mac_address": MACS[1]},
+        {"name": "p1", "mac_address": MACS[2]},
+    ]
+    for gone, port, active in (("q0", "p0", "p1"), ("q1", "p1", "p0")):
+        ip(there, "link", "set", gone, "down")
+        eventually(lambda name=active: data(here).get("active_slave") == name)
+        eventually(lambda name=active: link_of(here, name)["address"] == link_of(here, "bond0")["address"])
+        with unchanged(here):
+            assert not run_module("topology", namespaces={here: {"links": links}})["changed"]
+        ip(there, "link", "set", gone, "up")
+        eventually(lambda name=port: ports(here)[name]["mii_status"] == "UP")
+    refused = run_module("bond", netns=here, name="bond0", mac_address=MACS[7])
+    assert f"mac_address: {MACS[7]!r} is refused: bond0 has that of the port that is active" in refused["msg"]

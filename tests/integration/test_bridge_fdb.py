@@ -10,14 +10,21 @@ from typing import Any
 import pytest
 
 from ansible_collections.weft.fabric.tests.integration import life
-from ansible_collections.weft.fabric.tests.integration.kernel import bridge, bridge_json, ip_batch, ip_json, unchanged
+from ansible_collections.weft.fabric.tests.integration.kernel import (
+    bridge,
+    bridge_json,
+    eventually,
+    ip_batch,
+    ip_json,
+    unchanged,
+)
 from ansible_collections.weft.fabric.tests.integration.life import MACS, Case
 
 CASES = {
     "bridge_fdb": Case(
         "bridge_fdb",
         prepare=(
-            "ip -n HOST link add br0 type bridge",
+            "ip -n HOST link add br0 type bridge vlan_default_pvid 0",  # an entry without a VLAN is in every VLAN
             "ip -n HOST link add p0 type veth peer name q0",
             "ip -n HOST link set p0 master br0",
         ),
@@ -43,11 +50,18 @@ def static(name: str) -> list[tuple[Any, ...]]:
     return sorted(((entry["mac"], entry.get("vlan")) for entry in rows), key=str)
 
 
+def with_two_ports(name: str) -> None:
+    """A bridge whose ports are in no VLAN, and are up: the kernel has nothing more to say about them."""
+    ip_batch(name, "link add br0 type bridge vlan_default_pvid 0", "link set br0 up",
+             "link add p0 type veth peer name p1", "link set p0 master br0 up",
+             "link set p1 master br0 up")  # fmt: skip
+    eventually(lambda: {row["operstate"] for row in ip_json(name, "link") if row["ifname"] != "lo"} == {"UP"})
+
+
 def test_entries_of_others_are_kept(run_module, ns) -> None:
     """Learned ones, those of the bridge's own addresses, of a control plane, and on other ports."""
     name = ns()
-    ip_batch(name, "link add br0 type bridge", "link set br0 up", "link add p0 type veth peer name p1",
-             "link set p0 master br0 up", "link set p1 master br0 up")  # fmt: skip
+    with_two_ports(name)
     bridge(name, *f"fdb add {MACS[1]} dev p0 master dynamic".split())
     bridge(name, *f"fdb add {MACS[2]} dev p0 master extern_learn".split())
     bridge(name, *f"fdb add {MACS[3]} dev p1 master static".split())
@@ -68,8 +82,7 @@ def test_entries_of_others_are_kept(run_module, ns) -> None:
 def test_an_entry_that_is_replaced_is_shown(made: str, shown: str, run_module, ns) -> None:
     """A bridge has one entry for a MAC address, so one behind another port is replaced too."""
     name = ns()
-    ip_batch(name, "link add br0 type bridge", "link set br0 up", "link add p0 type veth peer name p1",
-             "link set p0 master br0 up", "link set p1 master br0 up")  # fmt: skip
+    with_two_ports(name)
     bridge(name, "fdb", "replace", MACS[1], "dev", *made.split())
     asked = {"netns": name, "dev": "p0", "entries": [{"lladdr": MACS[1]}], "purge": True}
     with unchanged(name):

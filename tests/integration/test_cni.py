@@ -278,6 +278,18 @@ def test_both_give_addresses_of_one_network(attach: Attach, ns) -> None:
     assert [link["ifname"] for link in kernel.ip_json(pods[1], "link")] == ["lo"]
 
 
+def test_a_file_with_the_container_alone(attach: Attach, ns) -> None:
+    """As older versions of the plugin wrote it: the interface keeps that address, and its end releases it."""
+    host, one = ns(), ns()
+    network = config("bridge", host_local(ONE, dataDir="/var/lib/older"))
+    attach(network, host, one)
+    path = pathlib.Path("/var/lib/older/mynet/10.9.0.2")
+    path.write_text(one)
+    assert not attach(network, host, one)["changed"]
+    attach(network, host, one, state="absent")
+    assert not path.exists()
+
+
 def test_a_data_directory_of_its_own(attach: Attach, ns) -> None:
     host, one, other = ns(), ns(), ns()
     network = config("bridge", host_local(ONE, dataDir="/var/lib/elsewhere"))

@@ -61,9 +61,9 @@ class Store:
                 self._taken[address] = (files.read(f"{directory}/{name}") or b"").decode(errors="replace").strip()
 
     def given(self, item: Attachment) -> list[IpAddress]:
-        """The addresses that an interface has."""
-        owner = _owner(item)
-        return [address for address, holder in self._taken.items() if holder == owner]
+        """The addresses that an interface has: older versions of the plugin wrote the container's id alone."""
+        owners = (_owner(item), item.container)
+        return [address for address, holder in self._taken.items() if holder in owners]
 
     def reserve(self, item: Attachment, sets: Sequence[RangeSet]) -> tuple[list[Own], list[IpAddress]]:
         """Assign an address of each range set to an interface: the one that it has, or a new one.

@@ -147,7 +147,8 @@ def shown(names: Sequence[str]) -> tuple[dict[str, Any], list[Line]]:
     for name, document in chosen(generation.read(), names).items():
         found[name] = {"document": document.content}
         try:
-            found[name]["state"] = show(Run(values_of({name: document}), check=True), name)
+            run = Run(values_of({name: document}), check=True, owned=frozenset(document.owned))
+            found[name]["state"] = show(run, name)
         except FabricError as error:
             errors.append(Line("error", f"{name}: {error}"))
     return found, errors

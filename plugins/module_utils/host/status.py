@@ -80,7 +80,7 @@ def _position(current: Generation | None) -> dict[str, Any]:
 def as_text(found: dict[str, Any]) -> str:
     """The status on one screen."""
     rows = [
-        ("generation", f"{found['generation']}, {_state(found)}" if found["generation"] else "none"),
+        ("generation", _generation(found)),
         ("revision", found["revision"]),
         ("made", f"{_when(found['time'])} ({_age(found['age'])} ago) by {found['controller'] or 'this host itself'}"),
         ("roles", ", ".join(found["roles"])),
@@ -94,6 +94,12 @@ def as_text(found: dict[str, Any]) -> str:
     left_out = {"revision", "made", "roles"} if not found["generation"] else set()
     rows = [row for row in rows if row[0] not in left_out and row[1]]
     return "\n".join(f"{name:<12}{text}" for name, text in rows)
+
+
+def _generation(found: dict[str, Any]) -> str:
+    if found["confirmed"] and not found["generation"]:
+        return "none"
+    return f"{found['generation'] or 'none'}, {_state(found)}"
 
 
 def _state(found: dict[str, Any]) -> str:

@@ -42,7 +42,7 @@ def current() -> str:
     directory = places.current()
     text = of(directory) if directory else ""
     if text:
-        trusted.check(f"{directory}/{FILE}", "the targets")
+        trusted.check(f"{directory}/{FILE}", "the file")
     else:
         what = f"{directory} has no targets" if directory else "this host has no documents"
         raise FabricError(f"{what}: the playbooks weft.fabric.site and weft.fabric.verify store what a host proves")

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
+from typing import Any, Callable
 
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.inet import (
     family,
@@ -36,7 +38,6 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.route import Hop
 _RTNH = struct.Struct("=HBBi")  # struct rtnexthop: length, flags, weight less 1, index
 _U32 = struct.Struct("=I")
 _PLAIN = (16, 28)  # the size of struct rtnexthop and RTA_GATEWAY, of IPv4 and of IPv6
-_ONLINK = bytes(flags & RTNH_F_ONLINK for flags in range(256))  # a table for bytes.translate()
 # What a hop may have besides, which belongs to the route itself if it has one hop.
 _OF_HOP = (RTA_FLOW, RTA_ENCAP_TYPE, RTA_ENCAP)
 
@@ -69,13 +70,21 @@ def _is_plain(data: bytes, size: int) -> bool:
 
 
 def _plain_hops(data: bytes, size: int, names: Mapping[int, str]) -> Iterator[Hop]:
-    flags, weights = data[2::size], data[3::size]
-    indexes, gateways = zip(*struct.iter_unpack(f"=4xI4x{size - 12}s", data))
-    name_of = {index: names.get(index) or f"index {index}" for index in {*indexes}}
-    onlink = map(bool, flags.translate(_ONLINK))
-    return make_all(
-        Hop, zip(to_texts(gateways), map(name_of.__getitem__, indexes), [weight + 1 for weight in weights], onlink)
-    )
+    """Hops with a gateway each, by columns: often all have the same interface, weight and flags."""
+    gateways = [*chain.from_iterable(struct.iter_unpack(f"=12x{size - 12}s", data))]
+    indexes: Sequence[int] = [_U32.unpack_from(data, 4)[0]]
+    if any(data[at::size] != data[at : at + 1] * len(gateways) for at in range(4, 8)):
+        indexes = [*chain.from_iterable(struct.iter_unpack(f"=4xI{size - 8}x", data))]
+    devices = _mapped(indexes, lambda index: names.get(index) or f"index {index}")
+    weights = _mapped(data[3::size], lambda weight: weight + 1)
+    onlink = _mapped(data[2::size], lambda flags: bool(flags & RTNH_F_ONLINK))
+    return make_all(Hop, zip(to_texts(gateways), devices, weights, onlink))
+
+
+def _mapped(column: Sequence[int], function: Callable[[int], Any]) -> Iterable[Any]:
+    """What a function makes of each number of a column, which it is asked once."""
+    found = {number: function(number) for number in {*column}}
+    return repeat(*found.values()) if len(found) == 1 else map(found.__getitem__, column)
 
 
 def _hops(data: bytes, names: Mapping[int, str]) -> Iterator[Hop]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, combinations, repeat
-from operator import eq
+from operator import eq, itemgetter
 from typing import Any, Callable
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
@@ -263,12 +263,24 @@ def _plain_routes(items: list[Any]) -> list[Route] | None:
 
 def _columns(items: list[Any], names: Collection[str]) -> dict[str, Any] | None:
     """The parameters of all items by name; None: an item has others."""
-    given = set().union(*items)
-    for name in given.difference(names):
-        if any(item.get(name) is not None for item in items):
-            return None
+    found = _same_columns(items)
+    if found is None:
+        found = {name: [item.get(name) for item in items] for name in set().union(*items)}
+    if any({*found[name]} != {None} for name in found.keys() - {*names}):
+        return None
     nothing = [None] * len(items)
-    return {name: [item.get(name) for item in items] if name in given else nothing for name in names}
+    return {name: found.get(name, nothing) for name in names}
+
+
+def _same_columns(items: list[Any]) -> dict[str, Sequence[Any]] | None:
+    """The parameters of all items by name; None: they do not have the same ones."""
+    names = [*items[0]]
+    if len(names) < 2 or {*map(len, items)} != {len(names)}:
+        return None
+    try:
+        return dict(zip(names, zip(*map(itemgetter(*names), items))))
+    except KeyError:
+        return None
 
 
 def _are_plain_ways(given: Mapping[str, list[Any]]) -> bool:
@@ -282,11 +294,16 @@ def _plain_hops(lists: list[Any]) -> Iterator[tuple[Hop, ...]] | None:
     """The next hops of routes, as many of each; None: one is not plain, or a route has a gateway twice."""
     count, hops = len(lists[0]), [*chain.from_iterable(lists)]
     given = _columns(hops, (*_WAY, "weight")) if count > 1 and {*map(len, lists)} == {count} else None
-    if given is None or not _are_plain_ways(given):
+    if given is None:
         return None
-    weights = [1 if weight is None else weight for weight in given["weight"]]
-    if {*map(type, weights)} != {int} or not 1 <= min(weights) <= max(weights) <= LARGEST_WEIGHT:
+    gateways = {*given["via"]}  # routes often have the same few
+    if not _are_plain_ways({**given, "via": [*gateways] if 2 * len(gateways) < len(hops) else given["via"]}):
         return None
+    weights: Iterable[int] = repeat(1)
+    if {*given["weight"]} != {None}:
+        weights = [1 if weight is None else weight for weight in given["weight"]]
+        if {*map(type, weights)} != {int} or not 1 <= min(weights) <= max(weights) <= LARGEST_WEIGHT:
+            return None
     vias = [given["via"][number::count] for number in range(count)]
     if any(any(map(eq, one, other)) for one, other in combinations(vias, 2)):
         return None

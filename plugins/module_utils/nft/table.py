@@ -32,6 +32,7 @@ def converge(
     check: bool,
     family: str = FAMILY,
     before: tuple[AnyRule, ...] | None = None,
+    adopt: bool = False,
 ) -> dict[str, Any]:
     """Make a table, in the network namespace of this process, contain exactly the wanted rules.
 
@@ -40,12 +41,13 @@ def converge(
     :param family: the table's, and its rules'.
     :param before: the rules that the table has by now, or would have if nothing were only checked; empty: there is
         no table; None: read it.
+    :param adopt: replace a table whoever it belongs to.
     :returns: the result of the module masquerade, with the rules that the kernel has.
     :raises InvalidParameter: the table belongs to somebody else.
     :raises FabricError: nft is missing, or the kernel refuses the transaction. Nothing has changed then.
     """
     observed = read(name, family) if before is None else expected(before) if before else None
-    if observed and not observed.ours:
+    if observed and not observed.ours and not adopt:
         raise InvalidParameter("table", name, _NOT_OURS)
     script = plan(name, rules, observed, family)
     result = predict(name, rules, observed, _list(name, family, "-s", "-a") if script and observed else "", family)
@@ -65,6 +67,16 @@ def read(name: str, family: str = FAMILY) -> Observed | None:
         raise FabricError(
             f"nft printed no JSON about table {family} {name}: install nftables 0.9.1 or newer"
         ) from error
+
+
+def refuse_foreign(name: str, family: str = FAMILY) -> None:
+    """Refuse a table that no generation of the host has made.
+
+    :raises FabricError: there is one, with what to do about it.
+    """
+    if _list(name, family):
+        there = f"table {family} {name} exists and is not ours"
+        raise FabricError(f"{there}: give another name, or adopt it (adopt: [{name}])")
 
 
 def names(family: str = FAMILY) -> list[str]:
@@ -98,9 +110,14 @@ def _list(name: str, family: str, *options: str) -> str:
     return process.stdout
 
 
-def _nft(*arguments: str, script: str = "") -> subprocess.CompletedProcess[str]:
+def program() -> str | None:
+    """The path of nft; None: it is not installed."""
     # A user's path may lack the directories of system commands.
-    nft = shutil.which("nft", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+    return shutil.which("nft", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+
+
+def _nft(*arguments: str, script: str = "") -> subprocess.CompletedProcess[str]:
+    nft = program()
     if nft is None:
         raise FabricError("nft is missing: install the package nftables on this host")
     return subprocess.run(

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import platform
-import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -17,6 +16,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.host.documents import 
 from ansible_collections.weft.fabric.plugins.module_utils.host.replay import prepare
 from ansible_collections.weft.fabric.plugins.module_utils.host.systemd import systemd_runs
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Document
+from ansible_collections.weft.fabric.plugins.module_utils.nft import table
 from ansible_collections.weft.fabric.plugins.module_utils.preflight.checks import CHECKS
 from ansible_collections.weft.fabric.plugins.module_utils.preflight.checks.check import Check, Finding, Wanted
 from ansible_collections.weft.fabric.plugins.module_utils.preflight.checks.software import installed
@@ -55,7 +55,7 @@ def report(given: Mapping[str, Any], interfaces: Iterable[str]) -> dict[str, Any
             "kernel": platform.release(),
             "python": platform.python_version(),
             "pyroute2": installed("pyroute2"),
-            "nft": bool(shutil.which("nft")),
+            "nft": bool(table.program()),
             "systemd": systemd_runs(),
             "managers": managers.running(),
         },

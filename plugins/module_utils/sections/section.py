@@ -249,12 +249,18 @@ def table_section(
             if other != role:
                 where = f"documents.{role}.{name}.table"
                 raise InvalidParameter(where, called, f"the document {other} has it too: give each a table of its own")
+        for called in roles:
+            if _is_foreign(run, called) and not _is_adopted(run, called):
+                from ansible_collections.weft.fabric.plugins.module_utils.nft import table
+
+                for family in families:
+                    table.refuse_foreign(called, family)
 
     def converge(run: Run) -> Outcomes:
         for role, (called, content) in run.of(name).items():
             wanted = meanwhile(run, called, content)
             for family in families:
-                yield role, _table(called, wanted, run.check, family)
+                yield role, _table(called, wanted, run.check, family, adopt=_is_adopted(run, called))
 
     def finish(run: Run) -> Outcomes:
         wanted = run.of(name)
@@ -284,7 +290,10 @@ def table_section(
         return [(family, called) for family in families for called in table.names(family)]
 
     def orphans(run: Run) -> Iterable[str]:
-        return [f"table {family} {called}" for family, called in names() if Owned("table", called) not in run.owned]
+        from ansible_collections.weft.fabric.plugins.module_utils.nft import table
+
+        there = names() if table.program() else ()  # without nft, nobody has made one
+        return [f"table {family} {called}" for family, called in there if Owned("table", called) not in run.owned]
 
     return Section(
         parse,
@@ -303,12 +312,28 @@ def _of(rules: Any, family: str) -> tuple[Any, ...]:
     return tuple(rule for rule in rules if rule.family == family)
 
 
-def _table(called: str, rules: Any, check: bool, family: str, before: tuple[Any, ...] | None = None) -> Outcome:
+def _is_foreign(run: Run, table: str) -> bool:
+    """Whether no generation of the host has made a table."""
+    return not run.single and Owned("table", table) not in run.owned
+
+
+def _is_adopted(run: Run, table: str) -> bool:
+    return _is_foreign(run, table) and (run.adopt is None or table in run.adopt)
+
+
+def _table(
+    called: str,
+    rules: Any,
+    check: bool,
+    family: str,
+    before: tuple[Any, ...] | None = None,
+    adopt: bool = False,
+) -> Outcome:
     """Make a table have the rules of its family; without such rules there is none.
 
     :param before: the rules that it has by now; None: read them.
     """
     from ansible_collections.weft.fabric.plugins.module_utils.nft import table
 
-    result = table.converge(called, _of(rules, family) or None, check, family, before)
+    result = table.converge(called, _of(rules, family) or None, check, family, before, adopt)
     return Outcome(result["changed"], [result["diff"]], objects=differing(result["diff"]))

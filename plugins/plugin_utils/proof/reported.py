@@ -15,6 +15,9 @@ UNREACHABLE, FAILED = "unreachable", "out of this run, as it failed"
 _REGISTERED = ("_planned", "_applied", "_probe", "_state")
 """How the names of variables end in which roles register the results of modules."""
 
+_WITH_ADDRESSES = ("common_applied", "common_planned", "common_assigned")
+"""Variables with the addresses that a host has given to pods, the newest first."""
+
 
 def reported(variables: Mapping[str, Mapping[str, Any]], hosts: Iterable[str]) -> Reported:
     """What the hosts of a run reported.
@@ -56,7 +59,7 @@ def assigned(variables: Mapping[str, Mapping[str, Any]], hosts: Iterable[str]) -
     found: dict[str, list[Mapping[str, Any]]] = {}
     for host in hosts:
         own = variables[host]
-        results = (own[name].get("cni") for name in ("common_applied", "common_planned", "verify_cni") if name in own)
+        results = (own[name].get("cni") for name in _WITH_ADDRESSES if name in own)
         found[host] = next(filter(None, results), [])
     return found
 

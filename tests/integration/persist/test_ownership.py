@@ -48,6 +48,29 @@ FOREIGN = {
         {"topology": {"namespaces": {"": {"routes": [{**ROUTE, "mtu": 1400}]}}}},
         "10.77.0.0/16", ["route 10.77.0.0/16 dev lo ", "exists, is not ours, and differs"],
     ),
+    "dummy": (
+        ["link add vx0 type dummy"], links({"name": "vx0", "kind": "dummy"}), "vx0", ["link vx0 exists", "dummy"],
+    ),
+    "macvlan": (
+        ["link add p0 type veth peer name p1", "link add link p0 name vx0 type macvlan mode bridge"],
+        links({"name": "vx0", "kind": "macvlan", "parent": "p0"}), "vx0", ["link vx0 exists", "macvlan"],
+    ),
+    "ipvlan": (
+        ["link add p0 type veth peer name p1", "link add link p0 name vx0 type ipvlan mode l3"],
+        links({"name": "vx0", "kind": "ipvlan", "parent": "p0"}), "vx0", ["link vx0 exists", "ipvlan"],
+    ),
+    "vlan": (
+        ["link add p0 type veth peer name p1", "link add link p0 name vx0 type vlan id 7"],
+        links({"name": "vx0", "kind": "vlan", "parent": "p0", "vlan_id": 7}), "vx0", ["link vx0 exists", "vlan"],
+    ),
+    "bond": (["link add vx0 type bond"], links({"name": "vx0", "kind": "bond"}), "vx0", ["link vx0 exists", "bond"]),
+    "a network of CNI": (
+        ["link add cni0 type bridge"],
+        {"topology": {"namespaces": {"pod1": {}}}, "cni": [{"netns": "pod1", "network": {
+            "name": "net1", "type": "bridge", "isGateway": True,
+            "ipam": {"type": "host-local", "subnet": "10.22.0.0/16", "dataDir": "/etc/weft-test-cni"},
+        }}]}, "cni0", ["link cni0 exists", "bridge"],
+    ),
 }  # fmt: skip
 
 
@@ -55,11 +78,19 @@ def clean() -> None:
     for name in kernel.namespaces():
         kernel.ip("", "netns", "delete", name)
     kernel.run(
-        "sh", "-c", "ip route flush 10.77.0.0/16; for l in br-x p0 v0 far0 vx0; do ip link delete $l; done 2>&1 || :"
+        "sh",
+        "-c",
+        "ip route flush 10.77.0.0/16; for l in br-x p0 v0 far0 vx0 cni0; do ip link delete $l; done 2>&1 || :",
     )
 
 
-@pytest.mark.parametrize(("commands", "document", "name", "words"), FOREIGN.values(), ids=FOREIGN)
+KINDS = {kind: [pytest.mark.needs_kind(kind)] for kind in ("bond", "dummy", "ipvlan", "macvlan", "vlan")}
+
+
+@pytest.mark.parametrize(
+    ("commands", "document", "name", "words"),
+    [pytest.param(*case, id=name, marks=KINDS.get(name, [])) for name, case in FOREIGN.items()],
+)
 def test_what_somebody_else_has_made(run_module, commands, document, name, words):
     for command in commands:
         kernel.ip("", *command.split())
@@ -81,6 +112,37 @@ def test_what_somebody_else_has_made(run_module, commands, document, name, words
         run_module("host", documents={"pods": {}}, state="absent")
     finally:
         clean()
+
+
+RULE = {"source": "10.9.0.0/24"}
+# The sections that make tables of nftables, each with its table.
+TABLES: dict[str, tuple[str, Any]] = {
+    "masquerade": ("weft", {"rules": [RULE]}),
+    "masquerade of pods": ("weft_pods", {"table": "weft_pods", "rules": [RULE]}),
+    "isolation": ("weft_isolation", [["10.1.0.0/16"], ["10.2.0.0/16"]]),
+}
+
+
+@pytest.mark.parametrize(
+    "content", ["", "chain other { type filter hook input priority 0; };"], ids=["empty", "filled"]
+)
+@pytest.mark.parametrize("section", TABLES)
+def test_a_table_that_somebody_else_has_made(run_module, section: str, content: str) -> None:
+    name, value = TABLES[section]
+    document: dict[str, Any] = {section.split()[0]: value}
+    kernel.run("nft", f"table inet {name} {{ {content} }}")
+    before, rules = tree(), kernel.run("nft", "list", "ruleset")
+    told = f"table inet {name} exists and is not ours: give another name, or adopt it (adopt: [{name}])"
+    for check in (True, False):
+        with kernel.unchanged(""):
+            refused = run_module("host", documents={"overlay": links(OUTSIDE), "pods": document}, check=check)
+        assert (refused["msg"], tree(), kernel.run("nft", "list", "ruleset")) == (told, before, rules)
+    made = run_module("host", documents={"pods": {**document, "adopt": [name]}})
+    assert made["changed"] and "other" not in kernel.run("nft", "list", "ruleset"), made
+    again = run_module("host", documents={"pods": document})
+    assert again.rc == 0 and not again["objects"], "ours from now on"
+    run_module("host", documents={"pods": {}}, state="absent")
+    assert kernel.run("nft", "list", "ruleset") == ""
 
 
 def test_a_host_whose_record_is_lost(run_module):

@@ -46,6 +46,36 @@ def test_a_host_that_has_changed_meanwhile(run_module, happens) -> None:
     run_module("host", documents={"pods": {}, "overlay": {}}, state="absent")
 
 
+def test_a_foreign_link_that_is_made_meanwhile(run_module) -> None:
+    """It takes a name of ours: what was planned to be made is not taken over."""
+    wanted = {
+        "pods": {
+            "topology": {"namespaces": {"": {"links": [{"name": "veth9", "kind": "veth", "peer": {"name": "veth8"}}]}}}
+        }
+    }
+    shown = run_module("host", check=True, documents=wanted, strict=True)
+    kernel.ip("", "link", "add", "veth9", "type", "veth", "peer", "name", "theirs")
+    before = tree()
+    with kernel.unchanged(""):
+        refused = run_module("host", documents=wanted, plan=shown["plan"])
+    assert (refused["msg"].partition(" (")[0], tree()) == ("link veth9 exists and is not ours", before)
+    kernel.ip("", "link", "delete", "veth9")
+
+
+def test_a_foreign_route_that_is_made_meanwhile(run_module) -> None:
+    wanted = {"pods": {**DOCUMENT, "networks": ["10.9.0.0/16"]}}
+    shown = run_module("host", check=True, documents=wanted, strict=True)
+    kernel.ip("", "route", "add", "10.9.2.128/25", "dev", "lo")
+    before = tree()
+    with kernel.unchanged(""):
+        refused = run_module("host", documents=wanted, plan=shown["plan"])
+    assert (refused["msg"].partition(": ")[0], tree()) == (
+        "route 10.9.2.128/25 dev lo proto boot is inside of 10.9.0.0/16, which the pods have",
+        before,
+    )
+    kernel.ip("", "route", "delete", "10.9.2.128/25")
+
+
 def test_a_plan_of_which_nothing_is_left(run_module) -> None:
     """A controller that lost its connection does not know that the run has ended well, and repeats it."""
     shown = run_module("host", check=True, documents={"pods": DOCUMENT})

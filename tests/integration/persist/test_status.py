@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
+import subprocess
 import time
 from typing import Any
 
@@ -14,7 +16,15 @@ import pytest
 
 from ansible_collections.weft.fabric.plugins.module_utils.host import archive
 from ansible_collections.weft.fabric.tests.integration import kernel
-from ansible_collections.weft.fabric.tests.integration.persist.host import DOCUMENT, NEW, OLD, command, succeed, tree
+from ansible_collections.weft.fabric.tests.integration.persist.host import (
+    COMMAND,
+    DOCUMENT,
+    NEW,
+    OLD,
+    command,
+    succeed,
+    tree,
+)
 
 HELD = "this host is on hold: 'weft-fabric hold off' ends that"
 
@@ -64,6 +74,56 @@ def test_the_status_of_a_host(run_module) -> None:
     assert (found["generation"], found["confirmed"], found["interrupted"]) == (2, False, False)
     assert "generation  2, not confirmed: the host goes back in 29" in succeed("status")
     assert json.loads(succeed("rollback", "--json")) == {"changed": True, "generation": 3, "revision": "first"}
+    run_module("host", documents={"pods": {}}, state="absent")
+
+
+def test_the_hosts_that_a_host_has_entries_of(run_module) -> None:
+    run_module("host", documents={"pods": {**OLD, "peers": ["network-2", "network-3"]}})
+    assert read(run_module)["peers"] == ["network-2", "network-3"]
+    changed = run_module("host", documents={"pods": {**OLD, "peers": ["network-2"]}}, confirm=300)
+    assert (changed["count"], changed["peers"]) == (dict.fromkeys(changed["count"], 0), ["network-2", "network-3"])
+    assert read(run_module)["peers"] == ["network-2", "network-3"], "the host may still go back"
+    succeed("confirm")
+    assert read(run_module)["peers"] == ["network-2"]
+    wrong = run_module("host", documents={"pods": {**OLD, "peers": "network-2"}})
+    assert "documents.pods.peers: 'network-2' is refused" in wrong["msg"]
+    run_module("host", documents={"pods": {}}, state="absent")
+
+
+def test_it_is_one_screen(run_module) -> None:
+    """Of a lot of drift and orphans, the first lines are shown, and everything else."""
+    run_module("host", documents={"pods": OLD}, revision="first")
+    for number in range(20):
+        kernel.ip("", "route", "add", f"10.77.{number}.0/24", "dev", "br0", "proto", "119")
+        kernel.ip("", "address", "add", f"10.78.{number}.1/24", "dev", "vxlan0")
+    assert run_module("host", documents={"overlay": {"nothing": 1}}).rc == 1
+    succeed("hold")
+    shown = command("status").stdout.splitlines()
+    succeed("hold", "off")
+    assert len(shown) <= 24, shown
+    heads = [line.split("  ")[0] for line in shown if line[:1].isalpha()]
+    assert heads == ["generation", "revision", "made", "roles", "drift", "orphans", "hold", "last error", "versions"]
+    assert re.fullmatch(r"made +20\S+ \S+ \S+ \(\d+ s ago\) by this host itself", shown[2])
+    assert "documents.overlay.nothing: 1 is refused" in shown[-2]
+    assert len([line for line in shown if line.strip().startswith("and ") and "more: weft-fabric status" in line]) == 2
+    run_module("host", documents={"pods": {}}, state="absent")
+    for number in range(20):
+        kernel.run("sh", "-c", f"ip route delete 10.77.{number}.0/24 proto 119 || true")
+
+
+def test_a_removal_that_waits_for_its_confirmation(run_module) -> None:
+    run_module("host", documents={"pods": OLD})
+    run_module("host", documents={"pods": {}}, state="absent", confirm=300)
+    assert command("status").stdout.startswith("generation  none, not confirmed: the host goes back in 29")
+    assert json.loads(succeed("confirm", "--json")) == {"changed": True, "generation": 0, "revision": ""}
+
+
+def test_a_host_without_nft(run_module, tmp_path: pathlib.Path) -> None:
+    run_module("host", documents={"pods": {"topology": OLD["topology"]}})
+    hide = f'mount --bind {tmp_path} /usr/sbin; exec "$@"'
+    asked = ["unshare", "--mount", "sh", "-c", hide, "sh", COMMAND, "status"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
     run_module("host", documents={"pods": {}}, state="absent")
 
 

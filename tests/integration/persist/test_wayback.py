@@ -180,6 +180,39 @@ def test_the_bridge_by_which_the_controller_is_connected(run_module, monkeypatch
     kernel.ip("", "link", "delete", "nic0")
 
 
+@pytest.mark.needs_kind("vlan")
+def test_a_vlan_that_the_switch_drops(run_module, ns) -> None:
+    """No plan can see that: the host is cut off, and comes back by itself. Over SSH, in playbooks/test_cut_off.py."""
+    switch, controller = ns(), ns()
+    kernel.ip_batch(
+        "", f"link add nic0 up type veth peer name port0 netns {switch}", "address add 10.1.0.1/24 dev nic0"
+    )
+    kernel.ip_batch(
+        switch, "link add sw up type bridge vlan_filtering 1", "link set port0 up master sw",
+        f"link add port1 up master sw type veth peer name c0 netns {controller}",
+    )  # fmt: skip
+    kernel.ip_batch(controller, "link set c0 up", "address add 10.1.0.9/24 dev c0")
+
+    def reached() -> bool:
+        ping = ["ip", "netns", "exec", controller, "ping", "-c1", "-W1", "10.1.0.1"]
+        return subprocess.run(ping, capture_output=True, check=False).returncode == 0
+
+    kernel.eventually(reached)
+    run_module("host", documents={"pods": OLD})
+    was = state()
+    vlan = {"name": "nic0.7", "kind": "vlan", "parent": "nic0", "vlan_id": 7, "addresses": ["10.1.0.1/24"]}
+    links = [vlan, {"name": "nic0", "addresses": [], "purge_addresses": True}]
+    back = {"topology": {"namespaces": {"": {"links": [{"name": "nic0", "addresses": ["10.1.0.1/24"]}]}}}}
+    underlay = {"topology": {"namespaces": {"": {"links": links}}}, "afterwards": back}
+    assert run_module("host", documents={"underlay": underlay}, confirm=5)["generation"] == 2
+    assert not reached()
+    gone_back(2)
+    kernel.eventually(reached)
+    assert state() == was
+    run_module("host", documents={"pods": {}}, state="absent")
+    kernel.ip("", "link", "delete", "nic0")
+
+
 def test_the_guard_belongs_to_no_session(run_module, monkeypatch: pytest.MonkeyPatch) -> None:
     """It goes back also where that removes the address by which the run that armed it was connected."""
     kernel.ip_batch("", "link add nic0 up type veth peer name far0", "link set far0 up")

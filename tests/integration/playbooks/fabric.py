@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import json
 import pathlib
 import re
@@ -22,6 +23,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.probe import echo_serv
 from ansible_collections.weft.fabric.plugins.plugin_utils.fabric.nodes import vtep_mac
 from ansible_collections.weft.fabric.tests.integration import kernel
 from ansible_collections.weft.fabric.tests.integration.playbooks import cli
+from ansible_collections.weft.fabric.tests.integration.state import whole
 
 ROOT = pathlib.Path(__file__).parents[3]
 ARTICLE = yaml.safe_load((ROOT / "inventories" / "lab.yml").read_text(encoding="utf-8"))
@@ -167,6 +169,16 @@ class Fabric:
         # An empty /run/netns, mounted so that names propagate, is what ip-netns(8) leaves behind as well.
         found["run"] = {path: status for path, status in found["run"].items() if path not in ("/run", "/run/netns")}
         return found
+
+    def state(self, host: str) -> set[str]:
+        """All of the kernel's state of a node and of its pods, an object in a line."""
+        pods = [line.split()[0] for line in self.node(host, "ip", "netns", "list").splitlines()]
+        places = {"": [], **{pod: ["ip", "netns", "exec", pod] for pod in pods}}
+        return {
+            f"{name}: {line}"
+            for name, before in places.items()
+            for line in whole(functools.partial(self.node, host, *before))
+        }
 
     @contextlib.contextmanager
     def told(self, hosts: Sequence[str], vtep: str = "") -> Iterator[dict[str, list[kernel.Event]]]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.weft.fabric.tests.integration import kernel
+from ansible_collections.weft.fabric.tests.integration.playbooks import cli
 from ansible_collections.weft.fabric.tests.integration.playbooks.fabric import (
     HOSTS,
     NODES,
@@ -86,6 +86,33 @@ def test_one_refusal_keeps_all_hosts_as_they_are(fabric: Fabric) -> None:
     }  # fmt: skip
 
 
+MEANWHILE = """
+- ansible.builtin.import_playbook: weft.fabric.plan
+- hosts: network-1
+  gather_facts: false
+  become: true
+  tasks:
+    - ansible.builtin.command: ip link set vxlan0 mtu 1400
+- hosts: nodes
+  gather_facts: false
+  become: true
+  tasks:
+    - ansible.builtin.import_role: {name: weft.fabric.common, tasks_from: apply}
+"""
+
+
+def test_a_host_that_changes_after_its_plan_refuses_and_shows_the_new_one(fabric: Fabric) -> None:
+    fabric.inventory = with_pod()
+    playbook = fabric.home / "meanwhile.yml"
+    playbook.write_text(MEANWHILE, encoding="utf-8")
+    run = Run(cli.run(fabric.home, "ansible-playbook", "-i", str(fabric.file), str(playbook)))
+    assert (run.rc, run.hosts["network-1"]["failed"]) == (2, 1), run.text
+    assert "this host has changed since its plan was shown: look at the new plan, and run again" in run.text
+    assert "\nnetwork-1:\n" in run.text and "\n~ link vxlan0 mtu 1450 (was 1400)\n" in run.text
+    assert run.text.count("vxlan0 mtu 1450") == 1, "it is no part of the plan that was shown"
+    assert "pod9" not in fabric.node("network-1", "ip", "netns", "list")
+
+
 def test_a_host_that_cannot_be_reached_does_not_refuse(fabric: Fabric) -> None:
     away = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
     fabric.inventory = with_pod(router=away)
@@ -119,35 +146,31 @@ def test_a_change_is_confirmed_after_its_proof(fabric: Fabric) -> None:
     assert {host: found["confirmed"] for host, found in generations(fabric).items()} == dict.fromkeys(HOSTS, True)
 
 
-def state(fabric: Fabric, host: str) -> Any:
-    """A host's links with their options and addresses, and its routes and entries, apart from indexes and timers."""
-    links = json.loads(fabric.node(host, "ip", "-d", "-j", "address"))
-    for link in links:
-        for key in ("ifindex", "link_index", "link_netnsid"):
-            link.pop(key, None)
-        info = link.get("linkinfo", {})
-        for part in ("info_data", "info_slave_data"):
-            info[part] = {key: value for key, value in info.get(part, {}).items() if "timer" not in key}
-        link["addr_info"] = [(row["local"], row["prefixlen"]) for row in link["addr_info"] if row["scope"] == "global"]
-    asked = ("ip route", "bridge fdb show dev vxlan0", "ip netns list")
-    others = [fabric.node(host, *words.split()) for words in asked]
-    return sorted(links, key=lambda link: link["ifname"]), others
-
-
 def test_all_hosts_go_back_if_the_proof_fails(fabric: Fabric) -> None:
-    before = {host: state(fabric, host) for host in NODES}
-    fabric.inventory = with_pod()
+    """By themselves, the router too, and each is as it was."""
+    before = {host: fabric.state(host) for host in HOSTS}
+    inventory = with_pod()
+    host_vars(inventory, "network-2")["pods_pods"].append({"name": "pod8", "address": "172.2.1.8"})
+    host_vars(inventory, "router")["masquerade_rules"].append({"source": "10.8.0.0/16", "out_interface": "enp1s0"})
+    fabric.inventory = inventory
     broken, mended = CUT
     fabric.node("network-2", "sh", "-c", broken)
     try:
         run = fabric.play("site", "-e", "site_confirm=20")
     finally:
         fabric.node("network-2", "sh", "-c", mended)
-    assert run.rc == 2, run.text
+    assert run.rc == 2 and run.changed == dict.fromkeys(HOSTS, 1), run.text
     assert "FAILED: encapsulation" in run.text
-    until = time.monotonic() + 120
-    while not generations(fabric)["network-1"]["confirmed"]:
-        assert time.monotonic() < until
-        time.sleep(1)
-    for host in NODES:
-        assert state(fabric, host) == before[host]
+    kernel.eventually(lambda: all(one["confirmed"] for one in generations(fabric).values()), 120)
+    for host in HOSTS:
+        assert fabric.state(host) ^ before[host] == set()
+
+
+def test_a_teardown_is_confirmed_too(fabric: Fabric) -> None:
+    """Otherwise everything would come back by itself."""
+    run = fabric.ok("teardown", "-e", "site_confirm=100")
+    assert run.changed == dict.fromkeys(HOSTS, 2)
+    for host in HOSTS:
+        assert fabric.node(host, "sh", "-c", "ls -d /run/weft* /etc/weft /usr/local/sbin/weft-fabric 2>&1; true").count(
+            "No such file or directory"
+        ) == 3  # fmt: skip
