@@ -131,7 +131,7 @@ def admission(site: Site, source: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def admit(disk, run_module) -> Callable[..., Any]:
+def admit(disk, run_module) -> Iterator[Callable[..., Any]]:
     """Have an overlay's document on the node: in check mode first, which changes nothing and has the same diff."""
 
     def call(site: Site, listed: Any, **more: Any) -> Any:
@@ -147,7 +147,9 @@ def admit(disk, run_module) -> Callable[..., Any]:
         assert (would["changed"], would["diff"], would["objects"]) == (done["changed"], done["diff"], done["objects"])
         return done
 
-    return call
+    kernel.run("rm", "-rf", "/run/weft")
+    yield call
+    kernel.run("rm", "-rf", "/run/weft")  # the host is another one in the next test
 
 
 def ruleset() -> str:

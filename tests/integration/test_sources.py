@@ -201,6 +201,7 @@ def guard(disk, run_module) -> Iterator[Callable[..., Any]]:
         assert (would["changed"], would["diff"], would["objects"]) == (done["changed"], done["diff"], done["objects"])
         return done
 
+    kernel.run("rm", "-rf", "/run/weft")
     yield call
     kernel.run("rm", "-rf", "/run/weft")  # the host is another one in the next test
 
