@@ -246,7 +246,8 @@ def predict(
     :param text: the output of ``nft -s -a list table``; only needed if something changes.
     """
     changed = bool(plan(name, rules, observed, family))
-    if (rules and sets_of(rules)) or (observed and observed.sets and observed.ours):
+    own = rules if rules is not None else observed.rules.values() if observed else ()
+    if any(isinstance(rule, Lookup) for rule in own):
         diff = _diff_of_sets(f"table {family} {name}", rules or (), observed)
     else:
         after = "" if rules is None else render(name, rules)
