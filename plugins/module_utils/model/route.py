@@ -300,6 +300,8 @@ class Route(NamedTuple):
         return other._replace(nexthops=None, via=hops[0].via, dev=hops[0].dev, onlink=hops[0].onlink)
 
 
+# Route.place and Route.key of ten thousand, in C.
+PLACE, KEY = itemgetter(0, 1), itemgetter(*range(5))
 _VIA, _DEV, _NEXTHOPS, _EXPIRES = map(Route._fields.index, ("via", "dev", "nexthops", "expires"))
 _HOP_DEV = Hop._fields.index("dev")
 _WAY = Route._fields.index("onlink") + 1  # the fields that say where it leads are the first ones
@@ -324,7 +326,7 @@ def devices_of(routes: Collection[Route]) -> set[str]:
 def by_place(routes: Iterable[Route]) -> dict[RoutePlace, tuple[Route, ...]]:
     """Observed routes by their destinations and tables, in the kernel's order."""
     routes = [*routes]
-    places = [route[:2] for route in routes]
+    places = [*map(PLACE, routes)]
     found: dict[RoutePlace, tuple[Route, ...]] = dict(zip(places, zip(routes)))
     if len(found) < len(routes):
         several = {place for place, route in zip(places, routes) if found[place][0] is not route}

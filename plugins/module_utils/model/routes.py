@@ -16,6 +16,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.errors import InvalidP
 from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
 from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
     IP6_METRIC,
+    KEY,
     MAIN,
     NOWHERE,
     PREFERENCES,
@@ -118,7 +119,7 @@ def add_routes(routes: dict[RouteKey, Route], items: list[Any], where: str, abse
     """
     plain = None if absent or routes else _plain_routes(items)
     if plain is not None:
-        found = {route[:5]: route for route in plain}
+        found = dict(zip(map(KEY, plain), plain))
         if len(found) == len(plain):
             routes.update(found)
             return

@@ -6,10 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, repeat
 
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
-from ansible_collections.weft.fabric.plugins.module_utils.model.route import Route, Routes, all_met, flattened, put_in
+from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
+    PLACE,
+    Route,
+    Routes,
+    all_met,
+    flattened,
+    put_in,
+)
 from ansible_collections.weft.fabric.plugins.module_utils.plan.view import View
 
 
@@ -37,7 +44,7 @@ def set_routes(view: View, netns: str, desired: Desired) -> None:
 
 def missing_routes(wanted: Collection[Route], routes: Routes) -> Iterator[Route]:
     """The routes that none of the observed ones meets."""
-    there = [routes.get(route[:2], ()) for route in wanted]
+    there = [*map(routes.get, map(PLACE, wanted), repeat(()))]
     if not all_met([*wanted], [*chain.from_iterable(there)]):
         for route, others in zip(wanted, there):
             if not any(map(route.met_by, others)):
