@@ -18,7 +18,7 @@ if [ ! -e "$root" ]; then
     trap 'rm -rf "$work"' EXIT
     # apt-get leaves what it downloads in the working directory.
     # shellcheck disable=SC2086
-    (cd "$work" && apt-get download $packages >/dev/null)
+    (cd "$work" && apt-get -o APT::Sandbox::User=root download $packages >/dev/null)
     for package in "$work"/*.deb; do
         dpkg-deb --extract "$package" "$work/root"
     done

@@ -141,9 +141,13 @@ def _join_ends(kernel: Kernel, netns: str, others: Iterable[str], observed: dict
 def _ids(
     kernel: Kernel, netns: str, wanted: set[int | None], others: Iterable[str], observed: Mapping[str, Observed]
 ) -> dict[int | None, str]:
-    """A namespace's ids of others, as far as they are wanted and belong to one that was read."""
+    """A namespace's ids of others, as far as they are wanted and belong to one that was read.
+
+    A namespace with several names has the first one in each run, and the host's own has none: a plan is only carried
+    out as it was shown.
+    """
     found: dict[int | None, str] = {}
-    for other in others:
+    for other in sorted(others):
         if found.keys() != wanted and other in observed and observed[other].status == "present":
             nsid = _read_nsid(kernel.socket(netns), other)
             if nsid in wanted:

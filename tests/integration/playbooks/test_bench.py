@@ -23,7 +23,8 @@ def test_tables(tmp_path: pathlib.Path) -> None:
     section, plot = tables.section(tmp_path, 1, [10, 20], {})
     steps = (tables.ADD, tables.VERIFY, tables.CHANGE, tables.PURGE, tables.PURGE_ALL)
     cases = [f"{count} {name}" for name in ("FDB entries", "neighbours") for count in (10, 20)] + ["20 onlink routes"]
-    assert [row.what for row in section.rows] == [f"{case}, {step}" for case in cases for step in steps]
+    rows = [f"{case}, {step}" for case in cases for step in steps]
+    assert [row.what for row in section.rows] == [*rows, f"20 multipath routes, {tables.VERIFY}"]
     assert all(seconds > 0 for row in section.rows for seconds in (*row.ours, *row.theirs))
     xml.etree.ElementTree.fromstring(plot)
 

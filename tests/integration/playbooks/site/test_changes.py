@@ -90,6 +90,12 @@ def test_a_third_node_moves_nobody(tmp_path: pathlib.Path) -> None:
             f"fdb vxlan0 {mac} dst 192.168.2.143",
             f"neighbour vxlan0 172.2.7.0 lladdr {mac}",
             "route 172.2.7.0/24 via 172.2.7.0 dev vxlan0 onlink",
+            # By its own address, and by the router's, which masquerades what comes from there.
+            *(
+                f"peer {sender} vni 10 port 4789 source {source}"
+                for sender in ("192.168.2.143", "192.168.1.213")
+                for source in ("172.2.7.0/24", "192.168.2.143/32")
+            ),
         }
         added = fabric.ok("site", "--diff", "--limit", "network-1")
         assert added.plan == {f"+ {entry}" for entry in entries}
