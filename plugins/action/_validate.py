@@ -103,10 +103,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             missing["fabric_routers"] = names["fabric_routers"]
         elif not routers and playbook:
             Display().display("The inventory has no routers: -e fabric_routers=GROUP names a group of them")
-        further = (
-            [name for name in drained if name in groups["all"]] if playbook else task_vars["ansible_play_hosts_all"]
-        )
-        found = _read(task_vars, [*nodes, *routers, *further], options)
+        found = _read(task_vars, [*nodes, *routers, *_others(task_vars, drained)], options)
         return Inventory(
             variables=found.variables,
             nodes=tuple(node for node in nodes if node not in drained),
@@ -171,6 +168,14 @@ def _read(task_vars: Mapping[str, Any], hosts: Iterable[str], options: Collectio
                     template = task_vars["hostvars"].raw_get(host)[name]
                     found.unreadable[host, name] = template, " ".join(str(error).split())
     return found
+
+
+def _others(task_vars: Mapping[str, Any], drained: Sequence[str]) -> Sequence[str]:
+    """Hosts that may be in neither group, and have documents: drained ones, or those of somebody else's play."""
+    if _is_playbook(task_vars):
+        return [name for name in drained if name in task_vars["groups"]["all"]]
+    hosts: Sequence[str] = task_vars["ansible_play_hosts_all"]
+    return hosts
 
 
 def _is_playbook(task_vars: Mapping[str, Any]) -> bool:
