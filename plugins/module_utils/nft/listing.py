@@ -99,11 +99,7 @@ def parse(name: str, listing: Mapping[str, Any], family: str = FAMILY) -> Observ
 
     :param listing: the output, decoded: ``{"nftables": [...]}``.
     """
-    found: dict[str, list[dict[str, Any]]] = {}
-    for item in listing["nftables"]:
-        ((kind, properties),) = item.items()
-        found.setdefault(kind, []).append(properties)
-    found.pop("metainfo", None)
+    found = _by_kind(listing)
     tables, chains = found.pop("table", []), found.pop("chain", [])
     listed = {rule.pop("handle", None): _parse_rule(rule) for rule in found.pop("rule", [])}
     named = {kind: {one["name"]: one for one in found.pop(kind, [])} for kind in ("set", "counter")}
@@ -113,8 +109,18 @@ def parse(name: str, listing: Mapping[str, Any], family: str = FAMILY) -> Observ
         ours=any(chain["name"] in CHAINS.values() for chain in chains)
         or not (chains or listed or found or any(named.values())),
         sets={key: sets.parse(one) for key, one in named["set"].items()},
-        counters={key: {unit: one[unit] for unit in ("packets", "bytes")} for key, one in named["counter"].items()},
+        counters={key: {"packets": one["packets"], "bytes": one["bytes"]} for key, one in named["counter"].items()},
     )
+
+
+def _by_kind(listing: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The objects of a listing."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for item in listing["nftables"]:
+        ((kind, properties),) = item.items()
+        found.setdefault(kind, []).append(properties)
+    found.pop("metainfo", None)
+    return found
 
 
 def _is_as_made(
