@@ -20,8 +20,8 @@ from __future__ import annotations
 import hashlib
 import json
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ansible import constants
 from ansible.errors import AnsibleError
@@ -93,50 +93,29 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
         :param drained: hosts that are no nodes any more.
         """
-        playbook = bool(task_vars.get("common_playbook"))
-        extra = load_extra_vars(self._loader) if playbook else task_vars
-        names = {name: str(extra.get(name, default)) for name, default in _GROUPS.items()}
+        playbook, extra, options = _is_playbook(task_vars), load_extra_vars(self._loader), self._options()
+        given = extra if playbook else task_vars
+        names = {name: str(given.get(name, default)) for name, default in _GROUPS.items()}
         groups, group = task_vars["groups"], _group_of_nodes(task_vars, names["fabric_nodes"])
-        missing = {} if groups.get(group) or not _needs_nodes(task_vars) else {"fabric_nodes": group}
-        routers = groups.get(names["fabric_routers"], ())
-        if not routers and "fabric_routers" in extra:
+        nodes, routers = groups.get(group, ()), groups.get(names["fabric_routers"], ())
+        missing = {} if nodes or not _needs_nodes(task_vars) else {"fabric_nodes": group}
+        if not routers and "fabric_routers" in given:
             missing["fabric_routers"] = names["fabric_routers"]
         elif not routers and playbook:
             Display().display("The inventory has no routers: -e fabric_routers=GROUP names a group of them")
-        further = (
-            [name for name in drained if name in groups["all"]] if playbook else task_vars["ansible_play_hosts_all"]
-        )
-        members = [*groups.get(group, ()), *routers, *further]
-        options = self._options()
-        variables: dict[str, dict[str, Any]] = {}
-        unreadable: dict[tuple[str, str], tuple[object, str]] = {}
-        others: dict[str, str] = {}
-        for host in dict.fromkeys(members):
-            hostvars = task_vars["hostvars"][host]
-            variables[host] = {}
-            for name in hostvars:
-                if name not in options:
-                    others.setdefault(name, host)
-                    continue
-                try:
-                    variables[host][name] = hostvars[name]
-                except AnsibleError as error:
-                    # Facts of hosts outside the run are not known, and other hosts do not need all of their variables.
-                    if name in _READ_BY_OTHERS or host in task_vars["ansible_play_hosts_all"]:
-                        template = task_vars["hostvars"].raw_get(host)[name]
-                        unreadable[host, name] = template, " ".join(str(error).split())
+        found = _read(task_vars, [*nodes, *routers, *_others(task_vars, drained)], options)
         return Inventory(
-            variables=variables,
-            nodes=tuple(node for node in groups.get(group, ()) if node not in drained),
+            variables=found.variables,
+            nodes=tuple(node for node in nodes if node not in drained),
             group=group,
             routers=tuple(routers),
             options=options,
             overrides=overrides,
             # The roles' own facts, such as overlay_pods, exist only after the first validation of a run.
-            names={} if _FACT in others else others,
-            extra=[name for name in load_extra_vars(self._loader) if name not in options],
+            names={} if _FACT in found.others else found.others,
+            extra=[name for name in extra if name not in options],
             missing=missing,
-            unreadable=unreadable,
+            unreadable=found.unreadable,
         )
 
     def _options(self) -> dict[str, Any]:
@@ -159,6 +138,51 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         }
 
 
+class _Read(NamedTuple):
+    """The variables of hosts.
+
+    :ivar variables: by host, those that are options of roles.
+    :ivar unreadable: by host and variable, its template and why that has no value.
+    :ivar others: all other variables, each with a host that has it.
+    """
+
+    variables: dict[str, dict[str, Any]]
+    unreadable: dict[tuple[str, str], tuple[object, str]]
+    others: dict[str, str]
+
+
+def _read(task_vars: Mapping[str, Any], hosts: Iterable[str], options: Collection[str]) -> _Read:
+    found = _Read({}, {}, {})
+    for host in dict.fromkeys(hosts):
+        hostvars = task_vars["hostvars"][host]
+        found.variables[host] = {}
+        for name in hostvars:
+            if name not in options:
+                found.others.setdefault(name, host)
+                continue
+            try:
+                found.variables[host][name] = hostvars[name]
+            except AnsibleError as error:
+                # Facts of hosts outside the run are not known, and other hosts do not need all of their variables.
+                if name in _READ_BY_OTHERS or host in task_vars["ansible_play_hosts_all"]:
+                    template = task_vars["hostvars"].raw_get(host)[name]
+                    found.unreadable[host, name] = template, " ".join(str(error).split())
+    return found
+
+
+def _others(task_vars: Mapping[str, Any], drained: Sequence[str]) -> Sequence[str]:
+    """Hosts that may be in neither group, and have documents: drained ones, or those of somebody else's play."""
+    if _is_playbook(task_vars):
+        return [name for name in drained if name in task_vars["groups"]["all"]]
+    hosts: Sequence[str] = task_vars["ansible_play_hosts_all"]
+    return hosts
+
+
+def _is_playbook(task_vars: Mapping[str, Any]) -> bool:
+    """Whether this is one of the collection's playbooks, and not a role in a play of somebody else."""
+    return bool(task_vars.get("common_playbook"))
+
+
 def _group_of_nodes(task_vars: Mapping[str, Any], group: str) -> str:
     """The group that overlay_group names, or else the given one."""
     default = _GROUPS["fabric_nodes"]
@@ -179,7 +203,7 @@ def _needs_nodes(task_vars: Mapping[str, Any]) -> bool:
     """Whether there is something to do on nodes: in a playbook, and in a play with a role for them."""
     roles = (*task_vars.get("ansible_parent_role_names", ()), *task_vars.get("ansible_play_role_names", ()))
     alone = {name.rpartition(".")[2] for name in roles}
-    return bool(task_vars.get("common_playbook")) or not alone <= _WITHOUT_NODES
+    return _is_playbook(task_vars) or not alone <= _WITHOUT_NODES
 
 
 def _refused_of_the_run(task_vars: Mapping[str, Any], roles: Iterable[str], drained: Sequence[str]) -> list[Fault]:
@@ -192,7 +216,7 @@ def _refused_of_the_run(task_vars: Mapping[str, Any], roles: Iterable[str], drai
 
     remedy = "a host's documents are planned together: give --tags with the roles that are wanted"
     skipped = [role for role in roles if role in task_vars["ansible_skip_tags"]]
-    there = skipped if task_vars.get("common_playbook") else ()
+    there = skipped if _is_playbook(task_vars) else ()
     refused = [InvalidParameter("--skip-tags", role, remedy) for role in there]
     if "common_drained" in task_vars and not drained:
         refused.append(InvalidParameter("drain_nodes", "", "name the nodes: -e drain_nodes=NAME,NAME"))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shutil
 import stat
 import time
 from collections.abc import Iterator
@@ -215,6 +216,20 @@ def remove(path: str) -> None:
         os.unlink(path)
     except (FileNotFoundError, NotADirectoryError):
         return
+    except OSError as error:
+        raise refused("remove", path, error) from error
+
+
+def remove_tree(path: str) -> None:
+    """Remove a directory with everything in it, or a file.
+
+    :raises KernelError: the file system refuses.
+    """
+    if os.path.isfile(path):
+        remove(path)
+        return
+    try:
+        shutil.rmtree(path)
     except OSError as error:
         raise refused("remove", path, error) from error
 

@@ -325,14 +325,11 @@ def _applied(module: AnsibleModule) -> dict[str, Any]:
     warned = _newer(record.current, given["revision"]) if stored is not record.current else []
     for warning in [*result.warnings, *warned]:
         module.warn(warning)
-    settled = record.is_confirmed if stored is record.current else not module.params["confirm"]
     return {
         "changed": result.changed,
         "diff": result.diff,
         "plan": result.plan,
-        "generation": stored.number if stored and stored.documents else 0,
-        "revision": stored.revision if stored and stored.documents else "",
-        "confirmed": settled,
+        **_recorded(record, stored, given["confirm"]),
         "peers": record.peers,
         "machine": identity.machine(),
         "hold": hold.text() or False,
@@ -342,6 +339,20 @@ def _applied(module: AnsibleModule) -> dict[str, Any]:
         **install.described(wanted),
         # Ansible would return all parameters, the documents too, for the controller to keep.
         "invocation": {"module_args": {**module.params, "documents": sorted(asked), "proof": None}},
+    }
+
+
+def _recorded(record: generation.Record, stored: Generation | None, confirm: int) -> dict[str, Any]:
+    """What the host's record says of its documents; a generation without any is none to the user.
+
+    :param record: as it was before the run.
+    """
+    settled = record.is_confirmed if stored is record.current else not confirm
+    there = stored if stored and stored.documents else None
+    return {
+        "generation": there.number if there else 0,
+        "revision": there.revision if there else "",
+        "confirmed": settled,
     }
 
 

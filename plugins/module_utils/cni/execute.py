@@ -176,21 +176,11 @@ def call(
     if not program:
         raise FabricError(f"{who} is in none of {', '.join(PATH)}: install the package containernetworking-plugins")
     asked = request(plugin, item.network.name, item.network.version, runtime, previous)
-    environment = {
-        **os.environ,
-        # Plugins call iptables, and a user's path may lack the directories of system commands.
-        "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin",
-        "CNI_COMMAND": command,
-        "CNI_CONTAINERID": item.container,
-        "CNI_NETNS": sandbox(item),
-        "CNI_IFNAME": item.interface,
-        "CNI_PATH": ":".join(PATH),
-    }
     try:
         done = subprocess.run(
             [program],
             input=json.dumps(asked).encode(),
-            env=environment,
+            env=_environment(command, item),
             capture_output=True,
             check=False,
             timeout=LIMIT,
@@ -206,6 +196,20 @@ def call(
     if done.returncode:
         raise _refusal(f"{who} refuses to {command} {item.interface} of {item.container}", told, done.stderr)
     return told if isinstance(told, dict) and told else None
+
+
+def _environment(command: str, item: Attachment) -> dict[str, str]:
+    """A plugin's environment (section 2 of the specification)."""
+    return {
+        **os.environ,
+        # Plugins call iptables, and a user's path may lack the directories of system commands.
+        "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin",
+        "CNI_COMMAND": command,
+        "CNI_CONTAINERID": item.container,
+        "CNI_NETNS": sandbox(item),
+        "CNI_IFNAME": item.interface,
+        "CNI_PATH": ":".join(PATH),
+    }
 
 
 def _refusal(what: str, told: Any, stderr: bytes) -> FabricError:

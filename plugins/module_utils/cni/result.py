@@ -22,37 +22,38 @@ def result(
     """
     net = item.network
     routes = [
-        {"dst": str(route.dst), **({"gw": str(route.gateway)} if route.gateway else {})} for route in _routes(item)
+        _filled({"dst": str(route.dst), "gw": str(route.gateway) if route.gateway else None}) for route in _routes(item)
     ]
     dns = dict(net.dns or dns or (net.ipam.dns if net.ipam else {}))
     if net.version in ONE_ADDRESS:
         return {"cniVersion": net.version, **_by_family(item, routes), "dns": dns}
     interfaces, own = _interfaces(item)
-    found: dict[str, Any] = {
-        "cniVersion": net.version,
-        "interfaces": [
-            {
-                "name": name,
-                **({"mac": macs[place, name]} if (place, name) in macs else {}),
-                **({"sandbox": f"/run/netns/{place}"} if place else {}),
-            }
-            for place, name in interfaces
-        ],
-    }
+    links = [
+        {"name": name, "mac": macs.get((place, name)), "sandbox": f"/run/netns/{place}" if place else None}
+        for place, name in interfaces
+    ]
     ips = [
         {
-            **({} if net.version == VERSIONS[-1] else {"version": str(address.version)}),
+            "version": None if net.version == VERSIONS[-1] else str(address.version),
             "interface": own,
             "address": str(address),
-            **({"gateway": str(gateway)} if gateway else {}),
+            "gateway": str(gateway) if gateway else None,
         }
         for address, gateway in item.addresses
     ]
-    if ips:
-        found["ips"] = ips
-    if routes:
-        found["routes"] = routes
-    return {**found, "dns": dns}
+    found = {
+        "cniVersion": net.version,
+        "interfaces": [*map(_filled, links)],
+        "ips": [*map(_filled, ips)] or None,
+        "routes": routes or None,
+        "dns": dns,
+    }
+    return _filled(found)
+
+
+def _filled(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An object without the keys that have no value."""
+    return {key: value for key, value in item.items() if value is not None}
 
 
 def resolver(text: str) -> dict[str, Any]:
@@ -80,11 +81,9 @@ def _by_family(item: Attachment, routes: Sequence[Mapping[str, str]]) -> dict[st
     found = {}
     for address, gateway in item.addresses:
         of_family = [route for route in routes if (":" in route["dst"]) == (address.version == 6)]
-        found[f"ip{address.version}"] = {
-            "ip": str(address),
-            **({"gateway": str(gateway)} if gateway else {}),
-            **({"routes": of_family} if of_family else {}),
-        }
+        found[f"ip{address.version}"] = _filled(
+            {"ip": str(address), "gateway": str(gateway) if gateway else None, "routes": of_family or None}
+        )
     return found
 
 

@@ -46,11 +46,10 @@ def converge(
     """
     moving = document.moves_interfaces
     returning = moving or _makes_again(document, first)
-    connected = lifeline.session() if moving or document.takes_interfaces or lifeline.concerns(first) else None
-    if (returning or connected) and not moving:
-        whole = everything(scopes[""].others, scopes[""].tables)
-        before = observe(kernel, {**scopes, "": whole})  # what may have to be undone, and leads to the controller
-    keeper = Keeper(kernel, first.takes_along | ({""} if moving or document.takes_interfaces else set()))
+    connected = lifeline.session() if document.displaces_interfaces or lifeline.concerns(first) else None
+    if (returning or connected) and not moving:  # what may have to be undone, and leads to the controller
+        before = observe(kernel, {**scopes, "": everything(scopes[""].others, scopes[""].tables)})
+    keeper = Keeper(kernel, first.takes_along | ({""} if document.displaces_interfaces else set()))
     if keeper or connected:
         first = plan(document, before, check, losses=keeper.losses())
     lifeline.check(before, first, connected)

@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.weft.fabric.plugins.module_utils.kernel import kept
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netlink import Failure, Kernel
 from ansible_collections.weft.fabric.plugins.module_utils.kernel.netns import netns_status
-from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Nexthop
+from ansible_collections.weft.fabric.plugins.module_utils.model.kept import Kept, Nexthop
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
 from ansible_collections.weft.fabric.plugins.module_utils.plan.losses import Losses
 from ansible_collections.weft.fabric.plugins.module_utils.plan.operation import Operation
@@ -63,13 +63,7 @@ class Keeper:
                     f"{operation.after.label(operation.netns)} is lost, the kernel refuses it now: {why}"
                 )
         for netns, losses in self._losses.items():
-            for gone in losses.gone:
-                self._before[netns].forget(gone)
-                rest = losses.there.nexthops.get(gone.id) if isinstance(gone, Nexthop) else None
-                if rest:  # a group without some of its members
-                    self._before[netns].add(rest)
-                    for route in losses.by_what_is_left(rest):
-                        self._before[netns].forget(route)
+            self._forget_gone(self._before[netns], losses)
         for operation in operations:
             verb, netns, item, *_rest = operation
             if isinstance(item, Namespace) and verb == "delete":
@@ -78,6 +72,17 @@ class Keeper:
                 self._tried.add((netns, item))
             elif verb in ("delete", "set", "restore") and netns in self._before:
                 self._before[netns].forget(item)
+
+    @staticmethod
+    def _forget_gone(before: Kept, losses: Losses) -> None:
+        """Forget what is gone for good, and what a group of nexthops was with the members that are."""
+        for gone in losses.gone:
+            before.forget(gone)
+            rest = losses.there.nexthops.get(gone.id) if isinstance(gone, Nexthop) else None
+            if rest:
+                before.add(rest)
+                for route in losses.by_what_is_left(rest):
+                    before.forget(route)
 
     def start_again(self) -> None:
         """Keep everything that was there at first, for a way back."""

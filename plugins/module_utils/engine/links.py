@@ -61,21 +61,18 @@ def requests(
         return portvlan.set_port(index_of(netns, link.name), link.attributes)
     kind = kind_of(link.kind)
     if kind.control and kind.options.keys() & link.attributes.keys():
-        _control(operation)
-        link = Link(
-            link.name, link.kind, {key: value for key, value in link.attributes.items() if key not in kind.options}
-        )
-        operation = operation._replace(verb="set", after=link)
+        operation = _control(operation)
+        link = operation.after
     if operation.verb == "create":
         return [_create(kernel, index_of, operation, descriptors)]
     there, known = parent_place(netns, link.attributes), operation.before.attributes if operation.before else {}
     return [links.change(link, lambda name: index_of(there, name), known)] if link.attributes else []
 
 
-def _control(operation: Operation) -> None:
-    """Let a kind make or change a link by its own means."""
+def _control(operation: Operation) -> Operation:
+    """Let a kind make or change a link by its own means; what is left to do by rtnetlink."""
     netns, link = operation.netns, operation.after
-    control = kind_of(link.kind).control
+    control, options = kind_of(link.kind).control, kind_of(link.kind).options
     known = None
     if operation.verb != "create":
         known = operation.before.attributes if operation.before else {}
@@ -84,6 +81,8 @@ def _control(operation: Operation) -> None:
             control.write(NamespaceAccess(netns), link.name, known, link.attributes)
     except OSError as error:
         raise refusal(operation, error.errno or errno.EIO, error.strerror or "") from error
+    rest = {name: value for name, value in link.attributes.items() if name not in options}
+    return operation._replace(verb="set", after=Link(link.name, link.kind, rest))
 
 
 def _create(kernel: Kernel, index_of: IndexOf, operation: Operation, descriptors: ExitStack) -> Request:

@@ -65,7 +65,7 @@ def reconcile(document: Document, check: bool = False, strict: bool = False) -> 
 
         document, warnings = resolved(document, lenient)
     scopes = scope_of(document)
-    if document.moves_interfaces or document.takes_interfaces:
+    if document.displaces_interfaces:
         # Everything that may have to be undone.
         scopes[""] = everything(scopes[""].others, scopes[""].tables)
     with nullcontext() if check else alone(), Kernel() as kernel:

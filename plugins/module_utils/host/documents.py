@@ -23,6 +23,7 @@ _RESYNC = "resync"
 _AFTERWARDS = "afterwards"
 _ADOPT = "adopt"
 _PEERS = "peers"
+_KNOWN = (*sections.NAMES, _RESYNC, _ADOPT, _AFTERWARDS, _PEERS)
 _LONGEST_RESYNC = 86400
 
 
@@ -80,11 +81,20 @@ def parse(
     given = values.given(values.mapping(where, content))
     persist = values.boolean(f"{where}.{_PERSIST}", given.pop(_PERSIST, persist))
     state = values.choice(f"{where}.{_STATE}", given.pop(_STATE, state), ("present", "absent"))
-    known_sections = (*sections.NAMES, _RESYNC, _ADOPT, _AFTERWARDS, _PEERS)
     for section, value in given.items():
-        if section not in known_sections:
-            known = ", ".join((*known_sections, _STATE, _PERSIST))
+        if section not in _KNOWN:
+            known = ", ".join((*_KNOWN, _STATE, _PERSIST))
             raise InvalidParameter(f"{where}.{section}", value, f"a document takes only {known}")
+    found = _parse_sections(given, where, option)
+    resync = values.integer(f"{where}.{_RESYNC}", given.get(_RESYNC, 0), 0, _LONGEST_RESYNC, "seconds")
+    later = given.get(_AFTERWARDS)
+    afterwards = parse(name, later, f"{where}.{_AFTERWARDS}").values if later else {}
+    adopt, peers = (_names(f"{where}.{key}", given.get(key)) for key in (_ADOPT, _PEERS))
+    return Document(name, given, found, resync, persist, state == "absent", frozenset(adopt), afterwards, peers)
+
+
+def _parse_sections(given: Mapping[str, Any], where: str, option: str | None) -> dict[str, Any]:
+    """The parsed values of a document's sections, and of those that its sections add parameters to."""
     found: dict[str, Any] = {}
     needed: dict[str, dict[str, Any]] = {}
     # From the last section to the first, because a section adds parameters to those before it.
@@ -101,11 +111,7 @@ def parse(
         found[section] = value
         for other, parameters in record.needs(value).items():
             needed.setdefault(other, {}).update(parameters)
-    resync = values.integer(f"{where}.{_RESYNC}", given.get(_RESYNC, 0), 0, _LONGEST_RESYNC, "seconds")
-    later = given.get(_AFTERWARDS)
-    afterwards = parse(name, later, f"{where}.{_AFTERWARDS}").values if later else {}
-    adopt, peers = (_names(f"{where}.{key}", given.get(key)) for key in (_ADOPT, _PEERS))
-    return Document(name, given, found, resync, persist, state == "absent", frozenset(adopt), afterwards, peers)
+    return found
 
 
 def _names(where: str, given: Any) -> tuple[str, ...]:

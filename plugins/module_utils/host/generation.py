@@ -470,27 +470,23 @@ def _keep(place: str, kept: set[int]) -> None:
         files.remove(engine)
     for name in _names(place):
         if name.endswith(".weft-new") or (name.isdecimal() and int(name) not in kept):
-            _remove_tree(f"{place}/{GENERATIONS}/{name}")
-    for number, dot, extension in (name.partition(".") for name in _names(VOLATILE)):
-        if place != VOLATILE and number.isdecimal() and extension and int(number) not in kept:
-            files.remove(f"{VOLATILE}/{GENERATIONS}/{number}{dot}{extension}")
+            files.remove_tree(f"{place}/{GENERATIONS}/{name}")
+    if place != VOLATILE:
+        _keep_volatile(kept)
     _remove_empty(VOLATILE)
+
+
+def _keep_volatile(kept: set[int]) -> None:
+    """Remove what all generations but these have below /run/weft."""
+    for number, dot, extension in (name.partition(".") for name in _names(VOLATILE)):
+        if number.isdecimal() and extension and int(number) not in kept:
+            files.remove(f"{VOLATILE}/{GENERATIONS}/{number}{dot}{extension}")
 
 
 def _names(place: str) -> list[str]:
     with contextlib.suppress(FileNotFoundError):
         return os.listdir(f"{place}/{GENERATIONS}")
     return []
-
-
-def _remove_tree(path: str) -> None:
-    if os.path.isfile(path):
-        files.remove(path)
-        return
-    try:
-        shutil.rmtree(path)
-    except OSError as error:
-        raise files.refused("remove", path, error) from error
 
 
 def _remove_empty(place: str) -> None:

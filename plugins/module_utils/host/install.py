@@ -43,6 +43,7 @@ from ansible_collections.weft.fabric.plugins.module_utils.host.systemd import (
     units,
 )
 
+_SYSTEMD_FILES, _NETWORK_MANAGER_FILES = "/etc/systemd", "/etc/NetworkManager"
 NETWORKD = "/etc/systemd/networkd.conf.d/10-weft-fabric.conf"
 # One of each for every document.
 NETWORK = "/etc/systemd/network/10-weft-{}.network"
@@ -87,18 +88,25 @@ def plan(generations: Sequence[Documents], systemd: bool | None = None) -> list[
     """
     asked = [document for one in generations for document in one.values()]
     wanted = dict(_wanted(asked, systemd_runs() if systemd is None else systemd))
-    possible = [COMMAND, NETWORKD, *PATHS]
-    # Files of other roles, and engines that no generation needs.
-    for pattern in (f"{LIBRARY}/*.pyz", *(path.format("*") for path in (NETWORK, LINK, NETWORK_MANAGER))):
-        possible += glob.glob(pattern) + glob.glob(files.beside(pattern))
-    # Files that an interrupted run was writing.
-    possible += [files.beside(path) for path in dict.fromkeys([*wanted, *possible])]
     kept = {*wanted, *(generation.engines_kept() if wanted else ())}
-    unwanted = [path for path in dict.fromkeys(possible) if path not in kept]
+    unwanted = [path for path in _possible(wanted) if path not in kept]
     changes = [Change(path, present(path), entry) for path, entry in wanted.items()]
     removed = [Change(path, present(path), None) for path in reversed(unwanted)]
     changes += [change for change in removed if change.before is None or is_ours(change.path, change.before)]
     return [change for change in changes if change.before != change.after]
+
+
+def _possible(wanted: Iterable[str]) -> dict[str, None]:
+    """The paths of all files that this collection may have written, whatever is there.
+
+    :param wanted: the paths of files that it is going to write.
+    """
+    found = [COMMAND, NETWORKD, *PATHS]
+    # Files of other roles, and engines that no generation needs.
+    for pattern in (f"{LIBRARY}/*.pyz", *(path.format("*") for path in (NETWORK, LINK, NETWORK_MANAGER))):
+        found += glob.glob(pattern) + glob.glob(files.beside(pattern))
+    # Files that an interrupted run was writing.
+    return dict.fromkeys([*found, *map(files.beside, dict.fromkeys([*wanted, *found]))])
 
 
 def is_ours(path: str, found: Entry) -> bool:
@@ -132,21 +140,30 @@ def _wanted(asked: Sequence[Document], systemd: bool) -> Iterator[tuple[str, Ent
     stored = [document for document in asked if document.persist]
     if not stored:
         return
-    systemd_here, network_manager_here = os.path.isdir("/etc/systemd"), os.path.isdir("/etc/NetworkManager")
-    if systemd_here and any(_has_links(document) for document in stored):
+    if os.path.isdir(_SYSTEMD_FILES) and any(_has_links(document) for document in stored):
         yield NETWORKD, Entry(_NETWORKD_TEXT.encode())
     for role in dict.fromkeys(document.name for document in stored):
-        made, ports = _links([document for document in stored if document.name == role])
-        names = sorted(made + ports)
-        if names and systemd_here:
-            yield NETWORK.format(role), Entry(_NETWORK_TEXT.format(" ".join(names)).encode())
-        if made and systemd_here:
-            yield LINK.format(role), Entry(_LINK_TEXT.format(" ".join(made)).encode())
-        if names and network_manager_here:
-            devices = ";".join(f"interface-name:{name}" for name in names)
-            yield NETWORK_MANAGER.format(role), Entry(_NETWORK_MANAGER_TEXT.format(devices).encode())
+        yield from _of_links(role, [document for document in stored if document.name == role])
     if systemd:
         yield from units(max(document.resync for document in stored))
+
+
+def _of_links(role: str, stored: Iterable[Document]) -> Iterator[tuple[str, Entry]]:
+    """The files that make the host's network managers leave the links of a role's documents alone."""
+    made, ports = _links(stored)
+    names = sorted(made + ports)
+    for manager, path, text, links in (
+        (_SYSTEMD_FILES, NETWORK, _NETWORK_TEXT, " ".join(names)),
+        (_SYSTEMD_FILES, LINK, _LINK_TEXT, " ".join(made)),
+        (
+            _NETWORK_MANAGER_FILES,
+            NETWORK_MANAGER,
+            _NETWORK_MANAGER_TEXT,
+            ";".join(map("interface-name:{}".format, names)),
+        ),
+    ):
+        if links and os.path.isdir(manager):
+            yield path.format(role), Entry(text.format(links).encode())
 
 
 def _has_links(document: Document) -> bool:
@@ -231,11 +248,8 @@ def apply(generations: Sequence[Documents], systemd: bool | None = None) -> None
     if not changes and not again and not any(map(is_unfinished, generations)):
         return
     files.replace(PENDING, b"", 0o600)
-    removed = {change.path for change in changes if change.after is None}
-    for unit in UNITS_FROM_ABOVE:
-        # Before its file is removed: systemd does not stop a unit that it does not know.
-        if systemd and f"{UNITS}/{unit}" in removed:
-            run("systemctl", "stop", unit)
+    if systemd:
+        _stop_removed(changes)
     for change in changes:
         change.apply()
     for directory in (LIBRARY, os.path.dirname(NETWORKD)):
@@ -245,6 +259,14 @@ def apply(generations: Sequence[Documents], systemd: bool | None = None) -> None
     if any(change.path == COMMAND and change.after for change in changes):
         run(COMMAND, "--help")  # it has to start at boot as well
     files.remove(PENDING)
+
+
+def _stop_removed(changes: Sequence[Change]) -> None:
+    """Stop units before their files are removed: systemd does not stop a unit that it does not know."""
+    removed = {change.path for change in changes if change.after is None}
+    for unit in UNITS_FROM_ABOVE:
+        if f"{UNITS}/{unit}" in removed:
+            run("systemctl", "stop", unit)
 
 
 def described(wanted: Documents) -> dict[str, Any]:

@@ -101,12 +101,7 @@ class Transaction:
             left = self._left(run)
             recorded = self.is_recorded(left, found_by(run))
             new = None if recorded else self._generation(run.used, left, found_by(run))
-            known = [one.documents for one in self.record.known]
-            install.refuse_foreign(files, known, self._adopted)
-            if result.changed or new or files:
-                size = len(str(new)) + len(self.rows)
-                room = {os.path.dirname(os.path.dirname(new.path)): size} if new and not new.is_empty else {}
-                install.check(self.wanted, files, room, unattended=bool(self.confirm))
+            self._check_files(files, new, result.changed)
             in_kernel = result.changed
             self._add_rest(result, files, new)
             self._refuse_surprises(result)
@@ -119,6 +114,18 @@ class Transaction:
                 # Until here, the host finds by the pending one that something is left to do.
                 generation.finish(new, confirmed=not self.confirm)
         return result, new or self.record.current
+
+    def _check_files(self, files: Sequence[Change], new: Generation | None, changed: bool) -> None:
+        """Ask everything that could refuse the files of this run.
+
+        :param changed: something changes in the kernel.
+        """
+        known = [one.documents for one in self.record.known]
+        install.refuse_foreign(files, known, self._adopted)
+        if changed or new or files:
+            size = len(str(new)) + len(self.rows)
+            room = {os.path.dirname(os.path.dirname(new.path)): size} if new and not new.is_empty else {}
+            install.check(self.wanted, files, room, unattended=bool(self.confirm))
 
     def _add_rest(self, result: Result, files: Sequence[Change], new: Generation | None) -> None:
         """Add to a result what is not in the kernel."""

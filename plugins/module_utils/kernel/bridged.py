@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from ansible_collections.weft.fabric.plugins.module_utils.kernel import portvlan
@@ -177,7 +177,7 @@ def _stations(messages: list[bytes], devices: Mapping[int, _Device]) -> Iterator
     """The FDB entries that somebody has made: neither learned ones, nor entries for the links' own MAC addresses."""
     own = {device.mac for device in devices.values()}
     rows = [(*NDMSG.unpack_from(message, 16)[1:4], message) for message in messages]
-    fed = {index for index, _state, flags, _message in rows if flags & NTF_EXT_LEARNED or devices[index].controller}
+    fed = _fed(rows, devices)
     for index, state, flags, message in rows:
         if not (state & (NUD_NOARP | NUD_PERMANENT) or flags & NTF_EXT_LEARNED):
             continue
@@ -187,17 +187,25 @@ def _stations(messages: list[bytes], devices: Mapping[int, _Device]) -> Iterator
             entry = _station(devices, devices[device.controller].name, index, state, flags, found)
             if entry.lladdr not in own:
                 yield entry
-        elif flags & NTF_SELF and device.entries is not None and (NDA_DST in found or NDA_NH_ID in found):
+        elif flags & NTF_SELF and device.entries is not None and found.keys() & {NDA_DST, NDA_NH_ID}:
             entry = _station(devices, "", index, state, flags, found)
-            if entry.lladdr != ZERO_MAC:
-                yield entry
-            elif (entry.dst, *entry.way[:2]) != (
-                device.entries.get("remote"),
-                None,
-                None,
-            ):  # which the link makes itself
-                # Of VTEPs to flood to, a control plane's and ours differ by the state (fdb.py).
-                yield entry._replace(declared=entry.declared and not (index in fed and state & NUD_NOARP))
+            yield from _of_vxlan(entry, device.entries.get("remote"), index in fed and bool(state & NUD_NOARP))
+
+
+def _fed(rows: Sequence[tuple[Any, ...]], devices: Mapping[int, _Device]) -> set[int]:
+    """The links whose FDB a control plane may fill: it has marked an entry, or they are ports of a bridge."""
+    return {index for index, _state, flags, _message in rows if flags & NTF_EXT_LEARNED or devices[index].controller}
+
+
+def _of_vxlan(entry: Station, remote: str | None, theirs: bool) -> Iterator[Station]:
+    """An entry of a VXLAN itself, unless the VXLAN makes it for its remote.
+
+    :param theirs: it is a control plane's if it is of a VTEP to flood to: ours differ by the state (fdb.py).
+    """
+    if entry.lladdr != ZERO_MAC:
+        yield entry
+    elif (entry.dst, *entry.way[:2]) != (remote, None, None):
+        yield entry._replace(declared=False) if theirs else entry
 
 
 def _station(

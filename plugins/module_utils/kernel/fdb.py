@@ -118,31 +118,48 @@ def _of_device(kernel: Socket, link: Link, names: Mapping[int, str]) -> dict[Fdb
             continue
         keys = chain.from_iterable(_of_run(kernel, link.name, run, names))
         mark = _mark(state, flags, fed)
-        if not mark:
+        if mark:
+            found.update(_marked(link, make_all(FdbEntry, keys), mark, state, flags))
+        else:
             found.update(dict.fromkeys(keys))
-            continue
-        for item in make_all(FdbEntry, keys):
-            if item.lladdr == ZERO_MAC and state & NUD_PERMANENT:
-                found[item._replace(state=mark)] = None
-            elif state & NUD_PERMANENT and not flags & NTF_EXT_LEARNED:
-                found[item._replace(state=ROUTER if flags & NTF_ROUTER else None)] = None
-            else:
-                link.noted.append(item._replace(state=mark))
     if link.attributes.get("vnifilter"):
-        # Imported only here: few VXLANs have VNIs of their own.
-        from ansible_collections.weft.fabric.plugins.module_utils.kernel.members import vni_remotes
-
-        own_vnis = vni_remotes(kernel, link.index)
-        # By these the VXLAN floods itself; nobody has made them (vxlan_vnifilter.c: vxlan_update_default_fdb_entry).
-        for item in [item for item in make_all(FdbEntry, found) if (item.src_vni, item.dst) in own_vnis]:
-            if item.lladdr == ZERO_MAC and item.port is None and item.vni in (None, item.src_vni):
-                found.pop(item)
-                found[item._replace(state=STATIC)] = None
+        _mark_floods_of_vnis(kernel, link, found)
     own = link.attributes.get("remote") or link.attributes.get("group")
     if own:
         for entry in [entry for entry in found if entry[:5] == (link.name, ZERO_MAC, own, None, None)]:
             del found[entry]
     return found
+
+
+def _marked(link: Link, entries: Iterable[FdbEntry], mark: str, state: int, flags: int) -> dict[FdbKey, None]:
+    """Permanent entries with a mark; learned ones, which an entry of ours replaces, are noted with their VXLAN.
+
+    :param state: of all of them, as ``flags``.
+    """
+    found: dict[FdbKey, None] = {}
+    for item in entries:
+        if item.lladdr == ZERO_MAC and state & NUD_PERMANENT:
+            found[item._replace(state=mark)] = None
+        elif state & NUD_PERMANENT and not flags & NTF_EXT_LEARNED:
+            found[item._replace(state=ROUTER if flags & NTF_ROUTER else None)] = None
+        else:
+            link.noted.append(item._replace(state=mark))
+    return found
+
+
+def _mark_floods_of_vnis(kernel: Socket, link: Link, found: dict[FdbKey, None]) -> None:
+    """Mark the entries by which a VXLAN floods its own VNIs: nobody has made them.
+
+    Source: drivers/net/vxlan/vxlan_vnifilter.c (vxlan_update_default_fdb_entry).
+    """
+    # Imported only here: few VXLANs have VNIs of their own.
+    from ansible_collections.weft.fabric.plugins.module_utils.kernel.members import vni_remotes
+
+    own_vnis = vni_remotes(kernel, link.index)
+    for item in [item for item in make_all(FdbEntry, found) if (item.src_vni, item.dst) in own_vnis]:
+        if item.lladdr == ZERO_MAC and item.port is None and item.vni in (None, item.src_vni):
+            found.pop(item)
+            found[item._replace(state=STATIC)] = None
 
 
 def _shows_control_plane(run: bytes) -> bool:

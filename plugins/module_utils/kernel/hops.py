@@ -133,33 +133,41 @@ def pack_way(attribute: dict[int, bytes], indexes: Mapping[str, int], route: Rou
     :param attribute: the other attributes of the route, and the way of the one that it changes.
     :returns: the flags of struct rtmsg.
     """
-    six = ":" in route.dst
+    six, onlink = ":" in route.dst, RTNH_F_ONLINK if route.onlink else 0
     if route.raw is None and route.nexthops is None:
         attribute.update(_gateway(six, route.via))
         if route.dev:
             attribute[RTA_OIF] = _U32.pack(indexes[route.dev])
-        return RTNH_F_ONLINK if route.onlink else 0
-    known, nexthop = _known_hops(attribute), attribute.get(RTA_NH_ID)
-    for kind in (RTA_OIF, RTA_GATEWAY, RTA_VIA, RTA_MULTIPATH, RTA_NH_ID, *_OF_HOP):
-        attribute.pop(kind, None)
-    ways = [(indexes[hop.dev] if hop.dev else 0, packed(_gateway(six, hop.via))) for hop in route.hops]
+        return onlink
+    hops, nexthop, known = route.hops, attribute.pop(RTA_NH_ID, None), _take_hops(attribute)
+    gateways = [_gateway(six, hop.via) for hop in hops]
+    ways = [(indexes[hop.dev] if hop.dev else 0, packed(gateway)) for hop, gateway in zip(hops, gateways)]
     if nexthop is not None and sorted(ways) == sorted(known):
         attribute[RTA_NH_ID] = nexthop
         return 0
     if route.nexthops is not None:
-        own = ({**_gateway(six, hop.via), **known.get(way, {})} for way, hop in zip(ways, route.nexthops))
-        attribute[RTA_MULTIPATH] = b"".join(
-            _pack_hop(RTNH_F_ONLINK if hop.onlink else 0, hop.weight - 1, index, more)
-            for (index, _gateway_of), hop, more in zip(ways, route.nexthops, own)
-        )
+        attribute[RTA_MULTIPATH] = _pack_hops(hops, ways, gateways, known)
         return 0
-    for way, hop in zip(ways, route.hops):
-        attribute.update(_gateway(six, hop.via))
-        # A route of one hop that gets another gateway is still encapsulated as before.
-        attribute.update(known.get(way) or next(iter(known.values()), {}) if len(known) == 1 else known.get(way, {}))
+    # A route of one hop that gets another gateway is still encapsulated as before.
+    before = next(iter(known.values())) if len(known) == 1 else {}
+    for way, gateway in zip(ways, gateways):
+        attribute.update({**gateway, **(known.get(way) or before)})
         if way[0]:
             attribute[RTA_OIF] = _U32.pack(way[0])
-    return RTNH_F_ONLINK if route.onlink else 0
+    return onlink
+
+
+def _pack_hops(
+    hops: Iterable[Hop],
+    ways: Iterable[_Way],
+    gateways: Iterable[dict[int, bytes]],
+    known: Mapping[_Way, dict[int, bytes]],
+) -> bytes:
+    """RTA_MULTIPATH of next hops, each with what it had besides its gateway."""
+    return b"".join(
+        _pack_hop(RTNH_F_ONLINK if hop.onlink else 0, hop.weight - 1, way[0], {**gateway, **known.get(way, {})})
+        for hop, way, gateway in zip(hops, ways, gateways)
+    )
 
 
 def _gateway(six: bool, via: str | None) -> dict[int, bytes]:
@@ -169,15 +177,17 @@ def _gateway(six: bool, via: str | None) -> dict[int, bytes]:
     return {RTA_GATEWAY: data} if (":" in via) == six else {RTA_VIA: struct.pack("=H", family(data)) + data}
 
 
-def _known_hops(attribute: Mapping[int, bytes]) -> dict[_Way, dict[int, bytes]]:
-    """What hops have besides their gateways, by what they are known by."""
+def _take_hops(attribute: dict[int, bytes]) -> dict[_Way, dict[int, bytes]]:
+    """Take the way out of a route's attributes: what hops have besides their gateways, by what they are known by."""
     found = {}
     hops: Iterable[tuple[int, dict[int, bytes]]] = ()
     if RTA_MULTIPATH in attribute:
         hops = [(index, own) for _flags, _weight, index, own in _each(attribute[RTA_MULTIPATH])]
     elif RTA_OIF in attribute:
-        hops = [(_U32.unpack(attribute[RTA_OIF])[0], dict(attribute))]
+        hops = [(_U32.unpack(attribute[RTA_OIF])[0], attribute)]
     for index, own in hops:
         gateway = {kind: own[kind] for kind in (RTA_GATEWAY, RTA_VIA) if kind in own}
         found[index, packed(gateway)] = {kind: own[kind] for kind in _OF_HOP if kind in own}
+    for kind in (RTA_OIF, RTA_GATEWAY, RTA_VIA, RTA_MULTIPATH, *_OF_HOP):
+        attribute.pop(kind, None)
     return found

@@ -68,6 +68,7 @@ TYPES = {
     1: "unicast", 2: "local", 3: "broadcast", 4: "anycast", 5: "multicast", 6: "blackhole", 7: "unreachable",
     8: "prohibit", 9: "throw",
 }  # fmt: skip
+_NOWHERE = {socket.AF_INET: bytes(4), socket.AF_INET6: bytes(16)}  # the destination of a default route, by family
 _REJECTED = (6, 7, 8, 9)  # types of routes that lead nowhere
 
 
@@ -104,12 +105,13 @@ def _of_run(run: bytes, names: Mapping[int, str], known: Iterable[int] = ()) -> 
     :param known: tables to leave out.
     """
     family, dst_len, src_len, tos, table, protocol, scope, kind, flags = RTMSG.unpack_from(run, 16)
-    if flags & RTM_F_CLONED or family not in (socket.AF_INET, socket.AF_INET6) or table in known:
+    nowhere = _NOWHERE.get(family)
+    if flags & RTM_F_CLONED or nowhere is None or table in known:
         return
     name = TYPES.get(kind, f"type {kind}")
     for count, data in columns(run, 28, _ROUTE):
         yield _routes(
-            dst=_networks(data.get(RTA_DST) or [bytes(16 if family == socket.AF_INET6 else 4)] * count, dst_len),
+            dst=_networks(data.get(RTA_DST) or [nowhere] * count, dst_len),
             table=numbers(data[RTA_TABLE]) if RTA_TABLE in data else repeat(table),
             metric=numbers(data.get(RTA_PRIORITY, ())) or repeat(0),
             tos=repeat(tos),

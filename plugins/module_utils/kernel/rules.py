@@ -59,7 +59,7 @@ _UIDS = struct.Struct("=II")
 _FAMILIES: Mapping[int, int] = {socket.AF_INET: 4, socket.AF_INET6: 6}
 _ACTIONS = {1: LOOKUP, 2: "goto", 3: "nop", 6: "blackhole", 7: "unreachable", 8: "prohibit"}
 _NUMBERS = {name: number for number, name in _ACTIONS.items()}
-_NONE = _U32.pack(2**32 - 1)  # of suppress_prefixlength
+_UNSUPPRESSED = (FRA_SUPPRESS_PREFIXLEN, _U32.pack(2**32 - 1))  # which the kernel reports of most rules
 _OTHERS = {
     FRA_FLOW: "realms", FRA_TUN_ID: "tun_id", FRA_SUPPRESS_IFGROUP: "suppress_ifgroup", FRA_DSCP: "dscp",
     FRA_FLOWLABEL: "flowlabel",
@@ -89,14 +89,21 @@ def delete(_indexes: Mapping[str, int], items: Sequence[Rule]) -> Iterator[Reque
 
 
 def _message(rule: Rule) -> bytes:
-    found: dict[int, bytes] = {FRA_PRIORITY: _U32.pack(rule.priority or 0)}
-    found[FRA_PROTOCOL] = bytes([rule.protocol or ROUTE_PROTOCOL])
-    lengths = []
+    found, lengths = _attributes(rule), []
     for kind, network in ((FRA_DST, rule.dst), (FRA_SRC, rule.src)):
         base, _slash, length = (network or "/0").partition("/")
         lengths.append(int(length))
         if base:
             found[kind] = to_bytes(base)
+    family = socket.AF_INET6 if rule.family == 6 else socket.AF_INET
+    table = rule.table if rule.table is not None and rule.table < 256 else RT_TABLE_UNSPEC
+    return _HEADER.pack(family, *lengths, rule.tos or 0, table, _NUMBERS[rule.action or LOOKUP], 0) + packed(found)
+
+
+def _attributes(rule: Rule) -> dict[int, bytes]:
+    """The attributes of a rule's message but for its networks."""
+    found: dict[int, bytes] = {FRA_PRIORITY: _U32.pack(rule.priority or 0)}
+    found[FRA_PROTOCOL] = bytes([rule.protocol or ROUTE_PROTOCOL])
     for kind, name in ((FRA_IIFNAME, rule.iif), (FRA_OIFNAME, rule.oif)):
         if name is not None:
             found[kind] = name.encode() + b"\0"
@@ -114,9 +121,7 @@ def _message(rule: Rule) -> bytes:
         (FRA_UID_RANGE, _UIDS, rule.uidrange),
     )  # fmt: skip
     found.update({kind: layout.pack(*ends) for kind, layout, ends in ranges if ends is not None})
-    family = socket.AF_INET6 if rule.family == 6 else socket.AF_INET
-    table = rule.table if rule.table is not None and rule.table < 256 else RT_TABLE_UNSPEC
-    return _HEADER.pack(family, *lengths, rule.tos or 0, table, _NUMBERS[rule.action or LOOKUP], 0) + packed(found)
+    return found
 
 
 def remedy(item: Rule, code: int) -> str:
@@ -138,7 +143,7 @@ def read(kernel: Socket, scope: Scope, _links: Mapping[str, Link], _names: Mappi
 
 def _rule(raw: bytes) -> Rule:
     family, dst_len, src_len, tos, _table, action, flags = _HEADER.unpack_from(raw)
-    found = attributes(raw, _HEADER.size)
+    found = {kind: data for kind, data in attributes(raw, _HEADER.size).items() if (kind, data) != _UNSUPPRESSED}
 
     def network(kind: int, length: int) -> str | None:
         return f"{to_text(found[kind])}/{length}" if kind in found else None
@@ -152,7 +157,6 @@ def _rule(raw: bytes) -> Rule:
     def name(kind: int) -> str | None:
         return found[kind].rstrip(b"\0").decode(errors="replace") if kind in found else None
 
-    suppressed = found.get(FRA_SUPPRESS_PREFIXLEN, _NONE)
     return Rule(
         family=_FAMILIES[family],
         priority=number(FRA_PRIORITY) or 0,
@@ -173,7 +177,7 @@ def _rule(raw: bytes) -> Rule:
         goto=number(FRA_GOTO),
         action=_ACTIONS.get(action, f"action {action}"),
         table=number(FRA_TABLE) or None,
-        suppress_prefixlength=None if suppressed == _NONE else _U32.unpack(suppressed)[0],
+        suppress_prefixlength=number(FRA_SUPPRESS_PREFIXLEN),
         protocol=found.get(FRA_PROTOCOL, b"\0")[0],
         raw=raw,
     )

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -107,22 +107,26 @@ def scope_of(document: Document) -> dict[str, Scope]:
     """The scopes that planning a document needs, by namespace."""
     scopes = {}
     removed, names = _removed(document)
-    entries = [netns for netns, item, *_rest in document.removals if not isinstance(item, (Link, Namespace))]
+    entries = [(netns, item) for netns, item, *_rest in document.removals if not isinstance(item, (Link, Namespace))]
     below = {place for desired in document.namespaces.values() for place in _parents(desired)}
-    places = dict.fromkeys((*document.namespaces, *removed, *entries))
+    places = dict.fromkeys((*document.namespaces, *removed, *(netns for netns, _item in entries)))
     for netns in places:
         desired = document.namespaces.get(netns, Desired())
         scope = scopes[netns] = _of_entries(desired, document.route_protocol)
         scope.named = scope.aliases = desired.create or netns in names
         own = desired.create and (desired.joins is None or document.absent)
         scope.links = bool(desired.links or own or netns in removed or netns in below)
-        likely = [link.peer[0] for link in desired.links.values() if link.peer] + _parents(desired)
-        scope.others = [place for place in dict.fromkeys((*likely, *places)) if place != netns]
+        scope.others = _others(netns, desired, places)
         _add_links(scope, desired, document.absent)
-    for netns, item, *_rest in document.removals:
-        if not isinstance(item, (Link, Namespace)):
-            _add_removed(scopes[netns], item)
+    for netns, item in entries:
+        _add_removed(scopes[netns], item)
     return scopes
+
+
+def _others(netns: str, desired: Desired, places: Iterable[str]) -> list[str]:
+    """The namespaces that may contain the other ends of a namespace's links: the most likely ones first."""
+    likely = [link.peer[0] for link in desired.links.values() if link.peer] + _parents(desired)
+    return [place for place in dict.fromkeys((*likely, *places)) if place != netns]
 
 
 def _add_removed(scope: Scope, item: Any) -> None:
@@ -168,17 +172,18 @@ def _of_entries(desired: Desired, protocol: int) -> Scope:
             *([LOCAL_TABLE] if sources else ()),
         },
         protocols=purged if desired.purge_table is None else set(),
-        devices={
-            *neighbours,
-            *fdb,
-            *desired.fdb_ways,
-            *desired.bridge_fdb_devices,
-            *(address.dev for address in desired.addresses),
-            *desired.route_devices,
-            *(name for rule in desired.rules.values() for name in (rule.iif, rule.oif) if name),
-            *desired.purge_addresses,
-        },
+        devices={*neighbours, *fdb, *_devices(desired)},
     )
+
+
+def _devices(desired: Desired) -> Iterator[str]:
+    """The interfaces that addresses, routes and rules name, and FDB entries besides their VXLANs."""
+    yield from desired.fdb_ways
+    yield from desired.bridge_fdb_devices
+    yield from (address.dev for address in desired.addresses)
+    yield from desired.route_devices
+    yield from (name for rule in desired.rules.values() for name in (rule.iif, rule.oif) if name)
+    yield from desired.purge_addresses
 
 
 def _removed(document: Document) -> tuple[set[str], set[str]]:

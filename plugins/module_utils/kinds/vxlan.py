@@ -107,13 +107,18 @@ def _stuck(wanted: Attributes, known: Attributes) -> Iterator[str]:
             yield name
 
 
+def _receives_of(wanted: Attributes, other: Attributes) -> bool:
+    """Whether a VXLAN is to receive what another one receives on the same port."""
+    return not wanted.get("vnifilter") and (wanted.get("vni") or 0) == (other.get("vni") or 0)
+
+
 def _clash(wanted: Attributes, other: Attributes) -> Iterator[Fault]:
     """Two VXLANs on one port: of one VNI, or with sockets that cannot share it, if both are to be up."""
-    alike = _six(wanted) == _six(other)
     if wanted.get("port") != other.get("port"):
         return
     unlike = [name for name in _RECEIVING if bool(wanted.get(name)) != bool(other.get(name))]
-    if not unlike and alike and not wanted.get("vnifilter") and (wanted.get("vni") or 0) == (other.get("vni") or 0):
+    alike = _six(wanted) == _six(other)
+    if not unlike and alike and _receives_of(wanted, other):
         name = "external" if wanted.get("external") else "vni"
         what = "is external" if wanted.get("external") else "has this VNI"
         yield name, f"{what} on port {wanted['port']} already: choose another"

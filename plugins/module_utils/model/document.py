@@ -148,10 +148,10 @@ class Document:
         return any(not link.kind and "controller" in link.attributes for link in own.links.values())
 
     @property
-    def takes_interfaces(self) -> bool:
-        """Whether it takes interfaces of the host into other namespaces."""
+    def displaces_interfaces(self) -> bool:
+        """Whether it does that, or takes interfaces of the host into other namespaces."""
         links = (link for desired in self.namespaces.values() for link in desired.links.values())
-        return any(link.origin is not None and link.origin[0] == "" for link in links)
+        return self.moves_interfaces or any(link.origin is not None and link.origin[0] == "" for link in links)
 
     def at(self, netns: str) -> Desired:
         """What is wanted in a namespace. The document does not create a namespace that it only mentions."""

@@ -23,12 +23,6 @@ def document(observed: Observed) -> dict[str, Any]:
 
     Objects that the kernel, a daemon or DHCP created by themselves are left out: it would be wrong to declare them.
     """
-    from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
-        DOCUMENTED_PROTOCOLS,
-        NOWHERE,
-        flattened,
-    )
-
     links = [link.data() for link in observed.links.values() if link.name != "lo"]
     if observed.links["lo"].attributes["admin_state"] != "up":
         links.append({"name": "lo", "admin_state": "down"})  # topology brings it up unless it is told not to
@@ -39,11 +33,7 @@ def document(observed: Observed) -> dict[str, Any]:
             for address in observed.addresses.values()
             if not (address.state and address.state.foreign) and address.dev != "lo"
         ],
-        "routes": [
-            route.data()
-            for route in flattened(observed.routes)
-            if route.protocol in DOCUMENTED_PROTOCOLS and (route.hops or route.type in NOWHERE)
-        ],
+        "routes": _routes(observed),
         "rules": [
             rule.data()
             for rule in observed.rules
@@ -53,6 +43,20 @@ def document(observed: Observed) -> dict[str, Any]:
         "fdb": _fdb(observed.fdb, theirs=False),
         "bridge_fdb": [entry.data() for entry in observed.bridge_fdb.values()],
     }
+
+
+def _routes(observed: Observed) -> list[dict[str, Any]]:
+    from ansible_collections.weft.fabric.plugins.module_utils.model.route import (
+        DOCUMENTED_PROTOCOLS,
+        NOWHERE,
+        flattened,
+    )
+
+    return [
+        route.data()
+        for route in flattened(observed.routes)
+        if route.protocol in DOCUMENTED_PROTOCOLS and (route.hops or route.type in NOWHERE)
+    ]
 
 
 def wanted(desired: Desired, observed: Observed) -> dict[str, Any]:

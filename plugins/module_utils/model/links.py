@@ -46,11 +46,7 @@ def add_link(document: Document, netns: str, item: Mapping[str, Any], where: str
     if link.mtu_of:
         document.at("")
     if not document.absent:
-        missing = [option for option in kind.required if option not in link.attributes]
-        refuse(where, link.attributes, [(option, f"{one(name)} needs it") for option in missing])
-        if kind.either and not any(link.attributes.get(option) not in (None, False) for option in kind.either):
-            remedy = f"{one(name)} needs {' or '.join(kind.either)}"
-            refuse(where, link.attributes, [(kind.either[0], remedy)])
+        _check_complete(link, kind, where)
     if "origin" in item:
         link.origin = _origin(netns, link, values.mapping(f"{where}origin", item["origin"]), where)
         document.at(link.origin[0])
@@ -67,6 +63,15 @@ def add_link(document: Document, netns: str, item: Mapping[str, Any], where: str
     _add_ports(document, netns, link, item, where)
     if "peer" in item:
         _add_peer(document, netns, link, values.mapping(f"{where}peer", item["peer"]), where)
+
+
+def _check_complete(link: Link, kind: Kind, where: str) -> None:
+    """Refuse a link that lacks something which its kind needs."""
+    missing = [option for option in kind.required if option not in link.attributes]
+    refuse(where, link.attributes, [(option, f"{one(kind.name)} needs it") for option in missing])
+    if kind.either and not any(link.attributes.get(option) not in (None, False) for option in kind.either):
+        remedy = f"{one(kind.name)} needs {' or '.join(kind.either)}"
+        refuse(where, link.attributes, [(kind.either[0], remedy)])
 
 
 def _given(item: Mapping[str, Any]) -> dict[str, Any]:

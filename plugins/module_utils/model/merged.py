@@ -36,14 +36,15 @@ def merged(parts: Parts) -> Document:
 
 def role_of(parts: Parts, netns: str, item: Any) -> str:
     """The role that makes an object, or lists it, or the link or namespace that it is in; empty: none does."""
-    named = "" if isinstance(item, Namespace) else netns
-    own = [role for role, part in parts.items() if part.namespaces.get(netns) and _has(part, netns, item)]
-    if own or isinstance(item, (Link, Namespace)):
-        found = own or [role for role, part in parts.items() if item.name in part.namespaces]
-        return found[0] if found else ""
-    devices = item.devices if getattr(item, "list_name", "") == "routes" else {getattr(item, "dev", "")}
-    on = [role for dev in devices for role in _makers(parts, netns, dev)]
-    return (on or [role for role, part in parts.items() if named in part.namespaces] or [""])[0]
+    found = [role for role, part in parts.items() if part.namespaces.get(netns) and _has(part, netns, item)]
+    place = netns
+    if isinstance(item, (Link, Namespace)):
+        place = item.name
+    elif not found:
+        devices = item.devices if getattr(item, "list_name", "") == "routes" else {getattr(item, "dev", "")}
+        found = [role for dev in devices for role in _makers(parts, netns, dev)]
+    found = found or [role for role, part in parts.items() if place in part.namespaces]
+    return found[0] if found else ""
 
 
 def _has(part: Document, netns: str, item: Any) -> bool:

@@ -27,6 +27,7 @@ MAIN = values.MAIN_TABLE
 SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254}
 TYPES = ("unicast", "local", "blackhole", "unreachable", "prohibit", "throw")
 NOWHERE = TYPES[2:]  # routes of these types have no next hop
+_EVERYTHING = frozenset(values.EVERYTHING.values())
 PREFERENCES = ("low", "medium", "high")
 IP6_METRIC = 1024  # IP6_RT_PRIO_USER: the metric that the kernel gives to a route without one
 
@@ -139,28 +140,37 @@ class Route(NamedTuple):
 
     def _words(self) -> str:
         """The route in the words of ip-route(8)."""
-        kind = f"{self.type} " if self.type not in (None, "unicast") else ""
-        words = [f"route {kind}{'default' if self.dst in values.EVERYTHING.values() else self.dst}"]
-        words += [f"from {self.source}"] if self.source else []
-        words += [f"tos {self.tos:#04x}"] if self.tos else []
-        if self.nexthops is None:
-            words += [_way(self.via, self.dev).strip()] if self.via or self.dev else []
-        if self.protocol is not None and self.protocol not in values.ROUTE_PROTOCOLS:
-            words.append(f"proto {name_in(PROTOCOLS, self.protocol)}")
-        if self.scope is not None and self.scope != self.usual_scope:
-            words.append(f"scope {name_in(SCOPES, self.scope)}")
-        words += [f"src {self.src}"] if self.src else []
-        words += [f"metric {self.metric}"] if self.metric else []
-        words += [f"table {self.table}"] if self.table != MAIN else []
-        if self.mtu:
-            words.append(f"mtu {'lock ' if self.mtu_lock else ''}{self.mtu}")
-        for name in ("advmss", "initcwnd", "hoplimit"):
-            if getattr(self, name):
-                words.append(f"{name} {getattr(self, name)}")
-        words += [f"pref {self.pref}"] if self.pref not in (None, "medium") else []
-        words += ["onlink"] if self.onlink else []
-        words += ["expires"] if self.expires else []
-        return " ".join([*words, *(hop.words() for hop in self.nexthops or ())])
+        kind = "" if self.type in (None, "unicast") else f"{self.type} "
+        words = [f"route {kind}{'default' if self.dst in _EVERYTHING else self.dst}"]
+        words += [f"{word} {value}" for word, value in self._options() if value]
+        if self.onlink:
+            words.append("onlink")
+        if self.expires:
+            words.append("expires")
+        if self.nexthops:
+            words += [hop.words() for hop in self.nexthops]
+        return " ".join(words)
+
+    def _options(self) -> tuple[tuple[str, str | int | None], ...]:
+        """The options of ip-route(8) in its order, each with its value; without one, it is not set or usual."""
+        ours = self.protocol is None or self.protocol in values.ROUTE_PROTOCOLS
+        usual = self.scope is None or self.scope == self.usual_scope
+        return (
+            ("from", self.source),
+            ("tos", self.tos and f"{self.tos:#04x}"),
+            ("via", self.via),
+            ("dev", self.dev),
+            ("proto", "" if ours else name_in(PROTOCOLS, self.protocol or 0)),
+            ("scope", "" if usual else name_in(SCOPES, self.scope or 0)),
+            ("src", self.src),
+            ("metric", self.metric),
+            ("table", "" if self.table == MAIN else str(self.table)),
+            ("mtu lock" if self.mtu_lock else "mtu", self.mtu),
+            ("advmss", self.advmss),
+            ("initcwnd", self.initcwnd),
+            ("hoplimit", self.hoplimit),
+            ("pref", "" if self.pref == "medium" else self.pref),
+        )
 
     @property
     def usual_scope(self) -> int:

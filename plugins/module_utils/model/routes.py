@@ -198,17 +198,23 @@ def _check_family(route: Route, item: Mapping[str, Any], where: str) -> None:
     six = ":" in route.dst
     if route.src and (":" in route.src) != six:
         raise InvalidParameter(f"{where}src", route.src, f"it is of another address family than dst {route.dst}")
+    if six:
+        _check_gateways(route, where)
+    version, wrong = (6, ("tos", "scope")) if six else (4, ("pref",))
+    for name in wrong:
+        if item.get(name):
+            raise InvalidParameter(f"{where}{name}", item[name], f"IPv{version} routes have none")
+
+
+def _check_gateways(route: Route, where: str) -> None:
+    """Refuse next hops that an IPv6 route cannot have."""
     places: list[tuple[str, str | None]] = [(f"{where}via", route.via)] if route.via else []
     places += [(f"{where}nexthops[{index}].via", hop.via) for index, hop in enumerate(route.nexthops or ())]
     for place, via in places:
-        if six and via and ":" not in via:
-            raise InvalidParameter(place, via, f"an IPv6 route has no IPv4 gateway: dst is {route.dst}")
-        if six and not via:
+        if not via:
             raise InvalidParameter(place, via, "each of several next hops of IPv6 needs a gateway")
-    wrong = ("tos", "scope") if six else ("pref",)
-    for name in wrong:
-        if item.get(name):
-            raise InvalidParameter(f"{where}{name}", item[name], f"IPv{6 if six else 4} routes have none")
+        if ":" not in via:
+            raise InvalidParameter(place, via, f"an IPv6 route has no IPv4 gateway: dst is {route.dst}")
 
 
 def _check_way(route: Route, where: str, absent: bool) -> None:

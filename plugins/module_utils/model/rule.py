@@ -265,18 +265,14 @@ def parse_rule(item: Mapping[str, Any], where: str, absent: bool = False) -> Rul
     values.known(where, item, _PARSERS, "a rule")
     parsed = {name: parse(f"{where}{name}", item[name]) for name, parse in _PARSERS.items() if name in item}
     found = {_FIELDS.get(name, name): value for name, value in parsed.items()}
-    networks = [network for network in (found.get("src"), found.get("dst")) if network]
-    family = found.pop("family", 6 if any(":" in network for network in networks) else 4)
-    for name in ("from", "to"):
-        if name in parsed and (":" in parsed[name]) != (family == 6):
+    networks = {name: parsed[name] for name in ("from", "to") if name in parsed}
+    family = found.pop("family", 6 if any(":" in network for network in networks.values()) else 4)
+    for name, network in networks.items():
+        if (":" in network) != (family == 6):
             raise InvalidParameter(f"{where}{name}", item[name], "it is of another address family than the rule")
-    if found.get("src", "").endswith("/0"):  # as if it was not given
-        del found["src"]
-    if found.get("dst", "").endswith("/0"):
-        del found["dst"]
     if "fwmark" in found:
         found.setdefault("fwmask", EVERY_BIT)
-    found = {name: value for name, value in found.items() if value not in (0, False) or name in _MAY_BE_ZERO}
+    found = {name: value for name, value in found.items() if value not in _UNSAID or name in _MAY_BE_ZERO}
     _check(family, found, item, where, absent)
     if not absent:
         found.setdefault("action", LOOKUP)
@@ -284,28 +280,29 @@ def parse_rule(item: Mapping[str, Any], where: str, absent: bool = False) -> Rul
 
 
 _IPV4_TOS = 0x1C  # of IPTOS_TOS_MASK, which net/ipv4/fib_rules.c takes, the bits that are not of congestion
+_UNSAID = (0, False, *values.EVERYTHING.values())  # as if it was not given
 _MAY_BE_ZERO = ("priority", "fwmark", "suppress_prefixlength", "uidrange")
 
 
 def _check(family: int, found: Mapping[str, Any], item: Mapping[str, Any], where: str, absent: bool) -> None:
     """Refuse parameters that do not fit each other."""
-    if "fwmask" in found and "fwmark" not in found:
-        raise InvalidParameter(f"{where}fwmask", item["fwmask"], "it needs 'fwmark'")
-    if found.get("fwmark", 0) & ~found.get("fwmask", EVERY_BIT):
-        raise InvalidParameter(f"{where}fwmark", item["fwmark"], "it has bits that fwmask has not, so it never matches")
-    if family == 4 and found.get("tos", 0) > _IPV4_TOS:
-        raise InvalidParameter(f"{where}tos", item["tos"], f"the kernel takes at most {_IPV4_TOS:#x} for IPv4")
-    looks_up = found.get("action", LOOKUP) == LOOKUP
-    target = "table" in found or "l3mdev" in found
-    if not looks_up and "table" in found:
-        raise InvalidParameter(f"{where}action", item["action"], "such a rule has no table: remove 'table'")
-    if "table" in found and "l3mdev" in found:
-        raise InvalidParameter(f"{where}table", item["table"], "with 'l3mdev', it is the table of the packet's VRF")
-    if "suppress_prefixlength" in found and not looks_up:
-        raise InvalidParameter(f"{where}suppress_prefixlength", item["suppress_prefixlength"], "it needs 'table'")
+    given, looks_up = found.keys(), found.get("action", LOOKUP) == LOOKUP
+    outside = found.get("fwmark", 0) & ~found.get("fwmask", EVERY_BIT)
+    tos = family == 4 and found.get("tos", 0) > _IPV4_TOS
+    contradictions = (
+        ("fwmask", "fwmask" in given and "fwmark" not in given, "it needs 'fwmark'"),
+        ("fwmark", outside, "it has bits that fwmask has not, so it never matches"),
+        ("tos", tos, f"the kernel takes at most {_IPV4_TOS:#x} for IPv4"),
+        ("action", not looks_up and "table" in given, "such a rule has no table: remove 'table'"),
+        ("table", {"table", "l3mdev"} <= given, "with 'l3mdev', it is the table of the packet's VRF"),
+        ("suppress_prefixlength", "suppress_prefixlength" in given and not looks_up, "it needs 'table'"),
+    )
+    for name, contradicts, remedy in contradictions:
+        if contradicts:
+            raise InvalidParameter(f"{where}{name}", item[name], remedy)
     if absent:
         return
-    if "priority" not in found:
+    if "priority" not in given:
         raise InvalidParameter(f"{where}priority", None, "a rule needs one: the kernel's choice depends on other rules")
-    if looks_up and not target:
+    if looks_up and not {"table", "l3mdev"} & given:
         raise InvalidParameter(f"{where}table", None, "a rule needs 'table', 'l3mdev' or another 'action'")

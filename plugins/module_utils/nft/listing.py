@@ -99,26 +99,39 @@ def parse(name: str, listing: Mapping[str, Any], family: str = FAMILY) -> Observ
 
     :param listing: the output, decoded: ``{"nftables": [...]}``.
     """
+    found = _by_kind(listing)
+    tables, chains = found.pop("table", []), found.pop("chain", [])
+    listed = {rule.pop("handle", None): _parse_rule(rule) for rule in found.pop("rule", [])}
+    named = {kind: {one["name"]: one for one in found.pop(kind, [])} for kind in ("set", "counter")}
+    return Observed(
+        {handle: rule for handle, rule in listed.items() if rule is not None},
+        foreign=bool(found) or None in listed.values() or not _is_as_made(name, family, tables, chains),
+        ours=any(chain["name"] in CHAINS.values() for chain in chains)
+        or not (chains or listed or found or any(named.values())),
+        sets={key: sets.parse(one) for key, one in named["set"].items()},
+        counters={key: {"packets": one["packets"], "bytes": one["bytes"]} for key, one in named["counter"].items()},
+    )
+
+
+def _by_kind(listing: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The objects of a listing."""
     found: dict[str, list[dict[str, Any]]] = {}
     for item in listing["nftables"]:
         ((kind, properties),) = item.items()
         found.setdefault(kind, []).append(properties)
     found.pop("metainfo", None)
-    tables, chains = found.pop("table", []), found.pop("chain", [])
-    listed = {rule.pop("handle", None): _parse_rule(rule) for rule in found.pop("rule", [])}
-    named = {kind: {one["name"]: one for one in found.pop(kind, [])} for kind in ("set", "counter")}
+    return found
+
+
+def _is_as_made(
+    name: str, family: str, tables: Sequence[Mapping[str, Any]], chains: Sequence[Mapping[str, Any]]
+) -> bool:
+    """Whether a table has the properties that this collection gives it, and one chain that it makes."""
     known = [{"family": of, "table": name, **_chain_properties(of, hook)} for of, hook in HOOKS if of == family]
-    return Observed(
-        {handle: rule for handle, rule in listed.items() if rule is not None},
-        foreign=bool(found)
-        or None in listed.values()
-        or any(_without_handle(table) != {"family": family, "name": name} for table in tables)
-        or len(chains) != 1
-        or _without_handle(chains[0]) not in known,
-        ours=any(chain["name"] in CHAINS.values() for chain in chains)
-        or not (chains or listed or found or any(named.values())),
-        sets={key: sets.parse(one) for key, one in named["set"].items()},
-        counters={key: {unit: one[unit] for unit in ("packets", "bytes")} for key, one in named["counter"].items()},
+    return (
+        all(_without_handle(table) == {"family": family, "name": name} for table in tables)
+        and len(chains) == 1
+        and _without_handle(chains[0]) in known
     )
 
 
@@ -264,13 +277,17 @@ def _diff_of_sets(title: str, rules: Sequence[AnyRule], observed: Observed | Non
     before = {key: one.elements or frozenset() for key, one in there.items() if key in wanted}
     gone = {wanted[key].line(element) for key, found in before.items() for element in found - wanted[key].elements}
     new = {one.line(element) for key, one in wanted.items() for element in one.elements.difference(before.get(key, ()))}
-    heads = [title] if observed else [], [title] if rules else []
-    if observed and rules:
-        heads = ([], []) if observed.has(rules) else ([f"{title}, which differs"], [title])
     # Several elements have one line if they say one thing.
     old = [f"{line}, which differs" if line in new else line for line in gone]
-    sides = zip(("before", "after"), heads, (old, new))
+    sides = zip(("before", "after"), _heads(title, rules, observed), (old, new))
     return {side: "".join(f"{line}\n" for line in [*head, *sorted(lines)]) for side, head, lines in sides}
+
+
+def _heads(title: str, rules: Sequence[AnyRule], observed: Observed | None) -> tuple[list[str], list[str]]:
+    """The lines for the table itself, before and after."""
+    if not observed or not rules:
+        return [title] if observed else [], [title] if rules else []
+    return ([], []) if observed.has(rules) else ([f"{title}, which differs"], [title])
 
 
 def as_data(observed: Observed | None, rules: Sequence[AnyRule]) -> Any:

@@ -19,18 +19,9 @@ def set_bridge_fdb(view: View, netns: str, desired: Desired) -> None:
     """Set missing entries, and note the entries that authoritative lists do not contain."""
     now, wanted = view.at(netns).bridge_fdb, desired.bridge_fdb
     links = [view.require(netns, dev, "bridge_fdb: dev") for dev in sorted(desired.bridge_fdb_devices)]
-    # One without a VLAN is in all VLANs of its port, each of which has an entry.
-    everywhere = {key[:2] for key in wanted if key[2] is None}
-    unwanted = [
-        entry
-        for key, entry in now.items()
-        if entry.dev in desired.purge_bridge_fdb and key not in wanted and key[:2] not in everywhere
-    ]
+    unwanted = _unwanted(now, desired)
     missing = [entry for key, entry in wanted.items() if now.get(key) != entry]
-    for entry in missing:
-        if entry.lladdr in _own_macs(view, netns, entry.dev):
-            remedy = f"the bridge of {entry.dev}, or a port of it, has this address, and would not receive any more"
-            raise InvalidParameter("bridge_fdb: lladdr", entry.lladdr, f"{remedy}: leave it out")
+    _refuse_own_macs(view, netns, missing)
     learned = _learned(links) if missing else {}
     replaced = [now.get(entry.key) or learned.get(entry.key) for entry in missing]
     # The kernel would leave a control plane's mark on the entry (net/bridge/br_fdb.c: fdb_add_entry).
@@ -41,6 +32,29 @@ def set_bridge_fdb(view: View, netns: str, desired: Desired) -> None:
         now.pop(entry.key, None)
     now.update((entry.key, entry) for entry in missing)
     view.unwanted[netns].append(unwanted)
+
+
+def _unwanted(now: BridgeTable, desired: Desired) -> list[BridgeEntry]:
+    """The entries that authoritative lists do not contain."""
+    wanted = desired.bridge_fdb
+    # One without a VLAN is in all VLANs of its port, each of which has an entry.
+    everywhere = {key[:2] for key in wanted if key[2] is None}
+    return [
+        entry
+        for key, entry in now.items()
+        if entry.dev in desired.purge_bridge_fdb and key not in wanted and key[:2] not in everywhere
+    ]
+
+
+def _refuse_own_macs(view: View, netns: str, missing: Iterable[BridgeEntry]) -> None:
+    """Refuse entries in place of those that a bridge has for itself.
+
+    :raises InvalidParameter: for the first.
+    """
+    for entry in missing:
+        if entry.lladdr in _own_macs(view, netns, entry.dev):
+            remedy = f"the bridge of {entry.dev}, or a port of it, has this address, and would not receive any more"
+            raise InvalidParameter("bridge_fdb: lladdr", entry.lladdr, f"{remedy}: leave it out")
 
 
 def _own_macs(view: View, netns: str, dev: str) -> set[str | None]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain, compress, filterfalse, repeat
 from operator import itemgetter
 
@@ -32,30 +32,13 @@ def set_fdb(view: View, netns: str, desired: Desired) -> None:
     if now.fdb == desired.fdb:
         return
     unlike = [*make_all(FdbEntry, filterfalse(now.fdb.__contains__, desired.fdb))]
-    # The entries by which a VXLAN floods itself, because of its remote or group, are not reported.
-    floods = {name: link.attributes.get("remote") or link.attributes.get("group") for name, link in links.items()}
-    own = {(name, values.ZERO_MAC, address, None, None) for name, address in floods.items() if address}
     known = as_asked(now.fdb)
-    reported = _as_reported(unlike, links, own)
+    reported = _as_reported(unlike, links)
     if known:
         reported = [entry if entry in now.fdb else known.get(entry, entry) for entry in reported]
     missing = [*filterfalse(now.fdb.__contains__, reported)]
     if missing:
-        # All destinations of the MAC address zero have one state, which is whose they are.
-        if states := {entry.key: entry.state for entry in known.values() if entry.state}:
-            missing = [entry._replace(state=states[entry.key]) if entry.key in states else entry for entry in missing]
-        # The kernel replaces no destination by nexthops, and takes the opposite and does nothing (vxlan_fdb_nh_update,
-        # vxlan_fdb_replace).
-        replaced = _take_replaced(now.fdb, links, missing)
-        if any(old and old.state for old in replaced):  # what nobody asks for of an entry stays
-            missing = [
-                new._replace(state=ROUTER) if old and ROUTER in (old.state or "") and not new.state else new
-                for old, new in zip(replaced, missing)
-            ]
-        stuck = {old for old, new in zip(replaced, missing) if old and (old.nhid is None) != (new.nhid is None)}
-        view.do_all("delete", netns, stuck, repeat(None))
-        view.do_all("set", netns, (None if old in stuck else old for old in replaced), missing)
-        now.fdb.update(dict.fromkeys(missing))
+        _set_missing(view, netns, links, _with_states(missing, known))
     if desired.purge_fdb:
         others = filterfalse({*reported}.__contains__, filterfalse(desired.fdb.__contains__, now.fdb))
         mine = [
@@ -78,13 +61,42 @@ def _devices(view: View, netns: str, desired: Desired) -> dict[str, Link]:
     return links
 
 
-def _as_reported(
-    entries: list[FdbEntry], links: Mapping[str, Link], own: Collection[tuple[str, str, str, None, None]]
-) -> list[FdbEntry]:
+def _as_reported(entries: list[FdbEntry], links: Mapping[str, Link]) -> list[FdbEntry]:
     """Wanted entries as the kernel reports them."""
+    # The entries by which a VXLAN floods itself, because of its remote or group, are not reported.
+    floods = {name: link.attributes.get("remote") or link.attributes.get("group") for name, link in links.items()}
+    own = {(name, values.ZERO_MAC, address, None, None) for name, address in floods.items() if address}
     if own or any(chain.from_iterable(map(_NUMBERS, entries))):
         return [entry for entry in (entry.on(links[entry.dev]) for entry in entries) if entry[:5] not in own]
     return entries
+
+
+def _with_states(missing: list[FdbEntry], known: Mapping[FdbKey, FdbEntry]) -> list[FdbEntry]:
+    """Missing entries with the state of those of their key: all destinations of the MAC address zero have one.
+
+    :param known: observed entries that nobody asks for in full.
+    """
+    states = {entry.key: entry.state for entry in known.values() if entry.state}
+    if not states:
+        return missing
+    return [entry._replace(state=states[entry.key]) if entry.key in states else entry for entry in missing]
+
+
+def _set_missing(view: View, netns: str, links: Mapping[str, Link], missing: list[FdbEntry]) -> None:
+    """Set missing entries in place of those that they replace."""
+    table = view.at(netns).fdb
+    replaced = _take_replaced(table, links, missing)
+    if any(old and old.state for old in replaced):  # what nobody asks for of an entry stays
+        missing = [
+            new._replace(state=ROUTER) if old and ROUTER in (old.state or "") and not new.state else new
+            for old, new in zip(replaced, missing)
+        ]
+    # The kernel replaces no destination by nexthops, and takes the opposite and does nothing (vxlan_fdb_nh_update,
+    # vxlan_fdb_replace).
+    stuck = {old for old, new in zip(replaced, missing) if old and (old.nhid is None) != (new.nhid is None)}
+    view.do_all("delete", netns, stuck, repeat(None))
+    view.do_all("set", netns, (None if old in stuck else old for old in replaced), missing)
+    table.update(dict.fromkeys(missing))
 
 
 def _take_replaced(

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from itertools import chain
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain, filterfalse
+from typing import Any, NamedTuple, TypeVar
 
 from ansible_collections.weft.fabric.plugins.module_utils.model.columns import make_all
 from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired, Document
@@ -16,6 +16,9 @@ from ansible_collections.weft.fabric.plugins.module_utils.model.link import Link
 from ansible_collections.weft.fabric.plugins.module_utils.model.namespace import Namespace
 from ansible_collections.weft.fabric.plugins.module_utils.model.neighbour import Neighbour
 from ansible_collections.weft.fabric.plugins.module_utils.model.removal import AFTER, Removal
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 
 class Left(NamedTuple):
@@ -34,23 +37,26 @@ def between(was: Document, now: Document, leaving: Collection[tuple[str, str]]) 
 
     :param leaving: interfaces, each with its namespace, that are removed even where the newer one lists an equal one.
     """
-    made = [netns for netns, desired in was.namespaces.items() if desired.create]
-    gone = [netns for netns in made if netns not in now.namespaces or not now.namespaces[netns].create]
-    replaced = [netns for netns in made if netns not in gone and was.at(netns).joins != now.at(netns).joins]
-    inside = [
-        removal
-        for netns in was.namespaces
-        if netns
-        for removal in _inside(netns, was, now, [*gone, *replaced], leaving)
-    ]
+    nothing = Desired()
+    gone, replaced = _not_the_same(was, now)
+    anew = [*gone, *replaced]
+    inside = [removal for netns in was.namespaces if netns for removal in _inside(netns, was, now, anew, leaving)]
     apart = [netns for netns in replaced if now.at(netns).joins is None]
     names = [Removal("", Namespace(netns, was.at(netns).joins)) for netns in (*gone, *apart)]
     entries = chain.from_iterable(
-        _entries(netns, desired, now.namespaces.get(netns, Desired()), was.route_protocol)
+        _entries(netns, desired, now.namespaces.get(netns, nothing), was.route_protocol)
         for netns, desired in was.namespaces.items()
-        if netns not in gone and netns not in replaced
+        if netns not in anew
     )
-    return Left([*inside, *names, *_outside(was, now), *entries], [*gone, *replaced])
+    return Left([*inside, *names, *_outside(was, now), *entries], anew)
+
+
+def _not_the_same(was: Document, now: Document) -> tuple[list[str], list[str]]:
+    """The namespaces that a document makes and a newer one does not, and those that it makes as others."""
+    nothing = Desired()
+    made = [netns for netns, desired in was.namespaces.items() if desired.create]
+    gone = [netns for netns in made if not now.namespaces.get(netns, nothing).create]
+    return gone, [netns for netns in made if netns not in gone and was.at(netns).joins != now.at(netns).joins]
 
 
 def _inside(
@@ -88,20 +94,23 @@ def _entries(netns: str, was: Desired, now: Desired, protocol: int) -> Iterator[
     """Entries of a namespace that stays: the routes with our mark, and all others."""
     routes = [
         route._replace(protocol=route.protocol or was.protocols.get(key, protocol))
-        for key, route in was.routes.items()
-        if key not in now.routes
+        for key, route in _without(was.routes, now.routes)
     ]
-    known = now.neighbours
     neighbours = [
         Neighbour(dev, dst, lladdr)
         for dev, entries in was.neighbours.items()
-        for dst, lladdr in entries.items()
-        if dst not in known.get(dev, {})
+        for dst, lladdr in _without(entries, now.neighbours.get(dev, {}))
     ]
-    fdb = make_all(FdbEntry, [key for key in was.fdb if key not in now.fdb])
+    fdb = make_all(FdbEntry, filterfalse(now.fdb.__contains__, was.fdb))
     kept = {address[:2] for address in now.addresses}
     addresses = [address for address in was.addresses if address[:2] not in kept]
-    rules = [rule._replace(protocol=protocol) for key, rule in was.rules.items() if key not in now.rules]
-    behind = [entry for key, entry in was.bridge_fdb.items() if key not in now.bridge_fdb]
+    rules = [rule._replace(protocol=protocol) for _key, rule in _without(was.rules, now.rules)]
+    behind = [entry for _key, entry in _without(was.bridge_fdb, now.bridge_fdb)]
     items: Iterator[Any] = chain(routes, rules, neighbours, fdb, behind, addresses)
     return (Removal(netns, item, AFTER) for item in items)
+
+
+def _without(was: Mapping[_Key, _Value], now: Mapping[_Key, object]) -> Iterator[tuple[_Key, _Value]]:
+    """The items of one mapping that another one has not."""
+    gone = [*filterfalse(now.__contains__, was)]
+    return zip(gone, map(was.__getitem__, gone))

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -178,15 +178,7 @@ def _change(view: View, netns: str, link: Link) -> None:
     sent, ends = kind.besides(link.attributes, current.attributes)
     wanted = {**_differing(view, netns, link, current), **sent}
     wanted = {name: value for name, value in wanted.items() if ends.get(name, ...) != value}
-    for name in wanted:
-        if name in kind.options and kind.options[name].link:
-            view.require(parent_place(netns, link.attributes), wanted[name], f"{link.where}{name}")
-        if (
-            name == kind.parent
-            and parent_place(netns, link.attributes) == netns
-            and view.sits_on(netns, wanted[name], link.name)
-        ):
-            raise InvalidParameter(f"{link.where}{name}", wanted[name], f"it sits on {link.name} itself")
+    _check_named(view, netns, link, wanted)
     if not link.resolved_mtu or "mtu" in wanted:  # the kernel lets a link have what it has
         check_mtu(view, netns, link, {**current.attributes, **link.attributes})
     check_ipv6(view, netns, link)
@@ -202,6 +194,20 @@ def _change(view: View, netns: str, link: Link) -> None:
         _change_in_place(view, netns, link, wanted)
     if ends:
         view.follow(netns, link.name, ends)
+
+
+def _check_named(view: View, netns: str, link: Link, wanted: Mapping[str, Any]) -> None:
+    """Refuse other links that a link is to have and cannot.
+
+    :raises FabricError: a link is missing.
+    :raises InvalidParameter: its parent sits on it.
+    """
+    kind, place = kind_of(link.kind), parent_place(netns, link.attributes)
+    for name in wanted:
+        if name in kind.options and kind.options[name].link:
+            view.require(place, wanted[name], f"{link.where}{name}")
+        if name == kind.parent and place == netns and view.sits_on(netns, wanted[name], link.name):
+            raise InvalidParameter(f"{link.where}{name}", wanted[name], f"it sits on {link.name} itself")
 
 
 def _differing(view: View, netns: str, link: Link, current: Link) -> dict[str, Any]:
@@ -252,18 +258,23 @@ def _change_in_place(view: View, netns: str, link: Link, wanted: Mapping[str, An
 def _set_attributes(view: View, netns: str, link: Link, wanted: Mapping[str, Any]) -> None:
     """The kind's options, then what every link has: a VXLAN refuses both in one request (vxlan_nl2conf); then names."""
     kind = kind_of(link.kind)
-    own = {name: value for name, value in wanted.items() if name in kind.options}
+    own, common = _split(wanted, kind.options)
     if kind.parent in own and link.attributes.get("parent_netns") is not None:
         own["parent_netns"] = link.attributes["parent_netns"]  # where the kernel looks for it
     if own and kind.whole:
         known = view.at(netns).links[link.name].attributes
         own = {name: own.get(name, known.get(name)) for name in kind.options}
-    first = {name: value for name, value in own.items() if value in kind.options[name].first_values}
-    names = {name: value for name, value in wanted.items() if name == "altnames"}
-    common = {name: value for name, value in wanted.items() if name not in (*kind.options, *names)}
-    for part in (first, {name: value for name, value in own.items() if name not in first}, common, names):
+    first, then = _split(own, [name for name, value in own.items() if value in kind.options[name].first_values])
+    names, common = _split(common, ["altnames"])
+    for part in (first, then, common, names):
         if part:
             view.set(netns, link.name, part)
+
+
+def _split(attributes: Mapping[str, Any], names: Collection[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The attributes with these names, and all others."""
+    own = {name: value for name, value in attributes.items() if name in names}
+    return own, {name: value for name, value in attributes.items() if name not in own}
 
 
 def _text(value: Any) -> str:

@@ -37,10 +37,8 @@ def make_namespace(view: View, netns: str, desired: Desired) -> None:
     status = view.at(netns).status
     if status == "broken" and ("namespace", netns, "") in (view.document.owned or ()):
         status = "unfinished"  # a run was killed while it removed the namespace, and its file is left
-    for other in sorted(view.at(netns).aliases) if desired.create else ():
-        if other == "" or (other in view.document.namespaces and view.document.namespaces[other].joins is None):
-            same = f"namespace {netns} is the same as {other or 'the one of this process'}"
-            raise FabricError(f"{same}: take this name away first (state: absent), then it gets one of its own")
+    if desired.create:
+        _check_apart(view, netns)
     if status != "present":
         if desired.create:
             _check_file(netns, status)
@@ -53,6 +51,17 @@ def make_namespace(view: View, netns: str, desired: Desired) -> None:
     asked = "lo" in desired.links and "admin_state" in desired.links["lo"].attributes
     if desired.create and not asked and view.at(netns).links["lo"].attributes["admin_state"] != "up":
         view.set(netns, "lo", {"admin_state": "up"})
+
+
+def _check_apart(view: View, netns: str) -> None:
+    """Refuse a name of a namespace that is to stay apart.
+
+    :raises FabricError: it is another name of the process's own namespace, or of one that the document makes.
+    """
+    for other in sorted(view.at(netns).aliases):
+        if other == "" or (other in view.document.namespaces and view.document.namespaces[other].joins is None):
+            same = f"namespace {netns} is the same as {other or 'the one of this process'}"
+            raise FabricError(f"{same}: take this name away first (state: absent), then it gets one of its own")
 
 
 def _check_file(netns: str, status: str) -> None:

@@ -119,12 +119,17 @@ def _takes_along(operation: Operation) -> bool:
     return verb == "move" or touches or wanted.get("admin_state") == "down" or small
 
 
+def _far_end(link: Link, peer: Link | None) -> list[str]:
+    """The lines of a pair's other end, which is made with it."""
+    return peer.lines(link.peer[0]) if peer and link.peer else []
+
+
 def _facts(operation: Operation) -> tuple[list[str], list[str]]:
     verb, netns, before, after, peer, to, _shown = operation
     if verb == "move":
         return [before.summary(netns)], [after.summary(to)]
     if verb == "create" and isinstance(after, Link):
-        return [], [after.summary(netns), *(peer.lines(after.peer[0]) if peer and after.peer else ())]
+        return [], [after.summary(netns), *_far_end(after, peer)]
     if verb == "delete" and isinstance(before, Link):
         return [before.summary(netns)], []
     if verb == "restore":

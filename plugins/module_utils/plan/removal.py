@@ -25,15 +25,7 @@ def remove(view: View, removals: Collection[Removal]) -> None:
 
     :raises FabricError: a link that the user lists is of another kind, or cannot return to its origin.
     """
-    entries = [removal for removal in removals if not isinstance(removal.item, (Link, Namespace))]
-    for netns, group in groupby(entries, attrgetter("netns")):
-        now = view.at(netns)
-        found = [
-            (item.found_in(getattr(now, item.list_name), now.links), strict) for _netns, item, _phase, strict in group
-        ]
-        # What a document listed may have become somebody else's, or have been that all along.
-        due = [item for item, strict in found if item and (strict or not getattr(item, "is_foreign", False))]
-        view.delete_entries(netns, due)
+    _remove_entries(view, [removal for removal in removals if not isinstance(removal.item, (Link, Namespace))])
     _remove_links(view, [removal for removal in removals if isinstance(removal.item, Link)])
     names = [removal.item for removal in removals if isinstance(removal.item, Namespace)]
     # Further names first: without them, a namespace ends with its own name.
@@ -44,6 +36,17 @@ def remove(view: View, removals: Collection[Removal]) -> None:
 def remove_unwanted(view: View, netns: str) -> None:
     """Remove routes, neighbours and FDB entries that authoritative lists do not contain, those noted last first."""
     view.delete_entries(netns, [*chain.from_iterable(reversed(view.unwanted.pop(netns, [])))])
+
+
+def _remove_entries(view: View, removals: Sequence[Removal]) -> None:
+    for netns, group in groupby(removals, attrgetter("netns")):
+        now = view.at(netns)
+        found = [
+            (item.found_in(getattr(now, item.list_name), now.links), strict) for _netns, item, _phase, strict in group
+        ]
+        # What a document listed may have become somebody else's, or have been that all along.
+        due = [item for item, strict in found if item and (strict or not getattr(item, "is_foreign", False))]
+        view.delete_entries(netns, due)
 
 
 def _remove_links(view: View, removals: Sequence[Removal]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 
 from ansible_collections.weft.fabric.plugins.module_utils.kinds import PORT_OPTIONS, kind_of
@@ -182,10 +182,7 @@ def _obstacle(view: View, netns: str, desired: Desired, item: Object) -> str:
     if isinstance(item, (Port, Station, Member)):
         return _obstacle_of_port(view, netns, desired, item)
     if isinstance(item, Nexthop):
-        gone = [number for number in item.members if number not in view.losses[netns].there.nexthops]
-        if gone:
-            return f"nexthop {gone[0]} is gone"
-        return _obstacle_of_carrier(view, netns, item.dev) if item.dev else ""
+        return _obstacle_of_nexthop(view, netns, item)
     return _obstacle_of_route(view, netns, item)
 
 
@@ -211,6 +208,13 @@ def _obstacle_of_link(view: View, netns: str, dev: str, six: bool, up: bool) -> 
     return f"IPv6 needs an MTU of at least {IPV6_MTU} bytes" if six and mtu is not None and mtu < IPV6_MTU else ""
 
 
+def _obstacle_of_nexthop(view: View, netns: str, item: Nexthop) -> str:
+    gone = [number for number in item.members if number not in view.losses[netns].there.nexthops]
+    if gone:
+        return f"nexthop {gone[0]} is gone"
+    return _obstacle_of_carrier(view, netns, item.dev) if item.dev else ""
+
+
 def _obstacle_of_carrier(view: View, netns: str, dev: str) -> str:
     link = view.at(netns).links.get(dev)
     place, peer = link.peer if link and link.peer else (netns, "")
@@ -232,15 +236,27 @@ def _obstacle_of_route(view: View, netns: str, route: Route) -> str:
     if number is not None and number not in there.nexthops:
         return f"nexthop {number} is gone"
     held = [*_addresses(view, netns)]
-    holders = {item.dev for item in held if item.address.partition("/")[0] == route.src}
-    if route.src and not holders:
-        stays = ", and the route stays without it" if ":" in route.dst else ""  # route.c: fib6_remove_prefsrc
-        return f"{route.src} is no address of this host any more{stays}"
-    if route.src and ":" not in route.src and all(_is_elsewhere(view, netns, dev, route) for dev in holders):
-        return f"its source address {route.src} belongs to a VRF now"
+    if route.src:
+        found = _obstacle_of_source(view, netns, route, held)
+        if found:
+            return found
     for hop in route.hops:
         if hop.via and not hop.onlink and not hop.via.startswith("fe80:") and not _reaches(view, netns, hop, held):
             return f"the gateway {hop.via} is not reachable"
+    return ""
+
+
+def _obstacle_of_source(view: View, netns: str, route: Route, held: Iterable[Address]) -> str:
+    """Why a route cannot have its source address now.
+
+    :param held: the addresses of the namespace.
+    """
+    holders = {item.dev for item in held if item.address.partition("/")[0] == route.src}
+    if not holders:
+        stays = ", and the route stays without it" if ":" in route.dst else ""  # route.c: fib6_remove_prefsrc
+        return f"{route.src} is no address of this host any more{stays}"
+    if ":" not in (route.src or "") and all(_is_elsewhere(view, netns, dev, route) for dev in holders):
+        return f"its source address {route.src} belongs to a VRF now"
     return ""
 
 

@@ -203,15 +203,7 @@ class View:
         # A VLAN is set down and up with the link that it sits on.
         names = [link.name, *(other.name for _place, other in self.on(netns, link.name) if kind_of(other.kind).follows)]
         if "controller" in attributes:
-            losses.released(link.name)
-            links = self.at(netns).links
-            old, new = (links.get(name or "") for name in (link.attributes.get("controller"), attributes["controller"]))
-            left, joined = (kind_of(held.kind).ports if held else None for held in (old, new))
-            if left and left.left_down:
-                losses.lowered(link.name)
-            elif (left and left.cycles) or (joined and joined.cycles):
-                losses.lowered(link.name)
-                losses.raised(link.name)
+            self._note_release(netns, link, attributes["controller"])
         for name in names:
             if attributes.get("admin_state") == "down":
                 losses.lowered(name)
@@ -222,6 +214,18 @@ class View:
             losses.readdressed(link.name)
         if (attributes.get("mtu") or IPV6_MTU) < IPV6_MTU:
             losses.narrowed(link.name)
+
+    def _note_release(self, netns: str, link: Link, controller: str) -> None:
+        """Note what a link loses that leaves its controller, or gets another one."""
+        losses, links = self.losses[netns], self.at(netns).links
+        held = (links.get(name or "") for name in (link.attributes.get("controller"), controller))
+        left, joined = (kind_of(one.kind).ports if one else None for one in held)
+        losses.released(link.name)
+        if left and left.left_down:
+            losses.lowered(link.name)
+        elif (left and left.cycles) or (joined and joined.cycles):
+            losses.lowered(link.name)
+            losses.raised(link.name)
 
     def _unplug(self, netns: str, name: str) -> None:
         """The other end of a pair has no carrier any more."""

@@ -126,11 +126,7 @@ def _converge(run: Run) -> Outcomes:
     before, after = _leases(run, left)
     wanted = run.of("cni")
     items = [item for one in wanted.values() for item in one]
-    known = [*items, *left]
-    tables = [attach.masquerade(items, known, run.check)]
-    once = [item for _role, was in run.before("cni") for item in was]
-    if any("macspoofchk" in item.network.options for item in (*known, *once)):
-        tables.append(attach.spoof_check(items, known, run.state, run.check))
+    tables = _tables(run, items, [*items, *left])
     results, removed, added = execute.converge(items, attach.results(items, run.state), left, run.check)
     plugins = _told([*before, *removed], [*after, *added])
     diffs = [table["diff"] for table in tables if table["changed"]] + [*(plugins.diffs if plugins.changed else ())]
@@ -140,6 +136,20 @@ def _converge(run: Run) -> Outcomes:
         returned = {"cni": [next(found, {}) for _item in wanted[role]]} if role in wanted else {}
         yield role, Outcome(bool(diffs), diffs, returned=returned, objects=objects)
         diffs, objects = [], []
+
+
+def _tables(run: Run, items: Sequence[Attachment], known: Sequence[Attachment]) -> list[dict[str, Any]]:
+    """Make the tables of nftables that attachments need, and only those that any has ever needed.
+
+    :param known: the attachments of the documents, and those that go.
+    """
+    from ansible_collections.weft.fabric.plugins.module_utils.cni import attach
+
+    tables = [attach.masquerade(items, known, run.check)]
+    once = [item for _role, was in run.before("cni") for item in was]
+    if any("macspoofchk" in item.network.options for item in (*known, *once)):
+        tables.append(attach.spoof_check(items, known, run.state, run.check))
+    return tables
 
 
 def _leases(run: Run, gone: Sequence[Attachment]) -> tuple[Sequence[str], Sequence[str]]:

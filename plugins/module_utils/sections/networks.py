@@ -13,12 +13,15 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.weft.fabric.plugins.module_utils import values
 from ansible_collections.weft.fabric.plugins.module_utils.engine.forwarding import Network, within
 from ansible_collections.weft.fabric.plugins.module_utils.errors import FabricError
 from ansible_collections.weft.fabric.plugins.module_utils.sections.section import Outcome, Outcomes, Owned, Run, Section
+
+if TYPE_CHECKING:
+    from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
 
 _REMEDY = "give overlay_cidr a network that this host has no route to, or remove the route"
 
@@ -61,24 +64,30 @@ def _foreign(run: Run) -> Iterator[tuple[Network, Any]]:
     """The routes of the main table that are not ours, neither by their mark nor by their interface."""
     from ansible_collections.weft.fabric.plugins.module_utils.model.route import MAIN, NOWHERE, flattened
 
-    wanted = run.whole.at("").routes if run.whole else {}
-    made = {link.name for link in run.whole.at("").links.values() if link.kind} if run.whole else set()
+    root = _root(run)
+    made = {link.name for link in root.links.values() if link.kind}
     made |= {name for what, name, netns in run.owned if what == "link" and not netns}
     for route in flattened(run.state[""].routes):
         ours = route.protocol in values.ROUTE_PROTOCOLS or route.devices & made
         if route.table != MAIN or route.type in NOWHERE or not route.devices or ours:
             continue
         # One that is as wanted is used as it is.
-        if not any(one.met_by(route) for one in wanted.values() if one.dst == route.dst):
+        if not any(one.met_by(route) for one in root.routes.values() if one.dst == route.dst):
             yield ipaddress.ip_network(route.dst), route
 
 
 def _used(run: Run) -> Iterator[Network]:
     """The networks that packets of pods go to: those of routes and of interfaces' addresses."""
-    root = run.whole.at("") if run.whole else None
-    if root:
-        yield from (ipaddress.ip_network(route.dst) for route in root.routes.values())
-        yield from (ipaddress.ip_interface(address.address).network for address in root.addresses)
+    root = _root(run)
+    yield from (ipaddress.ip_network(route.dst) for route in root.routes.values())
+    yield from (ipaddress.ip_interface(address.address).network for address in root.addresses)
+
+
+def _root(run: Run) -> Desired:
+    """What all roles together want of the host's own namespace."""
+    from ansible_collections.weft.fabric.plugins.module_utils.model.document import Desired
+
+    return run.whole.at("") if run.whole else Desired()
 
 
 def _show(run: Run, role: str) -> list[str]:

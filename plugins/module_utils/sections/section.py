@@ -234,78 +234,89 @@ def table_section(
         what links have been made for, and will be. None: the new content does.
     :param families: those of the rules. A family without rules has no table.
     """
+    tables = _Tables(name, rules, together, families)
+    return Section(
+        parse,
+        tables.converge,
+        tables.show,
+        lambda _role, value: [Owned("table", value[0])],
+        prepare=tables.prepare,
+        finish=tables.finish,
+        requires=tables.names,
+        packages=("nftables",),
+        orphans=tables.orphans,
+    )
 
-    def rules_of(content: Any) -> Any:
-        return rules(content) if rules else content
 
-    def meanwhile(run: Run, called: str, content: Any) -> Any:
-        former = [found for _role, (other, found) in run.before(name) if other == called]
-        return rules_of(together([content, *former]) if together else content)
+class _Tables(NamedTuple):
+    """The tables of a section, with the parameters of table_section()."""
 
-    def prepare(run: Run) -> None:
+    section: str
+    rules: Callable[[Any], Any] | None
+    together: Callable[[Sequence[Any]], Any] | None
+    families: Sequence[str]
+
+    def prepare(self, run: Run) -> None:
         roles: dict[str, str] = {}
-        for role, (called, _content) in run.of(name).items():
+        for role, (called, _content) in run.of(self.section).items():
             other = roles.setdefault(called, role)
             if other != role:
-                where = f"documents.{role}.{name}.table"
+                where = f"documents.{role}.{self.section}.table"
                 raise InvalidParameter(where, called, f"the document {other} has it too: give each a table of its own")
         for called in roles:
             if _is_foreign(run, called) and not _is_adopted(run, called):
                 from ansible_collections.weft.fabric.plugins.module_utils.nft import table
 
-                for family in families:
+                for family in self.families:
                     table.refuse_foreign(called, family)
 
-    def converge(run: Run) -> Outcomes:
-        for role, (called, content) in run.of(name).items():
-            wanted = meanwhile(run, called, content)
-            for family in families:
+    def converge(self, run: Run) -> Outcomes:
+        for role, (called, content) in run.of(self.section).items():
+            wanted = self._meanwhile(run, called, content)
+            for family in self.families:
                 yield role, _table(called, wanted, run.check, family, adopt=_is_adopted(run, called))
 
-    def finish(run: Run) -> Outcomes:
-        wanted = run.of(name)
+    def finish(self, run: Run) -> Outcomes:
+        wanted = run.of(self.section)
         for role, (called, content) in wanted.items():
-            before = meanwhile(run, called, content) if together and run.former else ()
-            for family in families if before else ():
-                yield role, _table(called, rules_of(content), run.check, family, _of(before, family))
+            before = self._meanwhile(run, called, content) if self.together and run.former else ()
+            for family in self.families if before else ():
+                yield role, _table(called, self._rules_of(content), run.check, family, _of(before, family))
         kept = {called for called, _content in wanted.values()}
-        for called, role in {found[0]: role for role, found in run.before(name)}.items():
-            for family in families if called not in kept else ():
+        for called, role in {found[0]: role for role, found in run.before(self.section)}.items():
+            for family in self.families if called not in kept else ():
                 yield role, _table(called, (), run.check, family)
 
-    def show(run: Run, role: str) -> Any:
+    def show(self, run: Run, role: str) -> Any:
         from ansible_collections.weft.fabric.plugins.module_utils.nft import listing, table
 
-        called, content = run.documents[role][name]
-        wanted = rules_of(content)
-        found = {family: listing.as_data(table.read(called, family), _of(wanted, family)) for family in families}
-        return found if len(families) > 1 else found[families[0]]
+        called, content = run.documents[role][self.section]
+        wanted = self._rules_of(content)
+        found = {family: listing.as_data(table.read(called, family), _of(wanted, family)) for family in self.families}
+        return found if len(self.families) > 1 else found[self.families[0]]
 
-    def owns(_role: str, value: Any) -> Iterable[Owned]:
-        return [Owned("table", value[0])]
+    def names(self) -> list[tuple[str, str]]:
+        """The tables that are there, each with its family.
 
-    def names() -> list[tuple[str, str]]:
+        :raises FabricError: nft is missing or refuses.
+        """
         from ansible_collections.weft.fabric.plugins.module_utils.nft import table
 
-        return [(family, called) for family in families for called in table.names(family)]
+        return [(family, called) for family in self.families for called in table.names(family)]
 
-    def orphans(run: Run) -> Iterable[str]:
+    def orphans(self, run: Run) -> Iterable[str]:
         from ansible_collections.weft.fabric.plugins.module_utils.nft import table
 
-        there = names() if table.program() else ()  # without nft, nobody has made one
+        there = self.names() if table.program() else ()  # without nft, nobody has made one
         return [f"table {family} {called}" for family, called in there if Owned("table", called) not in run.owned]
 
-    return Section(
-        parse,
-        converge,
-        show,
-        owns,
-        prepare=prepare,
-        finish=finish,
-        requires=names,
-        packages=("nftables",),
-        orphans=orphans,
-    )
+    def _rules_of(self, content: Any) -> Any:
+        return self.rules(content) if self.rules else content
+
+    def _meanwhile(self, run: Run, called: str, content: Any) -> Any:
+        """The rules that hold while a run changes a table."""
+        former = [found for _role, (other, found) in run.before(self.section) if other == called]
+        return self._rules_of(self.together([content, *former]) if self.together else content)
 
 
 def _of(rules: Any, family: str) -> tuple[Any, ...]:

@@ -168,14 +168,12 @@ def converge(
     settings = {**_advertised(settings, file), **settings}
     live = {key: read_live(key) for key in (*settings, *file.before)}
     missing = [key for key in settings if live[key] is None]
-    for key in [key for key in missing if not check or not coming(key)]:
-        remedy = "no such parameter: correct it, or make the interface it is of first"
-        raise InvalidParameter("settings", key, remedy)
+    for key in missing:
+        if not (check and coming(key)):
+            remedy = "no such parameter: correct it, or make the interface it is of first"
+            raise InvalidParameter("settings", key, remedy)
     heirs = _heirs(path, settings, file)
-    kept = {
-        key for heir in heirs.values() for key in heir.settings if _same(heir.settings[key], file.settings.get(key))
-    }
-    new, targets = plan(settings, file, live, kept)
+    new, targets = plan(settings, file, live, _kept(heirs, file))
     changes = _differing(targets, live)
     _check_values({key: value for key, value in changes.items() if key in settings}, live)
     if not check:
@@ -191,6 +189,12 @@ def converge(
     }
     warnings = [f"{key} does not exist yet, so its change cannot be shown" for key in missing]
     return warnings + (_not_kept(settings) if changes and not check else []), result
+
+
+def _kept(heirs: Mapping[str, File], file: File) -> set[str]:
+    """The parameters of a file whose values other files of ours set as well."""
+    settings = [item for heir in heirs.values() for item in heir.settings.items()]
+    return {key for key, value in settings if _same(value, file.settings.get(key))}
 
 
 def _check_values(values: Values, live: Mapping[str, str | None]) -> None:

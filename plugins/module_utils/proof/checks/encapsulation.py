@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from ansible_collections.weft.fabric.plugins.module_utils.proof import evidence as found
 from ansible_collections.weft.fabric.plugins.module_utils.proof.checks.check import Cause, Check, silent
@@ -17,17 +17,22 @@ from ansible_collections.weft.fabric.plugins.module_utils.proof.target import Pa
 def _causes(evidence: Evidence, pair: Pair) -> Iterator[Cause]:
     overlay = evidence.overlay(pair.target)
     ways = [(near, far) for near, far in found.both_ways(pair) if overlay.entries(near, far)["fdb"]]
-    seen = [host for host in found.hosts(pair) if host in evidence.obstacles]
     causes = [cause for near, far in ways for cause in _counted(evidence, overlay, near, far)]
     if not causes and any((near, far, overlay.name) in evidence.mute for near, far in ways):
-        if len(seen) == 2:
-            # Each node hears others. The node that most pairs have in common is the one that does not hear all of them.
-            causes = [_deaf(evidence, overlay, host) for host in seen]
-        elif seen and _hears_nobody(evidence, overlay, seen[0]):
-            own = _deaf(evidence, overlay, seen[0])
-            # Without a chain that drops, it may as well be the node that was not looked at.
-            causes = [own] if own.detail else [_deaf(evidence, overlay, host) for host in found.hosts(pair)]
+        causes = [_deaf(evidence, overlay, host) for host in _suspects(evidence, overlay, pair)]
     yield from causes
+
+
+def _suspects(evidence: Evidence, overlay: Overlay, pair: Pair) -> Iterable[str]:
+    """The hosts of a pair that may be the ones that do not hear."""
+    seen = [host for host in found.hosts(pair) if host in evidence.obstacles]
+    if len(seen) == 2:
+        # Each node hears others. The node that most pairs have in common is the one that does not hear all of them.
+        return seen
+    if not seen or not _hears_nobody(evidence, overlay, seen[0]):
+        return ()
+    # Without a chain that drops, it may as well be the node that was not looked at.
+    return seen if _deaf(evidence, overlay, seen[0]).detail else found.hosts(pair)
 
 
 def _deaf(evidence: Evidence, overlay: Overlay, host: str) -> Cause:
