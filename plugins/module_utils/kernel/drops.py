@@ -88,7 +88,7 @@ def protections() -> list[str]:
     """This collection's own tables in this namespace that drop packets, each with its family."""
     found = {
         f"{family} {table}"
-        for (family, table, _chain), expressions in nft_rules({**FAMILIES, 7: "bridge"})
+        for (family, table, _chain), expressions in nft_rules({7: "bridge"})
         if table.startswith(OURS) and _rule(expressions).drops
     }
     return sorted(found)
@@ -124,11 +124,12 @@ Expressions = list[tuple[str, dict[int, bytes]]]
 """What a rule consists of: the name and the attributes of each expression."""
 
 
-def nft_rules(families: Mapping[int, str] = FAMILIES) -> Iterator[tuple[Place, Expressions]]:
-    """All rules of nftables in this namespace, each with its chain.
+def nft_rules(more: Mapping[int, str] | None = None) -> Iterator[tuple[Place, Expressions]]:
+    """All rules of nftables in this namespace for IP, each with its chain.
 
-    :param families: the families that are looked at, by number.
+    :param more: further families that are looked at, by number.
     """
+    families = {**FAMILIES, **(more or {})}
     for message in dump(NFT_MSG_GETRULE):
         family, found = families.get(message[16]), attributes(message, HEADER)
         if family:

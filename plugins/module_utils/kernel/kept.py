@@ -131,7 +131,7 @@ def _read_nexthops(kernel: Socket, names: Mapping[int, str]) -> Iterator[Nexthop
             found[NHA_RES_GROUP] = packed(options)
         dev = names.get(_U32.unpack(found[NHA_OIF])[0]) if NHA_OIF in found else None
         group = [*_MEMBER.iter_unpack(found.get(NHA_GROUP, b""))]
-        members, weights = tuple(number for number, *_ in group), tuple(low + (high << 8) + 1 for _, low, high in group)
+        members, weights = tuple(one[0] for one in group), tuple(low + (high << 8) + 1 for _number, low, high in group)
         raw = _NHMSG.pack(family, 0, protocol, flags & RTNH_F_ONLINK) + packed(found)
         yield Nexthop(_U32.unpack(found[NHA_ID])[0], dev, members, raw, weights)
 

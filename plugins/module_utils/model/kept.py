@@ -40,7 +40,7 @@ class Nexthop(NamedTuple):
     def without(self, gone: Collection[int]) -> Nexthop:
         """What is left of a group without some of its members."""
         left = [(number, weight) for number, weight in self.group if number not in gone]
-        return self._replace(members=tuple(number for number, _ in left), weights=tuple(weight for _, weight in left))
+        return self._replace(members=tuple(one[0] for one in left), weights=tuple(one[1] for one in left))
 
     @property
     def disturbs(self) -> bool:

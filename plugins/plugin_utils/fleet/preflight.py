@@ -79,7 +79,7 @@ def report(found: Mapping[str, Mapping[str, Any]], missing: Mapping[str, str]) -
     findings = [*_own(found), *_compared(found)]
     refused = [host for host in found if any(one.host == host and one.refuses for one in findings)]
     rows = [_row(host, own, [one for one in findings if one.host == host]) for host, own in found.items()]
-    lost = [(host, why) for host, why in missing.items()]
+    lost = [*missing.items()]
     total = f"{len(found) - len(refused)} of {len(found) + len(missing)} hosts ready, {len(refused)} refused"
     total += f", {len(missing)} not reached" if missing else ""
     lines = [*text.table([_COLUMNS, *rows, *lost], _COLUMNS), "", *_lines(findings)]
