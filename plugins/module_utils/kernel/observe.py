@@ -66,7 +66,7 @@ def _lacks(observed: Observed, scope: Scope) -> bool:
 def _look_everywhere(kernel: Kernel, known: list[str], observed: dict[str, Observed]) -> None:
     """Read the links of all other namespaces: ends of veths that have to move, and links that sit on known ones."""
     aliases = netns_aliases()
-    elsewhere = {name for name in ("", *netns_names()) if not {name, *aliases.get(name, ())} & observed.keys()}
+    elsewhere = [name for name in ("", *netns_names()) if not {name, *aliases.get(name, ())} & observed.keys()]
     for other in elsewhere:
         observed[other] = Observed(links=_read_links(kernel, other))
     for netns in known:
@@ -141,13 +141,9 @@ def _join_ends(kernel: Kernel, netns: str, others: Iterable[str], observed: dict
 def _ids(
     kernel: Kernel, netns: str, wanted: set[int | None], others: Iterable[str], observed: Mapping[str, Observed]
 ) -> dict[int | None, str]:
-    """A namespace's ids of others, as far as they are wanted and belong to one that was read.
-
-    A namespace with several names has the first one in each run, and the host's own has none: a plan is only carried
-    out as it was shown.
-    """
+    """A namespace's ids of others, as far as they are wanted and belong to one that was read."""
     found: dict[int | None, str] = {}
-    for other in sorted(others):
+    for other in others:
         if found.keys() != wanted and other in observed and observed[other].status == "present":
             nsid = _read_nsid(kernel.socket(netns), other)
             if nsid in wanted:

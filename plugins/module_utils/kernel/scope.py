@@ -109,7 +109,9 @@ def scope_of(document: Document) -> dict[str, Scope]:
     removed, names = _removed(document)
     entries = [(netns, item) for netns, item, *_rest in document.removals if not isinstance(item, (Link, Namespace))]
     below = {place for desired in document.namespaces.values() for place in _parents(desired)}
-    places = dict.fromkeys((*document.namespaces, *removed, *(netns for netns, _item in entries)))
+    # In the same order each time, because a namespace of several names has the first one: a plan is only carried out as
+    # it was shown.
+    places = dict.fromkeys((*document.namespaces, *sorted(removed), *(netns for netns, _item in entries)))
     for netns in places:
         desired = document.namespaces.get(netns, Desired())
         scope = scopes[netns] = _of_entries(desired, document.route_protocol)
