@@ -60,7 +60,7 @@ FOREIGN = {
         links({"name": "vx0", "kind": "ipvlan", "parent": "p0"}), "vx0", ["link vx0 exists", "ipvlan"],
     ),
     "vlan": (
-        ["link add p0 type veth peer name p1", "link add link p0 name vx0 type vlan id 7"],
+        ["link add p0 up type veth peer name p1", "link add link p0 name vx0 type vlan id 7"],
         links({"name": "vx0", "kind": "vlan", "parent": "p0", "vlan_id": 7}), "vx0", ["link vx0 exists", "vlan"],
     ),
     "bond": (["link add vx0 type bond"], links({"name": "vx0", "kind": "bond"}), "vx0", ["link vx0 exists", "bond"]),
