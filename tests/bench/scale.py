@@ -206,7 +206,7 @@ def over_pings(size: str, figures: dict[str, dict[str, float]], phase: str) -> s
     """What a phase costs, beside as many pings as it has calls."""
     own = figures.get("applied", {"cpu": 0.0})["cpu"] if phase == "nothing" else 0.0
     ratio = (figures[phase]["cpu"] - own) / (figures["floor"]["cpu"] / CALLS["unchanged"] * CALLS[phase])
-    without = f", without the {own:.0f} CPU seconds of {PHASES['applied']}," if own else ","
+    without = f", without the {own:.0f} CPU seconds of {PHASES['applied']}," if own else ""
     return (
         f"{PHASES[phase]}, {size} nodes: {ratio:.2f} times as many CPU seconds{without} as {CALLS[phase]} pings of "
         f"each host (goal: at most {DEARER}, {verdict(ratio <= DEARER)})."
