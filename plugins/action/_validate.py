@@ -171,7 +171,7 @@ def _read(task_vars: Mapping[str, Any], hosts: Iterable[str], options: Collectio
 
 
 def _others(task_vars: Mapping[str, Any], drained: Sequence[str]) -> Sequence[str]:
-    """Hosts that may be in neither group, and have documents: drained ones, or those of somebody else's play."""
+    """Hosts that get documents though they may be in neither group: drained nodes, or those of a user's own play."""
     if _is_playbook(task_vars):
         return [name for name in drained if name in task_vars["groups"]["all"]]
     hosts: Sequence[str] = task_vars["ansible_play_hosts_all"]

@@ -9,7 +9,6 @@ import contextlib
 import ipaddress
 import itertools
 import json
-import re
 import socket
 import struct
 import subprocess
@@ -139,9 +138,9 @@ def admit(disk, run_module) -> Iterator[Callable[..., Any]]:
         documents = {"overlay": {"sysctl": {"net.ipv4.conf.e0.rp_filter": 0}, **content}}
         parameters: dict[str, Any] = {"persist": False, "documents": documents, **more}
         with inside(site.hosts["node"]):
-            before = ruleset()
+            before = kernel.ruleset()
             would = run_module("host", check=True, **parameters)
-            assert ruleset() == before
+            assert kernel.ruleset() == before
             done = run_module("host", **parameters)
         assert "msg" not in done, done
         assert (would["changed"], would["diff"], would["objects"]) == (done["changed"], done["diff"], done["objects"])
@@ -150,10 +149,6 @@ def admit(disk, run_module) -> Iterator[Callable[..., Any]]:
     kernel.run("rm", "-rf", "/run/weft")
     yield call
     kernel.run("rm", "-rf", "/run/weft")  # the host is another one in the next test
-
-
-def ruleset() -> str:
-    return re.sub(r"packets \d+ bytes \d+", "", kernel.run("nft", "list", "ruleset"))
 
 
 class Attack(NamedTuple):
@@ -323,14 +318,14 @@ def test_what_others_change_is_repaired(admit) -> None:
         listed = admission(site, SOURCE)
         admit(site, listed)
         with inside(site.hosts["node"]):
-            before = ruleset()
+            before = kernel.ruleset()
         for command in OTHERS:
             with inside(site.hosts["node"]):
                 kernel.run("nft", command)
-                assert ruleset() != before, command
+                assert kernel.ruleset() != before, command
             assert admit(site, listed)["changed"], command
             with inside(site.hosts["node"]):
-                assert ruleset() == before, command
+                assert kernel.ruleset() == before, command
         assert not admit(site, listed)["changed"]
 
 

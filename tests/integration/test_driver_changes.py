@@ -134,7 +134,7 @@ def _addresses(link: Any) -> list[str]:
 def state(place: str) -> Any:
     """All that a pod's connection consists of."""
     with kernel.inside(place):
-        rules = kernel.run("nft", "--stateless", "list", "ruleset")
+        rules = kernel.ruleset()
     given = {str(path.relative_to(NETWORKS)) for path in NETWORKS.glob("*/[0-9]*.*.*")}
     there = sorted({POD, BESIDE} & kernel.namespaces())
     servers = [_servers(name) for name in there]

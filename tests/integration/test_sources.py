@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import json
-import re
 import socket
 import struct
 from collections.abc import Iterator
@@ -193,9 +192,9 @@ def guard(disk, run_module) -> Iterator[Callable[..., Any]]:
     def call(site: Site, content: dict[str, Any]) -> Any:
         documents = {"pods": content or {"state": "absent"}}
         with inside(site.node):
-            before = ruleset()
+            before = kernel.ruleset()
             would = run_module("host", check=True, persist=False, documents=documents)
-            assert ruleset() == before
+            assert kernel.ruleset() == before
             done = run_module("host", persist=False, documents=documents)
         assert "msg" not in done, done
         assert (would["changed"], would["diff"], would["objects"]) == (done["changed"], done["diff"], done["objects"])
@@ -204,10 +203,6 @@ def guard(disk, run_module) -> Iterator[Callable[..., Any]]:
     kernel.run("rm", "-rf", "/run/weft")
     yield call
     kernel.run("rm", "-rf", "/run/weft")  # the host is another one in the next test
-
-
-def ruleset() -> str:
-    return re.sub(r"packets \d+ bytes \d+", "", kernel.run("nft", "list", "ruleset"))
 
 
 def test_a_pod_on_a_bridge_sends_as_itself_alone(guard) -> None:

@@ -153,7 +153,7 @@ class Record(NamedTuple):
 
     @property
     def peers(self) -> list[str]:
-        """The names of the hosts of which one of them has entries."""
+        """The hosts that at least one of them has entries for, by name."""
         found = (name for one in self.known for document in one.documents.values() for name in document.peers)
         return [*dict.fromkeys(found)]
 

@@ -206,16 +206,6 @@ def _saved(program: str) -> str:
     return "" if "nf_tables" in done.stdout else done.stdout
 
 
-def legacy_chains() -> list[Chain]:
-    """The base chains of iptables-legacy in this namespace."""
-    return [
-        chain
-        for family, names, program in _LEGACY
-        if _lists_tables(names)
-        for chain in parse_saved(family, _saved(program))[0]
-    ]
-
-
 def parse_saved(family: str, saved: str) -> tuple[list[Chain], dict[Place, list[Rule]]]:
     """The chains and rules in what ``iptables-save`` printed. Pure."""
     chains: list[Chain] = []

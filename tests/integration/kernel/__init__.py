@@ -23,6 +23,7 @@ from ansible_collections.weft.fabric.tests.integration.kernel.commands import (
     ip_batch,
     ip_json,
     ip_json_batch,
+    ruleset,
     run,
     wg,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "leave_the_machine",
     "namespaces",
     "new_namespace",
+    "ruleset",
     "run",
     "unchanged",
     "wg",

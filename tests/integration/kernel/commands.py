@@ -41,6 +41,11 @@ def run(*command: str, stdin: str = "") -> str:
     return done.stdout
 
 
+def ruleset() -> str:
+    """The rules and sets of nftables in this namespace, without the values of counters."""
+    return run("nft", "--stateless", "list", "ruleset")
+
+
 def ip(namespace: str, *arguments: str, stdin: str = "") -> str:
     """``ip`` in a namespace, as text."""
     return run("ip", *(["-n", namespace] if namespace else []), *arguments, stdin=stdin)

@@ -107,8 +107,7 @@ def test_it_is_one_screen(run_module) -> None:
     assert "documents.overlay.nothing: 1 is refused" in shown[-2]
     assert len([line for line in shown if line.strip().startswith("and ") and "more: weft-fabric status" in line]) == 2
     run_module("host", documents={"pods": {}}, state="absent")
-    for number in range(20):
-        kernel.run("sh", "-c", f"ip route delete 10.77.{number}.0/24 proto 119 || true")
+    kernel.ip("", "route", "flush", "proto", "119")
 
 
 def test_a_removal_that_waits_for_its_confirmation(run_module) -> None:
